@@ -1,0 +1,42 @@
+/* hash.h -- content hashes and checksums. SHA-256 and MD5 by libcrypto, CRC-32C by our own (SSE4.2
+ * when there). */
+#ifndef FT_HASH_H
+#define FT_HASH_H
+
+#include <stdbool.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+#define FT_SHA256_HEX 65 /* 64 digits and NUL */
+#define FT_MD5_HEX    33
+
+typedef struct ft_hasher ft_hasher; /* SHA-256, and MD5 beside it when asked (S3's ETag) */
+
+ft_err ft_hasher_new(ft_hasher **out, bool also_md5);
+ft_err ft_hasher_add(ft_hasher *h, const void *at, size_t len);
+/* Ends the hash; md5 may be NULL. */
+ft_err ft_hasher_end(ft_hasher *h, char sha256[FT_SHA256_HEX], char md5[FT_MD5_HEX]);
+void ft_hasher_free(ft_hasher *h);
+
+ft_err ft_sha256_hex(char out[FT_SHA256_HEX], ft_str bytes);
+ft_err ft_sha256_file(char out[FT_SHA256_HEX], const char *path);
+ft_err ft_sha256(unsigned char out[32], ft_str bytes);
+ft_err ft_hmac_sha256(unsigned char out[32], ft_str key, ft_str bytes);
+uint32_t ft_crc32c(uint32_t seed, const void *at,
+                   size_t len);              /* seed 0 to begin; feed the result on */
+uint64_t ft_hash64(ft_str s, uint64_t seed); /* fast, for tables; not cryptographic */
+
+/* Lower-case hex of `len` bytes; `out` holds 2*len+1. */
+void ft_hex(char *out, const void *at, size_t len);
+/* Are the two equal? Takes the same time wherever they differ. */
+bool ft_equal_const_time(ft_str a, ft_str b);
+/* Base64 (RFC 4648). */
+struct ft_buf;
+ft_err ft_base64_add(struct ft_buf *out, ft_str bytes);
+ft_err ft_base64_decode(struct ft_buf *out, ft_str text); /* FT_EPARSE with the place */
+
+#endif

@@ -1,0 +1,54 @@
+/* predictor.h -- something that serves: load, describe, predict, free. One file, one exported
+ * struct, one row.
+ *
+ * A loaded model is immutable: many threads predict at once, each with its own arena. */
+#ifndef FT_PREDICTOR_H
+#define FT_PREDICTOR_H
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/json.h"
+#include "base/tap.h"
+
+typedef struct ft_payload { /* a request's or response's body */
+    ft_str content_type;    /* with parameters as sent; empty: unknown */
+    ft_str bytes;
+} ft_payload;
+
+typedef struct ft_model
+    ft_model; /* each predictor has its own; first member is `const ft_predictor *predictor` */
+
+typedef struct ft_predictor {
+    const char *name; /* "xgboost" */
+    const char *doc;
+    const char *content_types; /* accepted: "text/csv|application/json" */
+    /* Is this folder or file one of yours? 0 no … 100 surely. */
+    int (*sniff)(const char *path);
+    /* Load from a model folder (or single file). Refuses what is not one, naming byte or field. */
+    ft_err (*load)(ft_model **out, const char *path);
+    /* What it is, as members of the open JSON object: inputs, outputs, objective, sizes. */
+    void (*describe)(const ft_model *m, ft_json_out *w);
+    /* One request. The response's bytes live in the arena. FT_EMEDIA for a content type it does not
+     * read, FT_EPARSE with row and column for a bad body. `accept` as sent ("" = any). `tap` may be
+     * NULL. */
+    ft_err (*predict)(const ft_model *m, ft_payload *out, const ft_payload *in, ft_str accept,
+                      ft_tap *tap, ft_arena *arena);
+    /* Rows at once, for batch work: out_cols values a row. NULL when the predictor's input is not a
+     * matrix. */
+    ft_err (*predict_rows)(const ft_model *m, float *out, const float *rows, size_t count);
+    size_t (*input_cols)(const ft_model *m); /* 0: not a matrix */
+    size_t (*output_cols)(const ft_model *m);
+    void (*free)(ft_model *m); /* fine on NULL */
+} ft_predictor;
+
+struct ft_model {
+    const ft_predictor *predictor;
+};
+
+void ft_predictors_use(const ft_predictor *const *rows);
+const ft_predictor *ft_predictor_find(ft_str name);
+const ft_predictor *const *ft_predictors(void);
+/* The predictor that knows the path best; FT_EUNSUPPORTED lists what is known. */
+ft_err ft_predictor_for(const ft_predictor **out, const char *path);
+
+#endif

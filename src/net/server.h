@@ -1,0 +1,95 @@
+/* server.h -- HTTP/1.1 server (libmicrohttpd) with a route registry.
+ *
+ * A route is a row: method, path pattern, limits, handler. The server answers 404, 405, 413, 411 by
+ * itself; a handler that fails with an ft_err is answered by that error's status and
+ * {"error":{"code","message"}}.
+ *
+ * Threads: handlers run on the server's threads, one request at a time a thread, with that thread's
+ * own context. */
+#ifndef FT_SERVER_H
+#define FT_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+typedef struct ft_server ft_server;
+typedef struct ft_request ft_request;
+typedef struct ft_response ft_response;
+
+struct ft_request {
+    ft_str method, path; /* path without the query, percent-decoded once */
+    ft_str raw_target;   /* as on the wire, with the query: what SigV4 signs */
+    ft_str body;         /* whole body, unless the route streams */
+    ft_arena *arena;     /* lives until the answer is sent */
+    void *thread;        /* what the server's `thread_new` made for this thread */
+    void *app;           /* ft_server_opts.app */
+    ft_str params[8];    /* the pattern's {names} in order */
+    int param_count;
+    struct ft_connection *conn; /* private */
+};
+ft_str ft_request_header(const ft_request *r,
+                         const char *name); /* at == NULL when absent; case-insensitive */
+ft_str ft_request_query(const ft_request *r,
+                        const char *name); /* decoded; at == NULL when absent */
+bool ft_request_each_header(const ft_request *r, size_t i, ft_str *name, ft_str *value);
+bool ft_request_each_query(const ft_request *r, size_t i, ft_str *name, ft_str *value);
+
+struct ft_response {
+    int status;  /* 0: 200 */
+    ft_str body; /* in the request's arena or static */
+    ft_str content_type;
+    struct {
+        const char *name;
+        ft_str value;
+    } headers[16]; /* names static, values in the arena */
+    int header_count;
+    const char *file;                  /* instead of body: send this file … */
+    uint64_t file_offset, file_length; /* … this part; length 0: to the end */
+    /* Instead of body: called for the next bytes until it gives 0 (end); used for event streams and
+     * large answers. `ctx` is freed by stop. */
+    ft_err (*next)(void *ctx, char *out, size_t max, size_t *got);
+    void (*stop)(void *ctx);
+    void *ctx;
+};
+void ft_response_header(ft_response *resp, const char *name, ft_str value);
+
+typedef struct ft_route {
+    const char *method; /* "GET"; "*": any */
+    const char
+        *pattern; /* "/endpoints/{name}/invocations"; a last "{rest*}" takes the remaining path */
+    const char *doc;
+    size_t body_limit_bytes; /* 0: 6 MiB */
+    ft_err (*handle)(ft_request *req, ft_response *resp);
+    /* Streamed bodies: called for each piece as it comes, before `handle`; `*state` starts NULL;
+     * `drop` on a cut connection. NULL: buffered. */
+    ft_err (*piece)(ft_request *req, void **state, ft_str piece);
+    void (*drop)(void *state);
+} ft_route;
+
+typedef struct ft_server_opts {
+    const char *address; /* NULL: 127.0.0.1 */
+    int port;            /* 0: any free one; see ft_server_port */
+    int threads;         /* 0: 1 */
+    const ft_route *const
+        *routes; /* NULL-terminated list of tables; each table ends with a NULL method */
+    void *app;
+    ft_err (*thread_new)(
+        void **out,
+        void *app); /* per server thread: its own store connection, buffers. May be NULL */
+    void (*thread_free)(void *thread);
+    void (*tick)(
+        void *thread);   /* on each thread about every 50 ms when idle or busy. May be NULL */
+    int timeout_s;       /* idle connection; 0: 30 */
+    int connections_max; /* 0: 1024 */
+    const char *tls_cert_pem, *tls_key_pem; /* contents; NULL: plain */
+} ft_server_opts;
+/* FT_EBUSY names the port when it is taken. */
+ft_err ft_server_start(ft_server **out, const ft_server_opts *opts);
+int ft_server_port(const ft_server *s);
+void ft_server_stop(ft_server *s); /* finishes running requests; fine on NULL */
+
+#endif

@@ -1,0 +1,59 @@
+/* db.h -- the metadata database: small facts as rows (jobs, endpoints, verdicts, alerts, lineage).
+ * SQLite in WAL mode.
+ *
+ * Each room owns its tables and brings them as numbered steps; the database keeps each room's
+ * version. Values are bound and read by a format, one letter a value: i int64, d double, s ft_str,
+ * t const char* (NULL: null), b ft_str as blob.
+ *
+ * Threads: one connection, one thread at a time (open another for another thread). A writer waits
+ * up to 10 s for another process's transaction, then FT_EBUSY. */
+#ifndef FT_DB_H
+#define FT_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+typedef struct ft_db ft_db;
+typedef struct ft_rows ft_rows;
+struct sqlite3;
+
+ft_err ft_db_open(ft_db **out, const char *path);
+void ft_db_close(ft_db *db);
+struct sqlite3 *ft_db_handle(ft_db *db); /* for virtual tables only */
+
+/* Bring `room`'s tables to version `count`: runs the steps that are not yet applied, in one
+ * transaction. FT_ECONFLICT when the database is newer than this program. */
+ft_err ft_db_migrate(ft_db *db, const char *room, const char *const *steps, int count);
+
+/* Run one statement; statements are prepared once and cached by the address of `sql` (a literal).
+ */
+ft_err ft_db_run(ft_db *db, const char *sql, const char *format, ...);
+int64_t ft_db_changes(ft_db *db); /* rows changed by the last run */
+int64_t ft_db_last_id(ft_db *db);
+
+/* Query:  FT_TRY(ft_db_query(&rows, db, "select name, size from object where bucket = ?", "s",
+ * bucket)); while (ft_rows_next(rows)) ft_rows_read(rows, "si", &name, &size);
+ *         FT_TRY(ft_rows_end(rows));
+ * Texts are borrowed until the next ft_rows_next. A null reads as 0, 0.0 or a view with at == NULL.
+ */
+ft_err ft_db_query(ft_rows **out, ft_db *db, const char *sql, const char *format, ...);
+bool ft_rows_next(ft_rows *rows);
+void ft_rows_read(ft_rows *rows, const char *format, ...);
+ft_err ft_rows_end(ft_rows *rows); /* always call; gives the failure that ended the loop, if any */
+/* The first row of a query into variables; FT_ENOTFOUND without a trail when there is none. Texts
+ * are copied to `arena`. */
+struct ft_arena;
+ft_err ft_db_one(ft_db *db, struct ft_arena *arena, const char *sql, const char *in,
+                 const char *out_format, ...);
+
+/* Transactions nest by counting; a rollback inside rolls the whole back. */
+ft_err ft_db_begin(ft_db *db); /* immediate: takes the write lock now */
+ft_err ft_db_commit(ft_db *db);
+void ft_db_rollback(ft_db *db);
+/* Changes whenever any connection commits: for cheap polling. */
+ft_err ft_db_version(int64_t *out, ft_db *db);
+
+#endif
