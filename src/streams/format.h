@@ -4,6 +4,7 @@
 #ifndef FT_STREAM_FORMAT_H
 #define FT_STREAM_FORMAT_H
 
+#include "base/buf.h"
 #include "streams/stream.h"
 
 struct ft_segment_format {
