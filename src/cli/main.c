@@ -1,0 +1,4 @@
+/* main.c -- the program. Everything is in cli.c, so that tests can call it too. */
+#include "cli/cli.h"
+
+int main(int argc, char **argv) { return ft_cli_main(argc, argv); }
