@@ -50,6 +50,7 @@ bool ft_str_bool(bool *out, ft_str s);
 
 /* Is it well-formed UTF-8 (no surrogates, no overlong forms)? */
 bool ft_str_utf8(ft_str s);
+size_t ft_str_utf8_valid_len(ft_str s); /* bytes before the first malformed sequence */
 /* The candidate nearest to `word` by edit distance, or NULL when none is near enough to suggest. */
 const char *ft_str_nearest(ft_str word, const char *const *candidates, size_t count);
 
