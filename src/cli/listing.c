@@ -151,3 +151,19 @@ char *ft_text_size(char out[32], uint64_t bytes) {
     snprintf(out, 32, u ? "%.3g %s" : "%.0f %s", v, unit[u]);
     return out;
 }
+
+ft_err ft_listing_params(ft_cli *cli, const ft_param *table) {
+    static const char *const columns[] = { "name", "values", "effect", "since", "meaning" };
+    ft_listing l;
+    ft_listing_init(&l, cli, columns, FT_COUNT(columns));
+    for (const ft_param *p = table; p && p->name; p++) {
+        ft_str values;
+        FT_TRY(ft_param_describe(&values, &cli->arena, p));
+        ft_listing_text(&l, ft_str_of(p->name));
+        ft_listing_text(&l, values);
+        ft_listing_text(&l, p->required ? FT_STR("required") : p->effect == FT_EFFECT_SILENT ? FT_STR("silent") : FT_STR("active"));
+        ft_listing_text(&l, ft_str_of(p->since));
+        ft_listing_text(&l, ft_str_of(p->doc));
+    }
+    return ft_listing_print(&l, "no parameters");
+}

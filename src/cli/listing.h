@@ -24,6 +24,9 @@ void ft_listing_value(ft_listing *l, const ft_value *v);
 /* Print; `empty` is the sentence for people when there is no row. */
 ft_err ft_listing_print(ft_listing *l, const char *empty);
 
+/* A parameter table: an algorithm's hyperparameters, a rule's parameters. */
+ft_err ft_listing_params(ft_cli *cli, const ft_param *table);
+
 /* "3 min ago" style is avoided: times are absolute, UTC. Sizes: "12.3 MB". Returns `out`. */
 char *ft_text_size(char out[32], uint64_t bytes);
 

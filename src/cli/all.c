@@ -1,0 +1,71 @@
+/* all.c -- see all.h. A new row stands here once, and nowhere else. */
+#include "cli/all.h"
+
+#include "cli/cli.h"
+#include "debug/hook.h"
+#include "models/algorithm.h"
+#include "models/predictor.h"
+#include "monitor/capture.h"
+#include "monitor/monitor.h"
+#include "rules/rule.h"
+#include "streams/stream.h"
+
+extern const ft_algorithm ft_algorithm_xgboost;
+static const ft_algorithm *const algorithms[] = { &ft_algorithm_xgboost, NULL };
+
+extern const ft_predictor ft_predictor_xgboost;
+static const ft_predictor *const predictors[] = { &ft_predictor_xgboost, NULL };
+
+static const ft_stream_kind *const kinds[] = { &ft_kind_metric, &ft_kind_tensor, &ft_kind_capture,
+                                               &ft_kind_drift, NULL };
+
+static const ft_rule *const rules[] = { &ft_rule_loss_not_decreasing, &ft_rule_class_share,
+                                        &ft_rule_population_stability, NULL };
+
+extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, ft_command_serve,
+    ft_command_invoke, ft_command_monitor_baseline, ft_command_monitor_run, ft_command_rules_ls,
+    ft_command_rules_show, ft_command_rules_try, ft_command_rules_add, ft_command_sql, ft_command_sql_tables, ft_command_lineage, ft_command_jobs_ls,
+    ft_command_jobs_show, ft_command_jobs_stop, ft_command_endpoints_ls, ft_command_endpoints_rm,
+    ft_command_endpoints_rollback, ft_command_verdicts_ls, ft_command_alerts_ls, ft_command_alerts_to,
+    ft_command_alerts_send, ft_command_algorithms_ls, ft_command_algorithms_show, ft_command_info,
+    ft_command_run_job, ft_command_run_rules;
+
+const ft_command *const ft_commands[] = {
+    &ft_command_train,
+    &ft_command_report,
+    &ft_command_deploy,
+    &ft_command_serve,
+    &ft_command_invoke,
+    &ft_command_monitor_baseline,
+    &ft_command_monitor_run,
+    &ft_command_sql,
+    &ft_command_sql_tables,
+    &ft_command_lineage,
+    &ft_command_jobs_ls,
+    &ft_command_jobs_show,
+    &ft_command_jobs_stop,
+    &ft_command_endpoints_ls,
+    &ft_command_endpoints_rm,
+    &ft_command_endpoints_rollback,
+    &ft_command_rules_ls,
+    &ft_command_rules_show,
+    &ft_command_rules_try,
+    &ft_command_rules_add,
+    &ft_command_verdicts_ls,
+    &ft_command_alerts_ls,
+    &ft_command_alerts_to,
+    &ft_command_alerts_send,
+    &ft_command_algorithms_ls,
+    &ft_command_algorithms_show,
+    &ft_command_info,
+    &ft_command_run_job,
+    &ft_command_run_rules,
+    NULL,
+};
+
+void ft_all_use(void) {
+    ft_algorithms_use(algorithms);
+    ft_predictors_use(predictors);
+    ft_streams_use(kinds);
+    ft_rules_use(rules);
+}

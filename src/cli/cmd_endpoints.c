@@ -1,0 +1,83 @@
+/* cmd_endpoints.c -- `fettle deploy` and `fettle endpoints ls|rm|rollback`. */
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/check.h"
+#include "base/files.h"
+#include "cli/listing.h"
+#include "jobs/job.h"
+#include "serve/endpoint.h"
+
+static const ft_param deploy_options[] = {
+    { "endpoint", FT_PARAM_STRING, NULL, .required = true, .doc = "NAME: the endpoint's name" },
+    { "capture", FT_PARAM_INT, "0", .min = 0, .max = 100, .doc = "PERCENT: share of requests that are captured" },
+    { 0 }
+};
+
+static ft_err run_deploy(ft_cli *cli) {
+    ft_store *s;
+    ft_job job = { 0 };
+    ft_endpoint ep;
+    ft_str model = cli->args[0];
+    FT_TRY(ft_cli_store(&s, cli));
+    if (!ft_str_starts(model, FT_STR("s3://")) && !ft_file_exists(model.at)) {
+        FT_TRY(ft_jobs_recover(s, NULL));
+        FT_TRY(ft_job_get(&job, s, &cli->arena, cli->args[0]));
+        if (!job.model_uri.len)
+            return FT_FAIL(FT_ECONFLICT, "job %.*s left no model (status %s)", FT_STR_ARG(job.name),
+                           ft_job_status_name(job.status));
+        model = job.model_uri;
+    }
+    FT_TRY(ft_endpoint_deploy(&ep, s, &cli->arena, ft_params_str(cli->options, "endpoint"), model, job.name,
+                              (int)ft_params_int(cli->options, "capture")));
+    if (!cli->json)
+        printf("endpoint %.*s version %d: %.*s, predictor %.*s, %d %% captured\n", FT_STR_ARG(ep.name), ep.version,
+               FT_STR_ARG(ep.status), FT_STR_ARG(ep.predictor), ep.capture_percent);
+    return FT_OK;
+}
+
+static ft_err run_ls(ft_cli *cli) {
+    static const char *const columns[] = { "endpoint", "status", "version", "predictor", "capture_percent", "job", "model", "modified" };
+    ft_store *s;
+    ft_endpoint *rows;
+    size_t count;
+    ft_listing l;
+    FT_TRY(ft_cli_store(&s, cli));
+    FT_TRY(ft_endpoint_list(&rows, &count, s, &cli->arena));
+    ft_listing_init(&l, cli, columns, FT_COUNT(columns));
+    for (size_t i = 0; i < count; i++) {
+        ft_listing_text(&l, rows[i].name);
+        ft_listing_text(&l, rows[i].status);
+        ft_listing_int(&l, rows[i].version);
+        ft_listing_text(&l, rows[i].predictor);
+        ft_listing_int(&l, rows[i].capture_percent);
+        ft_listing_text(&l, rows[i].job);
+        ft_listing_text(&l, rows[i].model_uri);
+        ft_listing_time(&l, rows[i].modified_us);
+    }
+    return ft_listing_print(&l, "no endpoints yet; `fettle deploy JOB --endpoint NAME` makes one");
+}
+
+static ft_err run_rm(ft_cli *cli) {
+    ft_store *s;
+    FT_TRY(ft_cli_store(&s, cli));
+    return ft_endpoint_delete(s, cli->args[0]);
+}
+
+static ft_err run_rollback(ft_cli *cli) {
+    ft_store *s;
+    FT_TRY(ft_cli_store(&s, cli));
+    return ft_endpoint_rollback(s, cli->args[0]);
+}
+
+const ft_command ft_command_deploy = {
+    .name = "deploy", .args = "JOB|MODEL --endpoint NAME", .args_min = 1, .args_max = 1,
+    .doc = "put a job's model (or a model file or s3:// folder) behind an endpoint",
+    .more = "A running `fettle serve` takes the endpoint up at once; an endpoint of that name gets a new version\n"
+            "and no request is lost meanwhile.",
+    .options = deploy_options, .run = run_deploy };
+const ft_command ft_command_endpoints_ls = { .name = "endpoints ls", .doc = "list the endpoints", .run = run_ls };
+const ft_command ft_command_endpoints_rm = { .name = "endpoints rm", .args = "ENDPOINT", .args_min = 1, .args_max = 1,
+                                             .doc = "take an endpoint down (its captures stay)", .run = run_rm };
+const ft_command ft_command_endpoints_rollback = { .name = "endpoints rollback", .args = "ENDPOINT", .args_min = 1, .args_max = 1,
+                                                   .doc = "back to the version before", .run = run_rollback };

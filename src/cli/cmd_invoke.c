@@ -1,0 +1,171 @@
+/* cmd_invoke.c -- `fettle invoke`: ask an endpoint, with one body or row by row from a data file. */
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "cli/listing.h"
+#include "data/table.h"
+#include "net/client.h"
+#include "serve/serve.h"
+
+#define BODY_MAX ((size_t)64 << 20)
+#define ANSWERS_MAX 64 /* distinct answers that are counted one by one */
+
+static const ft_param options[] = {
+    { "body", FT_PARAM_STRING, NULL, .doc = "FILE: send this file as it is ('-': standard input)" },
+    { "data", FT_PARAM_STRING, NULL, .doc = "FILE: send its rows, each as one text/csv request (csv, libsvm, IDX)" },
+    { "rows", FT_PARAM_INT, NULL, .min = 1, .max = 1e12, .doc = "N: only the first N rows of --data" },
+    { "label", FT_PARAM_STRING, NULL, .doc = "COLUMN: the label of --data, which is not sent (as for train)" },
+    { "alter", FT_PARAM_CHOICE, "none", .choices = "none|invert", .doc = "WORD: rehearse a shift: invert sends largest value minus value" },
+    { "content-type", FT_PARAM_STRING, "text/csv", .doc = "TYPE: of --body" },
+    { "accept", FT_PARAM_STRING, NULL, .doc = "TYPE: wanted answer, such as application/json" },
+    { "url", FT_PARAM_STRING, NULL, .doc = "URL: the server (the one that serves this home when not given)" },
+    { 0 }
+};
+
+typedef struct invoker {
+    ft_cli *cli;
+    ft_arena arena; /* one request */
+    ft_str url, content_type;
+    const char *headers[4];
+    ft_str answer[ANSWERS_MAX];
+    int64_t answered[ANSWERS_MAX];
+    size_t answer_count;
+    uint64_t sent, other;
+} invoker;
+
+static ft_err send_one(invoker *v, ft_fetched *got, ft_str body) {
+    ft_fetch req = { .method = "POST", .url = v->url.at, .body = body, .headers = v->headers };
+    FT_TRY(ft_http_fetch(got, &v->arena, &req));
+    if (got->status != 200) {
+        ft_str message;
+        if (ft_json_find(&message, got->body, "error.message") != FT_OK) message = got->body;
+        return FT_FAIL(got->status >= 500 ? FT_EPEER : FT_EINVAL, "the endpoint answered %d: %.*s", got->status,
+                       FT_STR_ARG(ft_str_trim(message)));
+    }
+    v->sent++;
+    return FT_OK;
+}
+
+static ft_err answer_count(invoker *v, ft_str answer) {
+    answer = ft_str_trim(answer);
+    for (size_t i = 0; i < v->answer_count; i++)
+        if (ft_str_eq(v->answer[i], answer)) return v->answered[i]++, FT_OK;
+    if (v->answer_count == ANSWERS_MAX) return v->other++, FT_OK;
+    FT_TRY(ft_arena_str(&v->answer[v->answer_count], &v->cli->arena, answer));
+    v->answered[v->answer_count++] = 1;
+    return FT_OK;
+}
+
+/* A row as the client of a post would send it: values separated by commas, texts for categories. */
+static void row_csv(ft_buf *buf, const ft_table *t, const float *row, float invert_from) {
+    ft_buf_reset(buf);
+    for (size_t c = 0; c < t->cols; c++) {
+        const ft_feature *f = &t->schema->features[c];
+        if (c) ft_buf_byte(buf, ',');
+        if (isnan(row[c])) continue;
+        if (f->is_category) ft_buf_add(buf, f->categories[(size_t)row[c]]);
+        else ft_buf_f32(buf, isnan(invert_from) ? row[c] : invert_from - row[c]);
+    }
+}
+
+static float largest(const ft_table *t) {
+    float most = -INFINITY;
+    size_t n = t->dense ? t->rows * t->cols : (size_t)t->indptr[t->rows];
+    const float *at = t->dense ? t->dense : t->values;
+    for (size_t i = 0; i < n; i++)
+        if (at[i] > most) most = at[i];
+    return most;
+}
+
+static ft_err send_rows(invoker *v) {
+    const ft_params *o = v->cli->options;
+    ft_table *t = NULL;
+    ft_buf buf = { 0 };
+    float *row;
+    ft_fetched got;
+    ft_err err;
+    ft_table_opts opts = { .label = ft_params_str(o, "label"), .rows_max = (size_t)ft_params_int(o, "rows") };
+    FT_GOTO(err, ft_table_read(&t, ft_params_str(o, "data"), &opts));
+    FT_GOTO(err, ft_arena_items(&row, &v->cli->arena, t->cols));
+    float invert_from = ft_str_is(ft_params_str(o, "alter"), "invert") ? largest(t) : NAN;
+    for (size_t r = 0; r < t->rows; r++) {
+        ft_arena_reset(&v->arena);
+        ft_table_row(t, r, row);
+        row_csv(&buf, t, row, invert_from);
+        FT_GOTO(err, buf.err);
+        FT_GOTO(err, send_one(v, &got, ft_buf_str(&buf)));
+        FT_GOTO(err, answer_count(v, got.body));
+    }
+done:
+    ft_table_free(t);
+    ft_buf_fini(&buf);
+    return err;
+}
+
+static ft_err send_body(invoker *v) {
+    ft_str body, path = ft_params_str(v->cli->options, "body");
+    ft_fetched got;
+    FT_TRY(ft_file_read(&body, &v->cli->arena, ft_str_is(path, "-") ? "/dev/stdin" : path.at, BODY_MAX));
+    FT_TRY(send_one(v, &got, body));
+    fwrite(got.body.at, 1, got.body.len, stdout);
+    if (!ft_str_ends(got.body, FT_STR("\n"))) putchar('\n');
+    return FT_OK;
+}
+
+static ft_err tell_answers(invoker *v, int64_t began_us) {
+    static const char *const columns[] = { "answer", "requests" };
+    ft_listing l;
+    ft_listing_init(&l, v->cli, columns, 2);
+    for (size_t i = 0; i < v->answer_count; i++) {
+        ft_listing_text(&l, v->answer[i]);
+        ft_listing_int(&l, v->answered[i]);
+    }
+    if (v->other) ft_listing_text(&l, FT_STR("(others)")), ft_listing_int(&l, (int64_t)v->other);
+    FT_TRY(ft_listing_print(&l, NULL));
+    if (!v->cli->json)
+        printf("%llu requests in %.2f s\n", (unsigned long long)v->sent,
+               (double)(ft_clock_monotonic_us() - began_us) / 1e6);
+    return FT_OK;
+}
+
+static ft_err url_of(invoker *v) {
+    ft_str base = ft_params_str(v->cli->options, "url");
+    if (!base.at) {
+        ft_store *s;
+        FT_TRY(ft_cli_store(&s, v->cli));
+        FT_TRY(ft_serve_address(&base, s, &v->cli->arena));
+    }
+    while (ft_str_ends(base, FT_STR("/"))) base.len--;
+    return ft_arena_printf(&v->url, &v->cli->arena, "%.*s/endpoints/%.*s/invocations", FT_STR_ARG(base),
+                           FT_STR_ARG(v->cli->args[0]));
+}
+
+static ft_err run(ft_cli *cli) {
+    invoker v = { .cli = cli };
+    ft_str type, accept;
+    bool rows = ft_params_given(cli->options, "data");
+    if (rows == ft_params_given(cli->options, "body"))
+        return FT_FAIL(FT_EINVAL, "expected either --body FILE or --data FILE");
+    FT_TRY(url_of(&v));
+    FT_TRY(ft_arena_printf(&type, &cli->arena, "Content-Type: %.*s",
+                           FT_STR_ARG(rows ? FT_STR("text/csv") : ft_params_str(cli->options, "content-type"))));
+    FT_TRY(ft_arena_printf(&accept, &cli->arena, "Accept: %.*s",
+                           FT_STR_ARG(ft_params_given(cli->options, "accept") ? ft_params_str(cli->options, "accept") : FT_STR("*/*"))));
+    v.headers[0] = type.at, v.headers[1] = accept.at;
+    int64_t began_us = ft_clock_monotonic_us();
+    ft_err err = rows ? send_rows(&v) : send_body(&v);
+    if (err == FT_OK && rows) err = tell_answers(&v, began_us);
+    ft_arena_fini(&v.arena);
+    return err;
+}
+
+const ft_command ft_command_invoke = {
+    .name = "invoke", .args = "ENDPOINT --body FILE | --data FILE", .args_min = 1, .args_max = 1,
+    .doc = "ask an endpoint, with one body or row by row from a data file",
+    .more = "  echo 1,2,3 | fettle invoke iris --body -\n"
+            "  fettle invoke fashion --data t10k-images-idx3-ubyte.gz --rows 400",
+    .options = options, .run = run };
