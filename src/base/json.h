@@ -12,8 +12,12 @@
  *     FT_TRY(ft_json_end(&j));        // reports what went wrong inside the loop, and trailing
  * bytes
  *
+ * A value that the loop leaves unread is skipped (and validated) by the next call. A byte order
+ * mark before the text is ignored; a lone surrogate is refused, since no UTF-8 can hold it.
+ *
  * Memory: nothing is allocated except unescaped strings, in the arena; strings without escapes are
- * views of the input. */
+ * views of the input. Without an arena (NULL) a string with escapes is FT_EUNSUPPORTED when read,
+ * and fine when skipped. */
 #ifndef FT_JSON_H
 #define FT_JSON_H
 
@@ -45,14 +49,16 @@ typedef struct ft_json_opts {
 
 typedef struct ft_json {
     ft_str text;
-    size_t at; /* byte offset of the next token */
+    size_t at;       /* byte offset of the next token */
+    size_t value_at; /* where the value read last begins */
     int depth;
-    uint8_t stack[FT_JSON_DEPTH_MAX]; /* per level: object or array, first or later */
-    ft_err err;                       /* first failure, sticky */
+    uint8_t stack[FT_JSON_DEPTH_MAX + 1]; /* per level: object or array, first or later */
+    ft_err err;                           /* first failure, sticky */
     ft_arena *arena;
     ft_json_opts opts;
 } ft_json;
 
+/* A text beyond the size limit shows as FT_ETOOBIG at the first read. */
 void ft_json_init(ft_json *j, ft_str text, ft_arena *arena, const ft_json_opts *opts);
 
 /* What comes next, without consuming it; FT_EPARSE at a bad token or the end. */
@@ -77,12 +83,13 @@ ft_err ft_json_null(ft_json *j);
 ft_err ft_json_skip(ft_json *j, ft_str *raw);
 /* All read? FT_OK, or the sticky failure, or FT_EPARSE for bytes after the value. */
 ft_err ft_json_end(ft_json *j);
-/* A failure of the caller's own about the value just read ("eta: must be positive"), with line and
- * column. */
+/* A failure (FT_EPARSE, sticky) of the caller's own about the value just read ("eta: must be
+ * positive"), with line and column. */
 ft_err ft_json_fail(ft_json *j, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* One member of an object by path, "captureData.endpointInput.data" (array items by number); for
- * small documents. FT_ENOTFOUND without a trail when it is not there. `raw` is the value's text. */
+ * small documents. FT_ENOTFOUND without a trail when it is not there. `raw` is the value's text.
+ * What follows the value is not looked at. */
 ft_err ft_json_find(ft_str *raw, ft_str text, const char *path);
 
 /* ---- writing. Commas and escapes are the writer's; nesting is checked. Sticky errors in the
@@ -90,7 +97,7 @@ ft_err ft_json_find(ft_str *raw, ft_str text, const char *path);
 typedef struct ft_json_out {
     ft_buf *buf;
     int depth;
-    uint8_t stack[FT_JSON_DEPTH_MAX];
+    uint8_t stack[FT_JSON_DEPTH_MAX + 1];
     bool pretty; /* two blanks a level */
 } ft_json_out;
 
@@ -107,7 +114,8 @@ void ft_json_out_i64(ft_json_out *w, int64_t v);
 void ft_json_out_bool(ft_json_out *w, bool v);
 void ft_json_out_null(ft_json_out *w);
 void ft_json_out_raw(ft_json_out *w, ft_str json); /* already JSON */
-/* Only escapes and quotes, for code that builds a line by hand on the hot path. */
+/* Only escapes and quotes, for code that builds a line by hand on the hot path. Bytes that are not
+ * UTF-8 become U+FFFD. */
 ft_err ft_json_quote(ft_buf *buf, ft_str s);
 
 #endif
