@@ -10,6 +10,8 @@
 #include "base/json.h"
 #include "base/tap.h"
 
+struct ft_schema;
+
 typedef struct ft_payload { /* a request's or response's body */
     ft_str content_type;    /* with parameters as sent; empty: unknown */
     ft_str bytes;
@@ -38,6 +40,8 @@ typedef struct ft_predictor {
     ft_err (*predict_rows)(const ft_model *m, float *out, const float *rows, size_t count);
     size_t (*input_cols)(const ft_model *m); /* 0: not a matrix */
     size_t (*output_cols)(const ft_model *m);
+    /* What its columns are, borrowed from the model. May be NULL, or give NULL: not known. */
+    const struct ft_schema *(*schema)(const ft_model *m);
     void (*free)(ft_model *m); /* fine on NULL */
 } ft_predictor;
 
