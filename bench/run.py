@@ -1,0 +1,71 @@
+#!/usr/bin/python3
+"""run.py -- the one benchmark harness: ./run bench NAME [options].
+
+A benchmark is a row below: a program that runs ours and the peer alternately in one run, checks that both
+give the same answers, and writes build/bench/NAME.json as
+    [{"case", "ours", "peer", "unit", "ratio", "runs"}, …]      ratio > 1: ours is better
+A peer that is not installed is written as "peer": null with "not_run": "reason".
+"""
+import json
+import os
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OUT = os.path.join(ROOT, "build", "bench")
+PYTHON = "/usr/bin/python3"
+
+BENCHES = {
+    "trees-predict": (["build-bench/bench/trees-predict"], "boosted-tree inference beside XGBoost's C API"),
+    "serve": ([PYTHON, "bench/serve.py"], "HTTP serving beside FastAPI + python3-xgboost"),
+    "start": ([PYTHON, "bench/start.py"], "start-up and idle memory beside Python"),
+}
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        model = next((l.split(":", 1)[1].strip() for l in f if l.startswith("model name")), "unknown")
+    return f"{model}, {os.cpu_count()} processors"
+
+
+def show(rows):
+    for r in rows:
+        peer = "NOT RUN: " + r.get("not_run", "") if r.get("peer") is None else f"{r['peer']:.6g}"
+        ratio = "" if r.get("ratio") is None else f"{r['ratio']:.2f}x"
+        print(f"  {r['case']:<24} ours {r['ours']:.6g}  peer {peer}  {r['unit']}  {ratio}  ({r['runs']} runs)")
+
+
+def run(name, extra):
+    command, _ = BENCHES[name]
+    path = os.path.join(OUT, name + ".json")
+    if os.path.exists(path):
+        os.remove(path)
+    code = subprocess.call(command + [path] + extra, cwd=ROOT)
+    if code or not os.path.exists(path):
+        print(f"bench {name}: failed with exit code {code}", file=sys.stderr)
+        return 1
+    with open(path, encoding="utf-8") as f:
+        rows = json.load(f)
+    print(f"{name} on {machine()}")
+    show(rows)
+    return 0
+
+
+def main():
+    os.makedirs(OUT, exist_ok=True)
+    names = [a for a in sys.argv[1:] if not a.startswith("-")]
+    extra = [a for a in sys.argv[1:] if a.startswith("-")]
+    if not names:
+        for name, (_, doc) in BENCHES.items():
+            print(f"{name:<16} {doc}")
+        return 0
+    if names == ["all"]:
+        names = list(BENCHES)
+    for name in names:
+        if name not in BENCHES:
+            print(f"no benchmark '{name}'; there are: {', '.join(BENCHES)}", file=sys.stderr)
+            return 2
+    return max(run(name, extra) for name in names)
+
+
+sys.exit(main())
