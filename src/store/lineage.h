@@ -15,25 +15,27 @@
 
 typedef struct ft_lineage_kind {
     const char *kind;
-    const char *parents; /* kinds that a node must descend from, "rule|capture"; "" for a root.
-                            "a,b|c" = a and (b or c) */
+    const char *parents; /* kinds that a node must descend from; "" for a root. "a,b|c" = a and (b
+                            or c) */
     const char *doc;
 } ft_lineage_kind;
 extern const ft_lineage_kind ft_lineage_kinds[]; /* ends with a NULL kind */
 
 /* Note a node with what a person should read about it ("train.csv, 45 MB", "eta=0 stopped at step
- * 10"). Idempotent. */
+ * 10"). Idempotent; a later note that is not empty replaces the earlier one. FT_EINVAL for a kind
+ * that is not in the table. */
 ft_err ft_lineage_node(ft_store *s, ft_str id, ft_str note);
+/* Both ends need not be noted (yet). Idempotent. FT_EINVAL for a node that is its own parent. */
 ft_err ft_lineage_edge(ft_store *s, ft_str child, ft_str parent);
 
 typedef struct ft_lineage_step {
     int depth;
     ft_str id, note;
-    bool missing;  /* no edge: `id` is the kind that should be there */
-    bool repeated; /* shown above already */
+    bool missing;  /* no edge: `id` is the kind that should be there, "job" or "capture|job" */
+    bool repeated; /* shown above already; its parents are not walked again */
 } ft_lineage_step;
-/* Walk from `id` to the roots, depth first. FT_ENOTFOUND for an unknown id (a bare id is tried with
- * every kind). */
+/* Walk from `id` to the roots, depth first, parents in byte order. FT_ENOTFOUND for an unknown id
+ * (a bare id is tried with every kind, in the table's order). */
 ft_err ft_lineage_walk(ft_lineage_step **out, size_t *count, ft_store *s, ft_arena *arena,
                        ft_str id);
 
