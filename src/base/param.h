@@ -7,7 +7,7 @@
  * comparisons" }, { "diff_percent", FT_PARAM_FLOAT, "0.1", .min = 0, .max = 100, .doc = "smallest
  * drop that counts, in percent" }, { 0 } };
  *
- * Ownership: tables are static; a value set borrows the strings that were set until ft_params_fini.
+ * Ownership: tables are static; values are copied into the arena. Threads: one sets, then any read.
  */
 #ifndef FT_PARAM_H
 #define FT_PARAM_H
@@ -39,7 +39,7 @@ typedef struct ft_param {
     const char *name; /* NULL ends a table */
     ft_param_type type;
     const char *default_text; /* NULL: unset unless given */
-    double min, max;          /* both 0: no bounds */
+    double min, max;          /* both 0: no bounds; an infinity: no bound on that side */
     bool min_open, max_open;
     bool required;
     bool repeated; /* command line: may be given many times (see ft_params_each) */
@@ -54,9 +54,9 @@ typedef struct ft_params ft_params; /* a table and the values set */
 
 /* Values for `table`, all unset. Lives in the arena. */
 ft_err ft_params_new(ft_params **out, ft_arena *arena, const ft_param *table);
-/* Set from text. FT_EINVAL with a sentence that a user can act on: unknown name (with the nearest
- * right one), wrong type, outside the range (with the range), not one of the choices (with the
- * choices). */
+/* Set from text; a parameter set again takes the later value, a repeated one keeps all. FT_EINVAL
+ * with a sentence that a user can act on: unknown name (with the nearest right one), wrong type,
+ * outside the range (with the range), not one of the choices (with the choices). */
 ft_err ft_params_set(ft_params *p, ft_str name, ft_str value);
 /* After all sets: FT_EINVAL naming the first required parameter that is missing. */
 ft_err ft_params_finish(const ft_params *p);
@@ -69,11 +69,12 @@ int64_t ft_params_int(const ft_params *p, const char *name);
 double ft_params_float(const ft_params *p, const char *name);
 bool ft_params_bool(const ft_params *p, const char *name);  /* BOOL and FLAG */
 ft_str ft_params_str(const ft_params *p, const char *name); /* any type: the text */
-/* The i-th value of a repeated parameter or the i-th item of a LIST; false past the last. */
+/* The i-th value of a repeated parameter or the i-th item of a LIST (for others the 0-th is the
+ * value); false past the last. */
 bool ft_params_each(const ft_params *p, const char *name, size_t i, ft_str *out);
 const ft_param *ft_params_table(const ft_params *p);
 
-/* "int in [1, 1000000], default 10" */
+/* "integer in [1, 1000000], default 10" */
 ft_err ft_param_describe(ft_str *out, ft_arena *arena, const ft_param *param);
 const ft_param *ft_param_find(const ft_param *table, ft_str name);
 
