@@ -1,0 +1,114 @@
+#!/usr/bin/python3
+"""cli_test.py -- the command line as a person meets it: help, refusals with the nearest right word, exit codes."""
+import json
+import os
+import subprocess
+
+from tap import FETTLE, case, main
+
+
+@case
+def every_command_has_help(t):
+    top = t.run("--help").stdout
+    names = [l[2:20].strip() for l in top.split("commands:\n")[1].split("\n\n")[0].splitlines()]
+    assert len(names) >= 20, names
+    for name in names:
+        out = t.run(*name.split(), "--help").stdout
+        assert out.startswith(f"usage: fettle {name}"), out
+        assert "--json" in out, out
+
+
+@case
+def version_is_one_line(t):
+    assert t.run("--version").stdout.startswith("fettle 0."), t.run("--version").stdout
+
+
+@case
+def unknown_commands_are_met_with_the_nearest(t):
+    p = t.run("trian", ok=False)
+    assert p.returncode == 64 and "did you mean 'train'" in p.stderr, p.stderr
+    p = t.run("jobs", "lss", ok=False)
+    assert p.returncode == 64 and "jobs ls" in p.stderr, p.stderr
+    p = t.run("jobs", ok=False)
+    assert "jobs show" in p.stderr, p.stderr
+    assert t.run(ok=False).returncode == 64
+
+
+@case
+def unknown_options_are_met_with_the_nearest(t):
+    p = t.run("train", "xgboost", "--trian", "x", ok=False)
+    assert p.returncode == 64 and "did you mean 'train'" in p.stderr, p.stderr
+    p = t.run("serve", "--port", "70000", ok=False)
+    assert p.returncode == 64 and "65535" in p.stderr, p.stderr
+    p = t.run("serve", "--port", ok=False)
+    assert p.returncode == 64 and "needs a value" in p.stderr, p.stderr
+
+
+@case
+def hyperparameters_are_checked_before_anything_starts(t):
+    csv = os.path.join(t.path, "a.csv")
+    with open(csv, "w", encoding="utf-8") as f:
+        f.write("0,1\n1,2\n")
+    for setting, words in {"etta=0.1": ("etta", "did you mean 'eta'"), "eta=1.5": ("eta", "[0, 1]"),
+                           "objective=binary:logit": ("objective", "binary:logistic"),
+                           "max_depth=x": ("max_depth",), "eta": ("NAME=VALUE",)}.items():
+        p = t.run("train", "xgboost", "--train", csv, "--set", "num_round=2", "--set", setting, ok=False)
+        assert p.returncode == 64, (setting, p.stderr)
+        for word in words:
+            assert word in p.stderr, (setting, p.stderr)
+    p = t.run("train", "xgboost", "--train", csv, ok=False)
+    assert p.returncode == 64 and "num_round" in p.stderr, p.stderr
+    assert t.json("jobs", "ls") == [], "a refused job left a row"
+
+
+@case
+def the_hyperparameter_table_is_whole(t):
+    rows = {r["name"]: r for r in t.json("algorithms", "show", "xgboost")}
+    documented = """num_round csv_weights early_stopping_rounds booster verbosity nthread eta gamma max_depth min_child_weight
+        max_delta_step subsample colsample_bytree colsample_bylevel colsample_bynode lambda alpha tree_method sketch_eps
+        scale_pos_weight updater dsplit refresh_leaf process_type grow_policy max_leaves max_bin predictor monotone_constraints
+        interaction_constraints sample_type normalize_type rate_drop one_drop skip_drop lambda_bias tweedie_variance_power
+        objective num_class base_score eval_metric seed num_parallel_tree save_model_on_termination silent""".split()
+    missing = [n for n in documented if n not in rows]
+    assert not missing, missing
+    assert rows["num_round"]["effect"] == "required" and rows["eta"]["effect"] == "active", rows["eta"]
+    assert all(r["meaning"] for r in rows.values())
+
+
+@case
+def failures_are_json_when_asked(t):
+    p = t.run("jobs", "show", "nothing-here", "--json", ok=False)
+    assert p.returncode == 66, p.returncode
+    told = json.loads(p.stderr)
+    assert told["error"] == "FT_ENOTFOUND" and "nothing-here" in told["message"], told
+
+
+@case
+def a_home_that_cannot_be_written_is_told(t):
+    for home in ("/proc/nowhere", "/dev/null/x"):
+        p = subprocess.run([FETTLE, "jobs", "ls", "--home", home], capture_output=True, text=True, timeout=20)
+        assert p.returncode not in (0, 70, 134) and home.split("/")[1] in p.stderr, p.stderr
+
+
+@case
+def a_taken_port_is_named(t):
+    t.serve()
+    port = t.url.rsplit(":", 1)[1].strip("/")
+    p = t.run("serve", "--port", port, ok=False)
+    assert p.returncode != 0 and port in p.stderr, p.stderr
+
+
+@case
+def sql_only_reads(t):
+    assert t.sql("select 1 + 1 as two") == [{"two": 2}]
+    for text in ("create table x(a)", "delete from job", "attach 'x.db' as y", "select load_extension('x')", "selec 1", ""):
+        p = t.run("sql", text, ok=False)
+        assert p.returncode != 0, text
+        assert p.stderr.startswith("fettle sql: "), p.stderr
+    tables = {r["table"] for r in t.json("sql", "tables")}
+    assert {"metric", "tensor", "capture", "drift"} <= tables, tables
+    for table in tables:
+        assert t.sql(f"select * from {table}") == []
+
+
+main()
