@@ -45,8 +45,11 @@ typedef struct ft_array {
 } ft_array;
 
 size_t ft_dtype_bytes(ft_dtype t);
-const char *ft_dtype_name(ft_dtype t); /* NumPy's name */
-ft_err ft_dtype_parse(ft_dtype *out, ft_str name);
+const char *ft_dtype_name(ft_dtype t);             /* NumPy's name */
+ft_err ft_dtype_parse(ft_dtype *out, ft_str name); /* FT_EINVAL */
+/* IEEE half and bfloat16 bits widened; exact. */
+float ft_f16_f32(uint16_t bits);
+float ft_bf16_f32(uint16_t bits);
 
 /* Number of items; 1 for a scalar. */
 int64_t ft_array_count(const ft_array *a);

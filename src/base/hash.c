@@ -1,0 +1,193 @@
+/* hash.c -- content hashes by libcrypto, hex and Base64. CRC-32C is in crc32c.c. */
+#include "base/hash.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/files.h"
+
+#define SHA256_BYTES 32
+#define MD5_BYTES    16
+#define FILE_CHUNK   ((size_t)1 << 20)
+
+struct ft_hasher {
+    EVP_MD_CTX *sha256, *md5; /* md5 NULL when not asked for */
+};
+
+static ft_err digest_new(EVP_MD_CTX **out, const EVP_MD *kind) {
+    *out = ft_fault_here() ? NULL : EVP_MD_CTX_new();
+    if (*out && EVP_DigestInit_ex(*out, kind, NULL) == 1) return FT_OK;
+    return FT_FAIL(FT_ENOMEM, "no memory for a hash");
+}
+
+ft_err ft_hasher_new(ft_hasher **out, bool also_md5) {
+    ft_err err = FT_OK;
+    *out = NULL;
+    ft_hasher *h = ft_fault_here() ? NULL : calloc(1, sizeof *h);
+    if (!h) return FT_FAIL(FT_ENOMEM, "no memory for a hash");
+    FT_GOTO(err, digest_new(&h->sha256, EVP_sha256()));
+    if (also_md5) FT_GOTO(err, digest_new(&h->md5, EVP_md5()));
+    *out = h;
+    h = NULL;
+done:
+    ft_hasher_free(h);
+    return err;
+}
+
+ft_err ft_hasher_add(ft_hasher *h, const void *at, size_t len) {
+    bool ok = EVP_DigestUpdate(h->sha256, at, len) == 1;
+    if (h->md5) ok = EVP_DigestUpdate(h->md5, at, len) == 1 && ok;
+    return ok ? FT_OK : FT_FAIL(FT_EIO, "libcrypto failed to hash");
+}
+
+ft_err ft_hasher_end(ft_hasher *h, char sha256[FT_SHA256_HEX], char md5[FT_MD5_HEX]) {
+    unsigned char raw[SHA256_BYTES];
+    FT_CHECK(!md5 || h->md5);
+    if (EVP_DigestFinal_ex(h->sha256, raw, NULL) != 1)
+        return FT_FAIL(FT_EIO, "libcrypto failed to hash");
+    ft_hex(sha256, raw, sizeof raw);
+    if (!md5) return FT_OK;
+    if (EVP_DigestFinal_ex(h->md5, raw, NULL) != 1)
+        return FT_FAIL(FT_EIO, "libcrypto failed to hash");
+    ft_hex(md5, raw, MD5_BYTES);
+    return FT_OK;
+}
+
+void ft_hasher_free(ft_hasher *h) {
+    if (!h) return;
+    EVP_MD_CTX_free(h->sha256);
+    EVP_MD_CTX_free(h->md5);
+    free(h);
+}
+
+ft_err ft_sha256(unsigned char out[32], ft_str bytes) {
+    if (ft_fault_here() || EVP_Digest(bytes.at, bytes.len, out, NULL, EVP_sha256(), NULL) != 1)
+        return FT_FAIL(FT_ENOMEM, "no memory for a hash");
+    return FT_OK;
+}
+
+ft_err ft_sha256_hex(char out[FT_SHA256_HEX], ft_str bytes) {
+    unsigned char raw[SHA256_BYTES];
+    FT_TRY(ft_sha256(raw, bytes));
+    ft_hex(out, raw, sizeof raw);
+    return FT_OK;
+}
+
+ft_err ft_sha256_file(char out[FT_SHA256_HEX], const char *path) {
+    ft_err err = FT_OK;
+    ft_hasher *h = NULL;
+    int fd = -1;
+    size_t got = 0;
+    char *chunk = ft_fault_here() ? NULL : malloc(FILE_CHUNK);
+    if (!chunk) return FT_FAIL(FT_ENOMEM, "no memory to hash %s", path);
+    FT_GOTO(err, ft_fd_open(&fd, path, O_RDONLY, 0));
+    FT_GOTO(err, ft_hasher_new(&h, false));
+    do {
+        FT_GOTO(err, ft_fd_read(&got, fd, chunk, FILE_CHUNK, path));
+        FT_GOTO(err, ft_hasher_add(h, chunk, got));
+    } while (got > 0);
+    FT_GOTO(err, ft_hasher_end(h, out, NULL));
+done:
+    ft_hasher_free(h);
+    ft_fd_close(&fd);
+    free(chunk);
+    return err;
+}
+
+ft_err ft_hmac_sha256(unsigned char out[32], ft_str key, ft_str bytes) {
+    static const char none[1];
+    const void *secret = key.len ? key.at : none; /* NULL would mean "the key before" */
+    if (key.len > INT32_MAX) return FT_FAIL(FT_ETOOBIG, "a key of %zu bytes", key.len);
+    if (ft_fault_here() ||
+        !HMAC(EVP_sha256(), secret, (int)key.len,
+              (const unsigned char *)(bytes.len ? bytes.at : none), bytes.len, out, NULL))
+        return FT_FAIL(FT_ENOMEM, "no memory for a hash");
+    return FT_OK;
+}
+
+void ft_hex(char *out, const void *at, size_t len) {
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *p = at;
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[p[i] >> 4];
+        out[2 * i + 1] = digits[p[i] & 15];
+    }
+    out[2 * len] = '\0';
+}
+
+bool ft_equal_const_time(ft_str a, ft_str b) {
+    return a.len == b.len && (a.len == 0 || CRYPTO_memcmp(a.at, b.at, a.len) == 0);
+}
+
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+ft_err ft_base64_add(ft_buf *out, ft_str bytes) {
+    const unsigned char *p = (const unsigned char *)bytes.at;
+    size_t left = bytes.len;
+    if (bytes.len > SIZE_MAX / 2 || ft_buf_reserve(out, (bytes.len + 2) / 3 * 4))
+        return out->err ? out->err : FT_FAIL(FT_ETOOBIG, "%zu bytes for Base64", bytes.len);
+    char *to = out->at + out->len;
+    for (; left; p += 3) {
+        unsigned bits = (unsigned)p[0] << 16;
+        if (left > 1) bits |= (unsigned)p[1] << 8;
+        if (left > 2) bits |= p[2];
+        *to++ = base64_digits[bits >> 18];
+        *to++ = base64_digits[bits >> 12 & 63];
+        *to++ = left > 1 ? base64_digits[bits >> 6 & 63] : '=';
+        *to++ = left > 2 ? base64_digits[bits & 63] : '=';
+        left -= left < 3 ? left : 3;
+    }
+    *to = '\0';
+    out->len = (size_t)(to - out->at);
+    return FT_OK;
+}
+
+static int base64_value(char c) {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Four characters to bytes; how many bytes, 0 when they are no Base64. */
+static size_t base64_group(unsigned char out[3], const char *in, bool last) {
+    size_t bytes = 3;
+    unsigned bits = 0;
+    if (last && in[3] == '=') bytes = in[2] == '=' ? 1 : 2;
+    for (size_t i = 0; i < bytes + 1; i++) {
+        int value = base64_value(in[i]);
+        if (value < 0) return 0;
+        bits |= (unsigned)value << (18 - 6 * i);
+    }
+    out[0] = (unsigned char)(bits >> 16);
+    out[1] = (unsigned char)(bits >> 8);
+    out[2] = (unsigned char)bits;
+    return bytes;
+}
+
+ft_err ft_base64_decode(ft_buf *out, ft_str text) {
+    unsigned char raw[3];
+    size_t begin = out->len;
+    if (text.len % 4 != 0)
+        return FT_FAIL(FT_EPARSE, "Base64: %zu characters are not a multiple of 4", text.len);
+    FT_TRY(ft_buf_reserve(out, text.len / 4 * 3));
+    for (size_t at = 0; at < text.len; at += 4) {
+        size_t bytes = base64_group(raw, text.at + at, at + 4 == text.len);
+        if (!bytes) {
+            out->len = begin;
+            out->at[begin] = '\0';
+            return FT_FAIL(FT_EPARSE, "Base64: byte %zu: expected four of A-Z a-z 0-9 + / or '='",
+                           at);
+        }
+        ft_buf_add_n(out, raw, bytes);
+    }
+    return out->err;
+}

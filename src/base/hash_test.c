@@ -1,0 +1,142 @@
+/* hash_test.c -- published vectors, both ways of CRC-32C, Base64 of RFC 4648, every failed call. */
+#include "base/hash.h"
+#include "base/buf.h"
+#include "base/files.h"
+#include "tests/test.h"
+
+#define ABC_SHA256 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+static void test_sha256_and_md5(void **state) {
+    (void)state;
+    char sha[FT_SHA256_HEX], md5[FT_MD5_HEX];
+    ft_hasher *h;
+    EXPECT_OK(ft_sha256_hex(sha, FT_STR("abc")));
+    EXPECT(strcmp(sha, ABC_SHA256) == 0); /* FIPS 180-2, appendix B.1 */
+    EXPECT_OK(ft_sha256_hex(sha, (ft_str){ 0 }));
+    EXPECT(strncmp(sha, "e3b0c44298fc1c14", 16) == 0);
+    EXPECT_OK(ft_hasher_new(&h, true));
+    EXPECT_OK(ft_hasher_add(h, "a", 1));
+    EXPECT_OK(ft_hasher_add(h, "bc", 2));
+    EXPECT_OK(ft_hasher_end(h, sha, md5));
+    EXPECT(strcmp(sha, ABC_SHA256) == 0);
+    EXPECT(strcmp(md5, "900150983cd24fb0d6963f7d28e17f72") == 0); /* RFC 1321, A.5 */
+    ft_hasher_free(h);
+    ft_hasher_free(NULL);
+}
+
+static void test_hmac(void **state) {
+    (void)state;
+    unsigned char raw[32];
+    char hex[65];
+    EXPECT_OK(ft_hmac_sha256(raw, FT_STR("Jefe"), FT_STR("what do ya want for nothing?")));
+    ft_hex(hex, raw, 32); /* RFC 4231, test case 2 */
+    EXPECT(strcmp(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843") == 0);
+    EXPECT_OK(ft_hmac_sha256(raw, (ft_str){ 0 }, (ft_str){ 0 }));
+    ft_hex(hex, raw, 32);
+    EXPECT(strncmp(hex, "b613679a0814d9ec", 16) == 0);
+}
+
+static void test_file(void **state) {
+    (void)state;
+    char path[300], sha[FT_SHA256_HEX];
+    snprintf(path, sizeof path, "%s/abc", test_dir());
+    EXPECT_OK(ft_file_write_atomic(path, FT_STR("abc"), false));
+    EXPECT_OK(ft_sha256_file(sha, path));
+    EXPECT(strcmp(sha, ABC_SHA256) == 0);
+    int rounds = 0;
+    EACH_FAULT {
+        ft_err err = ft_sha256_file(sha, path);
+        EXPECT(err == FT_OK || ft_err_why()[0]);
+        rounds++;
+    }
+    EXPECT(rounds >= 5);
+    strcat(path, "-none");
+    EXPECT_ERR(FT_ENOTFOUND, ft_sha256_file(sha, path));
+    EXPECT_WHY("abc-none");
+}
+
+static void test_crc32c(void **state) {
+    (void)state;
+    unsigned char bytes[1000];
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(i * 7 + i / 256);
+    EXPECT(ft_crc32c(0, "123456789", 9) == 0xe3069283);            /* the catalogue's check value */
+    EXPECT(ft_crc32c(0, (const char[32]){ 0 }, 32) == 0x8a9136aa); /* RFC 3720, B.4 */
+    EXPECT(ft_crc32c(0, NULL, 0) == 0);
+    for (size_t len = 0; len <= 64; len++) {
+        for (size_t at = 0; at < 9; at++) {
+            uint32_t whole = ft_crc32c(0, bytes + at, len);
+            EXPECT(whole == ft_crc32c_plain(0, bytes + at, len));
+            EXPECT(whole == ft_crc32c(ft_crc32c(0, bytes + at, len / 3), bytes + at + len / 3,
+                                      len - len / 3));
+        }
+    }
+    EXPECT(ft_crc32c(7, bytes, 1000) == ft_crc32c_plain(7, bytes, 1000));
+}
+
+static void test_hash64_spreads(void **state) {
+    (void)state;
+    unsigned buckets[256] = { 0 };
+    char text[32];
+    for (int i = 0; i < 256 * 64; i++) {
+        int len = snprintf(text, sizeof text, "feature_%d", i);
+        buckets[ft_hash64(ft_str_n(text, (size_t)len), 1) & 255]++;
+    }
+    for (int i = 0; i < 256; i++) EXPECT(buckets[i] > 20 && buckets[i] < 130);
+    EXPECT(ft_hash64(FT_STR("a"), 1) != ft_hash64(FT_STR("a"), 2));
+    EXPECT(ft_hash64(FT_STR("a"), 1) != ft_hash64(FT_STR("a\0"), 1));
+    EXPECT(ft_hash64((ft_str){ 0 }, 1) == ft_hash64(FT_STR(""), 1));
+}
+
+static void test_base64(void **state) {
+    (void)state;
+    static const char *const pair[][2] = { { "", "" },
+                                           { "f", "Zg==" },
+                                           { "fo", "Zm8=" },
+                                           { "foo", "Zm9v" },
+                                           { "foob", "Zm9vYg==" },
+                                           { "fooba", "Zm9vYmE=" },
+                                           { "foobar", "Zm9vYmFy" },
+                                           { "\xff\xfe\xfd", "//79" } };
+    static const char *const bad[] = { "Zg",     "Zg=",   "Z===", "====", "Zg==Zg==",
+                                       "Zm9v\n", "Zm 9v", "Zm9-", "=m9v", "Zm=v" };
+    ft_buf b = { 0 };
+    for (size_t i = 0; i < sizeof pair / sizeof pair[0]; i++) {
+        ft_buf_reset(&b);
+        EXPECT_OK(ft_base64_add(&b, ft_str_of(pair[i][0])));
+        EXPECT_STR(pair[i][1], ft_buf_str(&b));
+        ft_buf_reset(&b);
+        EXPECT_OK(ft_base64_decode(&b, ft_str_of(pair[i][1])));
+        EXPECT_STR(pair[i][0], ft_buf_str(&b));
+    }
+    ft_buf_reset(&b);
+    ft_buf_byte(&b, 'x');
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        EXPECT_ERR(FT_EPARSE, ft_base64_decode(&b, ft_str_of(bad[i])));
+        EXPECT_STR("x", ft_buf_str(&b));
+    }
+    ft_buf_fini(&b);
+}
+
+static void test_every_fault(void **state) {
+    (void)state;
+    int rounds = 0;
+    EACH_FAULT {
+        ft_hasher *h = NULL;
+        unsigned char raw[32];
+        ft_err err = ft_hasher_new(&h, true);
+        if (!err) err = ft_sha256(raw, FT_STR("x"));
+        if (!err) err = ft_hmac_sha256(raw, FT_STR("x"), FT_STR("y"));
+        EXPECT(err == FT_OK || err == FT_ENOMEM);
+        ft_hasher_free(h);
+        rounds++;
+    }
+    EXPECT(rounds == 6);
+    EXPECT(ft_equal_const_time(FT_STR("ab"), FT_STR("ab")));
+    EXPECT(!ft_equal_const_time(FT_STR("ab"), FT_STR("ac")));
+    EXPECT(!ft_equal_const_time(FT_STR("ab"), FT_STR("abc")));
+}
+
+TEST_MAIN(cmocka_unit_test(test_sha256_and_md5), cmocka_unit_test(test_hmac),
+          cmocka_unit_test(test_file), cmocka_unit_test(test_crc32c),
+          cmocka_unit_test(test_hash64_spreads), cmocka_unit_test(test_base64),
+          cmocka_unit_test(test_every_fault))
