@@ -114,6 +114,6 @@ double ft_array_f64(const ft_array *a, int64_t i) {
     case FT_DTYPE_COUNT:
         break;
     }
-    FT_CHECK(!"a type of number");
+    FT_CHECK(a->dtype < FT_DTYPE_COUNT);
     return 0;
 }
