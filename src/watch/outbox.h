@@ -1,5 +1,9 @@
 /* outbox.h -- alerts leave the house at least once, with a stable id: stored before sent, retried
- * until accepted, across restarts. */
+ * until accepted, across restarts.
+ *
+ * An alert has one delivery for every receiver that was configured when it was raised. A delivery
+ * is leased by the process that tries it; the lease ends with its time or with its process. What
+ * is accepted just before a kill is sent again with the same id: receivers tell by it. */
 #ifndef FT_OUTBOX_H
 #define FT_OUTBOX_H
 
@@ -10,27 +14,45 @@ typedef struct ft_alert {
     int64_t id;
     ft_str uuid; /* the stable id: also the Idempotency-Key header */
     ft_str subject, rule, text, evidence_json;
-    int64_t verdict_id, raised_us;
+    int64_t verdict_id; /* 0: of no verdict */
+    int64_t raised_us;  /* 0 in ft_alert_raise: now */
     int deliveries, delivered;
+    ft_str failure; /* of the newest attempt that failed, while something is undelivered */
 } ft_alert;
 
-/* Store an alert and one delivery for every sender that is configured; one for a verdict (again:
- * the same id). Lineage edges included. */
+/* Store an alert and one delivery for every receiver; one for a verdict (again: the same id, and
+ * FT_OK). Lineage alert -> verdict included. `out` may be NULL. */
 ft_err ft_alert_raise(ft_alert *out, ft_store *s, ft_arena *arena, const ft_alert *alert);
+/* Newest first. */
 ft_err ft_alert_list(ft_alert **out, size_t *count, ft_store *s, ft_arena *arena, size_t limit);
+/* {"id":"<uuid>","subject":…,"rule":…,"reason":…,"evidence":{…},"raised_at":"<ISO 8601>",
+ * "verdict":7,"lineage":"alert:1"} in the arena: what every sender sends. */
+ft_err ft_alert_json(ft_str *out, const ft_alert *alert, ft_arena *arena);
 
-/* Where alerts go: "webhook" with a URL … One row a sender kind. */
+/* Ways for alerts to leave: one file, one row each. */
 typedef struct ft_sender {
     const char *name; /* "webhook" */
     const char *doc;
-    ft_err (*send)(ft_store *s, ft_str target, const ft_alert *alert, ft_arena *arena);
+    const char *target; /* what a target is, for help: "an http or https address" */
+    /* Is it a target that could work? FT_EINVAL in words. */
+    ft_err (*check)(ft_str target);
+    /* Hand one alert over; FT_OK means accepted. Called from any process, maybe again. */
+    ft_err (*send)(ft_str target, const ft_alert *alert, ft_arena *arena);
 } ft_sender;
 extern const ft_sender ft_sender_webhook, ft_sender_file;
-ft_err ft_senders_add(ft_store *s, ft_str sender,
-                      ft_str target); /* configured receivers are rows */
+extern const ft_sender *const ft_senders[]; /* ends with NULL; in outbox.c */
+
+/* Configured receivers are rows. Adding one twice is fine. */
+ft_err ft_senders_add(ft_store *s, ft_str sender, ft_str target);
+/* Its undelivered alerts are dropped. FT_ENOTFOUND. */
 ft_err ft_senders_remove(ft_store *s, ft_str sender, ft_str target);
-/* Try what is due (back-off 1 s doubling to 10 min); `*left` = still undelivered. Safe from several
- * processes: a delivery is leased. */
+typedef struct ft_receiver {
+    ft_str sender, target;
+} ft_receiver;
+ft_err ft_senders_list(ft_receiver **out, size_t *count, ft_store *s, ft_arena *arena);
+
+/* Try what is due (back-off 1 s doubling to 10 min); `*left` = still undelivered, due or not. Safe
+ * from several processes at once. */
 ft_err ft_outbox_run(ft_store *s, int *sent, int *left);
 
 #endif

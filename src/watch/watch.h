@@ -2,15 +2,21 @@
  * history by the same loop.
  *
  * A *watch* is a rule with parameters on a subject (job/NAME or endpoint/NAME), with hold, quiet
- * time and action. Verdicts are rows of the metadata database, written once for (watch, at); so a
- * host that was killed goes on where it was. What the host does to others (stop a job, roll back)
- * is a callback that the program wires. */
+ * time and actions. It is evaluated at *points*: every step of a trial (or of a stream ordered by
+ * step), every window of a stream ordered by time that holds a record. Verdicts are rows of the
+ * metadata database, written once for (watch, at) and before any action; actions are done at least
+ * once. A host that was killed goes on where it was. What the host does to others (stop a job, roll
+ * back) is a callback that the program wires.
+ *
+ * Threads: one ft_store, one thread. Memory: what a call returns lives in the arena it was given.
+ */
 #ifndef FT_WATCH_H
 #define FT_WATCH_H
 
 #include "base/arena.h"
 #include "rules/rule.h"
 #include "store/store.h"
+#include "watch/gate.h"
 
 typedef enum ft_watch_status {
     FT_WATCH_IN_PROGRESS,
@@ -19,8 +25,8 @@ typedef enum ft_watch_status {
     FT_WATCH_ERROR,
     FT_WATCH_STOPPED
 } ft_watch_status;
-const char *ft_watch_status_name(
-    ft_watch_status s); /* SageMaker's words: InProgress NoIssuesFound IssuesFound Error Stopped */
+/* SageMaker's words: InProgress NoIssuesFound IssuesFound Error Stopped */
+const char *ft_watch_status_name(ft_watch_status s);
 
 typedef struct ft_watch_spec {
     ft_str name;                 /* unique for the subject; empty: the rule's name */
@@ -30,69 +36,77 @@ typedef struct ft_watch_spec {
     ft_str actions;              /* "stop,alert" "alert" "" "run:PROGRAM" */
     ft_str trial_uri;            /* for rules that read a trial */
     ft_str stream_key;           /* for rules that read a stream; empty: the subject's name */
-    int64_t window_us, every_us; /* stream rules: width and distance of windows; 0: 1 h, = width */
+    int64_t window_us, every_us; /* stream rules: width and distance of windows; 0: 1 h, = width.
+                                    Windows end at multiples of `every_us` since 1970 */
     int hold;                    /* issues in a row before the action; 0: 1 */
-    int64_t quiet_us;            /* after an action, no other for so long */
+    int64_t quiet_us; /* after an action, no other for so long; while the issue lasts, again each
+                         time it is over. 0: one action for each run of issues */
 } ft_watch_spec;
 
-/* Check the rule and its parameters, store the watch. FT_EINVAL in words. */
+/* Check the rule and its parameters, store the watch. FT_EINVAL in words, FT_EEXIST. */
 ft_err ft_watch_add(int64_t *id, ft_store *s, const ft_watch_spec *spec);
+/* The checks of ft_watch_add alone: nothing is stored. Subject may still be empty. */
+ft_err ft_watch_check(const ft_watch_spec *spec);
 
 typedef struct ft_watch_row {
     int64_t id;
     ft_watch_spec spec;
+    ft_str rule_text; /* of an SQL rule, as it was when added; empty for others */
     ft_watch_status status;
     ft_str details; /* "RuleEvaluationConditionMet: Evaluation of the rule LossNotDecreasing at step
                        10 resulted in the condition being met" */
-    int64_t evaluated; /* last step or window end evaluated; INT64_MIN before the first */
-    int64_t modified_us;
+    ft_str evaluation_job; /* "<subject[:26]>-<name[:26]>-<8 hex>": its name as a SageMaker job */
+    int64_t evaluated;     /* last step or window end evaluated; INT64_MIN before the first */
+    int64_t created_us, modified_us;
+    int streak;       /* issues in a row, the last evaluation included */
+    int64_t acted_us; /* when the last action was due; INT64_MIN: never */
 } ft_watch_row;
 ft_err ft_watch_list(ft_watch_row **out, size_t *count, ft_store *s, ft_arena *arena,
                      ft_str subject); /* empty: all */
+/* A subject and its watches, verdicts and marks are forgotten (an endpoint deleted). */
+ft_err ft_watch_remove(ft_store *s, ft_str subject);
 
 typedef struct ft_verdict_row {
     int64_t id, watch;
     ft_str name, subject;
-    ft_verdict verdict;
+    ft_verdict verdict;  /* as it was at verdict.at */
+    int64_t through;     /* the same outcome up to this point: every issue has a row of its own, */
+    int64_t evaluations; /* other outcomes share one until the outcome changes */
+    bool fired;          /* it asked for the watch's actions */
     int64_t stored_us;
 } ft_verdict_row;
+/* Newest first, at most `limit`. */
 ft_err ft_verdict_list(ft_verdict_row **out, size_t *count, ft_store *s, ft_arena *arena,
                        ft_str subject, size_t limit);
 
+/* Where host and subject meet: $HOME/jobs/NAME for "job/NAME", $HOME/endpoints/NAME …; made. */
+ft_err ft_subject_folder(const char **out, ft_store *s, ft_arena *arena, ft_str subject);
+#define FT_GATE_FILE  "gate"  /* in the subject's folder; absent: nobody waits for the host */
+#define FT_GUARD_FILE "guard" /* see guard.h */
+
 /* ---- the host's loop */
 typedef struct ft_watch_hooks {
-    /* Do one action of a watch for a stored verdict: "stop", "alert", "rollback" … FT_EUNSUPPORTED
-     * for an unknown word. */
+    /* Do one action of a watch for a stored verdict: "stop", "alert", "rollback" … May be called
+     * again for the same verdict after a crash. FT_EUNSUPPORTED for an unknown word: the host
+     * itself then does "alert" and "run:PROGRAM". NULL: the same. */
     ft_err (*act)(void *ctx, ft_str action, const ft_watch_row *watch, int64_t verdict_id,
                   const ft_verdict *v);
-    /* Has the subject ended (no more records will come)? */
+    /* Has the subject ended (no more records will come)? NULL: never. */
     bool (*ended)(void *ctx, ft_str subject);
     void *ctx;
 } ft_watch_hooks;
 /* Evaluate all watches of the subject until it has ended and everything is evaluated, or `*stop` is
- * set. Also runs the outbox. */
+ * set. Also runs the outbox, in a thread of its own. FT_EBUSY when the subject has a host. */
 ft_err ft_watch_host(ft_store *s, ft_str subject, const ft_watch_hooks *hooks,
                      const volatile int *stop);
+/* After the subject and its host have ended, however they did: do the actions that stored verdicts
+ * still ask for, and give watches still in progress `status` and `details`. Evaluates nothing. */
+ft_err ft_watch_settle(ft_store *s, ft_str subject, const ft_watch_hooks *hooks,
+                       ft_watch_status status, ft_str details);
 
-/* The same rule over what is stored: calls `each` for every evaluation; stores nothing, acts on
- * nothing. */
+/* The same rule over what is stored: calls `each` for every evaluation at a point in [from, until)
+ * (both 0: all); stores nothing, acts on nothing. */
 ft_err ft_watch_try(ft_store *s, const ft_watch_spec *spec, int64_t from, int64_t until,
                     ft_err (*each)(void *ctx, const ft_verdict *v), void *ctx);
-
-/* ---- the gate between a job and its rule host: the job does not record step n+1 before the rules
- * have seen step n. A file of two counters in shared memory, waited on by futex; a host that is
- * dead or slower than `patience_us` opens it. */
-typedef struct ft_gate ft_gate;
-ft_err ft_gate_open(ft_gate **out, const char *path); /* makes it */
-/* Job: `step` is about to be recorded; waits until everything recorded before has been evaluated.
- * FT_ECANCELED when the gate was closed. */
-ft_err ft_gate_wait(ft_gate *g, int64_t step, int64_t patience_us);
-void ft_gate_recorded(ft_gate *g, int64_t step);  /* job: now readable */
-void ft_gate_evaluated(ft_gate *g, int64_t step); /* host */
-void ft_gate_close(ft_gate *g); /* host: the job is to stop; nothing more may be recorded */
-int64_t
-ft_gate_next(ft_gate *g, int64_t seen,
-             int64_t timeout_us); /* host: wait for a step after `seen`; returns the newest */
-void ft_gate_free(ft_gate *g);
 
 #endif
