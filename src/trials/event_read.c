@@ -204,7 +204,7 @@ static ft_err read_frame(ft_str *payload, ft_str bytes) {
 }
 
 ft_err ft_event_read(ft_event *out, uint64_t *size_bytes, ft_str bytes, ft_str tag) {
-    ft_str payload, summary = { 0 };
+    ft_str payload = { 0 }, summary = { 0 };
     pb_field f;
     ft_err end;
     memset(out, 0, sizeof *out);
@@ -307,6 +307,7 @@ static ft_err shape_value(ft_array *out, ft_arena *arena, const ft_event *e, con
             return FT_FAIL(FT_ECORRUPT, "a complex tensor of %d dimensions", out->ndim);
         out->shape[out->ndim++] = 2;
     }
+    out->data = out; /* not NULL: the check is of the shape */
     if (!ft_array_valid(out) || ft_array_bytes(out) > FT_EVENT_BYTES_MAX)
         return FT_FAIL(FT_ECORRUPT, "a tensor larger than %llu bytes",
                        (unsigned long long)FT_EVENT_BYTES_MAX);

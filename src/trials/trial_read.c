@@ -138,7 +138,7 @@ static int by_bytes(const void *a, const void *b) {
 
 ft_err ft_trial_names(ft_str **out, size_t *count, ft_trial *t, ft_arena *arena, ft_str collection,
                       ft_str regex) {
-    trial_query *q;
+    trial_query *q = NULL;
     *out = NULL;
     *count = 0;
     FT_TRY(query_find(&q, t, collection, regex));

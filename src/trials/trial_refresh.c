@@ -54,7 +54,7 @@ static ft_err tensor_find_or_add(trial_tensor **out, ft_trial *t, ft_str name) {
         *out = trial_tensors(t)[t->table[slot] - 1];
         return FT_OK;
     }
-    trial_tensor *x;
+    trial_tensor *x = NULL;
     FT_TRY(ft_arena_take(&x, &t->arena, sizeof *x));
     FT_TRY(ft_arena_str(&x->name, &t->arena, name));
     x->hash = hash;
@@ -102,7 +102,7 @@ static void insert(ft_buf *buf, size_t i, const void *item, size_t size) {
 }
 
 static ft_err add_ref(ft_trial *t, ft_str name, const ft_tensor_ref *ref) {
-    trial_tensor *x;
+    trial_tensor *x = NULL;
     bool found;
     FT_TRY(tensor_find_or_add(&x, t, name));
     size_t i = step_place(&x->steps, ref->global_step, &found);
