@@ -1,9 +1,12 @@
-/* number.c -- text to numbers and back, correctly rounded.
+/* number.c -- text to numbers, correctly rounded. Numbers to text: number_text.c.
  *
- * Reading: up to 19 digits are gathered in a 64-bit integer w with a decimal exponent. When w <
- * 2^53 and |exponent| <= 22, w and the power of ten are exact doubles and one multiplication or
- * division rounds once, hence correctly (Clinger, How to read floating point numbers accurately,
- * 1990). Everything else goes to the C library in the C locale. */
+ * The first 19 digits are gathered in a 64-bit integer w with a decimal exponent e.
+ *   1. w <= 2^53 and |e| <= 22: both are exact doubles, one operation rounds once (Clinger, How to
+ *      read floating point numbers accurately, 1990).
+ *   2. w times the top 128 bits of 10^e brackets the value; unless a rounding boundary lies inside
+ *      the bracket, it decides (after Lemire, Number parsing at a gigabyte per second, 2021). With
+ *      more than 19 digits, w and w + 1 must agree.
+ *   3. The C library, in the C locale: ties, subnormal numbers, brackets that do not decide. */
 #include "base/number.h"
 
 #include <locale.h>
@@ -12,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/number_in.h"
 #include "base/str.h"
 
 #define DIGITS_MAX   19  /* always fit in 64 bits */
@@ -28,13 +32,9 @@ static const double power10[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 
-/* ---- reading */
-
 static bool is_digit(char c) { return (unsigned char)(c - '0') <= 9; }
 
-static locale_t c_locale;
-static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
-static void c_locale_make(void) { c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); }
+/* ---- scanning */
 
 /* nan, inf, infinity after the sign. */
 static bool word_f64(double *out, ft_str s, bool negative) {
@@ -62,31 +62,61 @@ static bool scan_exponent(const char *p, const char *end, int64_t *exponent) {
     return true;
 }
 
-/* [digits][.digits][e[+-]digits] with at least one digit before the exponent. */
-static bool scan_decimal(decimal *d, const char *p, const char *end) {
-    int significant = 0, seen = 0;
+/* Digits and one point in [p, end), more than 19 of them: keep the first 19 that count. */
+static void scan_long(decimal *d, const char *p, const char *end) {
+    int significant = 0;
     bool point = false;
+    *d = (decimal){ .negative = d->negative };
     for (; p < end; p++) {
-        if (is_digit(*p)) {
-            seen = 1;
-            if (significant < DIGITS_MAX) {
-                d->digits = d->digits * 10 + (uint64_t)(*p - '0');
-                significant += d->digits != 0;
-                d->exponent -= point;
-            } else {
-                d->truncated |= *p != '0';
-                d->exponent += !point;
-            }
-        } else if (*p == '.' && !point) {
+        if (*p == '.') {
             point = true;
+        } else if (significant < DIGITS_MAX) {
+            d->digits = d->digits * 10 + (uint64_t)(*p - '0');
+            significant += d->digits != 0;
+            d->exponent -= point;
         } else {
-            break;
+            d->truncated |= *p != '0';
+            d->exponent += !point;
         }
     }
-    if (!seen) return false;
+}
+
+/* [digits][.digits][e[+-]digits] with at least one digit before the exponent. */
+static bool scan_decimal(decimal *d, const char *begin, const char *end) {
+    const char *p = begin;
+    uint64_t digits = 0;
+    for (; p < end && is_digit(*p); p++) digits = digits * 10 + (uint64_t)(*p - '0');
+    int64_t count = p - begin;
+    if (p < end && *p == '.') {
+        const char *fraction = ++p;
+        for (; p < end && is_digit(*p); p++) digits = digits * 10 + (uint64_t)(*p - '0');
+        d->exponent = fraction - p;
+        count += p - fraction;
+    }
+    if (count == 0) return false;
+    d->digits = digits;
+    if (count > DIGITS_MAX) scan_long(d, begin, p);
     if (p == end) return true;
     return (*p == 'e' || *p == 'E') && scan_exponent(p + 1, end, &d->exponent);
 }
+
+/* Sign and digits of a number; `s` becomes the text after the sign. */
+static bool scan_number(decimal *d, ft_str *s, double *word, bool *is_word) {
+    *is_word = false;
+    if (s->len && (s->at[0] == '-' || s->at[0] == '+')) {
+        d->negative = s->at[0] == '-';
+        *s = ft_str_from(*s, 1);
+    }
+    if (s->len == 0) return false;
+    if (is_digit(s->at[0]) || s->at[0] == '.') return scan_decimal(d, s->at, s->at + s->len);
+    return *is_word = word_f64(word, *s, d->negative);
+}
+
+/* ---- the slow way */
+
+static locale_t c_locale;
+static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
+static void c_locale_make(void) { c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); }
 
 /* NUL-terminated text of the number for the C library. Digits past the 767th cannot move a result
  * except by being there at all, so a long number is cut to its first digits and a final 1. */
@@ -100,7 +130,7 @@ static void decimal_copy(char copy[COPY_MAX + 32], const decimal *d, ft_str s) {
         else
             rest |= s.at[i] != '0';
     }
-    /* d->exponent belongs to the first 19 digits; the copy has n. */
+    /* d->exponent belongs to the first 19 digits when there are more; the copy has n. */
     int64_t exponent = d->exponent;
     if (n > DIGITS_MAX) exponent -= (int64_t)(n - DIGITS_MAX);
     if (rest) {
@@ -123,27 +153,60 @@ static float slow_f32(const decimal *d, ft_str s) {
     return c_locale ? strtof_l(copy, NULL, c_locale) : strtof(copy, NULL);
 }
 
-/* The magnitude; infinity when it is too large. */
-static double decimal_f64(const decimal *d, ft_str s) {
-    if (d->digits == 0 || d->exponent < -2 * EXPONENT_MAX) return 0;
-    if (d->exponent > EXPONENT_MAX) return (double)INFINITY;
-    if (d->truncated || d->digits > (uint64_t)1 << 53 || d->exponent < -22 || d->exponent > 22)
-        return slow_f64(d, s);
-    double v = (double)d->digits;
-    return d->exponent < 0 ? v / power10[-d->exponent] : v * power10[d->exponent];
+/* ---- the fast way */
+
+/* digits * 10^exponent by the bracket; false when it does not decide. */
+static bool bracket_f64(double *out, uint64_t digits, int exponent) {
+    ft_power10 power = ft_power10_of(exponent);
+    bool exact = exponent >= 0 && exponent <= FT_POWER10_EXACT_MAX;
+    int zeros = __builtin_clzll(digits);
+    uint64_t w = digits << zeros;
+    unsigned __int128 low = (unsigned __int128)w * power.lo;
+    unsigned __int128 v = (unsigned __int128)w * power.hi + (low >> 64);
+    /* The value lies in (v, v + 2) * 2^scale; when exact, it is v * 2^scale plus `sticky`. */
+    bool sticky = (uint64_t)low != 0;
+    int scale = ft_power10_log2(exponent) + 1 - zeros - 64;
+    int top = (uint64_t)(v >> 127) ? 127 : 126;
+    int drop = top - 53; /* 54 bits stay: the mantissa and the bit that rounds it */
+    unsigned __int128 mask = ((unsigned __int128)1 << drop) - 1, rest = v & mask;
+    uint64_t mantissa = (uint64_t)(v >> drop);
+    if (exact)
+        mantissa += (mantissa & 1) && (rest || sticky || (mantissa & 2)); /* ties to even */
+    else if (rest == mask)
+        return false;
+    else
+        mantissa += mantissa & 1; /* never a tie: the value is above v */
+    mantissa >>= 1;
+    int binary = scale + drop + 1; /* value = mantissa * 2^binary */
+    if (mantissa == (uint64_t)1 << 53) {
+        mantissa >>= 1;
+        binary++;
+    }
+    if (binary < -1074 || binary > 971) return false; /* subnormal, or too large */
+    uint64_t bits = (uint64_t)(binary + 1075) << 52 | (mantissa & (((uint64_t)1 << 52) - 1));
+    memcpy(out, &bits, sizeof bits);
+    return true;
 }
 
-/* Sign and digits of a number; `s` becomes the text after the sign. */
-static bool scan_number(decimal *d, ft_str *s, double *word, bool *is_word) {
-    *is_word = false;
-    if (s->len && (s->at[0] == '-' || s->at[0] == '+')) {
-        d->negative = s->at[0] == '-';
-        *s = ft_str_from(*s, 1);
+/* The magnitude; infinity when it is too large. */
+static double decimal_f64(const decimal *d, ft_str s) {
+    double v, above;
+    if (d->digits == 0 || d->exponent < -2 * EXPONENT_MAX) return 0;
+    if (d->exponent > EXPONENT_MAX) return (double)INFINITY;
+    if (!d->truncated && d->digits <= (uint64_t)1 << 53 && d->exponent >= -22 &&
+        d->exponent <= 22) {
+        v = (double)d->digits;
+        return d->exponent < 0 ? v / power10[-d->exponent] : v * power10[d->exponent];
     }
-    if (s->len == 0) return false;
-    if (is_digit(s->at[0]) || s->at[0] == '.') return scan_decimal(d, s->at, s->at + s->len);
-    return *is_word = word_f64(word, *s, d->negative);
+    if (d->exponent < FT_POWER10_MIN || d->exponent > FT_POWER10_MAX ||
+        !bracket_f64(&v, d->digits, (int)d->exponent))
+        return slow_f64(d, s);
+    if (d->truncated && (!bracket_f64(&above, d->digits + 1, (int)d->exponent) || above != v))
+        return slow_f64(d, s);
+    return v;
 }
+
+/* ---- exported */
 
 bool ft_str_f64(double *out, ft_str s) {
     decimal d = { 0 };
@@ -201,118 +264,4 @@ bool ft_str_i64(int64_t *out, ft_str s) {
     if (!ft_str_u64(&v, s) || v > (uint64_t)INT64_MAX + negative) return false;
     *out = negative ? (int64_t)(0 - v) : (int64_t)v;
     return true;
-}
-
-/* ---- writing */
-
-size_t ft_u64_text(char *out, uint64_t v) {
-    char digits[24];
-    size_t n = 0, len;
-    do {
-        digits[n++] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    for (len = 0; n; len++) out[len] = digits[--n];
-    out[len] = '\0';
-    return len;
-}
-
-size_t ft_i64_text(char *out, int64_t v) {
-    if (v >= 0) return ft_u64_text(out, (uint64_t)v);
-    out[0] = '-';
-    return 1 + ft_u64_text(out + 1, 0 - (uint64_t)v);
-}
-
-/* Text of digits * 10^exponent as Python's repr lays it out. */
-static size_t decimal_text(char *out, uint64_t digits, int exponent, bool negative) {
-    char text[24];
-    while (digits && digits % 10 == 0) {
-        digits /= 10;
-        exponent++;
-    }
-    int n = (int)ft_u64_text(text, digits);
-    int point = n + exponent; /* digits before the decimal point */
-    char *p = out;
-    if (negative) *p++ = '-';
-    if (point > 16 || point < -3) {
-        *p++ = text[0];
-        if (n > 1) {
-            *p++ = '.';
-            memcpy(p, text + 1, (size_t)n - 1);
-            p += n - 1;
-        }
-        int e = point - 1;
-        *p++ = 'e';
-        *p++ = e < 0 ? '-' : '+';
-        if (e < 0) e = -e;
-        if (e < 10) *p++ = '0';
-        p += ft_u64_text(p, (uint64_t)e);
-    } else if (point <= 0) {
-        *p++ = '0';
-        *p++ = '.';
-        for (; point < 0; point++) *p++ = '0';
-        memcpy(p, text, (size_t)n);
-        p += n;
-    } else if (point >= n) {
-        memcpy(p, text, (size_t)n);
-        p += n;
-        for (; n < point; n++) *p++ = '0';
-    } else {
-        memcpy(p, text, (size_t)point);
-        p += point;
-        *p++ = '.';
-        memcpy(p, text + point, (size_t)(n - point));
-        p += n - point;
-    }
-    *p = '\0';
-    return (size_t)(p - out);
-}
-
-/* nan, inf, -inf and zeros; 0 when v is none of them. */
-static size_t special_text(char *out, double v) {
-    const char *word = isnan(v) ? "nan" : isinf(v) ? "inf" : v == 0 ? "0" : NULL;
-    if (!word) return 0;
-    size_t sign = signbit(v) && !isnan(v) ? 1 : 0;
-    if (sign) out[0] = '-';
-    strcpy(out + sign, word);
-    return sign + strlen(word);
-}
-
-/* "d.ddde+xx" of snprintf back to digits and exponent. */
-static size_t printed_text(char *out, const char *printed) {
-    uint64_t digits = 0;
-    int exponent = 0;
-    const char *p = printed;
-    bool negative = *p == '-', point = false;
-    for (p += negative; *p != 'e'; p++) {
-        if (!is_digit(*p)) {
-            point = true;
-            continue;
-        }
-        digits = digits * 10 + (uint64_t)(*p - '0');
-        exponent -= point;
-    }
-    return decimal_text(out, digits, exponent + atoi(p + 1), negative);
-}
-
-size_t ft_f64_text(char *out, double v) {
-    char printed[40];
-    size_t len = special_text(out, v);
-    if (len) return len;
-    for (int precision = 14; precision < 17; precision++) {
-        snprintf(printed, sizeof printed, "%.*e", precision, v);
-        if (strtod(printed, NULL) == v) break;
-    }
-    return printed_text(out, printed);
-}
-
-size_t ft_f32_text(char *out, float v) {
-    char printed[40];
-    size_t len = special_text(out, (double)v);
-    if (len) return len;
-    for (int precision = 5; precision < 9; precision++) {
-        snprintf(printed, sizeof printed, "%.*e", precision, (double)v);
-        if (strtof(printed, NULL) == v) break;
-    }
-    return printed_text(out, printed);
 }
