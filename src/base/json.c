@@ -224,7 +224,7 @@ static ft_err unescape(ft_json *j, ft_str *out, ft_str body) {
         p += plain;
         at += plain;
         if (at == end) break;
-        unsigned code;
+        unsigned code = 0;
         FT_TRY(escape(j, at, &at, &code));
         p = put_utf8(p, code);
     }
