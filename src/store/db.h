@@ -6,8 +6,8 @@
  *
  * Formats: values are bound and read by one letter each:
  *     i int64_t   n int   d double   s ft_str as text   b ft_str as blob   t const char *
- * A view with at == NULL and a NULL pointer are null. C does not convert arguments after "...":
- * cast literals, `(int64_t)0` for 'i', or use 'n'.
+ * A view with at == NULL and a NULL pointer are null; when reading, "-" skips a column. C does not
+ * convert arguments after "...": cast literals, `(int64_t)0` for 'i', or use 'n'.
  *
  * Durability: a commit survives a killed process. It survives a power cut when ft_db_durable was
  * called in it, else when a later durable commit or checkpoint (4 MB of changes) follows; the

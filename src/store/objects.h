@@ -93,7 +93,8 @@ ft_err ft_object_open(int *fd, ft_store *s, ft_str bucket, ft_str key);
 /* The file that holds it, for mapping or other programs; in the arena. It may be replaced (not
  * changed) while you read. */
 ft_err ft_object_path(const char **out, ft_store *s, ft_arena *arena, ft_str bucket, ft_str key);
-ft_err ft_object_remove(ft_store *s, ft_str bucket, ft_str key); /* fine when absent */
+/* Fine when absent. Not synced: a power cut within seconds may bring it back, whole. */
+ft_err ft_object_remove(ft_store *s, ft_str bucket, ft_str key);
 
 /* Keys with the prefix in strict byte order, strictly after `after`; at most `limit`; `more` says
  * whether there are others. From the index: 1,000 keys of 100,000 in about a millisecond. */

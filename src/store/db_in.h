@@ -1,0 +1,34 @@
+/* db_in.h -- the connection as its own two files see it: db.c (open, transactions, versions) and
+ * db_rows.c (statements). */
+#ifndef FT_DB_IN_H
+#define FT_DB_IN_H
+
+#include <sqlite3.h>
+
+#include "store/db.h"
+
+#define FT_DB_CACHE_SLOTS 256 /* a program uses about a hundred statements */
+#define FT_DB_CACHE_WAYS  4   /* places that one statement may have */
+
+struct ft_rows {
+    ft_db *db;
+    sqlite3_stmt *stmt;
+    ft_err err;
+    bool busy;        /* handed out and not ended */
+    const char *text; /* address of its SQL when it lives in the cache; NULL: freed when it ends */
+};
+
+struct ft_db {
+    sqlite3 *sqlite;
+    char *path;
+    int depth;      /* of nested transactions */
+    bool durable;   /* sync when the outermost one commits */
+    ft_rows *slots; /* FT_DB_CACHE_SLOTS: the cache of statements */
+};
+
+/* Turn a result code of SQLite into a failure with its sentence; `sql` may be NULL. */
+ft_err ft_db_fail(ft_db *db, int code, const char *sql) __attribute__((cold));
+/* Is there a transaction by our count that SQLite has already rolled back? */
+bool ft_db_broken(const ft_db *db);
+
+#endif

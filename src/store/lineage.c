@@ -1,0 +1,241 @@
+/* lineage.c -- nodes and edges, and the walk that says what is missing. See lineage.h. */
+#include "store/lineage.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "store/store_in.h"
+
+#define WALK_STEPS_MAX 100000 /* a graph larger than this is not read by a person */
+#define PARENTS_MAX    100000
+#define STEPS_FIRST    32
+
+const ft_lineage_kind ft_lineage_kinds[] = {
+    { "alert", "verdict", "what was sent, and why" },
+    { "verdict", "rule,capture|job", "one evaluation of a rule, over captured requests or a job" },
+    { "rule", "", "a rule, by the hash of its code and parameters" },
+    { "capture", "endpoint", "a segment of captured requests" },
+    { "endpoint", "model", "a version of an endpoint" },
+    { "model", "job", "a model, by its content hash" },
+    { "job", "input", "one run of an algorithm" },
+    { "input", "", "a training file, by its content hash" },
+    { 0 },
+};
+
+const char *const ft_lineage_tables[] = {
+    "create table lineage_node (id text primary key, note text not null, noted_us integer not null)"
+    " without rowid;"
+    "create table lineage_edge (child text not null, parent text not null,"
+    " primary key (child, parent)) without rowid;"
+    "create index lineage_edge_parent on lineage_edge (parent);",
+};
+const int ft_lineage_tables_count = FT_COUNT(ft_lineage_tables);
+
+/* ---- names ---- */
+
+static ft_str kind_part(ft_str id) {
+    size_t colon = ft_str_find(id, ':');
+    return colon < id.len ? ft_str_slice(id, 0, colon) : (ft_str){ "", 0 };
+}
+
+static const ft_lineage_kind *kind_of(ft_str id) {
+    ft_str name = kind_part(id);
+    for (const ft_lineage_kind *k = ft_lineage_kinds; k->kind; k++)
+        if (ft_str_is(name, k->kind)) return k;
+    return NULL;
+}
+
+static ft_err id_check(ft_str id) {
+    if (kind_of(id) && kind_part(id).len + 1 < id.len && ft_str_utf8(id)) return FT_OK;
+    return FT_FAIL(FT_EINVAL,
+                   "'%.*s' is no lineage node: expected kind:name with one of the kinds alert, "
+                   "verdict, rule, capture, endpoint, model, job, input",
+                   FT_STR_ARG(id));
+}
+
+/* ---- writing ---- */
+
+ft_err ft_lineage_node(ft_store *s, ft_str id, ft_str note) {
+    FT_TRY(id_check(id));
+    if (!note.at) note = FT_STR("");
+    return ft_db_run(s->db,
+                     "insert into lineage_node (id, note, noted_us) values (?1, ?2, ?3) "
+                     "on conflict (id) do update set note = ?2 where ?2 <> ''",
+                     "ssi", id, note, ft_clock_now_us());
+}
+
+ft_err ft_lineage_edge(ft_store *s, ft_str child, ft_str parent) {
+    FT_TRY(id_check(child));
+    FT_TRY(id_check(parent));
+    if (ft_str_eq(child, parent))
+        return FT_FAIL(FT_EINVAL, "'%.*s' cannot be its own parent", FT_STR_ARG(child));
+    return ft_db_run(s->db, "insert or ignore into lineage_edge (child, parent) values (?, ?)",
+                     "ss", child, parent);
+}
+
+/* ---- walking ---- */
+
+typedef struct walk {
+    ft_store *s;
+    ft_arena *arena;
+    ft_lineage_step *steps;
+    size_t count, room;
+    const ft_str **seen; /* open addressing, by id; `seen_room` is a power of two */
+    size_t seen_count, seen_room;
+} walk;
+
+static ft_err step_add(ft_lineage_step **out, walk *w, int depth, ft_str id) {
+    if (w->count >= WALK_STEPS_MAX)
+        return FT_FAIL(FT_ETOOBIG, "the lineage has more than %d steps", WALK_STEPS_MAX);
+    if (w->count == w->room) {
+        ft_lineage_step *steps;
+        size_t room = w->room ? w->room * 2 : STEPS_FIRST;
+        FT_TRY(ft_arena_items(&steps, w->arena, room));
+        if (w->count) memcpy(steps, w->steps, w->count * sizeof *steps);
+        w->steps = steps;
+        w->room = room;
+    }
+    *out = &w->steps[w->count++];
+    (*out)->depth = depth;
+    (*out)->id = id;
+    return FT_OK;
+}
+
+static const ft_str **seen_place(walk *w, ft_str id) {
+    size_t i = (size_t)ft_hash64(id, 0) & (w->seen_room - 1);
+    while (w->seen[i] && !ft_str_eq(*w->seen[i], id)) i = (i + 1) & (w->seen_room - 1);
+    return &w->seen[i];
+}
+
+static ft_err seen_grow(walk *w) {
+    const ft_str **old = w->seen;
+    size_t old_room = w->seen_room;
+    w->seen_room = old_room ? old_room * 2 : STEPS_FIRST;
+    FT_TRY(ft_arena_items(&w->seen, w->arena, w->seen_room));
+    for (size_t i = 0; i < old_room; i++)
+        if (old[i]) *seen_place(w, *old[i]) = old[i];
+    return FT_OK;
+}
+
+/* Is this the first time? */
+static ft_err seen_add(bool *first, walk *w, ft_str id) {
+    ft_str *copy;
+    if (w->seen_count * 2 >= w->seen_room) FT_TRY(seen_grow(w));
+    const ft_str **place = seen_place(w, id);
+    *first = !*place;
+    if (!*first) return FT_OK;
+    FT_TRY(ft_arena_items(&copy, w->arena, 1));
+    *copy = id;
+    *place = copy;
+    w->seen_count++;
+    return FT_OK;
+}
+
+/* In byte order, in the arena. */
+static ft_err parents_of(ft_str **out, size_t *count, walk *w, ft_str id) {
+    ft_rows *rows;
+    int64_t n;
+    *count = 0;
+    FT_TRY(ft_db_one(w->s->db, NULL, "select count(*) from lineage_edge where child = ?", "s", "i",
+                     id, &n));
+    if (n > PARENTS_MAX) n = PARENTS_MAX;
+    FT_TRY(ft_arena_items(out, w->arena, (size_t)n));
+    FT_TRY(ft_db_query(&rows, w->s->db,
+                       "select parent from lineage_edge where child = ? order by parent", "s", id));
+    ft_err err = FT_OK;
+    while (err == FT_OK && *count < (size_t)n && ft_rows_next(rows)) {
+        ft_str parent;
+        ft_rows_read(rows, "s", &parent);
+        err = ft_arena_str(&(*out)[*count], w->arena, parent);
+        ++*count;
+    }
+    ft_err ended = ft_rows_end(rows);
+    return err == FT_OK ? ended : err;
+}
+
+/* Is one of `parents` of one of the kinds in `choice` ("capture|job")? */
+static bool has_kind(ft_str choice, const ft_str *parents, size_t count) {
+    while (choice.at) {
+        ft_str kind = ft_str_cut(&choice, '|');
+        for (size_t i = 0; i < count; i++)
+            if (ft_str_eq(kind_part(parents[i]), kind)) return true;
+    }
+    return false;
+}
+
+static ft_err missing_steps(walk *w, int depth, ft_str id, const ft_str *parents, size_t count) {
+    const ft_lineage_kind *kind = kind_of(id);
+    ft_str wanted = kind && *kind->parents ? ft_str_of(kind->parents) : (ft_str){ 0 };
+    while (wanted.at) {
+        ft_str choice = ft_str_cut(&wanted, ',');
+        ft_lineage_step *step;
+        if (has_kind(choice, parents, count)) continue;
+        FT_TRY(step_add(&step, w, depth, choice));
+        step->missing = true;
+    }
+    return FT_OK;
+}
+
+/* Recursion is as deep as the longest chain of nodes seen for the first time; WALK_STEPS_MAX small
+ * frames would be too many, so the depth has its own limit. */
+#define WALK_DEPTH_MAX 1000
+static ft_err walk_from(walk *w, int depth, ft_str id) {
+    ft_lineage_step *step;
+    bool first;
+    ft_str note = { 0 }, *parents;
+    size_t count;
+    if (depth > WALK_DEPTH_MAX)
+        return FT_FAIL(FT_ETOOBIG, "the lineage is deeper than %d steps", WALK_DEPTH_MAX);
+    FT_TRY(seen_add(&first, w, id));
+    ft_err err = ft_db_one(w->s->db, w->arena, "select note from lineage_node where id = ?", "s",
+                           "s", id, &note);
+    if (err != FT_OK && err != FT_ENOTFOUND) return err;
+    FT_TRY(step_add(&step, w, depth, id));
+    step->note = note;
+    step->repeated = !first;
+    if (!first) return FT_OK;
+    FT_TRY(parents_of(&parents, &count, w, id));
+    FT_TRY(missing_steps(w, depth + 1, id, parents, count));
+    for (size_t i = 0; i < count; i++) FT_TRY(walk_from(w, depth + 1, parents[i]));
+    return FT_OK;
+}
+
+static ft_err is_known(bool *out, ft_store *s, ft_str id) {
+    int count = 0;
+    FT_TRY(ft_db_one(s->db, NULL,
+                     "select (select count(*) from lineage_node where id = ?1) + "
+                     "(select count(*) from lineage_edge where child = ?1) + "
+                     "(select count(*) from lineage_edge where parent = ?1)",
+                     "s", "n", id, &count));
+    *out = count > 0;
+    return FT_OK;
+}
+
+/* The full id for what a person typed. */
+static ft_err resolve(ft_str *out, ft_store *s, ft_arena *arena, ft_str id) {
+    bool known = false;
+    FT_TRY(ft_arena_str(out, arena, id));
+    FT_TRY(is_known(&known, s, id));
+    for (const ft_lineage_kind *k = ft_lineage_kinds; k->kind && !known; k++) {
+        FT_TRY(ft_arena_printf(out, arena, "%s:%.*s", k->kind, FT_STR_ARG(id)));
+        FT_TRY(is_known(&known, s, *out));
+    }
+    if (known) return FT_OK;
+    return FT_FAIL(FT_ENOTFOUND, "no lineage of '%.*s': expected kind:name, as in job:mnist-1",
+                   FT_STR_ARG(id));
+}
+
+ft_err ft_lineage_walk(ft_lineage_step **out, size_t *count, ft_store *s, ft_arena *arena,
+                       ft_str id) {
+    walk w = { .s = s, .arena = arena };
+    ft_str full;
+    *out = NULL;
+    *count = 0;
+    FT_TRY(resolve(&full, s, arena, id));
+    FT_TRY(walk_from(&w, 0, full));
+    *out = w.steps;
+    *count = w.count;
+    return FT_OK;
+}
