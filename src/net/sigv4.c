@@ -1,0 +1,514 @@
+/* sigv4.c -- see sigv4.h. The canonical request is built once into a buffer and hashed; three HMACs
+ * of the key chain are cached, so a check costs about two hashes and one HMAC. */
+#include "net/sigv4.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/hash.h"
+
+#define QUERY_PAIRS_MAX    256
+#define SIGNED_HEADERS_MAX 64
+#define KEY_CACHE          64
+#define EMPTY_SHA256       "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+typedef struct pair {
+    ft_str name, value; /* encoded as the canonical query has them */
+} pair;
+
+/* ---- percent-encoding as SigV4 has it: unreserved stays, the rest is %XX in upper case */
+
+static bool unreserved(unsigned char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '~';
+}
+
+static void encode(ft_buf *buf, ft_str s, bool keep_slash) {
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.at[i];
+        if (unreserved(c) || (keep_slash && c == '/')) {
+            ft_buf_byte(buf, (char)c);
+        } else {
+            char out[3] = { '%', digits[c >> 4], digits[c & 15] };
+            ft_buf_add_n(buf, out, 3);
+        }
+    }
+}
+
+static int hex_value(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* %XX undone; a broken escape stays as it is ('+' is a plus here). */
+static ft_err decode(ft_str *out, ft_arena *arena, ft_str s) {
+    char *to;
+    size_t len = 0;
+    FT_TRY(ft_arena_take(&to, arena, s.len + 1));
+    for (size_t i = 0; i < s.len; i++) {
+        int high = s.at[i] == '%' && s.len - i > 2 ? hex_value(s.at[i + 1]) : -1;
+        int low = high < 0 ? -1 : hex_value(s.at[i + 2]);
+        to[len++] = low < 0 ? s.at[i] : (char)(high * 16 + low);
+        if (low >= 0) i += 2;
+    }
+    *out = (ft_str){ to, len };
+    return FT_OK;
+}
+
+static ft_str path_of(ft_str target) { return ft_str_slice(target, 0, ft_str_find(target, '?')); }
+static ft_str query_of(ft_str target) {
+    size_t q = ft_str_find(target, '?');
+    return q < target.len ? ft_str_from(target, q + 1) : FT_STR("");
+}
+
+/* A query parameter's decoded value; at == NULL when absent. */
+static ft_err query_value(ft_str *out, ft_arena *arena, ft_str target, const char *name) {
+    ft_str rest = query_of(target);
+    *out = (ft_str){ 0 };
+    while (rest.at) {
+        ft_str value = ft_str_cut(&rest, '&'), key = ft_str_cut(&value, '='), decoded;
+        FT_TRY(decode(&decoded, arena, key));
+        if (ft_str_is(decoded, name)) return decode(out, arena, value.at ? value : FT_STR(""));
+    }
+    return FT_OK;
+}
+
+/* ---- reading the claim */
+
+static ft_err scope_read(ft_sig *out, ft_str credential) {
+    ft_str rest = credential, part[5];
+    /* The key id may hold slashes in theory; the scope is the last four parts. */
+    for (int i = 4; i > 0; i--) {
+        size_t at = rest.len;
+        while (at > 0 && rest.at[at - 1] != '/') at--;
+        if (at == 0)
+            return FT_FAIL(FT_EPARSE, "the credential '%.*s' must have five parts",
+                           FT_STR_ARG(credential));
+        part[i] = ft_str_from(rest, at);
+        rest.len = at - 1;
+    }
+    out->access_key = rest, out->day = part[1], out->region = part[2], out->service = part[3];
+    if (!ft_str_is(part[4], "aws4_request"))
+        return FT_FAIL(FT_EPARSE, "the credential must end with aws4_request");
+    return rest.len ? FT_OK : FT_FAIL(FT_EPARSE, "the credential names no access key");
+}
+
+/* "20221122T050000Z" */
+static ft_err stamp_read(int64_t *out, ft_str s) {
+    int64_t v[2];
+    if (s.len != 16 || s.at[8] != 'T' || s.at[15] != 'Z' ||
+        !ft_str_i64(&v[0], ft_str_slice(s, 0, 8)) || !ft_str_i64(&v[1], ft_str_slice(s, 9, 6)) ||
+        v[0] < 0 || v[1] < 0)
+        return FT_FAIL(FT_EPARSE, "the date '%.*s' must be of the form 20221122T050000Z",
+                       FT_STR_ARG(s));
+    ft_date d = { .year = (int)(v[0] / 10000),
+                  .month = (int)(v[0] / 100 % 100),
+                  .day = (int)(v[0] % 100),
+                  .hour = (int)(v[1] / 10000),
+                  .minute = (int)(v[1] / 100 % 100),
+                  .second = (int)(v[1] % 100) };
+    if (d.month < 1 || d.month > 12 || d.day < 1 || d.day > 31 || d.hour > 23 || d.minute > 59 ||
+        d.second > 60)
+        return FT_FAIL(FT_EPARSE, "the date '%.*s' is not a date", FT_STR_ARG(s));
+    *out = ft_date_us(&d);
+    return FT_OK;
+}
+
+static ft_err header_read(ft_sig *out, const ft_sig_request *req, ft_str authorization) {
+    ft_str rest = ft_str_from(authorization, sizeof "AWS4-HMAC-SHA256" - 1);
+    out->form = FT_SIG_V4_HEADER;
+    while (rest.at) {
+        ft_str value = ft_str_trim(ft_str_cut(&rest, ',')), name = ft_str_cut(&value, '=');
+        if (ft_str_is(name, "Credential") && value.at)
+            FT_TRY(scope_read(out, value));
+        else if (ft_str_is(name, "SignedHeaders"))
+            out->signed_headers = value;
+        else if (ft_str_is(name, "Signature"))
+            out->signature = value;
+    }
+    if (!out->access_key.len || !out->signed_headers.len || out->signature.len != 64)
+        return FT_FAIL(FT_EPARSE,
+                       "the Authorization header needs Credential, SignedHeaders and Signature");
+    out->stamp = req->header(req->ctx, FT_STR("x-amz-date"));
+    out->payload = req->header(req->ctx, FT_STR("x-amz-content-sha256"));
+    if (!out->stamp.at) return FT_FAIL(FT_EPARSE, "a signed request needs the header X-Amz-Date");
+    FT_TRY(stamp_read(&out->made_us, out->stamp));
+    if (!ft_str_eq(out->day, ft_str_slice(out->stamp, 0, 8)))
+        return FT_FAIL(FT_EPARSE, "the date of the credential is not the date of the request");
+    return FT_OK;
+}
+
+static ft_err v4_query_read(ft_sig *out, const ft_sig_request *req, ft_arena *arena) {
+    ft_str algorithm, credential, expires;
+    int64_t seconds;
+    FT_TRY(query_value(&algorithm, arena, req->raw_target, "X-Amz-Algorithm"));
+    FT_TRY(query_value(&credential, arena, req->raw_target, "X-Amz-Credential"));
+    FT_TRY(query_value(&expires, arena, req->raw_target, "X-Amz-Expires"));
+    FT_TRY(query_value(&out->stamp, arena, req->raw_target, "X-Amz-Date"));
+    FT_TRY(query_value(&out->signed_headers, arena, req->raw_target, "X-Amz-SignedHeaders"));
+    FT_TRY(query_value(&out->signature, arena, req->raw_target, "X-Amz-Signature"));
+    out->form = FT_SIG_V4_QUERY;
+    if (!ft_str_is(algorithm, "AWS4-HMAC-SHA256") || !credential.at || !out->stamp.at ||
+        !out->signed_headers.len || out->signature.len != 64)
+        return FT_FAIL(FT_EPARSE, "a presigned request needs X-Amz-Algorithm, -Credential, -Date, "
+                                  "-Expires, -SignedHeaders and -Signature");
+    FT_TRY(scope_read(out, credential));
+    FT_TRY(stamp_read(&out->made_us, out->stamp));
+    if (!ft_str_i64(&seconds, expires) || seconds < 1 || seconds > FT_SIG_EXPIRES_MAX_S)
+        return FT_FAIL(FT_EPARSE, "X-Amz-Expires must be between 1 and %d seconds",
+                       FT_SIG_EXPIRES_MAX_S);
+    out->expires_us = out->made_us + seconds * 1000000;
+    return FT_OK;
+}
+
+static ft_err v2_query_read(ft_sig *out, const ft_sig_request *req, ft_arena *arena,
+                            ft_str access_key) {
+    ft_str expires;
+    int64_t seconds;
+    FT_TRY(query_value(&out->signature, arena, req->raw_target, "Signature"));
+    FT_TRY(query_value(&expires, arena, req->raw_target, "Expires"));
+    *out = (ft_sig){ .form = FT_SIG_V2_QUERY,
+                     .access_key = access_key,
+                     .service = FT_STR("s3"),
+                     .region = FT_STR("us-east-1"),
+                     .signature = out->signature,
+                     .stamp = expires };
+    if (!out->signature.len || !ft_str_i64(&seconds, expires) || seconds < 0 ||
+        seconds > INT64_MAX / 1000000)
+        return FT_FAIL(FT_EPARSE,
+                       "a presigned request needs AWSAccessKeyId, Signature and Expires");
+    out->expires_us = seconds * 1000000;
+    return FT_OK;
+}
+
+ft_err ft_sig_read(ft_sig *out, const ft_sig_request *req, ft_arena *arena) {
+    ft_str authorization = req->header(req->ctx, FT_STR("authorization")), value;
+    *out = (ft_sig){ 0 };
+    if (authorization.at) {
+        if (ft_str_starts(authorization, FT_STR("AWS4-HMAC-SHA256")))
+            return header_read(out, req, authorization);
+        return FT_FAIL(FT_EPARSE, "the Authorization header is not AWS4-HMAC-SHA256");
+    }
+    FT_TRY(query_value(&value, arena, req->raw_target, "X-Amz-Signature"));
+    if (value.at) return v4_query_read(out, req, arena);
+    FT_TRY(query_value(&value, arena, req->raw_target, "AWSAccessKeyId"));
+    if (value.at) return v2_query_read(out, req, arena, value);
+    return FT_OK;
+}
+
+/* ---- the canonical request */
+
+/* Services other than S3 sign the path without empty and dot parts, encoded once more than it is on
+ * the wire; S3 signs the decoded path encoded once, untouched. */
+static ft_err canonical_path(ft_buf *buf, ft_str raw_path, bool s3, ft_arena *arena) {
+    if (s3) {
+        ft_str plain;
+        FT_TRY(decode(&plain, arena, raw_path));
+        encode(buf, plain.len ? plain : FT_STR("/"), true);
+        return buf->err;
+    }
+    ft_str *part, rest = raw_path;
+    size_t count = 0;
+    FT_TRY(ft_arena_items(&part, arena, raw_path.len + 1));
+    while (rest.at) {
+        ft_str p = ft_str_cut(&rest, '/');
+        if (p.len == 0 || ft_str_is(p, ".")) continue;
+        if (ft_str_is(p, ".."))
+            count -= count > 0;
+        else
+            part[count++] = p;
+    }
+    for (size_t i = 0; i < count; i++) {
+        ft_buf_byte(buf, '/');
+        encode(buf, part[i], true);
+    }
+    if (count == 0 || (raw_path.len && raw_path.at[raw_path.len - 1] == '/')) ft_buf_byte(buf, '/');
+    return buf->err;
+}
+
+static int pair_order(const void *a, const void *b) {
+    const pair *x = a, *y = b;
+    int c = ft_str_cmp(x->name, y->name);
+    return c ? c : ft_str_cmp(x->value, y->value);
+}
+
+static ft_err encoded(ft_str *out, ft_arena *arena, ft_str s) {
+    ft_str plain;
+    ft_buf buf = { 0 };
+    FT_TRY(decode(&plain, arena, s));
+    encode(&buf, plain, false);
+    ft_err err = buf.err != FT_OK ? buf.err : ft_arena_str(out, arena, ft_buf_str(&buf));
+    ft_buf_fini(&buf);
+    return err;
+}
+
+static ft_err canonical_query(ft_buf *buf, ft_str raw_query, bool presigned, ft_arena *arena) {
+    pair *pairs;
+    size_t count = 0;
+    ft_str rest = raw_query;
+    FT_TRY(ft_arena_items(&pairs, arena, QUERY_PAIRS_MAX));
+    while (rest.at && raw_query.len) {
+        ft_str value = ft_str_cut(&rest, '&'), name = ft_str_cut(&value, '=');
+        if (!name.len && !value.at) continue;
+        if (count == QUERY_PAIRS_MAX)
+            return FT_FAIL(FT_ETOOBIG, "more than %d query parameters", QUERY_PAIRS_MAX);
+        FT_TRY(encoded(&pairs[count].name, arena, name));
+        FT_TRY(encoded(&pairs[count].value, arena, value.at ? value : FT_STR("")));
+        if (!presigned || !ft_str_is(pairs[count].name, "X-Amz-Signature")) count++;
+    }
+    qsort(pairs, count, sizeof *pairs, pair_order);
+    for (size_t i = 0; i < count; i++)
+        ft_buf_printf(buf, "%s%.*s=", i ? "&" : "", (int)pairs[i].name.len, pairs[i].name.at),
+            ft_buf_add(buf, pairs[i].value);
+    return buf->err;
+}
+
+/* "name:value\n" with outer blanks gone and inner runs of blanks as one. */
+static ft_err canonical_headers(ft_buf *buf, const ft_sig *sig, const ft_sig_request *req) {
+    ft_str rest = sig->signed_headers;
+    for (int n = 0; rest.at; n++) {
+        ft_str name = ft_str_cut(&rest, ';');
+        if (n == SIGNED_HEADERS_MAX)
+            return FT_FAIL(FT_ETOOBIG, "more than %d signed headers", SIGNED_HEADERS_MAX);
+        ft_str value = ft_str_trim(req->header(req->ctx, name));
+        ft_buf_add(buf, name);
+        ft_buf_byte(buf, ':');
+        for (size_t i = 0; i < value.len; i++)
+            if (value.at[i] != ' ' || value.at[i - 1] != ' ') ft_buf_byte(buf, value.at[i]);
+        ft_buf_byte(buf, '\n');
+    }
+    return buf->err;
+}
+
+static ft_err string_to_sign(ft_buf *out, const ft_sig *sig, const ft_sig_request *req,
+                             ft_str payload, ft_arena *arena) {
+    ft_buf c = { 0 };
+    char hash[FT_SHA256_HEX];
+    ft_err err;
+    ft_buf_add(&c, req->method);
+    ft_buf_byte(&c, '\n');
+    FT_GOTO(err,
+            canonical_path(&c, path_of(req->raw_target), ft_str_is(sig->service, "s3"), arena));
+    ft_buf_byte(&c, '\n');
+    FT_GOTO(err,
+            canonical_query(&c, query_of(req->raw_target), sig->form == FT_SIG_V4_QUERY, arena));
+    ft_buf_byte(&c, '\n');
+    FT_GOTO(err, canonical_headers(&c, sig, req));
+    ft_buf_byte(&c, '\n');
+    ft_buf_add(&c, sig->signed_headers);
+    ft_buf_byte(&c, '\n');
+    ft_buf_add(&c, payload);
+    FT_GOTO(err, c.err);
+    FT_GOTO(err, ft_sha256_hex(hash, ft_buf_str(&c)));
+    ft_buf_printf(out, "AWS4-HMAC-SHA256\n%.*s\n%.*s/%.*s/%.*s/aws4_request\n%s",
+                  FT_STR_ARG(sig->stamp), FT_STR_ARG(sig->day), FT_STR_ARG(sig->region),
+                  FT_STR_ARG(sig->service), hash);
+    err = out->err;
+done:
+    ft_buf_fini(&c);
+    return err;
+}
+
+/* ---- the signing key, cached by all that it is made of */
+
+typedef struct cached_key {
+    uint64_t tag, check; /* two hashes of (secret, day, region, service); 0: empty */
+    unsigned char key[32];
+} cached_key;
+
+static cached_key cache[KEY_CACHE];
+static pthread_mutex_t cache_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static ft_err key_derive(unsigned char out[32], ft_str secret, ft_str day, ft_str region,
+                         ft_str service) {
+    char first[4 + 256];
+    if (secret.len > 256) return FT_FAIL(FT_EINVAL, "a secret of %zu bytes", secret.len);
+    memcpy(first, "AWS4", 4);
+    memcpy(first + 4, secret.at, secret.len);
+    FT_TRY(ft_hmac_sha256(out, (ft_str){ first, 4 + secret.len }, day));
+    FT_TRY(ft_hmac_sha256(out, ft_str_n(out, 32), region));
+    FT_TRY(ft_hmac_sha256(out, ft_str_n(out, 32), service));
+    return ft_hmac_sha256(out, ft_str_n(out, 32), FT_STR("aws4_request"));
+}
+
+ft_err ft_sig_key(unsigned char out[32], ft_str secret, ft_str day, ft_str region, ft_str service) {
+    uint64_t tag = 1, check = 2;
+    const ft_str part[] = { secret, day, region, service };
+    for (size_t i = 0; i < FT_COUNT(part); i++)
+        tag = ft_hash64(part[i], tag), check = ft_hash64(part[i], check + 1);
+    cached_key *slot = &cache[tag % KEY_CACHE];
+    pthread_mutex_lock(&cache_lock);
+    bool hit = slot->tag == tag && slot->check == check;
+    if (hit) memcpy(out, slot->key, 32);
+    pthread_mutex_unlock(&cache_lock);
+    if (hit) return FT_OK;
+    FT_TRY(key_derive(out, secret, day, region, service));
+    pthread_mutex_lock(&cache_lock);
+    *slot = (cached_key){ .tag = tag, .check = check };
+    memcpy(slot->key, out, 32);
+    pthread_mutex_unlock(&cache_lock);
+    return FT_OK;
+}
+
+/* ---- checking */
+
+static ft_err v4_signature(char out[65], const ft_sig *sig, const ft_sig_request *req,
+                           ft_str secret, ft_str payload, ft_arena *arena) {
+    unsigned char key[32], mac[32];
+    ft_buf text = { 0 };
+    ft_err err;
+    FT_GOTO(err, string_to_sign(&text, sig, req, payload, arena));
+    FT_GOTO(err, ft_sig_key(key, secret, sig->day, sig->region, sig->service));
+    FT_GOTO(err, ft_hmac_sha256(mac, ft_str_n(key, 32), ft_buf_str(&text)));
+    ft_hex(out, mac, 32);
+done:
+    ft_buf_fini(&text);
+    return err;
+}
+
+static const char *const v2_subresources[] = { "acl",
+                                               "delete",
+                                               "location",
+                                               "partNumber",
+                                               "response-cache-control",
+                                               "response-content-disposition",
+                                               "response-content-encoding",
+                                               "response-content-language",
+                                               "response-content-type",
+                                               "response-expires",
+                                               "tagging",
+                                               "uploadId",
+                                               "uploads",
+                                               "versionId",
+                                               "versions" };
+
+/* "GET\n<md5>\n<type>\n<expires>\n<amz headers>/<bucket>/<key>[?subresources]" (formats.md 2.3) */
+static ft_err v2_text(ft_buf *buf, const ft_sig *sig, const ft_sig_request *req, ft_arena *arena) {
+    ft_str md5 = req->header(req->ctx, FT_STR("content-md5")),
+           type = req->header(req->ctx, FT_STR("content-type"));
+    ft_str token;
+    FT_TRY(query_value(&token, arena, req->raw_target, "x-amz-security-token"));
+    ft_buf_printf(buf, "%.*s\n%.*s\n%.*s\n%.*s\n", FT_STR_ARG(req->method), FT_STR_ARG(md5),
+                  FT_STR_ARG(type), FT_STR_ARG(sig->stamp));
+    if (token.at) ft_buf_printf(buf, "x-amz-security-token:%.*s\n", FT_STR_ARG(token));
+    ft_buf_add(buf, path_of(req->raw_target));
+    char mark = '?';
+    for (size_t i = 0; i < FT_COUNT(v2_subresources); i++) {
+        ft_str value;
+        FT_TRY(query_value(&value, arena, req->raw_target, v2_subresources[i]));
+        if (!value.at) continue;
+        ft_buf_printf(buf, "%c%s%s%.*s", mark, v2_subresources[i], value.len ? "=" : "",
+                      FT_STR_ARG(value));
+        mark = '&';
+    }
+    return buf->err;
+}
+
+static ft_err v2_check(ft_sig_outcome *out, const ft_sig *sig, const ft_sig_request *req,
+                       ft_str secret, ft_arena *arena) {
+    ft_buf text = { 0 }, encoded_mac = { 0 };
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    ft_err err;
+    FT_GOTO(err, v2_text(&text, sig, req, arena));
+    if (!HMAC(EVP_sha1(), secret.at, (int)secret.len, (const unsigned char *)text.at, text.len, mac,
+              &len)) {
+        err = FT_FAIL(FT_EIO, "HMAC-SHA1 failed");
+        goto done;
+    }
+    FT_GOTO(err, ft_base64_add(&encoded_mac, ft_str_n(mac, len)));
+    if (!ft_equal_const_time(ft_buf_str(&encoded_mac), sig->signature)) *out = FT_SIG_WRONG;
+done:
+    ft_buf_fini(&text);
+    ft_buf_fini(&encoded_mac);
+    return err;
+}
+
+/* What stands for the body in the canonical request. */
+static ft_str payload_of(const ft_sig *sig, ft_str body_sha256) {
+    if (sig->payload.at) return sig->payload;
+    if (sig->form == FT_SIG_V4_QUERY)
+        return ft_str_is(sig->service, "s3") ? FT_STR("UNSIGNED-PAYLOAD") : FT_STR(EMPTY_SHA256);
+    return body_sha256.len ? body_sha256 : FT_STR(EMPTY_SHA256);
+}
+
+ft_err ft_sig_check(ft_sig_outcome *out, const ft_sig *sig, const ft_sig_request *req,
+                    ft_str secret, ft_str body_sha256, int64_t now_us, ft_arena *arena) {
+    FT_CHECK(sig->form != FT_SIG_NONE);
+    *out = FT_SIG_GOOD;
+    if (sig->form == FT_SIG_V2_QUERY) {
+        FT_TRY(v2_check(out, sig, req, secret, arena));
+    } else {
+        char want[65];
+        FT_TRY(v4_signature(want, sig, req, secret, payload_of(sig, body_sha256), arena));
+        if (!ft_equal_const_time(ft_str_n(want, 64), sig->signature)) *out = FT_SIG_WRONG;
+    }
+    if (*out != FT_SIG_GOOD) return FT_OK;
+    if (sig->expires_us ? now_us > sig->expires_us : false)
+        *out = FT_SIG_EXPIRED;
+    else if (sig->form != FT_SIG_V2_QUERY) {
+        int64_t ahead = sig->made_us - now_us;
+        if (ahead > FT_SIG_SKEW_US || (!sig->expires_us && ahead < -FT_SIG_SKEW_US))
+            *out = FT_SIG_SKEWED;
+    }
+    return FT_OK;
+}
+
+ft_err ft_sig_chunk(char out[65], const unsigned char key[32], const char *kind, const ft_sig *sig,
+                    ft_str previous, ft_str sha256_hex) {
+    ft_buf text = { 0 };
+    unsigned char mac[32];
+    bool trailer = strstr(kind, "TRAILER") != NULL;
+    ft_buf_printf(&text, "%s\n%.*s\n%.*s/%.*s/%.*s/aws4_request\n%.*s\n%s%s%.*s", kind,
+                  FT_STR_ARG(sig->stamp), FT_STR_ARG(sig->day), FT_STR_ARG(sig->region),
+                  FT_STR_ARG(sig->service), FT_STR_ARG(previous), trailer ? "" : EMPTY_SHA256,
+                  trailer ? "" : "\n", FT_STR_ARG(sha256_hex));
+    ft_err err =
+        text.err != FT_OK ? text.err : ft_hmac_sha256(mac, ft_str_n(key, 32), ft_buf_str(&text));
+    if (err == FT_OK) ft_hex(out, mac, 32);
+    ft_buf_fini(&text);
+    return err;
+}
+
+/* ---- signing */
+
+static ft_str sign_header(const void *ctx, ft_str name) {
+    const ft_str *value = ctx; /* host, x-amz-content-sha256, x-amz-date */
+    if (ft_str_is(name, "host")) return value[0];
+    return ft_str_is(name, "x-amz-date") ? value[2] : value[1];
+}
+
+ft_err ft_sig_sign(ft_sig_headers *out, ft_arena *arena, ft_str method, ft_str raw_target,
+                   ft_str host, ft_str access_key, ft_str secret, ft_str region, ft_str service,
+                   ft_str body_sha256, int64_t now_us) {
+    ft_date d = ft_time_date(now_us);
+    char signature[65];
+    FT_TRY(ft_arena_printf(&out->date, arena, "%04d%02d%02dT%02d%02d%02dZ", d.year, d.month, d.day,
+                           d.hour, d.minute, d.second));
+    FT_TRY(ft_arena_str(&out->content_sha256, arena, body_sha256));
+    const ft_str values[3] = { host, body_sha256, out->date };
+    ft_sig_request req = {
+        .method = method, .raw_target = raw_target, .header = sign_header, .ctx = values
+    };
+    ft_sig sig = { .form = FT_SIG_V4_HEADER,
+                   .access_key = access_key,
+                   .day = ft_str_slice(out->date, 0, 8),
+                   .region = region,
+                   .service = service,
+                   .signed_headers = FT_STR("host;x-amz-content-sha256;x-amz-date"),
+                   .stamp = out->date };
+    FT_TRY(v4_signature(signature, &sig, &req, secret, body_sha256, arena));
+    return ft_arena_printf(&out->authorization, arena,
+                           "AWS4-HMAC-SHA256 Credential=%.*s/%.*s/%.*s/%.*s/aws4_request, "
+                           "SignedHeaders=%.*s, Signature=%s",
+                           FT_STR_ARG(access_key), FT_STR_ARG(sig.day), FT_STR_ARG(region),
+                           FT_STR_ARG(service), FT_STR_ARG(sig.signed_headers), signature);
+}
