@@ -7,6 +7,11 @@
 #ifdef FT_SCORER_X86
 #include <immintrin.h>
 
+FT_TARGET_VBMI static inline uint32_t below_or_equal(__m512 v, const float *cuts) {
+    return (uint32_t)_mm_popcnt_u32(
+        _cvtmask16_u32(_mm512_cmp_ps_mask(v, _mm512_load_ps(cuts), _CMP_GE_OQ)));
+}
+
 FT_TARGET_VBMI static inline uint32_t bin_of(const ft_bins *b, uint32_t i, float x) {
     __m512 v = _mm512_set1_ps(x);
     const float *pivots = b->pivots + (size_t)i * FT_PIVOTS;

@@ -51,7 +51,7 @@ typedef struct ft_bins {
     uint32_t column_count;
     const uint32_t *columns;  /* of the input */
     const float *pivots;      /* [column_count][FT_PIVOTS], NaN beyond the last full block */
-    const uint32_t *block_at; /* first block of 16 in `cuts` */
+    const uint32_t *block_at; /* first block of 16 in `cuts`; one more at the end */
     const float *cuts;        /* sorted, blocks filled up with NaN */
 } ft_bins;
 

@@ -11,26 +11,44 @@
 
 /* ---- bins */
 
-FT_TARGET_AVX512 static inline uint32_t bin_of(const float *pivots, const float *cuts, float x) {
-    __m512 v = _mm512_set1_ps(x);
-    uint32_t block =
-        (uint32_t)_mm_popcnt_u32(_mm512_cmp_ps_mask(v, _mm512_load_ps(pivots), _CMP_GE_OQ));
-    uint32_t in_block = (uint32_t)_mm_popcnt_u32(
-        _mm512_cmp_ps_mask(v, _mm512_load_ps(cuts + block * FT_PIVOTS), _CMP_GE_OQ));
-    return block * FT_PIVOTS + in_block;
+/* How many of 16 cuts are <= v. */
+FT_TARGET_AVX512 static inline uint32_t below_or_equal(__m512 v, __m512 cuts) {
+    return (uint32_t)_mm_popcnt_u32(_cvtmask16_u32(_mm512_cmp_ps_mask(v, cuts, _CMP_GE_OQ)));
 }
 
-/* Up to 64 values of one column, `stride` apart. Is any missing? */
-FT_TARGET_AVX512 static bool bin_column(uint8_t *bins, const ft_bins *b, size_t i,
-                                        const float *values, size_t stride, size_t count) {
-    const float *pivots = b->pivots + i * FT_PIVOTS;
+/* Up to 64 values of one column, `stride` apart. */
+FT_TARGET_AVX512 static void bin_column(uint8_t *restrict bins, const ft_bins *b, size_t i,
+                                        const float *restrict values, size_t stride, size_t count) {
+    __m512 pivots = _mm512_load_ps(b->pivots + i * FT_PIVOTS);
     const float *cuts = b->cuts + (size_t)b->block_at[i] * FT_PIVOTS;
-    bool missing = false;
-    for (size_t r = 0; r < count; r++) {
-        float x = values[r * stride];
-        bins[r] = (uint8_t)bin_of(pivots, cuts, x);
-        missing |= x != x;
+    __m512 first = _mm512_load_ps(cuts);
+    if (b->block_at[i + 1] - b->block_at[i] == 1) {
+        for (size_t r = 0; r < count; r++)
+            bins[r] = (uint8_t)below_or_equal(_mm512_set1_ps(values[r * stride]), first);
+        return;
     }
+#pragma GCC unroll 4
+    for (size_t r = 0; r < count; r++) {
+        __m512 v = _mm512_set1_ps(values[r * stride]);
+        uint32_t block = below_or_equal(v, pivots) * FT_PIVOTS;
+        bins[r] = (uint8_t)(block + below_or_equal(v, _mm512_load_ps(cuts + block)));
+    }
+}
+
+FT_TARGET_AVX512 static bool any_missing(const float *values, size_t count) {
+    __mmask16 missing = 0;
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        __m512 v = _mm512_loadu_ps(values + i);
+        missing |= _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+    }
+    for (; i < count; i++) missing |= (__mmask16)(values[i] != values[i]);
+    return missing;
+}
+
+static bool column_missing(const float *values, size_t stride, size_t count) {
+    bool missing = false;
+    for (size_t r = 0; r < count; r++) missing |= values[r * stride] != values[r * stride];
     return missing;
 }
 
@@ -50,9 +68,12 @@ FT_TARGET_AVX512 static void fill_bins(const ft_scorer *s, const ft_bins *b, ft_
         m->slots[2 * i] = m->slots[2 * i + 1] = m->bins + i * FT_BATCH_ROWS;
     for (size_t at = 0; at < count; at += 64) { /* 64 rows stay in the first cache */
         size_t some = count - at < 64 ? count - at : 64;
+        const float *from = rows + at * stride;
         for (size_t i = 0; i < n; i++)
-            if (bin_column(m->bins + i * FT_BATCH_ROWS + at, b, i,
-                           rows + at * stride + b->columns[i], stride, some))
+            bin_column(m->bins + i * FT_BATCH_ROWS + at, b, i, from + b->columns[i], stride, some);
+        if (!any_missing(from, some * stride)) continue;
+        for (size_t i = 0; i < n; i++)
+            if (column_missing(from + b->columns[i], stride, some))
                 m->slots[2 * i + 1] = m->bins + (n + i) * FT_BATCH_ROWS;
     }
     for (size_t i = 0; i < n; i++)

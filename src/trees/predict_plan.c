@@ -107,6 +107,7 @@ static ft_err bins_build(ft_bins *out, const making *m, ft_arena *arena) {
             pivots[i * FT_PIVOTS + b] = from[b * FT_PIVOTS + FT_PIVOTS - 1];
         block += count / FT_PIVOTS + 1;
     }
+    block_at[n] = block;
     *out = (ft_bins){ m->column_count, columns, pivots, block_at, cuts };
     return FT_OK;
 }
