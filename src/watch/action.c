@@ -10,7 +10,6 @@
 #include "watch/outbox.h"
 #include "watch/tables_in.h"
 
-#define ACTION_ATTEMPTS_MAX 5
 #define RUN_DEADLINE_US     (60 * FT_SECOND_US) /* a program of "run:" */
 #define ACTIONS_AT_ONCE_MAX 256
 
@@ -72,7 +71,7 @@ static ft_err open_list(open_action *list, size_t *count, ft_db *db, ft_arena *a
                        " from verdict_action a join verdict v on v.id = a.verdict"
                        " join watch w on w.id = v.watch where a.done_us is null and a.attempts < ?1"
                        " and w.subject = ?2 order by a.verdict, a.ordinal limit ?3",
-                       "nsn", ACTION_ATTEMPTS_MAX, subject, ACTIONS_AT_ONCE_MAX));
+                       "nsn", FT_ACTION_ATTEMPTS_MAX, subject, ACTIONS_AT_ONCE_MAX));
     ft_err err = FT_OK;
     for (*count = 0; err == FT_OK && *count < ACTIONS_AT_ONCE_MAX && ft_rows_next(rows);
          (*count)++) {
@@ -166,8 +165,8 @@ static ft_err action_do(bool *again, ft_store *s, ft_db *db, const ft_watch_hook
     return ft_db_run(db,
                      "update verdict_action set failure = ?1, attempts = max(attempts, ?2)"
                      " where verdict = ?3 and ordinal = ?4",
-                     "snii", ft_str_of(ft_err_why()), *again ? 0 : ACTION_ATTEMPTS_MAX, a->verdict,
-                     a->ordinal);
+                     "snii", ft_str_of(ft_err_why()), *again ? 0 : FT_ACTION_ATTEMPTS_MAX,
+                     a->verdict, a->ordinal);
 }
 
 ft_err ft_watch_actions_do(ft_store *s, ft_str subject, const ft_watch_hooks *hooks, int *left) {

@@ -4,6 +4,8 @@
 
 #include "watch/watch.h"
 
+#define FT_ACTION_ATTEMPTS_MAX 5 /* then it is given up, with its failure in the row */
+
 /* Is every word of the list an action ("stop", "alert", "rollback", "run:PROGRAM") that fits the
  * subject (empty: any)? FT_EINVAL names the wrong one. */
 ft_err ft_watch_actions_check(ft_str actions, ft_str subject);

@@ -37,7 +37,7 @@ typedef struct host {
     size_t pending_count;
     ft_arena keep, batch, once; /* host's life; until stored; one evaluation */
     int actions_left;
-    int64_t actions_us, windows_us; /* when they are due again */
+    int64_t actions_us, windows_us, ended_us; /* when they are due again */
     bool ended;
     int64_t recorded; /* by the gate, as of this round's beginning */
 } host;
@@ -207,11 +207,19 @@ static ft_err host_finish(host *h) {
     return FT_OK;
 }
 
+/* Asked before the look at what is recorded: what came before the end is then seen in this round.
+ */
+static void end_ask(host *h) {
+    int64_t now = ft_clock_monotonic_us();
+    if (h->ended || !h->hooks || !h->hooks->ended || now < h->ended_us) return;
+    h->ended = h->hooks->ended(h->hooks->ctx, h->subject);
+    h->ended_us = now + HOST_POLL_US;
+}
+
 static ft_err host_run(host *h, const volatile int *stop) {
     FT_TRY(actions_run(h)); /* what an earlier host stored and did not do */
     while (!*stop) {
-        /* Asked first: what was recorded before the end is then seen in this round. */
-        h->ended = h->hooks->ended && h->hooks->ended(h->hooks->ctx, h->subject);
+        end_ask(h);
         h->recorded = h->gate ? ft_gate_next(h->gate, INT64_MAX, 0) : -1;
         FT_TRY(ft_watch_shared_refresh(&h->shared));
         FT_TRY(evaluate_all(h, stop));

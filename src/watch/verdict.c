@@ -8,6 +8,15 @@
 
 #define SEGMENTS_NAMED_MAX 64 /* parents of one verdict */
 
+ft_err ft_outcome_parse(ft_outcome *out, ft_str name) {
+    for (ft_outcome o = FT_NO_ISSUE; o <= FT_NOT_ENOUGH_DATA; o++)
+        if (ft_str_is(name, ft_outcome_name(o))) {
+            *out = o;
+            return FT_OK;
+        }
+    return FT_FAIL(FT_EPARSE, "no outcome '%.*s'", FT_STR_ARG(name));
+}
+
 bool ft_plan_count(ft_plan *plan, const ft_verdict *v) {
     ft_watch_row *row = &plan->row;
     if (v->outcome == FT_NOT_ENOUGH_DATA) return false;
@@ -33,9 +42,7 @@ ft_err ft_plan_resume(ft_store *s, ft_plan *plan) {
                   "is", plan->row.id, &plan->last_id, &outcome);
     if (err == FT_ENOTFOUND) return FT_OK;
     FT_TRY(err);
-    for (ft_outcome o = FT_NO_ISSUE; o <= FT_NOT_ENOUGH_DATA; o++)
-        if (ft_str_is(outcome, ft_outcome_name(o))) plan->last_outcome = o;
-    return FT_OK;
+    return ft_outcome_parse(&plan->last_outcome, outcome);
 }
 
 /* ---- lineage: a verdict comes from its rule and from what the rule looked at */
@@ -94,7 +101,7 @@ static ft_str some(ft_str s) { return s.at ? s : FT_STR(""); }
 static ft_err verdict_store(ft_store *s, ft_db *db, ft_arena *arena, const ft_pending *p) {
     ft_plan *plan = p->plan;
     const ft_verdict *v = &p->verdict;
-    if (v->outcome != FT_ISSUE && plan->last_id && plan->last_outcome == v->outcome)
+    if (v->outcome != FT_ISSUE && !p->alone && plan->last_id && plan->last_outcome == v->outcome)
         return ft_db_run(
             db, "update verdict set through = ?, evaluations = evaluations + 1 where id = ?", "ii",
             v->at, plan->last_id);
@@ -131,7 +138,8 @@ static ft_err plan_fired(ft_arena *arena, const ft_pending *p) {
 static ft_err plan_store(ft_db *db, const ft_plan *plan, int64_t evaluated) {
     const ft_watch_row *row = &plan->row;
     FT_TRY(ft_db_run(db,
-                     "update watch set evaluated = ?, streak = ?, status = ?, details = ?,"
+                     "update watch set evaluated = max(coalesce(evaluated, ?1), ?1), streak = ?, "
+                     "status = ?, details = ?,"
                      " modified_us = ? where id = ?",
                      "intsii", evaluated, row->streak, ft_watch_status_name(row->status),
                      some(row->details), ft_clock_now_us(), row->id));

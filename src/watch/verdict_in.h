@@ -10,7 +10,10 @@ typedef struct ft_pending { /* evaluated, not yet stored */
     ft_verdict verdict; /* texts outlive the evaluation */
     int64_t from;       /* start of its window */
     bool fires;
+    bool alone; /* gets a row of its own whatever its outcome */
 } ft_pending;
+
+ft_err ft_outcome_parse(ft_outcome *out, ft_str name); /* FT_EPARSE */
 
 /* Count it: streak, hold and quiet time in plan->row. True when the watch's actions are due.
  * Not enough data neither breaks nor lengthens a run of issues. */

@@ -10,6 +10,7 @@
 #include "watch/action_in.h"
 #include "watch/plan_in.h"
 #include "watch/tables_in.h"
+#include "watch/verdict_in.h"
 
 #define RULE_FILE_BYTES_MAX (1 << 20)
 #define NAME_BYTES_MAX      256
@@ -27,12 +28,6 @@ static ft_watch_status status_of(ft_str text) {
     for (size_t i = 0; i < FT_COUNT(status_names); i++)
         if (ft_str_is(text, status_names[i])) return (ft_watch_status)i;
     return FT_WATCH_ERROR;
-}
-
-static ft_outcome outcome_of(ft_str text) {
-    for (ft_outcome o = FT_NO_ISSUE; o <= FT_NOT_ENOUGH_DATA; o++)
-        if (ft_str_is(text, ft_outcome_name(o))) return o;
-    return FT_NOT_ENOUGH_DATA;
 }
 
 /* ---- adding */
@@ -208,7 +203,7 @@ static ft_err verdict_read(ft_verdict_row *v, ft_rows *rows, ft_arena *arena) {
     ft_rows_read(rows, "iissiiisssni", &v->id, &v->watch, &v->name, &v->subject, &v->verdict.at,
                  &v->through, &v->evaluations, &outcome, &v->verdict.reason,
                  &v->verdict.evidence_json, &fired, &v->stored_us);
-    v->verdict.outcome = outcome_of(outcome);
+    FT_TRY(ft_outcome_parse(&v->verdict.outcome, outcome));
     v->fired = fired != 0;
     ft_str *texts[] = { &v->name, &v->subject, &v->verdict.reason, &v->verdict.evidence_json };
     for (size_t i = 0; i < FT_COUNT(texts); i++) FT_TRY(ft_arena_str(texts[i], arena, *texts[i]));
@@ -241,6 +236,30 @@ ft_err ft_verdict_list(ft_verdict_row **out, size_t *count, ft_store *s, ft_aren
 }
 
 /* ---- the rest of a subject's life */
+
+ft_err ft_watch_unsettled(ft_str **out, size_t *count, ft_store *s, ft_arena *arena) {
+    ft_db *db;
+    ft_rows *rows;
+    int64_t total;
+    *out = NULL, *count = 0;
+    FT_TRY(ft_watch_db(&db, s));
+    FT_TRY(ft_db_one(db, NULL, "select count(distinct subject) from watch", "", "i", &total));
+    FT_TRY(ft_arena_items(out, arena, (size_t)total + 1));
+    FT_TRY(ft_db_query(&rows, db,
+                       "select subject from watch where status = 'InProgress' union"
+                       " select w.subject from verdict_action a join verdict v on v.id = a.verdict"
+                       " join watch w on w.id = v.watch where a.done_us is null and a.attempts < ?",
+                       "n", FT_ACTION_ATTEMPTS_MAX));
+    ft_err err = FT_OK;
+    ft_str subject;
+    while (err == FT_OK && *count < (size_t)total && ft_rows_next(rows)) {
+        ft_rows_read(rows, "s", &subject);
+        err = ft_arena_str(&(*out)[(*count)++], arena, subject);
+    }
+    ft_err end = ft_rows_end(rows);
+    FT_TRY(err);
+    return end;
+}
 
 ft_err ft_watch_remove(ft_store *s, ft_str subject) {
     static const char *const what[] = {

@@ -63,6 +63,9 @@ typedef struct ft_watch_row {
 } ft_watch_row;
 ft_err ft_watch_list(ft_watch_row **out, size_t *count, ft_store *s, ft_arena *arena,
                      ft_str subject); /* empty: all */
+/* Subjects with a watch in progress or an action asked for and not done: what a crash may have left
+ * behind. */
+ft_err ft_watch_unsettled(ft_str **out, size_t *count, ft_store *s, ft_arena *arena);
 /* A subject and its watches, verdicts and marks are forgotten (an endpoint deleted). */
 ft_err ft_watch_remove(ft_store *s, ft_str subject);
 
@@ -99,6 +102,14 @@ typedef struct ft_watch_hooks {
  * set. Also runs the outbox, in a thread of its own. FT_EBUSY when the subject has a host. */
 ft_err ft_watch_host(ft_store *s, ft_str subject, const ft_watch_hooks *hooks,
                      const volatile int *stop);
+/* Evaluate every watch of the subject that reads a stream once, over exactly [from, until); store
+ * the verdicts (once for (watch, until)), do their actions, call `each` (may be NULL) with every
+ * verdict. For runs on a schedule or by hand. */
+ft_err ft_watch_evaluate(ft_store *s, ft_str subject, int64_t from, int64_t until,
+                         const ft_watch_hooks *hooks,
+                         ft_err (*each)(void *ctx, const ft_watch_row *watch, int64_t verdict_id,
+                                        const ft_verdict *v),
+                         void *ctx);
 /* After the subject and its host have ended, however they did: do the actions that stored verdicts
  * still ask for, and give watches still in progress `status` and `details`. Evaluates nothing. */
 ft_err ft_watch_settle(ft_store *s, ft_str subject, const ft_watch_hooks *hooks,

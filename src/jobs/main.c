@@ -1,0 +1,264 @@
+/* main.c -- what runs inside a job's process: from the row to a trained and stored model, and
+ * inside its rule host's. */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "debug/hook.h"
+#include "jobs/config_in.h"
+#include "jobs/job.h"
+#include "jobs/model_in.h"
+#include "jobs/tables_in.h"
+#include "store/lineage.h"
+
+#define PROGRESS_US (FT_SECOND_US / 5) /* how often the row learns of steps */
+#define TEXT_BYTES  160
+
+static atomic_bool stop_asked; /* by SIGTERM; one job a process */
+
+static void on_term(int number) {
+    FT_UNUSED(number);
+    atomic_store(&stop_asked, true);
+}
+
+typedef struct work {
+    ft_store *store;
+    ft_db *db;
+    ft_job job;
+    ft_job_config config;
+    ft_channel *channels;
+    bool *read;    /* per channel: the algorithm told what it read */
+    ft_gate *gate; /* NULL: no rules */
+    ft_hook *hook;
+    const char *model_dir, *checkpoint_dir;
+    int64_t told_us;
+    int64_t done, total;
+    char text[TEXT_BYTES];
+    ft_arena arena;
+} work;
+
+/* ---- what the algorithm calls back */
+
+static ft_err gate_wait(void *ctx, int64_t step) {
+    work *w = ctx;
+    return ft_gate_wait(w->gate, step, 0);
+}
+
+static void gate_recorded(void *ctx, int64_t step) {
+    work *w = ctx;
+    ft_gate_recorded(w->gate, step);
+}
+
+static void progress_store(work *w) {
+    w->told_us = ft_clock_monotonic_us();
+    ft_err err = ft_db_run(w->db,
+                           "update job set step = ?, steps_total = ?, text = ?, modified_us = ?"
+                           " where name = ?",
+                           "iitis", w->done, w->total, w->text, ft_clock_now_us(), w->job.name);
+    if (err != FT_OK) ft_log_err(FT_LOG_WARN, "jobs", err, "progress was not stored");
+}
+
+static void on_progress(void *ctx, int64_t done, int64_t total, const char *text) {
+    work *w = ctx;
+    w->done = done;
+    w->total = total;
+    if (text) snprintf(w->text, sizeof w->text, "%s", text);
+    if (ft_clock_monotonic_us() - w->told_us >= PROGRESS_US) progress_store(w);
+}
+
+static ft_err input_note(work *w, ft_str sha256, ft_str channel, ft_str source, uint64_t rows) {
+    ft_str node, note, job;
+    FT_TRY(ft_arena_printf(&node, &w->arena, "input:%.*s", FT_STR_ARG(sha256)));
+    if (rows)
+        FT_TRY(ft_arena_printf(&note, &w->arena, "%.*s: %.*s, %llu rows", FT_STR_ARG(channel),
+                               FT_STR_ARG(source), (unsigned long long)rows));
+    else
+        FT_TRY(ft_arena_printf(&note, &w->arena, "%.*s: %.*s", FT_STR_ARG(channel),
+                               FT_STR_ARG(source)));
+    FT_TRY(ft_arena_printf(&job, &w->arena, "job:%.*s", FT_STR_ARG(w->job.name)));
+    FT_TRY(ft_lineage_node(w->store, node, note));
+    return ft_lineage_edge(w->store, job, node);
+}
+
+static void on_input(void *ctx, const ft_table *table, ft_str channel) {
+    work *w = ctx;
+    if (!table->sha256[0]) return;
+    for (size_t i = 0; i < w->config.channel_count; i++)
+        if (ft_str_eq(w->config.channels[i].name, channel)) {
+            ft_str source = table->source.len ? table->source : w->config.channels[i].path;
+            ft_err err = input_note(w, ft_str_of(table->sha256), channel, source, table->rows);
+            if (err == FT_OK)
+                w->read[i] = true;
+            else
+                ft_log_err(FT_LOG_WARN, "jobs", err, "the input's lineage was not stored");
+        }
+}
+
+/* Channels that the algorithm did not tell about, file by file. */
+static ft_err channel_hash(work *w, const ft_job_channel *c, const char *path, int depth) {
+    ft_file_info info;
+    char sha256[FT_SHA256_HEX];
+    FT_TRY(ft_file_stat(&info, path));
+    if (!info.is_dir) {
+        FT_TRY(ft_sha256_file(sha256, path));
+        return input_note(w, ft_str_of(sha256), c->name, ft_str_of(path), 0);
+    }
+    ft_str *names;
+    size_t count;
+    FT_TRY(ft_dir_list(&names, &count, &w->arena, path));
+    for (size_t i = 0; i < count && depth < 8; i++) {
+        const char *below;
+        if (names[i].at[0] == '.' || names[i].at[0] == '_') continue;
+        FT_TRY(ft_path_join(&below, &w->arena, path, names[i].at));
+        FT_TRY(channel_hash(w, c, below, depth + 1));
+    }
+    return FT_OK;
+}
+
+static ft_err inputs_note(work *w) {
+    for (size_t i = 0; i < w->config.channel_count; i++)
+        if (!w->read[i])
+            FT_TRY(channel_hash(w, &w->config.channels[i], w->config.channels[i].path.at, 0));
+    return FT_OK;
+}
+
+/* ---- the stages */
+
+/* This process is the job's: nobody else's, and only while the job is wanted. */
+static ft_err claim(work *w) {
+    uint64_t started;
+    FT_TRY(ft_pid_started(&started, getpid()));
+    FT_TRY(ft_db_run(w->db,
+                     "update job set pid = ?, pid_started = ?, modified_us = ? where name = ?"
+                     " and status = 'InProgress' and pid = 0",
+                     "iiis", (int64_t)getpid(), (int64_t)started, ft_clock_now_us(), w->job.name));
+    if (ft_db_changes(w->db) == 0)
+        return FT_FAIL(FT_ECONFLICT, "job %.*s is %s%s", FT_STR_ARG(w->job.name),
+                       ft_job_status_name(w->job.status), w->job.pid ? " and has a process" : "");
+    return FT_OK;
+}
+
+static ft_err prepare(work *w) {
+    const char *path;
+    FT_TRY(ft_job_enter(w->store, w->job.name, "Downloading", FT_STR("looking at the inputs")));
+    FT_TRY(ft_job_config_read(&w->config, &w->arena, w->job.config_json));
+    FT_TRY(ft_arena_items(&w->channels, &w->arena, w->config.channel_count + 1));
+    FT_TRY(ft_arena_items(&w->read, &w->arena, w->config.channel_count + 1));
+    for (size_t i = 0; i < w->config.channel_count; i++) {
+        const ft_job_channel *c = &w->config.channels[i];
+        ft_file_info info;
+        ft_str whole;
+        FT_TRY(ft_arena_str(&whole, &w->arena, c->path));
+        w->config.channels[i].path = whole;
+        ft_err err = ft_file_stat(&info, whole.at);
+        if (err != FT_OK) return ft_err_prefix(err, "channel '%.*s'", FT_STR_ARG(c->name));
+        w->channels[i] = (ft_channel){ .name = c->name,
+                                       .path = whole,
+                                       .opts = { .format = c->format,
+                                                 .label = c->label,
+                                                 .header = c->header,
+                                                 .rows_max = c->rows_max } };
+    }
+    FT_TRY(ft_job_path(&w->model_dir, w->store, &w->arena, w->job.name, "model"));
+    FT_TRY(ft_job_path(&w->checkpoint_dir, w->store, &w->arena, w->job.name, "checkpoint"));
+    FT_TRY(ft_dir_remove(w->model_dir));
+    FT_TRY(ft_dir_make(w->model_dir));
+    FT_TRY(ft_dir_make(w->checkpoint_dir));
+    FT_TRY(ft_job_path(&path, w->store, &w->arena, w->job.name, FT_GATE_FILE));
+    return ft_file_exists(path) ? ft_gate_open(&w->gate, path) : FT_OK;
+}
+
+static ft_err hook_make(work *w) {
+    ft_hook_opts opts = { .uri = w->job.trial_uri,
+                          .collections = w->config.collections,
+                          .collection_count = w->config.collection_count,
+                          .job = w->job.name,
+                          .before_record = w->gate ? gate_wait : NULL,
+                          .recorded = w->gate ? gate_recorded : NULL,
+                          .ctx = w };
+    return ft_hook_new(&w->hook, w->store, &opts);
+}
+
+static ft_err training_time(work *w, const char *sql) {
+    return ft_db_run(w->db, sql, "is", ft_clock_now_us(), w->job.name);
+}
+
+static ft_err train(work *w) {
+    ft_train_args args = { .params = w->config.params,
+                           .channels = w->channels,
+                           .channel_count = w->config.channel_count,
+                           .out_dir = w->model_dir,
+                           .checkpoint_dir = w->checkpoint_dir,
+                           .tap = ft_hook_tap(w->hook),
+                           .stop = &stop_asked,
+                           .threads = ft_cpu_count(),
+                           .progress = on_progress,
+                           .input = on_input,
+                           .ctx = w };
+    FT_TRY(ft_job_enter(w->store, w->job.name, "Training", FT_STR("the algorithm is running")));
+    FT_TRY(training_time(w, "update job set training_us = ? where name = ?"));
+    ft_err err = w->config.algorithm->train(&args);
+    progress_store(w);
+    FT_TRY(err);
+    FT_TRY(ft_hook_finish(w->hook));
+    return training_time(w, "update job set training_end_us = ? where name = ?");
+}
+
+static ft_err upload(work *w) {
+    ft_model_made made;
+    FT_TRY(inputs_note(w));
+    FT_TRY(ft_job_enter(w->store, w->job.name, "Uploading", FT_STR("storing the model")));
+    FT_TRY(ft_model_upload(&made, w->store, &w->arena, &w->job, w->model_dir));
+    return ft_model_store(w->store, &w->arena, &w->job, &made, w->config.algorithm->predictor);
+}
+
+/* A stop belongs to who asked for it: the stopper or the supervisor stores it. What failed here is
+ * told here, where the sentence is known. */
+static ft_err tell_end(work *w, ft_err why) {
+    ft_job now;
+    ft_str sentence;
+    if (why == FT_OK) return FT_OK;
+    FT_TRY(ft_arena_str(&sentence, &w->arena, ft_str_of(ft_err_why())));
+    FT_TRY(ft_job_get(&now, w->store, &w->arena, w->job.name));
+    if (why == FT_ECANCELED && now.status == FT_JOB_IN_PROGRESS) return FT_OK;
+    ft_job_end end = { .status = FT_JOB_FAILED, .reason = sentence, .exit_code = ft_err_exit(why) };
+    if (why == FT_ECANCELED) end.reason = FT_STR("stopped on request");
+    return ft_job_finish(w->store, w->job.name, &end);
+}
+
+static void signals_set(void) {
+    sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_term }, NULL);
+    sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
+}
+
+static ft_err stages(work *w) {
+    FT_TRY(prepare(w));
+    FT_TRY(hook_make(w));
+    FT_TRY(train(w));
+    return upload(w);
+}
+
+ft_err ft_job_main(ft_store *s, ft_str name) {
+    work w = { .store = s };
+    ft_err err;
+    signals_set();
+    FT_GOTO(err, ft_jobs_db(&w.db, s));
+    FT_GOTO(err, ft_job_get(&w.job, s, &w.arena, name));
+    FT_GOTO(err, claim(&w));
+    err = stages(&w);
+    if (err != FT_OK) ft_log_err(FT_LOG_ERROR, "jobs", err, "the job did not complete");
+    ft_err told = tell_end(&w, err);
+    if (told != FT_OK) ft_log_err(FT_LOG_ERROR, "jobs", told, "the job's end was not stored");
+done:
+    ft_hook_free(w.hook);
+    ft_gate_free(w.gate);
+    ft_arena_fini(&w.arena);
+    return err;
+}
