@@ -28,7 +28,7 @@ static double sum_of(const lanes *v) {
 /* Values of one block in whole lanes (n is a multiple of LANES). */
 static inline __attribute__((always_inline)) void block_body(ft_moments *out, const double *values,
                                                              size_t n) {
-    lanes sum = { 0 }, squares = { 0 }, low, high, v;
+    lanes sum = { 0 }, left = { 0 }, squares = { 0 }, low, high, v;
     masks count = { 0 };
     for (int i = 0; i < LANES; i++) {
         low[i] = (double)INFINITY;
@@ -50,12 +50,15 @@ static inline __attribute__((always_inline)) void block_body(ft_moments *out, co
         memcpy(&v, values + i, sizeof v);
         masks there = v == v;
         lanes distance = (lanes)(there & (masks)(v - mean));
+        left += distance;
         squares += distance * distance;
     }
+    double low_mean = present ? sum_of(&left) / (double)present : 0;
     *out = (ft_moments){ .count = (uint64_t)present,
                          .missing = n - (uint64_t)present,
                          .mean = mean,
-                         .m2 = sum_of(&squares),
+                         .mean_low = low_mean,
+                         .m2 = sum_of(&squares) - low_mean * low_mean * (double)present,
                          .min = (double)INFINITY,
                          .max = -(double)INFINITY };
     for (int i = 0; i < LANES; i++) {
@@ -99,8 +102,10 @@ void ft_moments_join(ft_moments *m, const ft_moments *other) {
         return;
     }
     double a = (double)m->count, b = (double)other->count, n = a + b;
-    double delta = other->mean - m->mean;
-    m->mean += delta * (b / n);
+    double delta = (other->mean - m->mean) + (other->mean_low - m->mean_low);
+    double step = m->mean_low + delta * (b / n), mean = m->mean + step;
+    m->mean_low = step - (mean - m->mean);
+    m->mean = mean;
     m->m2 += other->m2 + delta * delta * (a * b / n);
     m->count += other->count;
     if (other->min < m->min) m->min = other->min;

@@ -14,8 +14,9 @@
 
 typedef struct ft_moments { /* zero: no values yet */
     uint64_t count, missing;
-    double mean, m2; /* m2: sum of squared distances from the mean */
-    double min, max; /* of the values; meaningless when count is 0 */
+    double mean, mean_low; /* the mean is their sum: mean_low holds what mean rounded away */
+    double m2;             /* sum of squared distances from the mean */
+    double min, max;       /* of the values; meaningless when count is 0 */
 } ft_moments;
 
 void ft_moments_add(ft_moments *m, const double *values, size_t n);
