@@ -73,27 +73,35 @@ static void on_progress(void *ctx, int64_t done, int64_t total, const char *text
     if (ft_clock_monotonic_us() - w->told_us >= PROGRESS_US) progress_store(w);
 }
 
-static ft_err input_note(work *w, ft_str sha256, ft_str channel, ft_str source, uint64_t rows) {
+static ft_err input_note(work *w, ft_str channel, ft_str path, const char *sha256,
+                         uint64_t size_bytes) {
     ft_str node, note, job;
-    FT_TRY(ft_arena_printf(&node, &w->arena, "input:%.*s", FT_STR_ARG(sha256)));
-    if (rows)
-        FT_TRY(ft_arena_printf(&note, &w->arena, "%.*s: %.*s, %llu rows", FT_STR_ARG(channel),
-                               FT_STR_ARG(source), (unsigned long long)rows));
-    else
-        FT_TRY(ft_arena_printf(&note, &w->arena, "%.*s: %.*s", FT_STR_ARG(channel),
-                               FT_STR_ARG(source)));
+    FT_TRY(ft_arena_printf(&node, &w->arena, "input:%s", sha256));
+    FT_TRY(ft_arena_printf(&note, &w->arena, "%.*s: %.*s, %llu bytes", FT_STR_ARG(channel),
+                           FT_STR_ARG(path), (unsigned long long)size_bytes));
     FT_TRY(ft_arena_printf(&job, &w->arena, "job:%.*s", FT_STR_ARG(w->job.name)));
     FT_TRY(ft_lineage_node(w->store, node, note));
     return ft_lineage_edge(w->store, job, node);
 }
 
+static ft_err table_note(work *w, const ft_table *table, ft_str channel) {
+    ft_str notes = table->notes;
+    for (size_t i = 0; i < table->file_count; i++)
+        FT_TRY(input_note(w, channel, table->files[i].path, table->files[i].sha256,
+                          table->files[i].size_bytes));
+    while (notes.at && notes.len) {
+        ft_str line = ft_str_cut(&notes, '\n');
+        if (line.len)
+            ft_log(FT_LOG_WARN, "data", "%.*s: %.*s", FT_STR_ARG(channel), FT_STR_ARG(line));
+    }
+    return FT_OK;
+}
+
 static void on_input(void *ctx, const ft_table *table, ft_str channel) {
     work *w = ctx;
-    if (!table->sha256[0]) return;
     for (size_t i = 0; i < w->config.channel_count; i++)
-        if (ft_str_eq(w->config.channels[i].name, channel)) {
-            ft_str source = table->source.len ? table->source : w->config.channels[i].path;
-            ft_err err = input_note(w, ft_str_of(table->sha256), channel, source, table->rows);
+        if (ft_str_eq(w->config.channels[i].name, channel) && table->file_count) {
+            ft_err err = table_note(w, table, channel);
             if (err == FT_OK)
                 w->read[i] = true;
             else
@@ -108,7 +116,7 @@ static ft_err channel_hash(work *w, const ft_job_channel *c, const char *path, i
     FT_TRY(ft_file_stat(&info, path));
     if (!info.is_dir) {
         FT_TRY(ft_sha256_file(sha256, path));
-        return input_note(w, ft_str_of(sha256), c->name, ft_str_of(path), 0);
+        return input_note(w, c->name, ft_str_of(path), sha256, info.size_bytes);
     }
     ft_str *names;
     size_t count;

@@ -171,9 +171,9 @@ static ft_err action_do(bool *again, ft_store *s, ft_db *db, const ft_watch_hook
 
 ft_err ft_watch_actions_do(ft_store *s, ft_str subject, const ft_watch_hooks *hooks, int *left) {
     ft_arena arena = FT_ARENA_INIT(0);
-    open_action *list;
+    open_action *list = NULL;
     ft_watch_row *watches = NULL;
-    size_t count, watch_count = 0;
+    size_t count = 0, watch_count = 0;
     ft_db *db;
     ft_err err;
     *left = 0;

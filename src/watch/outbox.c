@@ -23,6 +23,7 @@ const ft_sender *const ft_senders[] = { &ft_sender_webhook, &ft_sender_file, NUL
 static ft_str some(ft_str s) { return s.at ? s : FT_STR(""); }
 
 static ft_err sender_find(const ft_sender **out, ft_str name) {
+    *out = NULL;
     for (const ft_sender *const *s = ft_senders; *s; s++)
         if (ft_str_is(name, (*s)->name)) {
             *out = *s;
@@ -288,8 +289,8 @@ static ft_err delivery_try(bool *sent, ft_db *db, const delivery *d, ft_arena *a
 
 ft_err ft_outbox_run(ft_store *s, int *sent, int *left) {
     ft_arena arena = FT_ARENA_INIT(0), once = FT_ARENA_INIT(0);
-    delivery *list;
-    size_t count;
+    delivery *list = NULL;
+    size_t count = 0;
     ft_db *db;
     ft_err err;
     *sent = *left = 0;
