@@ -1,0 +1,10 @@
+/* page_in.h -- private to the room: escaping, and the style sheet. */
+#ifndef FT_PAGE_IN_H
+#define FT_PAGE_IN_H
+
+#include "report/page.h"
+
+void ft_html_escape(ft_buf *buf, ft_str s);
+extern const char ft_page_style[];
+
+#endif
