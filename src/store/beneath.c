@@ -111,33 +111,30 @@ static ft_err folder_fault(int at, const char *part, const char *path) {
     return fail("make", path);
 }
 
-/* Open, or make and open, one folder inside `at`. */
+/* Make, or find made by another, one folder inside `at`. */
 static ft_err folder_step(int *out, int at, const char *part, const char *path, bool durable) {
-    *out = injected() ? -1 : openat(at, part, FOLDER_FLAGS | O_NOFOLLOW);
-    if (*out >= 0) return FT_OK;
-    if (errno != ENOENT) return folder_fault(at, part, path);
     if (injected() || (mkdirat(at, part, 0777) != 0 && errno != EEXIST)) return fail("make", path);
     *out = injected() ? -1 : openat(at, part, FOLDER_FLAGS | O_NOFOLLOW);
     if (*out < 0) return folder_fault(at, part, path);
     return durable ? ft_beneath_sync(at, path) : FT_OK;
 }
 
-static ft_err make_folders(int *out, int root, const char *path, bool durable) {
-    ft_err err = FT_OK;
-    int at = injected() ? -1 : dup(root);
-    if (at < 0) return fail("make", path);
-    for (const char *from = path, *slash; (slash = strchr(from, '/')); from = slash + 1) {
-        char part[NAME_MAX + 1];
-        int next = -1;
-        FT_CHECK((size_t)(slash - from) <= NAME_MAX);
-        snprintf(part, sizeof part, "%.*s", (int)(slash - from), from);
-        err = folder_step(&next, at, part, path, durable);
-        close(at);
-        at = next;
-        if (err != FT_OK) break;
-    }
-    if (err != FT_OK && at >= 0) close(at);
-    *out = err == FT_OK ? at : -1;
+/* Open `folder`, making it and what is missing above it. Goes up first: in the usual case only the
+ * last one is new. `folder` is cut and mended on the way. */
+static ft_err make_folders(int *out, int root, char *folder, const char *path, bool durable) {
+    char *slash = strrchr(folder, '/');
+    int above = -1;
+    *out = injected() ? -1 : open_at(root, folder, FOLDER_FLAGS, 0);
+    if (*out >= 0) return FT_OK;
+    /* a file or a link on the way is named by the step that meets it */
+    if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) return fail("make", path);
+    if (!slash) return folder_step(out, root, folder, path, durable);
+    *slash = '\0';
+    ft_err err = make_folders(&above, root, folder, path, durable);
+    *slash = '/';
+    FT_TRY(err);
+    err = folder_step(out, above, slash + 1, path, durable);
+    close(above);
     return err;
 }
 
@@ -148,11 +145,9 @@ ft_err ft_beneath_parent(int *out, const char **base, int root, const char *path
     FT_CHECK(slash && (size_t)(slash - path) < sizeof folder);
     snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
     *base = slash + 1;
+    if (make) return make_folders(out, root, folder, path, durable);
     *out = injected() ? -1 : open_at(root, folder, FOLDER_FLAGS, 0);
-    if (*out >= 0) return FT_OK;
-    if (make && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-        return make_folders(out, root, path, durable);
-    return fail("open the folder of", path);
+    return *out < 0 ? fail("open the folder of", path) : FT_OK;
 }
 
 ft_err ft_beneath_sync(int folder, const char *path) {
