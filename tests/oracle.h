@@ -1,7 +1,7 @@
 /* oracle.h -- an outside judge for tests: /usr/bin/python3 with Debian's packages (NumPy, SciPy,
  * scikit-learn, xgboost). A test that asks one skips with a word where the package is absent.
  *
- *     if (!oracle_has("scipy")) skip();
+ *     if (!oracle_has("scipy")) SKIP("no python3-scipy");
  *     oracle_put("a.bin", a, sizeof a);
  *     double got[2];
  *     EXPECT(oracle_ask(got, 2, "import numpy as np; a = np.fromfile(d + 'a.bin'); print(a.mean(),
@@ -19,9 +19,7 @@
 static inline bool oracle_has(const char *modules) {
     char command[256];
     snprintf(command, sizeof command, ORACLE_PYTHON " -c 'import %s' 2>/dev/null", modules);
-    bool there = system(command) == 0;
-    if (!there) print_message("# skipped: no python3 with %s\n", modules);
-    return there;
+    return system(command) == 0;
 }
 
 static inline void oracle_put(const char *name, const void *at, size_t bytes) {

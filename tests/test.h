@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -59,6 +60,28 @@
 /* Run the block once for every fallible call in it, failing that one call; the last round fails
  * nothing. */
 #define EACH_FAULT for (long fault_ = 0; ft_fault_round(&fault_);)
+
+/* End this case with a word: what it needs is not on this machine. (cmocka's own skip() prints "not
+ * ok", which TAP readers take for a failure.) tests/count.py counts these lines. */
+#define SKIP(...)                             \
+    do {                                      \
+        print_message("# SKIP " __VA_ARGS__); \
+        print_message("\n");                  \
+        return;                               \
+    } while (0)
+
+/* Path of a file of the shared test data, or NULL when it is not there: $FETTLE_SHARED_DATA, else
+ * shared/data beside the repository. Static. */
+static inline const char *test_shared(const char *name) {
+    static char path[1024];
+    static const char *const beside[] = { "../shared/data", "../../shared/data" };
+    const char *set = getenv("FETTLE_SHARED_DATA");
+    for (int i = 0; i < (set ? 1 : 2); i++) {
+        snprintf(path, sizeof path, "%s/%s", set ? set : beside[i], name);
+        if (access(path, R_OK) == 0) return path;
+    }
+    return NULL;
+}
 
 /* A fresh folder under $TMPDIR or /tmp for this test program, removed at its exit (tests/test.c is
  * not needed: header only). */

@@ -57,7 +57,7 @@ static void test_pieces_join(void **state) {
 static void test_numpy(void **state) {
     (void)state;
     double want[5];
-    if (!oracle_has("numpy")) skip();
+    if (!oracle_has("numpy")) SKIP("no python3-numpy");
     fill(1e9, 0.01, 0); /* a sum of squares would lose every digit of the variance */
     oracle_put("v", values, sizeof values);
     EXPECT(oracle_ask(want, 5,

@@ -12,7 +12,7 @@ static void test_exact(void **state) {
     (void)state;
     double v[101], want[5];
     static const double q[] = { 0, 0.1, 0.5, 0.977, 1 };
-    if (!oracle_has("numpy")) skip();
+    if (!oracle_has("numpy")) SKIP("no python3-numpy");
     for (int i = 0; i < 101; i++) v[i] = sin(i) * i;
     EXPECT_OK(ft_sort_f64(v, 101));
     oracle_put("v", v, sizeof v);
@@ -184,19 +184,13 @@ static void test_json(void **state) {
 /* Sketches that Model Monitor itself wrote: counts agree with its item counts. */
 static void test_model_monitor(void **state) {
     (void)state;
-    const char *shared = getenv("FETTLE_SHARED_DATA");
-    char path[600];
+    const char *path =
+        test_shared("sagemaker_artefacts/model_monitor/kc_housing/assets/statistics.json");
     ft_arena arena = FT_ARENA_INIT(0);
     ft_str text, raw;
     ft_sketch *s;
     double got;
-    snprintf(path, sizeof path,
-             "%s/sagemaker_artefacts/model_monitor/kc_housing/assets/statistics.json",
-             shared ? shared : "../shared/data");
-    if (!ft_file_exists(path)) {
-        print_message("# skipped: no shared data\n");
-        skip();
-    }
+    if (!path) SKIP("no shared data");
     EXPECT_OK(ft_file_read(&text, &arena, path, 1 << 26));
     EXPECT_OK(ft_json_find(&raw, text, "features.3.numerical_statistics.distribution.kll.sketch"));
     EXPECT_OK(read_text(&s, raw));
