@@ -86,6 +86,14 @@ ft_err ft_trial_texts(ft_str **out, size_t *count, ft_trial *t, ft_arena *arena,
                       int64_t step);
 /* The same for scalars: NaN-safe; FT_EINVAL when it has not exactly one item. */
 ft_err ft_trial_scalar(double *out, ft_trial *t, ft_str name, int64_t step);
+/* For rules: the value, or `*there` false when there is none that can be read: not saved, texts,
+ * its file gone, or damaged (then counted and logged with file and place). Other failures are
+ * passed. */
+ft_err ft_trial_try(bool *there, ft_array *out, ft_trial *t, ft_arena *arena, ft_str name,
+                    int64_t step);
+/* The same for scalars, remembered: asking again costs a look-up. `*there` false for tensors of
+ * another size too. */
+ft_err ft_trial_try_scalar(bool *there, double *out, ft_trial *t, ft_str name, int64_t step);
 void ft_trial_close(ft_trial *t);
 
 #endif

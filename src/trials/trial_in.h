@@ -15,7 +15,13 @@ typedef struct trial_tensor {
     uint64_t hash;
     ft_buf steps; /* int64_t, ascending */
     ft_buf refs;  /* ft_tensor_ref, beside `steps` */
+    ft_buf memo;  /* trial_memo, beside the first of them */
 } trial_tensor;
+
+typedef struct trial_memo { /* a scalar that was asked for */
+    double value;
+    enum { MEMO_UNKNOWN, MEMO_VALUE, MEMO_NONE } state;
+} trial_memo;
 
 typedef struct trial_step {
     int64_t step;

@@ -246,3 +246,50 @@ ft_err ft_trial_scalar(double *out, ft_trial *t, ft_str name, int64_t step) {
     *out = ft_array_f64(&a, 0);
     return FT_OK;
 }
+
+ft_err ft_trial_try(bool *there, ft_array *out, ft_trial *t, ft_arena *arena, ft_str name,
+                    int64_t step) {
+    const ft_tensor_ref *ref = find_ref(t, name, step);
+    *there = false;
+    if (!ref) return FT_OK;
+    ft_err err = ft_trial_value(out, t, arena, name, step);
+    if (err == FT_ECORRUPT) ft_trial_damage(t, err, ft_trial_file(t, ref));
+    if (err == FT_ECORRUPT || err == FT_ENOTFOUND || err == FT_EINVAL) {
+        ft_err_clear();
+        return FT_OK;
+    }
+    *there = !err;
+    return err;
+}
+
+/* The memory of one scalar; the list grows to the steps there are. */
+static ft_err memo_of(trial_memo **out, trial_tensor *x, size_t i) {
+    size_t have = x->memo.len / sizeof **out, steps = x->steps.len / sizeof(int64_t);
+    if (i >= have) {
+        FT_TRY(ft_buf_reserve(&x->memo, (steps - have) * sizeof **out));
+        memset(x->memo.at + x->memo.len, 0, (steps - have) * sizeof **out);
+        x->memo.len = steps * sizeof **out;
+    }
+    *out = (trial_memo *)(void *)x->memo.at + i;
+    return FT_OK;
+}
+
+ft_err ft_trial_try_scalar(bool *there, double *out, ft_trial *t, ft_str name, int64_t step) {
+    trial_memo *m = NULL;
+    ft_array a;
+    *there = false;
+    *out = NAN;
+    const ft_tensor_ref *ref = find_ref(t, name, step);
+    if (!ref) return FT_OK;
+    trial_tensor *x = ft_trial_tensor(t, name);
+    FT_TRY(memo_of(&m, x, (size_t)(ref - (const ft_tensor_ref *)(const void *)x->refs.at)));
+    if (m->state == MEMO_UNKNOWN) {
+        ft_arena_reset(&t->scratch);
+        FT_TRY(ft_trial_try(there, &a, t, &t->scratch, name, step));
+        m->state = *there && ft_array_count(&a) == 1 ? MEMO_VALUE : MEMO_NONE;
+        if (m->state == MEMO_VALUE) m->value = ft_array_f64(&a, 0);
+    }
+    *there = m->state == MEMO_VALUE;
+    if (*there) *out = m->value;
+    return FT_OK;
+}

@@ -109,6 +109,7 @@ static ft_err add_ref(ft_trial *t, ft_str name, const ft_tensor_ref *ref) {
     if (found) return FT_OK; /* another worker's: the first one counts */
     FT_TRY(ft_buf_reserve(&x->steps, sizeof(int64_t)));
     FT_TRY(ft_buf_reserve(&x->refs, sizeof *ref));
+    if (i < x->steps.len / sizeof(int64_t)) ft_buf_reset(&x->memo); /* a late worker's */
     insert(&x->steps, i, &ref->global_step, sizeof ref->global_step);
     insert(&x->refs, i, ref, sizeof *ref);
     return FT_OK;
@@ -299,6 +300,7 @@ void ft_trial_close(ft_trial *t) {
     for (size_t i = 0; i < trial_tensor_count(t); i++) {
         ft_buf_fini(&trial_tensors(t)[i]->steps);
         ft_buf_fini(&trial_tensors(t)[i]->refs);
+        ft_buf_fini(&trial_tensors(t)[i]->memo);
     }
     for (size_t i = 0; t->matchers && i < t->collection_count; i++) ft_matcher_free(t->matchers[i]);
     for (size_t i = 0; i < t->query_count; i++) {
