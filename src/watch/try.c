@@ -12,6 +12,7 @@ ft_err ft_watch_try(ft_store *s, const ft_watch_spec *spec, int64_t from, int64_
     ft_err err;
     bool all = from == 0 && until == 0;
     int64_t limit = all ? INT64_MAX : until;
+    int64_t begin = all || from == INT64_MIN ? INT64_MIN : from - 1;
     FT_GOTO(err, ft_watch_row_make(&row, &once, spec));
     FT_GOTO(err, ft_plan_open(&plan, &shared, &row, INT64_MIN));
     /* A rule with memory needs the steps before; others begin where they are asked to. */

@@ -116,7 +116,7 @@ ft_err ft_watch_settle(ft_store *s, ft_str subject, const ft_watch_hooks *hooks,
                        ft_watch_status status, ft_str details);
 
 /* The same rule over what is stored: calls `each` for every evaluation at a point in [from, until)
- * (both 0: all); stores nothing, acts on nothing. */
+ * (both 0: all) with a verdict borrowed for the call; stores nothing, acts on nothing. */
 ft_err ft_watch_try(ft_store *s, const ft_watch_spec *spec, int64_t from, int64_t until,
                     ft_err (*each)(void *ctx, const ft_verdict *v), void *ctx);
 
