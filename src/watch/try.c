@@ -14,15 +14,13 @@ ft_err ft_watch_try(ft_store *s, const ft_watch_spec *spec, int64_t from, int64_
     int64_t limit = all ? INT64_MAX : until;
     int64_t begin = all || from == INT64_MIN ? INT64_MIN : from - 1;
     FT_GOTO(err, ft_watch_row_make(&row, &once, spec));
-    FT_GOTO(err, ft_plan_open(&plan, &shared, &row, INT64_MIN));
-    /* A rule with memory needs the steps before; others begin where they are asked to. */
-    if (!all && plan.rule->state_bytes == 0) plan.at = from - 1;
+    FT_GOTO(err, ft_plan_open(&plan, &shared, &row, begin));
     FT_GOTO(err, ft_watch_shared_refresh(&shared));
     while ((err = ft_plan_next(&plan, limit, &at, &window)) == FT_OK) {
         ft_arena_reset(&once);
         FT_GOTO(err, ft_plan_evaluate(&plan, at, window, &once, &v));
         plan.at = at;
-        if (all || at >= from) FT_GOTO(err, each(ctx, &v));
+        FT_GOTO(err, each(ctx, &v));
     }
     if (err == FT_ENOTFOUND) err = FT_OK; /* no more points */
 done:
