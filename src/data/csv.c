@@ -299,7 +299,7 @@ static int csv_sniff(ft_str head, ft_str path) {
     bool named = ft_str_find(path, '.') < path.len &&
                  (ft_str_ends(path, FT_STR(".csv")) || ft_str_ends(path, FT_STR(".tsv")) ||
                   ft_str_ends(path, FT_STR(".csv.gz")) || ft_str_ends(path, FT_STR(".tsv.gz")));
-    if (!is_text(head) && !ft_str_starts(head, FT_STR("\xff\xfe"))) return named ? 1 : 0;
+    if (!is_text(head) && !ft_str_starts(head, FT_STR("\xff\xfe"))) return 0;
     return named ? 60 : 10;
 }
 

@@ -47,7 +47,8 @@ typedef enum ft_csv_kind {
 /* What a cell is. NaN is missing; a number beyond float's range is infinite. */
 ft_csv_kind ft_csv_number(float *out, const ft_csv_dialect *d, ft_str cell);
 
-/* The dialect of a file that begins with `head` (whole records where possible). */
-ft_csv_dialect ft_csv_detect(ft_str head);
+/* The dialect of a file that begins with `head` (whole records where possible). Fails only for want
+ * of memory. */
+ft_err ft_csv_detect(ft_csv_dialect *out, ft_str head);
 
 #endif

@@ -73,16 +73,17 @@ typedef struct tally {
 } tally;
 
 /* A record with a broken quote counts as one cell. */
-static void tally_record(tally *t, const ft_csv_dialect *d, ft_str record) {
+static ft_err tally_record(tally *t, const ft_csv_dialect *d, ft_str record) {
     ft_csv_cells walk;
     ft_str cell;
     float number;
     size_t count = 0;
     ft_csv_cells_init(&walk, d, record, &t->scratch);
     for (; walk.more; count++) {
-        if (ft_csv_cell(&cell, &walk)) {
+        ft_err err = ft_csv_cell(&cell, &walk);
+        if (err && err != FT_EPARSE) return err;
+        if (err) {
             ft_err_clear();
-            ft_buf_reset(&t->scratch);
             count = 1;
             break;
         }
@@ -92,10 +93,12 @@ static void tally_record(tally *t, const ft_csv_dialect *d, ft_str record) {
     }
     t->cells += count;
     counts_add(&t->counts, count);
+    return FT_OK;
 }
 
 /* Whole records only, unless there is but one. */
-static score candidate_score(ft_csv_dialect *d, ft_str head) {
+static ft_err candidate_score(score *out, ft_csv_dialect *d, ft_str head) {
+    ft_err err = FT_OK;
     tally t = { .cells = 0 };
     bool whole, in_quotes;
     while (head.len && t.counts.records < RECORDS_MAX) {
@@ -103,12 +106,14 @@ static score candidate_score(ft_csv_dialect *d, ft_str head) {
         if (!whole && t.counts.records > 0) break;
         ft_str record = ft_str_slice(head, 0, len);
         head = ft_str_from(head, len + 1);
-        if (ft_str_trim(record).len) tally_record(&t, d, record);
+        if (ft_str_trim(record).len) FT_GOTO(err, tally_record(&t, d, record));
     }
-    ft_buf_fini(&t.scratch);
     d->decimal_comma = decimal_comma(&t.points);
-    if (d->decimal_comma) t.numbers += t.points.commas;
-    return score_of(&t.counts, t.cells, t.numbers);
+    t.numbers += t.points.commas; /* whatever they mean, they are no words */
+    *out = score_of(&t.counts, t.cells, t.numbers);
+done:
+    ft_buf_fini(&t.scratch);
+    return err;
 }
 
 static bool better(const score *a, const score *b, char delimiter) {
@@ -127,17 +132,18 @@ static char newline_of(ft_str head) {
     return !lf && cr ? '\r' : '\n';
 }
 
-ft_csv_dialect ft_csv_detect(ft_str head) {
-    ft_csv_dialect best = FT_CSV_DIALECT;
-    score best_score = { 0 };
-    best.newline = newline_of(head);
+ft_err ft_csv_detect(ft_csv_dialect *out, ft_str head) {
+    score best = { 0 };
+    *out = FT_CSV_DIALECT;
+    out->newline = newline_of(head);
     for (size_t i = 0; i < sizeof candidates; i++) {
-        ft_csv_dialect d = { .delimiter = candidates[i], .newline = best.newline };
-        score s = candidate_score(&d, head);
-        if (better(&s, &best_score, d.delimiter)) {
-            best = d;
-            best_score = s;
+        ft_csv_dialect d = { .delimiter = candidates[i], .newline = out->newline };
+        score s;
+        FT_TRY(candidate_score(&s, &d, head));
+        if (better(&s, &best, d.delimiter)) {
+            *out = d;
+            best = s;
         }
     }
-    return best;
+    return FT_OK;
 }

@@ -49,7 +49,8 @@ static ft_err sample_view(ft_str *out, csv_state *s, ft_table_build *b, ft_input
     size_t want = DETECT_BYTES, records, used;
     for (;;) {
         FT_TRY(ft_input_peek(out, in, want));
-        if (want == DETECT_BYTES) s->dialect = ft_csv_detect(ft_str_slice(*out, 0, DETECT_BYTES));
+        if (want == DETECT_BYTES)
+            FT_TRY(ft_csv_detect(&s->dialect, ft_str_slice(*out, 0, DETECT_BYTES)));
         used = sample_records(&s->dialect, *out, &records);
         if (out->len < want) return FT_OK; /* the whole file */
         if (records > SAMPLE_ROWS || (records >= 2 && out->len >= SAMPLE_BYTES)) break;
@@ -209,6 +210,35 @@ static bool header_found(const sampling *g, ft_str first_record) {
     return texts > numbers || header_counts(g, first_record, numbers);
 }
 
+/* Are most of its cells names that the training data had? */
+static ft_err header_known(bool *out, csv_state *s, const ft_schema *schema, ft_str record) {
+    ft_dict names = { .arena = &s->arena };
+    ft_csv_cells walk;
+    ft_str cell;
+    uint32_t code;
+    size_t known = 0, cells = 0;
+    FT_TRY(ft_dict_add(&code, &names, schema->label_name));
+    for (size_t i = 0; i < schema->feature_count; i++)
+        FT_TRY(ft_dict_add(&code, &names, schema->features[i].name));
+    ft_csv_cells_init(&walk, &s->dialect, record, &s->scratch);
+    for (; walk.more; cells++) {
+        FT_TRY(ft_csv_cell(&cell, &walk));
+        known += ft_dict_find(&names, cell) >= 0;
+    }
+    *out = known > 0 && 2 * known >= cells;
+    return FT_OK;
+}
+
+static ft_err header_decide(sampling *g, ft_table_build *b, ft_str first_record) {
+    csv_state *s = g->s;
+    const ft_schema *schema = b->opts->schema;
+    s->header = b->opts->header > 0;
+    if (b->opts->header != 0) return FT_OK;
+    if (schema && schema->named) FT_TRY(header_known(&s->header, s, schema, first_record));
+    if (!s->header) s->header = header_found(g, first_record);
+    return FT_OK;
+}
+
 /* Without a header the first record is a row like the others. */
 static void sample_add_head(sampling *g) {
     for (size_t i = 0; i < g->columns; i++) {
@@ -301,6 +331,7 @@ static bool header_again(csv_state *s, ft_str record) {
 ft_err csv_sample_read(csv_state *s, ft_table_build *b, ft_input *in, bool *header_here) {
     sampling g = { .s = s };
     ft_str view;
+    s->dialect = FT_CSV_DIALECT;
     FT_TRY(sample_prefix(s, b, in));
     FT_TRY(sample_view(&view, s, b, in));
     ft_str first = first_record(s, view);
@@ -311,7 +342,7 @@ ft_err csv_sample_read(csv_state *s, ft_table_build *b, ft_input *in, bool *head
     FT_TRY(sample_all(&g, view));
     if (g.columns == 0)
         return FT_FAIL(FT_EPARSE, "'%.*s' holds nothing but blank lines", FT_STR_ARG(s->path));
-    s->header = b->opts->header > 0 || (b->opts->header == 0 && header_found(&g, first));
+    FT_TRY(header_decide(&g, b, first));
     *header_here = s->header;
     if (!s->header) sample_add_head(&g);
     FT_TRY(columns_make(s, &g));

@@ -329,17 +329,17 @@ static int line_looks(ft_str line) {
 }
 
 static int libsvm_sniff(ft_str head, ft_str path) {
-    int pairs = 0;
+    int pairs = 0, bad = 0; /* a bad line among good ones is told as one, not read as CSV */
     bool named = ft_str_ends(path, FT_STR(".libsvm")) || ft_str_ends(path, FT_STR(".svm"));
     for (int lines = 0; head.len && lines < 20; lines++) {
         size_t len = ft_str_find(head, '\n');
         if (len == head.len && lines) break; /* perhaps cut */
         int looks = line_looks(ft_str_slice(head, 0, len));
-        if (looks < 0) return 0;
-        pairs += looks;
+        pairs += looks > 0;
+        bad += looks < 0;
         head = ft_str_from(head, len + 1);
     }
-    return pairs ? 90 : named ? 70 : 0;
+    return pairs > bad ? 90 : named ? 70 : 0;
 }
 
 static bool libsvm_side_file(ft_str head, ft_str path) {
