@@ -2,10 +2,13 @@
  * traffic.
  *
  * baseline: a table and (through the model) its predictions -> statistics.json, constraints.json,
- * stored for the endpoint. run: the capture stream of a window -> statistics of every feature and
- * of the predictions -> appended to the stream "drift" (endpoint, time_us, feature, psi, missing,
- * mean, … one record a feature) -> constraint checks and the endpoint's rules -> verdicts,
- * constraint_violations.json (and the same as constraints_violations.json), alerts. */
+ * schema.json at s3://fettle/monitor/<endpoint>/baseline/. run: the capture stream of a window ->
+ * statistics of every feature and of the predictions -> one record a feature in the stream "drift"
+ * -> constraint checks and the endpoint's rules -> verdicts, statistics.json,
+ * constraint_violations.json (and the same as constraints_violations.json), report.html at
+ * s3://fettle/monitor/<endpoint>/runs/<yyyy/mm/dd/hh>/<end of the window>/, alerts.
+ *
+ * Threads and memory: as the store and arena that are given. */
 #ifndef FT_MONITOR_H
 #define FT_MONITOR_H
 
@@ -14,16 +17,36 @@
 #include "streams/stream.h"
 #include "watch/watch.h"
 
+/* One record a feature for each run; all of a run have the last microsecond of its window as time.
+ * "prediction" is the model's answer, "prediction=3" the share of one class. */
+enum { /* columns of the kind */
+       FT_DRIFT_TIME,
+       FT_DRIFT_FEATURE,
+       FT_DRIFT_PSI,     /* population stability index against the baseline; null for a class */
+       FT_DRIFT_NOISE,   /* the PSI at which samples of this size become significant (shift.h) */
+       FT_DRIFT_MISSING, /* share of missing values */
+       FT_DRIFT_MEAN,    /* null for texts */
+       FT_DRIFT_SHARE,   /* of a class among the answers; null for the others */
+       FT_DRIFT_RECORDS, /* rows in the window */
+       FT_DRIFT_COLUMNS
+};
 extern const ft_stream_kind ft_kind_drift;
 
-/* `model` may be NULL (no prediction baseline). Writes
- * s3://fettle/monitor/<endpoint>/baseline/{statistics,constraints}.json. */
+#define FT_MONITOR_PREDICTION "prediction" /* the feature that stands for the model's answer */
+
+/* `model` may be NULL (no prediction baseline). FT_EINVAL for a table without rows. */
 ft_err ft_monitor_baseline(ft_store *s, ft_str endpoint, const ft_table *table,
                            const ft_model *model);
+/* Give an endpoint its rules: PopulationStability; and ClassShare once a baseline says that its
+ * answers are classes, at 50 %, or higher where the baseline itself has a class near or over that.
+ * Rules that it has already stay as they are. */
+ft_err ft_monitor_rules(ft_store *s, ft_str endpoint);
 
 typedef struct ft_violation {
-    ft_str feature, check, description;
-} ft_violation; /* check: baseline_drift_check, data_type_check … */
+    ft_str feature;
+    ft_str check;       /* baseline_drift_check, data_type_check … (formats.md 3.11) */
+    ft_str description; /* a sentence with the numbers */
+} ft_violation;
 typedef struct ft_monitor_result {
     uint64_t records, unreadable;
     ft_violation *violations;
@@ -32,8 +55,18 @@ typedef struct ft_monitor_result {
         report_uri; /* s3:// prefix of statistics.json, constraint_violations.json, report.html */
     ft_str status;  /* Completed | CompletedWithViolations */
 } ft_monitor_result;
-/* FT_ENOTFOUND "no captured requests between … and …" as Model Monitor fails then. */
+/* The window is [from, until) in microseconds. FT_ENOTFOUND "no captured requests between … and …"
+ * as Model Monitor fails then, and when there is no baseline. */
 ft_err ft_monitor_run(ft_monitor_result *out, ft_store *s, ft_arena *arena, ft_str endpoint,
                       int64_t from, int64_t until, const ft_watch_hooks *hooks);
+
+/* What was run, newest first. */
+typedef struct ft_monitor_row {
+    ft_str endpoint, status, report_uri;
+    int64_t from_us, until_us, created_us;
+    int64_t records, violations;
+} ft_monitor_row;
+ft_err ft_monitor_list(ft_monitor_row **out, size_t *count, ft_store *s, ft_arena *arena,
+                       ft_str endpoint, size_t limit);
 
 #endif

@@ -1,29 +1,56 @@
 /* endpoint.h -- a predictor under a name, with capture and versions. Rows of the metadata database;
- * the server follows them. */
+ * a running server follows them, whatever process wrote them.
+ *
+ *     deploy    -> Creating -> InService | Failed
+ *     again     -> Updating -> InService; the old version answers until the new one is loaded, and
+ *                  goes on (InService, with a reason) when the new one cannot be
+ *     rollback  -> RollingBack -> InService with the version before
+ *
+ * Versions of a name count up for ever, also over a deletion, so that a lineage node
+ * endpoint:<name>@<version> is one model. Threads and memory: as the store and arena given. */
 #ifndef FT_ENDPOINT_H
 #define FT_ENDPOINT_H
 
 #include "base/arena.h"
+#include "models/predictor.h"
 #include "store/store.h"
 
 typedef struct ft_endpoint {
-    ft_str name, status; /* Creating InService Updating RollingBack Failed Deleting */
-    ft_str reason;
-    int version;
-    ft_str model_uri, model_sha256, predictor, job;
-    int capture_percent; /* 0..100 */
-    ft_str capture_uri;  /* empty: s3://fettle/capture */
+    ft_str name, status; /* Creating InService Updating RollingBack Failed */
+    ft_str reason;       /* why it is not as asked for; empty: it is */
+    int version;         /* asked for */
+    int serving;         /* last known to answer; 0: none yet */
+    ft_str model_uri, model_sha256, predictor, job; /* of `version` */
+    int capture_percent;                            /* 0..100 */
+    ft_str capture_uri;                             /* empty: FT_CAPTURE_URI */
     int64_t created_us, modified_us;
 } ft_endpoint;
 
-/* Make or update (a new version; the old one serves until the new one is loaded). Loads the model
- * once to be sure that it is one. Lineage: endpoint -> model. */
+/* Make or update. Loads the model once to be sure that it is one (FT_EUNSUPPORTED, FT_EPARSE …),
+ * and gives a new endpoint its rules (ft_monitor_rules). Lineage: endpoint -> model. `model_uri`:
+ * s3:// object or prefix, or a path; `job` may be empty. FT_EINVAL for a name that is none. */
 ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
                           ft_str model_uri, ft_str job, int capture_percent);
+/* FT_ENOTFOUND with the nearest name. */
 ft_err ft_endpoint_get(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name);
 ft_err ft_endpoint_list(ft_endpoint **out, size_t *count, ft_store *s, ft_arena *arena);
+/* Its captures stay; its rules and their verdicts go. */
 ft_err ft_endpoint_delete(ft_store *s, ft_str name);
-/* Back to the version before; FT_ECONFLICT when there is none. */
+/* Back to the version that served before; FT_ECONFLICT when there is none. */
 ft_err ft_endpoint_rollback(ft_store *s, ft_str name);
+
+/* The endpoint's current model, loaded; the caller frees it by model->predictor->free. */
+ft_err ft_endpoint_model(ft_model **out, ft_store *s, ft_str endpoint);
+/* Load what is at a model URI. */
+ft_err ft_endpoint_load(ft_model **out, ft_store *s, ft_str model_uri);
+
+/* ---- for the server that follows the rows */
+/* One version as it was deployed; FT_ENOTFOUND. Only the version's members are filled. */
+ft_err ft_endpoint_version(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
+                           int version);
+/* `version` answers now; no change when another was asked for meanwhile. */
+ft_err ft_endpoint_now_serving(ft_store *s, ft_str name, int version);
+/* `version` could not be loaded. Another that serves stays: it becomes the one asked for. */
+ft_err ft_endpoint_load_failed(ft_store *s, ft_str name, int version, ft_str reason);
 
 #endif

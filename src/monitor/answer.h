@@ -1,0 +1,22 @@
+/* answer.h -- what a predictor's answer says, row by row: a number or a class.
+ *
+ * Reads text/csv (a line a row; several values on a line are the scores of its classes) and JSON:
+ * {"predictions":[…]}, [[…]], […], a number, a line of any of these for each row; an item is a
+ * number, a list of scores, or an object with "score" or "predicted_label". A plain list of numbers
+ * that are probabilities with sum 1 is the scores of one row, any other list one number a row. */
+#ifndef FT_ANSWER_H
+#define FT_ANSWER_H
+
+#include "models/predictor.h"
+
+typedef struct ft_answer {
+    double prediction; /* the number, or the number of the class with the largest score; NaN: not a
+                          number */
+    double confidence; /* the largest of several scores when they are probabilities, else NaN */
+} ft_answer;
+
+/* All rows into the arena. What cannot be read gives no rows, never an error; FT_ENOMEM. An empty
+ * content type is guessed from the first byte. */
+ft_err ft_answer_rows(ft_answer **out, size_t *count, const ft_payload *answer, ft_arena *arena);
+
+#endif

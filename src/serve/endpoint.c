@@ -1,0 +1,297 @@
+/* endpoint.c -- endpoints as rows; see endpoint.h. Two tables: an endpoint with what is asked for
+ * and what serves, and every version that was ever deployed under its name. Each change is one
+ * transaction. */
+#include "serve/endpoint.h"
+
+#include <ctype.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "serve/endpoint_in.h"
+#include "store/lineage.h"
+#include "watch/watch.h"
+
+#define NAME_BYTES_MAX 63
+
+/* Steps are never edited once released: a change is a new step. */
+static const char *const steps[] = {
+    "create table endpoint ("
+    " name text primary key, status text not null, reason text not null default '',"
+    " version integer not null, serving integer not null default 0, created_us integer not null,"
+    " modified_us integer not null) without rowid",
+    "create table endpoint_version ("
+    " endpoint text not null, version integer not null, previous integer not null default 0,"
+    " model_uri text not null, model_sha256 text not null, predictor text not null,"
+    " job text not null default '', capture_percent integer not null,"
+    " capture_uri text not null default '', created_us integer not null,"
+    " primary key (endpoint, version)) without rowid",
+};
+
+ft_err ft_endpoint_db(ft_db **out, ft_store *s) {
+    *out = ft_store_db(s);
+    return ft_db_migrate(*out, "serve", steps, FT_COUNT(steps));
+}
+
+/* SageMaker's pattern ^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$ */
+static ft_err name_check(ft_str name) {
+    bool fits = name.len > 0 && name.len <= NAME_BYTES_MAX;
+    for (size_t i = 0; fits && i < name.len; i++) {
+        unsigned char c = (unsigned char)name.at[i];
+        bool end = i == 0 || i + 1 == name.len;
+        fits = isalnum(c) || (c == '-' && !end);
+    }
+    if (fits) return FT_OK;
+    return FT_FAIL(FT_EINVAL,
+                   "endpoint name '%.*s': expected 1 to %d letters, digits and inner hyphens",
+                   FT_STR_ARG(name), NAME_BYTES_MAX);
+}
+
+/* ---- reading */
+
+#define COLUMNS                                                                          \
+    "e.name, e.status, e.reason, e.version, e.serving, v.model_uri, v.model_sha256, "    \
+    "v.predictor, v.job, v.capture_percent, v.capture_uri, e.created_us, e.modified_us " \
+    "from endpoint e join endpoint_version v on v.endpoint = e.name and v.version = e.version"
+#define COLUMNS_FORMAT "sssnnssssnsii"
+#define COLUMNS_INTO(ep)                                                                         \
+    &(ep)->name, &(ep)->status, &(ep)->reason, &(ep)->version, &(ep)->serving, &(ep)->model_uri, \
+        &(ep)->model_sha256, &(ep)->predictor, &(ep)->job, &(ep)->capture_percent,               \
+        &(ep)->capture_uri, &(ep)->created_us, &(ep)->modified_us
+
+static ft_err copy_texts(ft_endpoint *ep, ft_arena *arena) {
+    ft_str *texts[] = { &ep->name,         &ep->status,    &ep->reason, &ep->model_uri,
+                        &ep->model_sha256, &ep->predictor, &ep->job,    &ep->capture_uri };
+    for (size_t i = 0; i < FT_COUNT(texts); i++) FT_TRY(ft_arena_str(texts[i], arena, *texts[i]));
+    return FT_OK;
+}
+
+ft_err ft_endpoint_list(ft_endpoint **out, size_t *count, ft_store *s, ft_arena *arena) {
+    ft_db *db;
+    ft_rows *rows;
+    int64_t n = 0;
+    size_t i = 0;
+    ft_err err = FT_OK;
+    *out = NULL;
+    *count = 0;
+    FT_TRY(ft_endpoint_db(&db, s));
+    FT_TRY(ft_db_query(&rows, db, "select " COLUMNS " order by e.name", ""));
+    while (err == FT_OK && ft_rows_next(rows)) {
+        if (i == (size_t)n) {
+            ft_endpoint *more;
+            n = n ? 2 * n : 16;
+            if ((err = ft_arena_items(&more, arena, (size_t)n))) break;
+            if (i) memcpy(more, *out, i * sizeof *more);
+            *out = more;
+        }
+        ft_endpoint *ep = &(*out)[i++];
+        ft_rows_read(rows, COLUMNS_FORMAT, COLUMNS_INTO(ep));
+        err = copy_texts(ep, arena);
+    }
+    ft_err end = ft_rows_end(rows);
+    if (err == FT_OK) err = end;
+    if (err == FT_OK) *count = i;
+    return err;
+}
+
+/* No such name: say which one is near. */
+static ft_err unknown(ft_store *s, ft_arena *arena, ft_str name) {
+    ft_endpoint *all;
+    size_t count;
+    const char **names;
+    FT_TRY(ft_endpoint_list(&all, &count, s, arena));
+    FT_TRY(ft_arena_items(&names, arena, count + 1));
+    for (size_t i = 0; i < count; i++) names[i] = all[i].name.at;
+    const char *near = ft_str_nearest(name, names, count);
+    if (near)
+        return FT_FAIL(FT_ENOTFOUND, "no endpoint '%.*s'; did you mean '%s'?", FT_STR_ARG(name),
+                       near);
+    return FT_FAIL(FT_ENOTFOUND, "no endpoint '%.*s'%s", FT_STR_ARG(name),
+                   count ? "" : "; there is none yet");
+}
+
+ft_err ft_endpoint_get(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name) {
+    ft_db *db;
+    FT_TRY(ft_endpoint_db(&db, s));
+    ft_err err = ft_db_one(db, arena, "select " COLUMNS " where e.name = ?", "s", COLUMNS_FORMAT,
+                           name, COLUMNS_INTO(out));
+    if (err == FT_ENOTFOUND) return unknown(s, arena, name);
+    return err;
+}
+
+ft_err ft_endpoint_version(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
+                           int version) {
+    ft_db *db;
+    *out = (ft_endpoint){ .name = name, .version = version };
+    FT_TRY(ft_endpoint_db(&db, s));
+    ft_err err =
+        ft_db_one(db, arena,
+                  "select model_uri, model_sha256, predictor, job, capture_percent, capture_uri"
+                  " from endpoint_version where endpoint = ? and version = ?",
+                  "sn", "ssssns", name, version, &out->model_uri, &out->model_sha256,
+                  &out->predictor, &out->job, &out->capture_percent, &out->capture_uri);
+    if (err == FT_ENOTFOUND)
+        return FT_FAIL(FT_ENOTFOUND, "endpoint '%.*s' has no version %d", FT_STR_ARG(name),
+                       version);
+    return err;
+}
+
+/* ---- deploy */
+
+/* The row, its version and what it came from. Inside a transaction. */
+static ft_err store_version(ft_db *db, const ft_endpoint *ep) {
+    int64_t now = ft_clock_now_us();
+    int last = 0, serving = 0;
+    ft_err err = ft_db_one(
+        db, NULL, "select ifnull(max(version), 0) from endpoint_version where endpoint = ?", "s",
+        "n", ep->name, &last);
+    FT_TRY(err);
+    err = ft_db_one(db, NULL, "select serving from endpoint where name = ?", "s", "n", ep->name,
+                    &serving);
+    if (err && err != FT_ENOTFOUND) return err;
+    FT_TRY(ft_db_run(
+        db,
+        "insert into endpoint_version (endpoint, version, previous, model_uri, model_sha256,"
+        " predictor, job, capture_percent, capture_uri, created_us)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "snnssssnsi", ep->name, last + 1, serving, ep->model_uri, ep->model_sha256, ep->predictor,
+        ep->job, ep->capture_percent, ep->capture_uri, now));
+    return ft_db_run(
+        db,
+        "insert into endpoint (name, status, version, created_us, modified_us)"
+        " values (?, 'Creating', ?, ?, ?) on conflict (name) do update set"
+        " status = case when serving > 0 then 'Updating' else 'Creating' end, reason = '',"
+        " version = excluded.version, modified_us = excluded.modified_us",
+        "snii", ep->name, last + 1, now, now);
+}
+
+static ft_err store_lineage(ft_store *s, ft_arena *arena, const ft_endpoint *ep) {
+    ft_str endpoint, model, note, job;
+    FT_TRY(
+        ft_arena_printf(&endpoint, arena, "endpoint:%.*s@%d", FT_STR_ARG(ep->name), ep->version));
+    FT_TRY(ft_arena_printf(&model, arena, "model:%.*s", FT_STR_ARG(ep->model_sha256)));
+    FT_TRY(ft_arena_printf(&note, arena, "%.*s, %d %% captured", FT_STR_ARG(ep->predictor),
+                           ep->capture_percent));
+    FT_TRY(ft_lineage_node(s, endpoint, note));
+    FT_TRY(ft_lineage_node(s, model, ep->model_uri));
+    FT_TRY(ft_lineage_edge(s, endpoint, model));
+    if (!ep->job.len) return FT_OK;
+    FT_TRY(ft_arena_printf(&job, arena, "job:%.*s", FT_STR_ARG(ep->job)));
+    return ft_lineage_edge(s, model, job);
+}
+
+/* A new endpoint's rules; those that it has already, changed or not, stay as they are. */
+static ft_err add_watches(ft_store *s, ft_arena *arena, ft_str name, bool classifies) {
+    ft_str subject;
+    FT_TRY(ft_arena_printf(&subject, arena, "endpoint/%.*s", FT_STR_ARG(name)));
+    ft_watch_spec specs[] = { { .rule = FT_STR("PopulationStability") },
+                              { .rule = FT_STR("ClassShare") } };
+    for (size_t i = 0; i < (classifies ? 2 : 1); i++) {
+        specs[i].subject = subject;
+        specs[i].actions = FT_STR("alert");
+        int64_t id;
+        ft_err err = ft_watch_add(&id, s, &specs[i]);
+        if (err && err != FT_EEXIST) return err;
+        ft_err_clear();
+    }
+    return FT_OK;
+}
+
+ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
+                          ft_str model_uri, ft_str job, int capture_percent) {
+    ft_endpoint ep = {
+        .name = name, .model_uri = model_uri, .job = job, .capture_percent = capture_percent
+    };
+    ft_model_facts facts;
+    ft_db *db;
+    ft_err err;
+    FT_TRY(name_check(name));
+    if (capture_percent < 0 || capture_percent > 100)
+        return FT_FAIL(FT_EINVAL, "capture of %d %%: expected 0 to 100", capture_percent);
+    FT_TRY(ft_endpoint_db(&db, s));
+    FT_TRY(ft_model_examine(&facts, s, arena, &ep));
+    FT_TRY(ft_db_begin(db));
+    FT_GOTO(err, store_version(db, &ep));
+    FT_GOTO(err, ft_endpoint_get(out, s, arena, name));
+    FT_GOTO(err, store_lineage(s, arena, out));
+    FT_GOTO(err, add_watches(s, arena, name, facts.classifies));
+    ft_db_durable(db);
+done:
+    if (err != FT_OK) {
+        ft_db_rollback(db);
+        return err;
+    }
+    return ft_db_commit(db);
+}
+
+/* ---- the rest of an endpoint's life */
+
+ft_err ft_endpoint_delete(ft_store *s, ft_str name) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_endpoint ep;
+    ft_str subject;
+    ft_db *db;
+    ft_err err;
+    FT_GOTO(err, ft_endpoint_db(&db, s));
+    FT_GOTO(err, ft_endpoint_get(&ep, s, &arena, name));
+    FT_GOTO(err, ft_arena_printf(&subject, &arena, "endpoint/%.*s", FT_STR_ARG(name)));
+    FT_GOTO(err, ft_db_run(db, "delete from endpoint where name = ?", "s", name));
+    FT_GOTO(err, ft_watch_remove(s, subject));
+done:
+    ft_arena_fini(&arena);
+    return err;
+}
+
+ft_err ft_endpoint_rollback(ft_store *s, ft_str name) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_endpoint ep;
+    ft_db *db;
+    ft_err err;
+    int previous = 0;
+    FT_GOTO(err, ft_endpoint_db(&db, s));
+    FT_GOTO(err, ft_endpoint_get(&ep, s, &arena, name));
+    FT_GOTO(err,
+            ft_db_one(db, NULL,
+                      "select previous from endpoint_version where endpoint = ? and version = ?",
+                      "sn", "n", name, ep.version, &previous));
+    if (!previous) {
+        err = FT_FAIL(FT_ECONFLICT,
+                      "endpoint '%.*s': version %d is the first that served; there is none before",
+                      FT_STR_ARG(name), ep.version);
+        goto done;
+    }
+    FT_GOTO(err, ft_db_run(db,
+                           "update endpoint set version = ?, reason = '', modified_us = ?,"
+                           " status = case when serving = ? then 'InService' else 'RollingBack' end"
+                           " where name = ? and version = ?",
+                           "ninsn", previous, ft_clock_now_us(), previous, name, ep.version));
+    if (ft_db_changes(db) == 0)
+        err = FT_FAIL(FT_ECONFLICT, "endpoint '%.*s' was changed by another meanwhile",
+                      FT_STR_ARG(name));
+done:
+    ft_arena_fini(&arena);
+    return err;
+}
+
+/* ---- what a server tells */
+
+ft_err ft_endpoint_now_serving(ft_store *s, ft_str name, int version) {
+    ft_db *db;
+    FT_TRY(ft_endpoint_db(&db, s));
+    return ft_db_run(
+        db,
+        "update endpoint set serving = version, status = 'InService', modified_us = ?"
+        " where name = ? and version = ? and (serving <> version or status <> 'InService')",
+        "isn", ft_clock_now_us(), name, version);
+}
+
+ft_err ft_endpoint_load_failed(ft_store *s, ft_str name, int version, ft_str reason) {
+    ft_db *db;
+    FT_TRY(ft_endpoint_db(&db, s));
+    return ft_db_run(
+        db,
+        "update endpoint set reason = ?, modified_us = ?,"
+        " status = case when serving not in (0, version) then 'InService' else 'Failed' end,"
+        " version = case when serving > 0 then serving else version end"
+        " where name = ? and version = ?",
+        "sisn", reason, ft_clock_now_us(), name, version);
+}

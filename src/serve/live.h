@@ -1,0 +1,66 @@
+/* live.h -- the endpoints that answer now: models in memory, as one immutable set that is replaced
+ * as a whole.
+ *
+ * One thread follows the database's rows (ft_live_follow): it loads what is new and publishes the
+ * next set. Serving threads hold a set for as long as they like and look whether a newer one is
+ * there by one atomic read. A model is freed when the last set that has it is let go, so an update
+ * loses no request and the old model's memory comes back after its last one. */
+#ifndef FT_LIVE_H
+#define FT_LIVE_H
+
+#include <stdatomic.h>
+
+#include "serve/endpoint_in.h"
+
+#define FT_LIVE_RECENT   1000 /* answers whose class is remembered */
+#define FT_LIVE_NAME_MAX 64
+
+/* What one endpoint did since the server began; lives as long as the server, whatever version
+ * answers. */
+typedef struct ft_meter {
+    struct ft_meter *next;
+    char name[FT_LIVE_NAME_MAX];
+    atomic_uint_fast64_t requests, refused, captured,
+        lost;                          /* lost: captures that could not be written */
+    atomic_uint_fast64_t recent_count; /* classes put into `recent` so far */
+    _Atomic int16_t recent[FT_LIVE_RECENT];
+} ft_meter;
+
+typedef struct ft_live_model { /* one loaded model, held by every set that has it */
+    atomic_int holders;
+    ft_model *model;
+    ft_model_facts facts;
+} ft_live_model;
+
+typedef struct ft_live {
+    ft_str name;
+    int version, capture_percent;
+    ft_str capture_uri, model_sha256;
+    ft_live_model *held;
+    ft_meter *meter;
+} ft_live;
+
+typedef struct ft_live_set {
+    atomic_int holders;
+    ft_arena arena; /* the set's texts and items */
+    ft_live *items; /* by name in byte order */
+    size_t count;
+} ft_live_set;
+
+typedef struct ft_registry ft_registry;
+ft_err ft_registry_new(ft_registry **out);
+void ft_registry_free(ft_registry *r); /* fine on NULL; sets that are still held live on */
+
+/* Look at the database of `s`; load, publish and tell the rows when something changed. One thread.
+ * A model that cannot be loaded is noted in its row and logged, and is no failure of this call. */
+ft_err ft_live_follow(ft_registry *r, ft_store *s);
+
+ft_live_set *ft_live_hold(ft_registry *r); /* never NULL: at first a set of none */
+void ft_live_release(ft_live_set *set);    /* fine on NULL */
+bool ft_live_is_current(ft_registry *r, const ft_live_set *set);
+/* NULL when the endpoint does not answer here. */
+const ft_live *ft_live_find(const ft_live_set *set, ft_str name);
+/* Remember an answer's class. Any thread. */
+void ft_meter_class(ft_meter *m, int class);
+
+#endif

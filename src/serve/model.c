@@ -1,0 +1,159 @@
+/* model.c -- a model behind an endpoint: from its URI to a loaded predictor, its hash, and what can
+ * be said of it. */
+#include "base/check.h"
+#include "base/files.h"
+#include "base/hash.h"
+#include "jobs/job.h"
+#include "serve/endpoint_in.h"
+#include "store/objects.h"
+
+#define MODEL_FILES_MAX 1000
+
+/* The folder that holds the keys below a prefix: where the first of them lies. */
+static ft_err prefix_path(const char **out, ft_store *s, ft_arena *arena, ft_uri uri) {
+    ft_object *found;
+    size_t count;
+    bool more;
+    ft_str prefix, path;
+    while (ft_str_ends(uri.key, FT_STR("/"))) uri.key.len--;
+    FT_TRY(ft_arena_printf(&prefix, arena, "%.*s/", FT_STR_ARG(uri.key)));
+    FT_TRY(ft_object_list(&found, &count, &more, s, arena, uri.bucket, prefix, FT_STR(""), 1));
+    if (!count)
+        return FT_FAIL(FT_ENOTFOUND, "there is no model at s3://%.*s/%.*s", FT_STR_ARG(uri.bucket),
+                       FT_STR_ARG(uri.key));
+    FT_TRY(ft_object_path(out, s, arena, uri.bucket, found[0].key));
+    size_t below = found[0].key.len - prefix.len;
+    path = ft_str_of(*out);
+    if (!ft_str_ends(path, ft_str_from(found[0].key, prefix.len)))
+        return FT_FAIL(FT_EUNSUPPORTED, "model at s3://%.*s/%.*s: its keys cannot be file names",
+                       FT_STR_ARG(uri.bucket), FT_STR_ARG(uri.key));
+    FT_TRY(ft_arena_str(&path, arena, ft_str_slice(path, 0, path.len - below - 1)));
+    *out = path.at;
+    return FT_OK;
+}
+
+/* A file or folder on this machine for a model URI. */
+static ft_err model_path(const char **out, ft_store *s, ft_arena *arena, ft_str text) {
+    ft_uri uri;
+    ft_object object;
+    if (!ft_str_starts(text, FT_STR("s3://"))) {
+        ft_str path;
+        FT_TRY(ft_arena_str(&path, arena, text));
+        *out = path.at;
+        return ft_file_exists(*out) ? FT_OK
+                                    : FT_FAIL(FT_ENOTFOUND, "there is no model at %s", *out);
+    }
+    FT_TRY(ft_uri_parse(&uri, text));
+    if (uri.key.len && !ft_str_ends(uri.key, FT_STR("/"))) {
+        ft_err err = ft_object_head(&object, s, arena, uri.bucket, uri.key);
+        if (err == FT_OK) return ft_object_path(out, s, arena, uri.bucket, uri.key);
+        if (err != FT_ENOTFOUND) return err;
+        ft_err_clear();
+    }
+    return prefix_path(out, s, arena, uri);
+}
+
+static ft_err folder_sha256(char out[FT_SHA256_HEX], ft_arena *arena, const char *path) {
+    ft_str *names;
+    size_t count;
+    ft_buf list = { 0 };
+    ft_err err = FT_OK;
+    FT_TRY(ft_dir_list(&names, &count, arena, path));
+    if (count > MODEL_FILES_MAX)
+        return FT_FAIL(FT_ETOOBIG, "%s: %zu files are no model (at most %d)", path, count,
+                       MODEL_FILES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const char *file;
+        char sha[FT_SHA256_HEX];
+        ft_file_info info;
+        FT_GOTO(err, ft_path_join(&file, arena, path, names[i].at));
+        FT_GOTO(err, ft_file_stat(&info, file));
+        if (info.is_dir) continue;
+        FT_GOTO(err, ft_sha256_file(sha, file));
+        FT_GOTO(err, ft_buf_printf(&list, "%s  %.*s\n", sha, FT_STR_ARG(names[i])));
+    }
+    err = ft_sha256_hex(out, ft_buf_str(&list));
+done:
+    ft_buf_fini(&list);
+    return err;
+}
+
+/* The hash that lineage knows the model by: the job's own when a job made it. */
+static ft_err model_sha256(ft_str *out, ft_store *s, ft_arena *arena, const char *path,
+                           ft_str job_name) {
+    char sha[FT_SHA256_HEX];
+    ft_file_info info;
+    ft_job job;
+    if (job_name.len) {
+        FT_TRY(ft_job_get(&job, s, arena, job_name));
+        if (job.model_sha256.len) {
+            *out = job.model_sha256;
+            return FT_OK;
+        }
+    }
+    FT_TRY(ft_file_stat(&info, path));
+    if (info.is_dir)
+        FT_TRY(folder_sha256(sha, arena, path));
+    else
+        FT_TRY(ft_sha256_file(sha, path));
+    return ft_arena_str(out, arena, ft_str_of(sha));
+}
+
+ft_model_facts ft_model_facts_of(const ft_model *m) {
+    ft_model_facts facts = { 0 };
+    ft_buf buf = { 0 };
+    ft_json_out w;
+    ft_str objective = { 0 };
+    ft_json_out_init(&w, &buf, false);
+    ft_json_out_object(&w);
+    m->predictor->describe(m, &w);
+    ft_json_out_close(&w);
+    if (!buf.err && ft_json_find(&objective, ft_buf_str(&buf), "objective") == FT_OK) {
+        facts.classifies = ft_str_starts(objective, FT_STR("\"multi:"));
+        facts.binary = ft_str_starts(objective, FT_STR("\"binary:")) &&
+                       !ft_str_starts(objective, FT_STR("\"binary:logitraw"));
+    } else if (m->predictor->output_cols) {
+        facts.classifies = m->predictor->output_cols(m) > 1;
+    }
+    ft_err_clear();
+    ft_buf_fini(&buf);
+    return facts;
+}
+
+ft_err ft_endpoint_load(ft_model **out, ft_store *s, ft_str model_uri) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    const ft_predictor *predictor;
+    const char *path;
+    ft_err err;
+    *out = NULL;
+    FT_GOTO(err, model_path(&path, s, &arena, model_uri));
+    FT_GOTO(err, ft_predictor_for(&predictor, path));
+    FT_GOTO(err, predictor->load(out, path));
+done:
+    ft_arena_fini(&arena);
+    return err;
+}
+
+ft_err ft_model_examine(ft_model_facts *out, ft_store *s, ft_arena *arena, ft_endpoint *ep) {
+    const char *path;
+    ft_model *model;
+    FT_TRY(model_path(&path, s, arena, ep->model_uri));
+    if (!ep->model_sha256.len) FT_TRY(model_sha256(&ep->model_sha256, s, arena, path, ep->job));
+    FT_TRY(ft_endpoint_load(&model, s, ep->model_uri));
+    ep->predictor = ft_str_of(model->predictor->name);
+    *out = ft_model_facts_of(model);
+    model->predictor->free(model);
+    return FT_OK;
+}
+
+ft_err ft_endpoint_model(ft_model **out, ft_store *s, ft_str endpoint) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_endpoint ep;
+    ft_err err;
+    *out = NULL;
+    FT_GOTO(err, ft_endpoint_get(&ep, s, &arena, endpoint));
+    FT_GOTO(err, ft_endpoint_load(out, s, ep.model_uri));
+done:
+    ft_arena_fini(&arena);
+    return err;
+}

@@ -1,0 +1,164 @@
+/* routes_endpoints.c -- endpoints as JSON: what is asked for, what answers, what was captured and
+ * how it looked. */
+#include "base/json.h"
+#include "monitor/monitor.h"
+#include "serve/reply_in.h"
+#include "serve/serve_in.h"
+#include "serve/worker.h"
+
+#define CLASSES_MAX 64 /* of one endpoint that are told */
+
+static uint64_t count_of(const atomic_uint_fast64_t *n) {
+    return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+/* "classes": [{"class": 3, "share": 0.8}, …] of the last answers, largest first. */
+static void write_classes(ft_json_out *j, const ft_meter *m) {
+    uint32_t counts[CLASSES_MAX] = { 0 };
+    uint64_t n = count_of(&m->recent_count), seen = 0;
+    if (n > FT_LIVE_RECENT) n = FT_LIVE_RECENT;
+    for (uint64_t i = 0; i < n; i++) {
+        int class = atomic_load_explicit(&m->recent[i], memory_order_relaxed);
+        if (class < CLASSES_MAX) counts[class]++, seen++;
+    }
+    ft_json_out_name(j, "classes");
+    ft_json_out_array(j);
+    while (seen) {
+        int top = 0;
+        for (int c = 1; c < CLASSES_MAX; c++)
+            if (counts[c] > counts[top]) top = c;
+        if (!counts[top]) break;
+        ft_json_out_object(j);
+        ft_reply_int(j, "class", top);
+        ft_json_out_name(j, "share");
+        ft_json_out_f64(j, (double)counts[top] / (double)seen);
+        ft_json_out_close(j);
+        counts[top] = 0;
+    }
+    ft_json_out_close(j);
+}
+
+/* Since this server began. */
+static void write_meter(ft_json_out *j, const ft_live *live) {
+    ft_reply_int(j, "answers_version", live->version);
+    ft_reply_int(j, "requests", (int64_t)count_of(&live->meter->requests));
+    ft_reply_int(j, "refused", (int64_t)count_of(&live->meter->refused));
+    ft_reply_int(j, "captured_now", (int64_t)count_of(&live->meter->captured));
+    ft_reply_int(j, "captures_lost", (int64_t)count_of(&live->meter->lost));
+    write_classes(j, live->meter);
+}
+
+/* Whatever was captured and is still kept, this server's and earlier ones'. */
+static ft_err write_captured(ft_json_out *j, ft_store *s, ft_arena *arena, ft_str name) {
+    ft_segment *segments;
+    size_t count;
+    uint64_t records = 0;
+    FT_TRY(ft_stream_segments(&segments, &count, s, arena, &ft_kind_capture, name));
+    for (size_t i = 0; i < count; i++) records += segments[i].records;
+    ft_reply_int(j, "captured", (int64_t)records);
+    return FT_OK;
+}
+
+static ft_err write_monitor(ft_json_out *j, ft_store *s, ft_arena *arena, ft_str name) {
+    ft_monitor_row *runs;
+    size_t count;
+    ft_str report;
+    FT_TRY(ft_monitor_list(&runs, &count, s, arena, name, 1));
+    ft_json_out_name(j, "monitor");
+    if (!count) return ft_json_out_null(j), FT_OK;
+    FT_TRY(ft_arena_printf(&report, arena, "/endpoints/%.*s/report", FT_STR_ARG(name)));
+    ft_json_out_object(j);
+    ft_reply_str(j, "status", runs[0].status);
+    ft_reply_time(j, "from", runs[0].from_us);
+    ft_reply_time(j, "until", runs[0].until_us);
+    ft_reply_int(j, "records", runs[0].records);
+    ft_reply_int(j, "violations", runs[0].violations);
+    ft_reply_str(j, "report", report);
+    ft_json_out_close(j);
+    return FT_OK;
+}
+
+static ft_err write_endpoint(ft_json_out *j, ft_worker *w, ft_arena *arena, const ft_endpoint *ep) {
+    const ft_live *live = ft_live_find(w->set, ep->name);
+    ft_json_out_object(j);
+    ft_reply_str(j, "name", ep->name);
+    ft_reply_str(j, "status", ep->status);
+    ft_reply_str(j, "reason", ep->reason);
+    ft_reply_int(j, "version", ep->version);
+    ft_reply_int(j, "serving", ep->serving);
+    ft_reply_str(j, "predictor", ep->predictor);
+    ft_reply_str(j, "job", ep->job);
+    ft_reply_str(j, "model", ep->model_uri);
+    ft_reply_str(j, "model_sha256", ep->model_sha256);
+    ft_reply_int(j, "capture_percent", ep->capture_percent);
+    ft_reply_time(j, "created", ep->created_us);
+    ft_reply_time(j, "modified", ep->modified_us);
+    FT_TRY(write_captured(j, w->store, arena, ep->name));
+    if (live) write_meter(j, live);
+    FT_TRY(write_monitor(j, w->store, arena, ep->name));
+    ft_json_out_close(j);
+    return FT_OK;
+}
+
+static ft_err list(ft_request *req, ft_response *resp) {
+    ft_worker *w = req->thread;
+    ft_endpoint *all;
+    size_t count;
+    ft_json_out j;
+    ft_worker_refresh(w);
+    FT_TRY(ft_endpoint_list(&all, &count, w->store, req->arena));
+    ft_reply_begin(w, &j);
+    ft_json_out_name(&j, "endpoints");
+    ft_json_out_array(&j);
+    for (size_t i = 0; i < count; i++) FT_TRY(write_endpoint(&j, w, req->arena, &all[i]));
+    ft_json_out_close(&j);
+    return ft_reply_end(req, resp, &j);
+}
+
+static ft_err one(ft_request *req, ft_response *resp) {
+    ft_worker *w = req->thread;
+    ft_endpoint ep;
+    ft_json_out j;
+    ft_worker_refresh(w);
+    FT_TRY(ft_endpoint_get(&ep, w->store, req->arena, req->params[0]));
+    ft_reply_begin(w, &j);
+    ft_json_out_name(&j, "endpoint");
+    FT_TRY(write_endpoint(&j, w, req->arena, &ep));
+    const ft_live *live = ft_live_find(w->set, ep.name);
+    ft_json_out_name(&j, "description");
+    if (live) {
+        ft_json_out_object(&j);
+        live->held->model->predictor->describe(live->held->model, &j);
+        ft_json_out_close(&j);
+    } else {
+        ft_json_out_null(&j);
+    }
+    return ft_reply_end(req, resp, &j);
+}
+
+static ft_err report(ft_request *req, ft_response *resp) {
+    ft_worker *w = req->thread;
+    ft_monitor_row *runs;
+    size_t count;
+    ft_str uri;
+    FT_TRY(ft_monitor_list(&runs, &count, w->store, req->arena, req->params[0], 1));
+    if (!count)
+        return FT_FAIL(FT_ENOTFOUND,
+                       "endpoint '%.*s' was not monitored yet; `fettle monitor run %.*s` does it",
+                       FT_STR_ARG(req->params[0]), FT_STR_ARG(req->params[0]));
+    FT_TRY(ft_arena_printf(&uri, req->arena, "%.*s/report.html", FT_STR_ARG(runs[0].report_uri)));
+    return ft_reply_report(req, resp, uri);
+}
+
+const ft_route ft_routes_endpoints[] = {
+    { .method = "GET", .pattern = "/endpoints", .doc = "every endpoint", .handle = list },
+    { .method = "GET",
+      .pattern = "/endpoints/{name}",
+      .doc = "one endpoint and its model",
+      .handle = one },
+    { .method = "GET",
+      .pattern = "/endpoints/{name}/report",
+      .doc = "report of the newest monitor run, HTML",
+      .handle = report },
+    { 0 },
+};

@@ -1,0 +1,33 @@
+/* serve_in.h -- the server's own state, for its handlers; and the tables of routes. */
+#ifndef FT_SERVE_IN_H
+#define FT_SERVE_IN_H
+
+#include <pthread.h>
+
+#include "net/server.h"
+#include "serve/live.h"
+#include "serve/serve.h"
+
+struct ft_serve {
+    char *home;
+    char url[96];
+    ft_store *store; /* of the thread that follows */
+    ft_registry *registry;
+    ft_server *server;
+    struct ft_chores *chores;
+    struct ft_sparks *sparks;
+};
+
+/* ---- chores.c: what is done beside the requests, in a thread of its own */
+ft_err ft_chores_start(struct ft_chores **out, const char *home, const ft_watch_hooks *hooks);
+void ft_chores_stop(struct ft_chores *c); /* fine on NULL */
+
+/* ---- spark.c: the metric of a job, as few points; kept until the job goes on. Any thread. */
+ft_err ft_sparks_new(struct ft_sparks **out);
+void ft_sparks_free(struct ft_sparks *sparks);
+
+/* ---- one table each; they end with a NULL method */
+extern const ft_route ft_routes_invoke[], ft_routes_endpoints[], ft_routes_jobs[],
+    ft_routes_watch[], ft_routes_page[];
+
+#endif

@@ -1,0 +1,175 @@
+/* worker.c -- see worker.h. */
+#include "serve/worker.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "serve/serve_in.h"
+#include "store/lineage.h"
+
+#define JSON_KEEP_BYTES ((size_t)1 << 20) /* a larger answer's memory is given back after it */
+
+/* ---- endpoints */
+
+static void slot_close(ft_slot *slot) {
+    ft_err err = ft_capture_close(slot->capture);
+    if (err) ft_log_err(FT_LOG_WARN, "serve", err, "closing a capture");
+    ft_err_clear();
+    slot->capture = NULL;
+}
+
+/* Captures of a version that still answers go on; a new version begins a segment of its own, so
+ * that each segment has one endpoint version as its parent. */
+static void slots_move(ft_slot *to, const ft_live_set *next, ft_worker *w) {
+    for (size_t i = 0; w->set && i < w->set->count; i++) {
+        const ft_live *old = &w->set->items[i], *now = ft_live_find(next, old->name);
+        if (now && now->version == old->version)
+            to[now - next->items] = w->slots[i];
+        else
+            slot_close(&w->slots[i]);
+    }
+}
+
+void ft_worker_adopt(ft_worker *w) {
+    ft_live_set *next = ft_live_hold(w->registry);
+    ft_slot *slots = ft_fault_here() ? NULL : calloc(next->count + 1, sizeof *slots);
+    if (!slots) {
+        ft_live_release(next);
+        return;
+    }
+    slots_move(slots, next, w);
+    free(w->slots);
+    ft_live_release(w->set);
+    w->set = next;
+    w->slots = slots;
+}
+
+/* capture:<segment> -> endpoint:<name>@<version> */
+static ft_err note_segment(ft_worker *w, const ft_live *live, ft_slot *slot, ft_str segment) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_str capture, endpoint, note;
+    ft_err err;
+    FT_GOTO(err, ft_arena_printf(&capture, &arena, "capture:%.*s", FT_STR_ARG(segment)));
+    FT_GOTO(err, ft_arena_printf(&endpoint, &arena, "endpoint:%.*s@%d", FT_STR_ARG(live->name),
+                                 live->version));
+    FT_GOTO(err, ft_arena_printf(&note, &arena, "captured requests of endpoint %.*s",
+                                 FT_STR_ARG(live->name)));
+    FT_GOTO(err, ft_lineage_node(w->store, capture, note));
+    FT_GOTO(err, ft_lineage_edge(w->store, capture, endpoint));
+    if (segment.len < sizeof slot->noted) {
+        memcpy(slot->noted, segment.at, segment.len);
+        slot->noted[segment.len] = '\0';
+    }
+done:
+    ft_arena_fini(&arena);
+    return err;
+}
+
+ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT],
+                         const ft_payload *in, const ft_payload *out, ft_str inference_id,
+                         ft_str custom_attributes) {
+    ft_slot *slot = &w->slots[live - w->set->items];
+    int64_t now_us = ft_clock_now_us();
+    if (!slot->capture)
+        FT_TRY(ft_capture_open(&slot->capture, w->store, live->name, live->capture_uri));
+    ft_capture_id(id, now_us, &w->random);
+    FT_TRY(ft_capture_add(slot->capture, ft_str_n(id, FT_UUID_TEXT - 1), now_us, in, out,
+                          inference_id, custom_attributes));
+    ft_str segment = ft_capture_segment(slot->capture);
+    if (ft_str_is(segment, slot->noted)) return FT_OK;
+    ft_err err = note_segment(w, live, slot, segment);
+    if (err)
+        ft_log_err(FT_LOG_WARN, "serve", err, "lineage of a capture (tried again with the next)");
+    ft_err_clear(); /* the request is captured */
+    return FT_OK;
+}
+
+/* ---- life */
+
+ft_err ft_worker_new(void **out, void *app) {
+    ft_serve *serve = app;
+    uint64_t seed;
+    ft_err err;
+    ft_worker *w = ft_fault_here() ? NULL : calloc(1, sizeof *w);
+    *out = NULL;
+    if (!w) return FT_FAIL(FT_ENOMEM, "no memory for a serving thread");
+    w->serve = serve;
+    w->registry = serve->registry;
+    FT_GOTO(err, ft_store_open(&w->store, serve->home));
+    FT_GOTO(err, ft_random_secret(&seed, sizeof seed));
+    ft_random_seed(&w->random, seed);
+    ft_worker_adopt(w);
+    if (!w->set) err = FT_FAIL(FT_ENOMEM, "no memory for a serving thread");
+done:
+    if (err)
+        ft_worker_free(w);
+    else
+        *out = w;
+    return err;
+}
+
+void ft_worker_free(void *worker) {
+    ft_worker *w = worker;
+    if (!w) return;
+    for (size_t i = 0; w->set && i < w->set->count; i++) slot_close(&w->slots[i]);
+    free(w->slots);
+    ft_live_release(w->set);
+    ft_buf_fini(&w->json);
+    ft_store_close(w->store);
+    free(w);
+}
+
+void ft_worker_tick(void *worker) {
+    ft_worker *w = worker;
+    ft_worker_refresh(w);
+    for (size_t i = 0; i < w->set->count; i++) {
+        ft_err err = w->slots[i].capture ? ft_capture_tick(w->slots[i].capture) : FT_OK;
+        if (err) ft_log_err(FT_LOG_WARN, "serve", err, "keeping captures"), ft_err_clear();
+    }
+}
+
+/* ---- JSON answers */
+
+void ft_reply_begin(ft_worker *w, ft_json_out *j) {
+    ft_buf_reset(&w->json);
+    ft_json_out_init(j, &w->json, false);
+    ft_json_out_object(j);
+}
+
+ft_err ft_reply_end(ft_request *req, ft_response *resp, ft_json_out *j) {
+    ft_json_out_close(j);
+    FT_TRY(j->buf->err);
+    FT_TRY(ft_arena_str(&resp->body, req->arena, ft_buf_str(j->buf)));
+    resp->content_type = FT_STR("application/json");
+    ft_response_header(resp, "Cache-Control", FT_STR("no-store"));
+    if (j->buf->capacity > JSON_KEEP_BYTES) ft_buf_fini(j->buf);
+    return FT_OK;
+}
+
+void ft_reply_time(ft_json_out *j, const char *name, int64_t us) {
+    char text[FT_TIME_TEXT];
+    ft_json_out_name(j, name);
+    ft_json_out_text(j, us ? ft_time_iso(text, us, true) : NULL);
+}
+
+void ft_reply_str(ft_json_out *j, const char *name, ft_str value) {
+    ft_json_out_name(j, name);
+    ft_json_out_str(j, value);
+}
+
+void ft_reply_int(ft_json_out *j, const char *name, int64_t value) {
+    ft_json_out_name(j, name);
+    ft_json_out_i64(j, value);
+}
+
+ft_err ft_query_count(size_t *out, const ft_request *req, const char *name, size_t otherwise,
+                      size_t most) {
+    ft_str text = ft_request_query(req, name);
+    uint64_t value = otherwise;
+    if (text.at && !ft_str_u64(&value, text))
+        return FT_FAIL(FT_EINVAL, "%s=%.*s: expected a whole number", name, FT_STR_ARG(text));
+    *out = value > most ? most : (size_t)value;
+    return FT_OK;
+}

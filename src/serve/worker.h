@@ -1,0 +1,58 @@
+/* worker.h -- what one serving thread owns: its connection to the store, the set of endpoints that
+ * it answers for, a capture writer for each of them, a buffer for JSON, random numbers. Nothing in
+ * it is shared. */
+#ifndef FT_WORKER_H
+#define FT_WORKER_H
+
+#include "base/random.h"
+#include "monitor/capture.h"
+#include "net/server.h"
+#include "serve/live.h"
+
+#define FT_SEGMENT_URI_MAX 1200
+
+typedef struct ft_slot {            /* beside each live endpoint */
+    ft_capture *capture;            /* NULL before the first captured request */
+    char noted[FT_SEGMENT_URI_MAX]; /* segment whose lineage is stored */
+} ft_slot;
+
+typedef struct ft_worker {
+    struct ft_serve *serve;
+    ft_registry *registry;
+    ft_store *store;
+    ft_live_set *set;
+    ft_slot *slots; /* set->count of them */
+    ft_random random;
+    ft_buf json;
+    int64_t warned_us; /* when a lost capture was last logged */
+} ft_worker;
+
+/* For ft_server_opts: made on, used by and freed on one thread each. `app` is the ft_serve. */
+ft_err ft_worker_new(void **out, void *app);
+void ft_worker_free(void *worker);
+void ft_worker_tick(void *worker); /* follow the endpoints, sync and rotate captures */
+
+/* Take over the newest set when there is one; a thread out of memory goes on with the one it has.
+ */
+void ft_worker_adopt(ft_worker *w);
+static inline void ft_worker_refresh(ft_worker *w) {
+    if (!ft_live_is_current(w->registry, w->set)) ft_worker_adopt(w);
+}
+/* Write one answered request into the endpoint's capture, its lineage with the first of a segment.
+ * `id` gets the event's id. */
+ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT],
+                         const ft_payload *in, const ft_payload *out, ft_str inference_id,
+                         ft_str custom_attributes);
+
+/* ---- JSON answers: begin, write the members of the one open object, end. */
+void ft_reply_begin(ft_worker *w, ft_json_out *j);
+ft_err ft_reply_end(ft_request *req, ft_response *resp, ft_json_out *j);
+/* "name": "2022-02-14T17:25:49.123456Z", or null for 0. */
+void ft_reply_time(ft_json_out *j, const char *name, int64_t us);
+void ft_reply_str(ft_json_out *j, const char *name, ft_str value);
+void ft_reply_int(ft_json_out *j, const char *name, int64_t value);
+/* A non-negative integer of the query, at most `most`; `otherwise` when it is absent. FT_EINVAL. */
+ft_err ft_query_count(size_t *out, const ft_request *req, const char *name, size_t otherwise,
+                      size_t most);
+
+#endif
