@@ -1,0 +1,149 @@
+/* histogram.c -- see histogram.h. */
+#include "stats/histogram.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/check.h"
+
+#define BUCKETS_MAX ((size_t)1 << 20)
+
+static ft_err buckets_new(ft_histogram *out, ft_arena *arena, size_t count) {
+    *out = (ft_histogram){ 0 };
+    if (count == 0 || count > BUCKETS_MAX)
+        return FT_FAIL(FT_EINVAL, "a histogram of %zu buckets: expected 1 to %zu", count,
+                       BUCKETS_MAX);
+    FT_TRY(ft_arena_items(&out->edges, arena, count + 1));
+    FT_TRY(ft_arena_items(&out->counts, arena, count));
+    out->count = count;
+    return FT_OK;
+}
+
+ft_err ft_histogram_equal(ft_histogram *out, ft_arena *arena, double min, double max,
+                          size_t count) {
+    *out = (ft_histogram){ 0 };
+    if (!isfinite(min) || !isfinite(max) || min > max)
+        return FT_FAIL(FT_EINVAL, "a histogram from %g to %g", min, max);
+    if (min == max) {
+        min -= 0.5;
+        max += 0.5;
+    }
+    FT_TRY(buckets_new(out, arena, count));
+    /* Shares of the ends, not steps: no sum of roundings, no overflow of max - min. */
+    for (size_t i = 0; i <= count; i++) {
+        double share = (double)i / (double)count;
+        out->edges[i] = min * (1 - share) + max * share;
+    }
+    out->edges[0] = min;
+    out->edges[count] = max;
+    return FT_OK;
+}
+
+ft_err ft_histogram_edges(ft_histogram *out, ft_arena *arena, const double *edges, size_t count) {
+    *out = (ft_histogram){ 0 };
+    if (count < 2) return FT_FAIL(FT_EINVAL, "a histogram needs two edges, found %zu", count);
+    for (size_t i = 1; i < count; i++)
+        if (!(edges[i - 1] < edges[i]))
+            return FT_FAIL(FT_EINVAL, "edges of a histogram must ascend, found %g before %g",
+                           edges[i - 1], edges[i]);
+    FT_TRY(buckets_new(out, arena, count - 1));
+    memcpy(out->edges, edges, count * sizeof *edges);
+    return FT_OK;
+}
+
+/* Opens the ends and drops equal edges. */
+static void tidy_edges(ft_histogram *h) {
+    size_t kept = 0;
+    for (size_t i = 1; i < h->count; i++) /* inner edges */
+        if (h->edges[i] > (kept ? h->edges[kept] : h->edges[0])) h->edges[++kept] = h->edges[i];
+    h->edges[0] = -(double)INFINITY;
+    h->edges[kept + 1] = (double)INFINITY;
+    h->count = kept + 1;
+}
+
+ft_err ft_histogram_quantiles(ft_histogram *out, ft_arena *arena, const double *sorted, size_t n,
+                              size_t count) {
+    FT_TRY(buckets_new(out, arena, count));
+    for (size_t i = 0; i <= count; i++)
+        out->edges[i] = n ? ft_quantile(sorted, n, (double)i / (double)count) : 0;
+    tidy_edges(out);
+    return FT_OK;
+}
+
+ft_err ft_histogram_sketch_quantiles(ft_histogram *out, ft_arena *arena, ft_sketch *s,
+                                     size_t count) {
+    FT_TRY(buckets_new(out, arena, count));
+    for (size_t i = 0; i <= count && ft_sketch_count(s); i++)
+        FT_TRY(ft_sketch_quantile(&out->edges[i], s, (double)i / (double)count));
+    tidy_edges(out);
+    return FT_OK;
+}
+
+size_t ft_histogram_find(const ft_histogram *h, double v) {
+    if (h->count == 0 || !(v >= h->edges[0] && v <= h->edges[h->count])) return h->count;
+    size_t low = 0, high = h->count; /* edges[low] <= v; v < edges[high], or it is the last edge */
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (v >= h->edges[middle])
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void add_one(ft_histogram *h, double v, double weight) {
+    size_t at = ft_histogram_find(h, v);
+    if (at < h->count)
+        h->counts[at] += weight;
+    else if (v != v)
+        h->not_a_number += (uint64_t)weight;
+    else if (h->count && v < h->edges[0])
+        h->below += (uint64_t)weight;
+    else
+        h->above += (uint64_t)weight;
+}
+
+/* Buckets of one width: guess by division, then put right by the edges themselves. */
+static void add_equal(ft_histogram *h, const double *values, size_t n) {
+    double low = h->edges[0], high = h->edges[h->count];
+    double scale = (double)h->count / (high - low);
+    for (size_t i = 0; i < n; i++) {
+        double v = values[i];
+        if (!(v >= low && v <= high)) {
+            add_one(h, v, 1);
+            continue;
+        }
+        size_t at = (size_t)((v - low) * scale);
+        if (at >= h->count) at = h->count - 1;
+        while (at > 0 && v < h->edges[at]) at--;
+        while (at + 1 < h->count && v >= h->edges[at + 1]) at++;
+        h->counts[at]++;
+    }
+}
+
+/* Is a guess by division near enough that at most a step puts it right? */
+static bool is_equal(const ft_histogram *h) {
+    if (h->count == 0) return false;
+    double low = h->edges[0], width = (h->edges[h->count] - low) / (double)h->count;
+    if (!isfinite(width) || !(width > 0) || !isfinite(1 / width)) return false;
+    for (size_t i = 1; i < h->count; i++)
+        if (fabs(h->edges[i] - (low + (double)i * width)) > width * 0.01) return false;
+    return true;
+}
+
+void ft_histogram_add(ft_histogram *h, const double *values, size_t n) {
+    if (n > h->count && is_equal(h)) {
+        add_equal(h, values, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) add_one(h, values[i], 1);
+}
+
+ft_err ft_histogram_add_sketch(ft_histogram *h, ft_sketch *s) {
+    ft_weighted w;
+    FT_TRY(ft_sketch_values(&w, s));
+    for (size_t i = 0; i < w.count; i++) add_one(h, w.value[i], (double)w.weight[i]);
+    return FT_OK;
+}
