@@ -47,7 +47,7 @@ ft_class_score ft_confusion_average(const ft_confusion *c, ft_average how);
 /* Index of the largest of each row of scores, the first of equals; -1 for a row with NaN. */
 void ft_argmax(int32_t *out, const float *scores, size_t rows, size_t columns);
 
-/* Mean of -ln(probability of the truth), probabilities clipped to [1e-15, 1 - 1e-15]. Binary:
+/* Mean of -ln(probability of the truth), probabilities clipped to [e, 1 - e], e = 2^-52. Binary:
  * `probability` of class 1, `truth` 0 or 1. Many: rows of `classes`, divided by their sum. NaN when
  * rows is 0, or a truth is outside. */
 double ft_log_loss(const float *probability, const int32_t *truth, size_t rows);
