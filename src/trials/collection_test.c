@@ -152,21 +152,16 @@ static void test_real_files(void **state) {
         { "mnist_mxnet_debug-output", 7 },
         { "newlogsRunTest1/test_hook_from_json_config", 12 },
     };
-    const char *data = getenv("FETTLE_SHARED_DATA");
     ft_arena arena = FT_ARENA_INIT(0);
+    if (!test_shared("sagemaker_artefacts/debugger")) SKIP("the real trials are not there");
     for (size_t i = 0; i < FT_COUNT(files); i++) {
         ft_str path, json;
         ft_collection *list;
         size_t count;
         int workers;
-        EXPECT_OK(ft_arena_printf(
-            &path, &arena,
-            "%s/sagemaker_artefacts/debugger/%s/collections/000000000/worker_0_collections.json",
-            data ? data : "../shared/data", files[i].path));
-        if (!ft_file_exists(path.at)) {
-            print_message("%s is not there\n", path.at);
-            skip();
-        }
+        EXPECT_OK(ft_arena_printf(&path, &arena,
+                                  "%s/%s/collections/000000000/worker_0_collections.json",
+                                  test_shared("sagemaker_artefacts/debugger"), files[i].path));
         EXPECT_OK(ft_file_read(&json, &arena, path.at, 1 << 20));
         EXPECT_OK(ft_collections_read(&list, &count, &workers, &arena, json));
         EXPECT(count == files[i].count && workers == 1);

@@ -361,18 +361,15 @@ static void test_modes_and_texts(void **state) {
 /* A real trial, written by smdebug in a SageMaker test: see shared/data. */
 static void test_real_trial(void **state) {
     (void)state;
-    const char *data = getenv("FETTLE_SHARED_DATA");
     ft_str uri, mxnet, *names;
     size_t count;
     double x;
     ft_trial *t;
-    EXPECT_OK(ft_arena_printf(
-        &uri, &arena, "%s/sagemaker_artefacts/debugger/newlogsRunTest1/test_hook_from_json_config",
-        data ? data : "../shared/data"));
-    if (!ft_file_exists(uri.at)) {
-        print_message("%s is not there\n", uri.at);
-        skip();
-    }
+    if (!test_shared("sagemaker_artefacts/debugger")) SKIP("the real trials are not there");
+    EXPECT_OK(ft_arena_printf(&uri, &arena, "%s/newlogsRunTest1/test_hook_from_json_config",
+                              test_shared("sagemaker_artefacts/debugger")));
+    EXPECT_OK(ft_arena_printf(&mxnet, &arena, "%s/mnist_mxnet_debug-output",
+                              test_shared("sagemaker_artefacts/debugger")));
     EXPECT_OK(ft_trial_open(&t, NULL, uri));
     EXPECT_OK(ft_trial_refresh(t, NULL));
     EXPECT_OK(ft_trial_names(&names, &count, t, &arena, FT_STR(""), FT_STR("loss")));
@@ -384,9 +381,6 @@ static void test_real_trial(void **state) {
     EXPECT(count == 1 && refs[0].mode == FT_MODE_GLOBAL && refs[0].length == 100);
     ft_trial_close(t);
     /* its bigger brother came without event files: steps and names are there, values are not */
-    EXPECT_OK(ft_arena_printf(&mxnet, &arena,
-                              "%s/sagemaker_artefacts/debugger/mnist_mxnet_debug-output",
-                              data ? data : "../shared/data"));
     EXPECT_OK(ft_trial_open(&t, NULL, mxnet));
     EXPECT_OK(ft_trial_refresh(t, NULL));
     ft_trial_steps(t, &count);
