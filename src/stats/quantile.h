@@ -6,7 +6,7 @@
  * is below 0.1 % of n (99 % of the time, k = 2048); up to k values nothing is lost and every answer
  * is exact. The same values in the same order give the same sketch.
  *
- * Threads: one at a time for a sketch; join those of several threads. Memory: about 3 k values. */
+ * Threads: one at a time for a sketch; join those of several threads. Memory: about 4 k values. */
 #ifndef FT_QUANTILE_H
 #define FT_QUANTILE_H
 

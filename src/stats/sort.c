@@ -42,52 +42,56 @@ static void insertion(key64 *keys, uint32_t *payload, size_t n) {
     }
 }
 
-/* How many keys have each digit, for all digits in one reading. */
-static inline __attribute__((always_inline)) void count_digits(size_t *counts, const key64 *keys,
-                                                               size_t n, int bits, int passes) {
-    uint64_t mask = ((uint64_t)1 << bits) - 1;
-    memset(counts, 0, ((size_t)passes << bits) * sizeof *counts);
-    for (size_t i = 0; i < n; i++)
-        for (int pass = 0; pass < passes; pass++)
-            counts[((size_t)pass << bits) + (keys[i] >> (pass * bits) & mask)]++;
+/* Bits in which any two keys differ: digits without one are in order already. */
+static uint64_t differing(const key64 *keys, size_t n) {
+    uint64_t any = 0, all = UINT64_MAX;
+    for (size_t i = 0; i < n; i++) {
+        any |= keys[i];
+        all &= keys[i];
+    }
+    return any ^ all;
 }
 
-/* Places where each digit's keys begin; false when one digit has them all. */
-static bool begin_places(size_t *counts, size_t digits, size_t n) {
-    size_t begin = 0;
-    for (size_t digit = 0; digit < digits; digit++) {
-        size_t count = counts[digit];
-        if (count == n) return false;
-        counts[digit] = begin;
-        begin += count;
-    }
-    return true;
-}
+typedef struct pass {
+    int shift;
+    size_t *places; /* first the number of keys of each digit, then where the next of them goes */
+} pass;
 
 static inline __attribute__((always_inline)) void radix(key64 *keys, key64 *scratch,
                                                         uint32_t *payload,
                                                         uint32_t *payload_scratch, size_t n,
-                                                        int bits, int passes, size_t *counts) {
-    uint64_t mask = ((uint64_t)1 << bits) - 1;
-    key64 *from = keys, *to = scratch;
-    uint32_t *load_from = payload, *load_to = payload_scratch;
-    count_digits(counts, keys, n, bits, passes);
-    for (int pass = 0; pass < passes; pass++) {
-        size_t *places = counts + ((size_t)pass << bits);
-        if (!begin_places(places, (size_t)1 << bits, n)) continue;
-        for (size_t i = 0; i < n; i++) {
-            size_t place = places[from[i] >> (pass * bits) & mask]++;
-            to[place] = from[i];
-            if (payload) load_to[place] = load_from[i];
-        }
-        key64 *swap = from;
-        from = to, to = swap;
-        uint32_t *load_swap = load_from;
-        load_from = load_to, load_to = load_swap;
+                                                        int bits, size_t *counts) {
+    uint64_t mask = ((uint64_t)1 << bits) - 1, differ = differing(keys, n);
+    pass passes[8];
+    int count = 0;
+    for (int shift = 0; shift < 64; shift += bits) {
+        if (!(differ >> shift & mask)) continue;
+        passes[count] = (pass){ shift, counts + ((size_t)count << bits) };
+        memset(passes[count].places, 0, sizeof *counts << bits);
+        count++;
     }
-    if (from != keys) {
-        memcpy(keys, from, n * sizeof *keys);
-        if (payload) memcpy(payload, load_from, n * sizeof *payload);
+    for (size_t i = 0; i < n; i++)
+        for (int k = 0; k < count; k++) passes[k].places[keys[i] >> passes[k].shift & mask]++;
+    for (int k = 0; k < count; k++) {
+        size_t *places = passes[k].places, begin = 0;
+        for (size_t digit = 0; digit <= mask; digit++) {
+            size_t here = places[digit];
+            places[digit] = begin;
+            begin += here;
+        }
+        for (size_t i = 0; i < n; i++) {
+            size_t place = places[keys[i] >> passes[k].shift & mask]++;
+            scratch[place] = keys[i];
+            if (payload) payload_scratch[place] = payload[i];
+        }
+        key64 *swap = keys;
+        keys = scratch, scratch = swap;
+        uint32_t *load_swap = payload;
+        payload = payload_scratch, payload_scratch = load_swap;
+    }
+    if (count & 1) { /* the result lies in the scratch: that is `keys` now */
+        memcpy(scratch, keys, n * sizeof *keys);
+        if (payload) memcpy(payload_scratch, payload, n * sizeof *payload);
     }
 }
 
@@ -97,10 +101,10 @@ static void sort(key64 *keys, key64 *scratch, uint32_t *payload, uint32_t *paylo
         insertion(keys, payload, n);
     } else if (n <= BYTE_MAX) {
         size_t counts[8 << 8];
-        radix(keys, scratch, payload, payload_scratch, n, 8, 8, counts);
+        radix(keys, scratch, payload, payload_scratch, n, 8, counts);
     } else {
         size_t counts[6 << 11];
-        radix(keys, scratch, payload, payload_scratch, n, 11, 6, counts);
+        radix(keys, scratch, payload, payload_scratch, n, 11, counts);
     }
 }
 
