@@ -215,7 +215,7 @@ static ft_err feature_fill(csv_state *s, ft_table_build *b, size_t column) {
     ft_dict *dict;
     FT_TRY(ft_arena_items(&dict, &b->t->arena, 1));
     *dict = d->dict;
-    f->is_category = true;
+    f->is_category = b->t->schema->has_categories = true;
     f->categories = dict->at;
     f->category_count = dict->count;
     f->dict = dict;

@@ -124,6 +124,7 @@ static ft_err feature_read(reader *r) {
         } else if (ft_str_is(name, "categories")) {
             FT_TRY(texts_read(&dict, r));
             feature_dict(f, dict);
+            r->schema->has_categories = true;
         } else {
             FT_TRY(ft_json_skip(&r->j, NULL));
         }

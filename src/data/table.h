@@ -42,6 +42,7 @@ typedef struct ft_schema {
     ft_str *classes; /* names of text labels by class number, in byte order, so that the numbers do
                         not depend on the order of the rows; NULL when labels were numbers */
     size_t class_count;
+    bool has_categories; /* some feature is a category */
     bool named; /* names came from a header: other files may have the columns in any order */
 } ft_schema;
 
