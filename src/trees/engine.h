@@ -23,6 +23,7 @@
     X(DMatrixCreateFromCSREx)    \
     X(DMatrixSetFloatInfo)       \
     X(DMatrixSetUIntInfo)        \
+    X(DMatrixSliceDMatrixEx)  \
     X(DMatrixFree)               \
     X(BoosterCreate)             \
     X(BoosterFree)               \
