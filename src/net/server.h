@@ -1,11 +1,14 @@
-/* server.h -- HTTP/1.1 server (libmicrohttpd) with a route registry.
+/* server.h -- HTTP/1.1 server (libmicrohttpd, loaded on first use) with a route registry.
  *
- * A route is a row: method, path pattern, limits, handler. The server answers 404, 405, 413, 411 by
- * itself; a handler that fails with an ft_err is answered by that error's status and
- * {"error":{"code","message"}}.
+ * A route is a row: method, path pattern, limits, handler. The server answers 400, 404, 405 (with
+ * Allow), 411, 413, 414 and 431 by itself; a handler that fails with an ft_err is answered by that
+ * error's status and {"error":{"code","message"}}. HEAD goes to a GET route, its body is not sent.
  *
  * Threads: handlers run on the server's threads, one request at a time a thread, with that thread's
- * own context. */
+ * own context; a handler that waits holds up the others of its thread. Signals are blocked there.
+ *
+ * Limits: a request's head 16 KiB and 64 headers. An idle connection is closed after the time-out;
+ * a head that is not whole after twice that time, and a body slower than 1 KiB/s, are cut. */
 #ifndef FT_SERVER_H
 #define FT_SERVER_H
 
@@ -24,6 +27,7 @@ struct ft_request {
     ft_str method, path; /* path without the query, percent-decoded once */
     ft_str raw_target;   /* as on the wire, with the query: what SigV4 signs */
     ft_str body;         /* whole body, unless the route streams */
+    void *state;         /* what the route's `piece` made; NULL when the body was empty */
     ft_arena *arena;     /* lives until the answer is sent */
     void *thread;        /* what the server's `thread_new` made for this thread */
     void *app;           /* ft_server_opts.app */
@@ -35,6 +39,7 @@ ft_str ft_request_header(const ft_request *r,
                          const char *name); /* at == NULL when absent; case-insensitive */
 ft_str ft_request_query(const ft_request *r,
                         const char *name); /* decoded; at == NULL when absent */
+/* The i-th in the order sent, a query's decoded; false past the last. */
 bool ft_request_each_header(const ft_request *r, size_t i, ft_str *name, ft_str *value);
 bool ft_request_each_query(const ft_request *r, size_t i, ft_str *name, ft_str *value);
 
@@ -50,11 +55,15 @@ struct ft_response {
     const char *file;                  /* instead of body: send this file … */
     uint64_t file_offset, file_length; /* … this part; length 0: to the end */
     /* Instead of body: called for the next bytes until it gives 0 (end); used for event streams and
-     * large answers. `ctx` is freed by stop. */
+     * large answers. FT_EBUSY (without a trail): nothing yet, ask again in 50 ms. Another failure
+     * cuts the connection, so that the client sees that the answer is not whole. `ctx` is freed by
+     * stop (may be NULL), which is always called, even when sending never began. */
     ft_err (*next)(void *ctx, char *out, size_t max, size_t *got);
+    uint64_t next_length; /* of all that `next` will give, when known; else 0: sent in chunks */
     void (*stop)(void *ctx);
     void *ctx;
 };
+/* Add one; control characters in the value become blanks. Past 16 headers: a check. */
 void ft_response_header(ft_response *resp, const char *name, ft_str value);
 
 typedef struct ft_route {
@@ -64,8 +73,9 @@ typedef struct ft_route {
     const char *doc;
     size_t body_limit_bytes; /* 0: 6 MiB */
     ft_err (*handle)(ft_request *req, ft_response *resp);
-    /* Streamed bodies: called for each piece as it comes, before `handle`; `*state` starts NULL;
-     * `drop` on a cut connection. NULL: buffered. */
+    /* Streamed bodies: called for each piece as it comes, before `handle`; `*state` is req->state
+     * and starts NULL. When `handle` will not be called (connection cut, piece failed) a state that
+     * is not NULL goes to `drop`. NULL: buffered. */
     ft_err (*piece)(ft_request *req, void **state, ft_str piece);
     void (*drop)(void *state);
 } ft_route;
@@ -81,15 +91,18 @@ typedef struct ft_server_opts {
         void **out,
         void *app); /* per server thread: its own store connection, buffers. May be NULL */
     void (*thread_free)(void *thread);
-    void (*tick)(
-        void *thread);   /* on each thread about every 50 ms when idle or busy. May be NULL */
-    int timeout_s;       /* idle connection; 0: 30 */
-    int connections_max; /* 0: 1024 */
+    /* On each thread about every 50 ms, idle or busy. May be NULL. */
+    void (*tick)(void *thread);
+    int timeout_s;                          /* idle connection; 0: 30 */
+    int connections_max;                    /* shared evenly by the threads; 0: 1024 */
     const char *tls_cert_pem, *tls_key_pem; /* contents; NULL: plain */
 } ft_server_opts;
-/* FT_EBUSY names the port when it is taken. */
+/* FT_EBUSY names the port when it is taken; FT_EABSENT when libmicrohttpd is not installed. Routes,
+ * address and PEM texts are borrowed until stop. */
 ft_err ft_server_start(ft_server **out, const ft_server_opts *opts);
 int ft_server_port(const ft_server *s);
-void ft_server_stop(ft_server *s); /* finishes running requests; fine on NULL */
+/* Takes no more connections, finishes the requests that have begun (for at most 10 s; a pulled
+ * answer that has nothing to say ends), then returns. Fine on NULL. */
+void ft_server_stop(ft_server *s);
 
 #endif

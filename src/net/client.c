@@ -1,0 +1,161 @@
+/* client.c -- see client.h. */
+#include "net/client.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/lib.h"
+
+#define TIMEOUT_US   (30 * FT_SECOND_US)
+#define LIMIT_BYTES  ((size_t)64 << 20)
+#define HEADER_BYTES ((size_t)256 << 10)
+
+typedef struct curl_api {
+    __typeof__(&curl_global_init) global_init;
+    __typeof__(&curl_easy_init) easy_init;
+    __typeof__(&curl_easy_setopt) easy_setopt;
+    __typeof__(&curl_easy_perform) easy_perform;
+    __typeof__(&curl_easy_getinfo) easy_getinfo;
+    __typeof__(&curl_easy_strerror) easy_strerror;
+    __typeof__(&curl_easy_cleanup) easy_cleanup;
+    __typeof__(&curl_slist_append) slist_append;
+    __typeof__(&curl_slist_free_all) slist_free_all;
+} curl_api;
+
+#define SYMBOL(member) \
+    { "curl_" #member, offsetof(curl_api, member) }
+static const ft_lib_symbol symbols[] = {
+    SYMBOL(global_init),  SYMBOL(easy_init),    SYMBOL(easy_setopt),
+    SYMBOL(easy_perform), SYMBOL(easy_getinfo), SYMBOL(easy_strerror),
+    SYMBOL(easy_cleanup), SYMBOL(slist_append), SYMBOL(slist_free_all),
+};
+static curl_api api;
+
+/* What curl's callbacks fill. */
+typedef struct transfer {
+    ft_buf body, headers;
+    CURL *easy;
+    struct curl_slist *list;
+    char why[CURL_ERROR_SIZE];
+} transfer;
+
+static void global_init(void) { api.global_init(CURL_GLOBAL_DEFAULT); }
+
+static ft_err load(void) {
+    static void *handle;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    FT_TRY(ft_lib_load(&handle, "libcurl.so.4|libcurl-gnutls.so.4", "libcurl4", &api, symbols,
+                       FT_COUNT(symbols)));
+    pthread_once(&once, global_init);
+    return FT_OK;
+}
+
+static size_t take(char *at, size_t size, size_t count, void *buf) {
+    return ft_buf_add_n(buf, at, size * count) == FT_OK ? size * count : 0;
+}
+
+/* Several heads may come (100 Continue, a proxy's): the last one counts. */
+static size_t take_header(char *at, size_t size, size_t count, void *buf) {
+    ft_str line = { at, size * count };
+    if (ft_str_starts(line, FT_STR("HTTP/"))) {
+        ft_buf_reset(buf);
+        return line.len;
+    }
+    return take(at, size, count, buf);
+}
+
+static ft_err headers_add(transfer *t, const ft_fetch *req) {
+    for (const char *const *h = req->headers; h && *h; h++) {
+        struct curl_slist *more = ft_fault_here() ? NULL : api.slist_append(t->list, *h);
+        if (!more) return FT_FAIL(FT_ENOMEM, "no memory for a request");
+        t->list = more;
+    }
+    /* No waiting for "100 Continue": servers that do not know it cost a second. */
+    struct curl_slist *more = ft_fault_here() ? NULL : api.slist_append(t->list, "Expect:");
+    if (!more) return FT_FAIL(FT_ENOMEM, "no memory for a request");
+    t->list = more;
+    return FT_OK;
+}
+
+static void body_set(transfer *t, const ft_fetch *req) {
+    bool head = req->method && strcmp(req->method, "HEAD") == 0;
+    if (req->body.len) {
+        api.easy_setopt(t->easy, CURLOPT_POST, 1L);
+        api.easy_setopt(t->easy, CURLOPT_POSTFIELDS, req->body.at);
+        api.easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
+    } else if (req->method && (!strcmp(req->method, "POST") || !strcmp(req->method, "PUT"))) {
+        api.easy_setopt(t->easy, CURLOPT_POSTFIELDS, ""); /* says Content-Length: 0 */
+    }
+    if (head) api.easy_setopt(t->easy, CURLOPT_NOBODY, 1L);
+    if (req->method && !head) api.easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, req->method);
+}
+
+static ft_err transfer_set(transfer *t, const ft_fetch *req) {
+    int64_t timeout_us = req->timeout_us ? req->timeout_us : TIMEOUT_US;
+    t->easy = ft_fault_here() ? NULL : api.easy_init();
+    if (!t->easy) return FT_FAIL(FT_ENOMEM, "no memory for a request");
+    FT_TRY(headers_add(t, req));
+    t->body.limit_bytes = req->limit_bytes ? req->limit_bytes : LIMIT_BYTES;
+    t->headers.limit_bytes = HEADER_BYTES;
+    api.easy_setopt(t->easy, CURLOPT_URL, req->url);
+    api.easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    api.easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L); /* other threads have their own affairs */
+    api.easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)((timeout_us + 999) / 1000));
+    api.easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->list);
+    api.easy_setopt(t->easy, CURLOPT_USERAGENT, "fettle/" FETTLE_VERSION);
+    api.easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->why);
+    api.easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take);
+    api.easy_setopt(t->easy, CURLOPT_WRITEDATA, &t->body);
+    api.easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, take_header);
+    api.easy_setopt(t->easy, CURLOPT_HEADERDATA, &t->headers);
+    if (req->unix_socket) api.easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, req->unix_socket);
+    body_set(t, req);
+    return FT_OK;
+}
+
+static ft_err perform_failed(const transfer *t, const ft_fetch *req, CURLcode code) {
+    const char *why = t->why[0] ? t->why : api.easy_strerror(code);
+    if (t->body.err != FT_OK) return ft_err_prefix(t->body.err, "the answer of %s", req->url);
+    if (t->headers.err != FT_OK)
+        return ft_err_prefix(t->headers.err, "the head of the answer of %s", req->url);
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return FT_FAIL(FT_ETIMEOUT, "no answer from %s in time: %s", req->url, why);
+    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+        return FT_FAIL(FT_EINVAL, "address '%s': %s", req->url, why);
+    if (code == CURLE_OUT_OF_MEMORY) return FT_FAIL(FT_ENOMEM, "no memory for a request");
+    return FT_FAIL(FT_EPEER, "no answer from %s: %s", req->url, why);
+}
+
+static ft_err result_copy(ft_fetched *out, ft_arena *arena, transfer *t) {
+    long status = 0;
+    const char *type = NULL;
+    api.easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    api.easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
+    out->status = (int)status;
+    FT_TRY(ft_arena_str(&out->content_type, arena, ft_str_of(type ? type : "")));
+    FT_TRY(ft_arena_str(&out->headers, arena, ft_buf_str(&t->headers)));
+    return ft_arena_str(&out->body, arena, ft_buf_str(&t->body));
+}
+
+ft_err ft_http_fetch(ft_fetched *out, ft_arena *arena, const ft_fetch *req) {
+    ft_err err = FT_OK;
+    transfer t = { 0 };
+    *out = (ft_fetched){ 0 };
+    FT_TRY(load());
+    FT_GOTO(err, transfer_set(&t, req));
+    CURLcode code = ft_fault_here() ? CURLE_COULDNT_CONNECT : api.easy_perform(t.easy);
+    if (code != CURLE_OK) FT_GOTO(err, perform_failed(&t, req, code));
+    FT_GOTO(err, result_copy(out, arena, &t));
+done:
+    if (t.easy) api.easy_cleanup(t.easy);
+    if (t.list) api.slist_free_all(t.list);
+    ft_buf_fini(&t.body);
+    ft_buf_fini(&t.headers);
+    return err;
+}

@@ -1,0 +1,420 @@
+/* server_request.c -- a request's way from its head to its handler.
+ *
+ * libmicrohttpd takes the bytes apart; what it is lenient about (two lengths, a NUL in the target,
+ * a length beside chunks) is refused here, since a proxy in front may read such a request
+ * differently. */
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "net/server_in.h"
+
+#define ARENA_FIRST_BYTES ((size_t)16 << 10) /* a typical request never calls malloc */
+#define ARENA_LIMIT_BYTES ((size_t)256 << 20)
+#define FREE_REQUESTS_MAX 64
+#define BODY_KEPT_BYTES   ((size_t)256 << 10) /* larger body buffers are given back */
+#define BODY_FIRST_BYTES  ((size_t)1 << 20)   /* taken on the word of Content-Length */
+
+/* ---- life of the request object ---- */
+
+static ft_connection *request_take(ft_worker *w) {
+    ft_connection *c = w->free;
+    if (c) {
+        w->free = c->next_free;
+        w->free_count--;
+        return c;
+    }
+    c = calloc(1, sizeof *c);
+    if (!c) return NULL;
+    void *first;
+    c->worker = w;
+    c->arena = (ft_arena)FT_ARENA_INIT(ARENA_LIMIT_BYTES);
+    if (ft_arena_take(&first, &c->arena, ARENA_FIRST_BYTES) != FT_OK) {
+        free(c);
+        return NULL;
+    }
+    ft_arena_reset(&c->arena);
+    return c;
+}
+
+static void request_free(ft_connection *c) {
+    ft_arena_fini(&c->arena);
+    ft_buf_fini(&c->body);
+    ft_buf_fini(&c->text);
+    free(c);
+}
+
+/* The state that no handler will take over. */
+static void state_drop(ft_connection *c) {
+    if (c->req.state && !c->handled && c->route->drop) c->route->drop(c->req.state);
+    c->req.state = NULL;
+}
+
+static void request_give_back(ft_connection *c) {
+    ft_worker *w = c->worker;
+    if (c->route) state_drop(c);
+    if (c->head_done) w->in_flight--;
+    if (c->link) {
+        c->link->request = NULL;
+        c->link->since_us = w->now_us;
+    }
+    if (w->free_count == FREE_REQUESTS_MAX) {
+        request_free(c);
+        return;
+    }
+    ft_arena_reset(&c->arena);
+    if (c->body.capacity > BODY_KEPT_BYTES) ft_buf_fini(&c->body);
+    ft_buf_reset(&c->body);
+    c->next_free = w->free;
+    w->free = c;
+    w->free_count++;
+}
+
+void ft_worker_free_requests(ft_worker *w) {
+    for (ft_connection *c = w->free, *next; c; c = next) {
+        next = c->next_free;
+        request_free(c);
+    }
+    w->free = NULL;
+    w->free_count = 0;
+}
+
+/* ---- the head ---- */
+
+static ft_err refuse(ft_connection *c, int status, ft_err err) {
+    c->status = status;
+    return err;
+}
+
+static ft_err refuse_framing(ft_connection *c, ft_err err) {
+    c->close = true; /* nobody knows where the next request begins */
+    return err;
+}
+
+static enum MHD_Result header_add(void *cls, enum MHD_ValueKind kind, const char *name,
+                                  size_t name_len, const char *value, size_t value_len) {
+    ft_connection *c = cls;
+    (void)kind;
+    if (c->header_count < FT_HEADERS_MAX) {
+        c->headers[c->header_count].name = (ft_str){ name, name_len };
+        c->headers[c->header_count].value = ft_str_trim((ft_str){ value ? value : "", value_len });
+    }
+    c->header_count++;
+    return MHD_YES;
+}
+
+static bool is_token(ft_str s) {
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.at[i] <= ' ' || s.at[i] == 0x7f) return false;
+    return s.len > 0;
+}
+
+static ft_err length_take(ft_connection *c, ft_str value, bool again) {
+    uint64_t length;
+    if (!ft_str_u64(&length, value) || value.at[0] == '+')
+        return refuse_framing(
+            c, FT_FAIL(FT_EPARSE, "Content-Length '%.*s': expected a number", FT_STR_ARG(value)));
+    if (again && length != c->content_length)
+        return refuse_framing(c, FT_FAIL(FT_EPARSE, "Content-Length is given twice"));
+    c->content_length = length;
+    return FT_OK;
+}
+
+static ft_err headers_take(ft_connection *c) {
+    c->header_count = 0;
+    c->content_length = 0;
+    c->chunked = false;
+    bool has_length = false;
+    ft_mhd_api.get_connection_values_n(c->mhd, MHD_HEADER_KIND, header_add, c);
+    if (c->header_count > FT_HEADERS_MAX) {
+        int count = c->header_count;
+        c->header_count = FT_HEADERS_MAX;
+        return refuse(
+            c, 431, FT_FAIL(FT_ETOOBIG, "%d headers, at most %d are taken", count, FT_HEADERS_MAX));
+    }
+    for (int i = 0; i < c->header_count; i++) {
+        ft_str name = c->headers[i].name, value = c->headers[i].value;
+        if (!is_token(name))
+            return refuse_framing(
+                c, FT_FAIL(FT_EPARSE, "header name '%.*s' holds a blank", FT_STR_ARG(name)));
+        if (ft_str_ieq(name, FT_STR("content-length"))) {
+            FT_TRY(length_take(c, value, has_length));
+            has_length = true;
+        } else if (ft_str_ieq(name, FT_STR("transfer-encoding"))) {
+            if (!ft_str_ieq(value, FT_STR("chunked")) || c->chunked)
+                return refuse_framing(c, FT_FAIL(FT_EUNSUPPORTED,
+                                                 "Transfer-Encoding '%.*s': only "
+                                                 "chunked is taken",
+                                                 FT_STR_ARG(value)));
+            c->chunked = true;
+        }
+    }
+    if (has_length && c->chunked)
+        return refuse_framing(c, FT_FAIL(FT_EPARSE, "Content-Length beside Transfer-Encoding"));
+    bool has_body = has_length || c->chunked;
+    if (!has_body) c->content_length = UINT64_MAX; /* none told */
+    return FT_OK;
+}
+
+static ft_err route_take(ft_connection *c) {
+    ft_route_match m;
+    ft_route_find(&m, c->worker->server->routes, c->req.method, &c->target);
+    c->route = m.route;
+    if (!m.route && m.allow[0]) {
+        memcpy(c->allow, m.allow, sizeof c->allow);
+        return refuse(c, 405,
+                      FT_FAIL(FT_EINVAL, "%.*s is not possible on %.*s; possible: %s",
+                              FT_STR_ARG(c->req.method), FT_STR_ARG(c->req.path), m.allow));
+    }
+    if (!m.route) return FT_FAIL(FT_ENOTFOUND, "nothing is at %.*s", FT_STR_ARG(c->req.path));
+    memcpy(c->req.params, m.params, (size_t)m.param_count * sizeof *m.params);
+    c->req.param_count = m.param_count;
+    return FT_OK;
+}
+
+static size_t body_limit(const ft_connection *c) {
+    return c->route && c->route->body_limit_bytes ? c->route->body_limit_bytes : FT_BODY_BYTES;
+}
+
+static ft_err too_big(const ft_connection *c) {
+    return FT_FAIL(FT_ETOOBIG, "the body is larger than %zu bytes", body_limit(c));
+}
+
+/* A stream's length is wanted beforehand, unless the route takes any method and decides itself. */
+static ft_err length_check(ft_connection *c) {
+    bool told = c->content_length != UINT64_MAX || c->chunked;
+    if (!told) c->content_length = 0;
+    bool sends = ft_str_is(c->req.method, "PUT") || ft_str_is(c->req.method, "POST");
+    if (!told && sends && c->route->piece && strcmp(c->route->method, "*") != 0)
+        return refuse(c, 411, FT_FAIL(FT_EINVAL, "Content-Length is wanted"));
+    return c->content_length > body_limit(c) ? too_big(c) : FT_OK;
+}
+
+static ft_err head_take(ft_connection *c, const char *url, const char *version) {
+    /* The library ends the target in its buffer where the version begins: a gap is a NUL inside. */
+    if (version > url && (size_t)(version - url) < FT_HEAD_BYTES &&
+        (size_t)(version - url) != c->req.raw_target.len + 1)
+        return refuse_framing(c, FT_FAIL(FT_EPARSE, "the request target holds a NUL"));
+    FT_TRY(headers_take(c));
+    FT_TRY(ft_target_parse(&c->target, &c->arena, c->req.raw_target));
+    c->req.path = c->target.path;
+    FT_TRY(route_take(c));
+    return length_check(c);
+}
+
+/* ---- from head to answer ---- */
+
+/* Refused, but answered when the body is read, so that the client listens. */
+static void refuse_later(ft_connection *c, ft_err err) {
+    c->err = err;
+    if (ft_arena_str(&c->why, &c->arena, ft_str_of(ft_err_why())) != FT_OK)
+        c->why = ft_str_of(ft_err_text(err));
+    if (c->route) state_drop(c);
+}
+
+static bool expects_continue(const ft_connection *c) {
+    return ft_str_ieq(ft_request_header(&c->req, "Expect"), FT_STR("100-continue"));
+}
+
+static enum MHD_Result answer_refused(ft_connection *c) {
+    ft_response resp = { 0 };
+    if (c->allow[0]) ft_response_header(&resp, "Allow", ft_str_of(c->allow));
+    return ft_answer_error(c, &resp, c->err, c->status, c->why);
+}
+
+static enum MHD_Result on_head(ft_connection *c, const char *url, const char *version) {
+    c->head_done = true;
+    c->worker->in_flight++;
+    if (c->link) c->link->since_us = c->worker->now_us;
+    ft_err err = head_take(c, url, version);
+    if (err == FT_OK) return MHD_YES;
+    refuse_later(c, err);
+    bool at_once = c->close || expects_continue(c) ||
+                   (c->content_length != UINT64_MAX && c->content_length > FT_DRAIN_BYTES);
+    if (!at_once) return MHD_YES;
+    c->close = true;
+    return answer_refused(c);
+}
+
+static ft_err body_add(ft_connection *c, ft_str piece) {
+    if (c->received > body_limit(c)) return too_big(c);
+    if (c->route->piece) return c->route->piece(&c->req, &c->req.state, piece);
+    if (c->body.len == 0) {
+        size_t want =
+            c->content_length < BODY_FIRST_BYTES ? (size_t)c->content_length : BODY_FIRST_BYTES;
+        c->body.limit_bytes = body_limit(c);
+        FT_TRY(ft_buf_reserve(&c->body, want > piece.len ? want : piece.len));
+    }
+    return ft_buf_add(&c->body, piece);
+}
+
+static enum MHD_Result on_body(ft_connection *c, ft_str piece) {
+    c->received += piece.len;
+    if (c->err != FT_OK) return c->received <= FT_DRAIN_BYTES ? MHD_YES : MHD_NO;
+    ft_err err = body_add(c, piece);
+    if (err != FT_OK) {
+        c->received = 0; /* counts what is read for nothing from here on */
+        refuse_later(c, err);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result on_body_end(ft_connection *c) {
+    if (c->err != FT_OK) return answer_refused(c);
+    ft_response resp = { 0 };
+    c->req.body = ft_buf_str(&c->body);
+    c->handled = true;
+    ft_err err = c->route->handle(&c->req, &resp);
+    if (err == FT_OK) return ft_answer(c, &resp);
+    return ft_answer_error(c, &resp, err, 0, ft_str_of(ft_err_why()));
+}
+
+/* ---- libmicrohttpd's callbacks ---- */
+
+void *ft_on_target(void *cls, const char *target, struct MHD_Connection *mhd) {
+    ft_worker *w = cls;
+    ft_connection *c = request_take(w);
+    if (!c) return NULL;
+    const union MHD_ConnectionInfo *info =
+        ft_mhd_api.get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    c->link = info ? info->socket_context : NULL;
+    if (c->link) c->link->request = c;
+    c->mhd = mhd;
+    c->route = NULL;
+    c->head_done = c->handled = c->close = false;
+    c->received = 0;
+    c->err = FT_OK;
+    c->status = 0;
+    c->allow[0] = '\0';
+    c->req = (ft_request){
+        .arena = &c->arena, .thread = w->context, .app = w->server->opts.app, .conn = c
+    };
+    /* Copied: the library cuts its own at the '?'. */
+    if (ft_arena_str(&c->req.raw_target, &c->arena, ft_str_of(target)) == FT_OK) return c;
+    request_give_back(c);
+    return NULL;
+}
+
+enum MHD_Result ft_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
+                              const char *method, const char *version, const char *data,
+                              size_t *size, void **con_cls) {
+    ft_connection *c = *con_cls;
+    (void)cls;
+    (void)mhd;
+    if (!c) return MHD_NO; /* no memory for it */
+    if (!c->head_done) {
+        c->req.method = ft_str_of(method);
+        return on_head(c, url, version);
+    }
+    if (*size == 0) return on_body_end(c);
+    ft_str piece = { data, *size };
+    *size = 0;
+    return on_body(c, piece);
+}
+
+void ft_on_request_end(void *cls, struct MHD_Connection *mhd, void **con_cls,
+                       enum MHD_RequestTerminationCode how) {
+    (void)cls;
+    (void)mhd;
+    (void)how;
+    if (*con_cls) request_give_back(*con_cls);
+    *con_cls = NULL;
+}
+
+static void link_begin(ft_worker *w, struct MHD_Connection *mhd, void **socket_context) {
+    ft_link *link = calloc(1, sizeof *link);
+    *socket_context = link;
+    if (!link) return; /* it is served, only its pace is not looked at */
+    const union MHD_ConnectionInfo *info =
+        ft_mhd_api.get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *link = (ft_link){ .worker = w,
+                       .mhd = mhd,
+                       .fd = info ? info->connect_fd : -1,
+                       .since_us = w->now_us,
+                       .after = w->links };
+    if (w->links) w->links->before = link;
+    w->links = link;
+}
+
+static void link_end(ft_worker *w, ft_link *link) {
+    /* A request whose head never came to its end is told to nobody else. */
+    if (link->request) request_give_back(link->request);
+    if (link->waiting) w->waiting--;
+    if (link->before)
+        link->before->after = link->after;
+    else
+        w->links = link->after;
+    if (link->after) link->after->before = link->before;
+    free(link);
+}
+
+void ft_on_link(void *cls, struct MHD_Connection *mhd, void **socket_context,
+                enum MHD_ConnectionNotificationCode code) {
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        link_begin(cls, mhd, socket_context);
+    else if (*socket_context)
+        link_end(cls, *socket_context);
+}
+
+static bool too_slow(const ft_link *link, int64_t allowed_us, int64_t now_us) {
+    const ft_connection *c = link->request;
+    int64_t took_us = now_us - link->since_us;
+    if (took_us <= allowed_us) return false;
+    if (!c || !c->head_done) return true;
+    return c->received < (uint64_t)(took_us / FT_SECOND_US) * FT_BODY_SLOWEST;
+}
+
+/* The other side has closed and the library missed it: when the end comes together with data, it
+ * reads the data, sees less than it asked for and waits for an event that has been. */
+static bool ended(const ft_link *link) {
+    char byte;
+    return recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* The library's own time-out begins anew with every byte; a client that sends one a second would
+ * stay for ever. Answers on their way are left to it. */
+void ft_links_look(ft_worker *w) {
+    int timeout_s = w->server->opts.timeout_s ? w->server->opts.timeout_s : FT_TIMEOUT_S;
+    int64_t allowed_us = 2 * timeout_s * FT_SECOND_US;
+    for (ft_link *link = w->links; link; link = link->after) {
+        bool answering = link->request && link->request->handled;
+        if (answering || link->fd < 0) continue;
+        if (too_slow(link, allowed_us, w->now_us) || ended(link)) shutdown(link->fd, SHUT_RDWR);
+    }
+}
+
+/* ---- what handlers ask ---- */
+
+bool ft_request_each_header(const ft_request *r, size_t i, ft_str *name, ft_str *value) {
+    const ft_connection *c = r->conn;
+    if (i >= (size_t)c->header_count) return false;
+    *name = c->headers[i].name;
+    *value = c->headers[i].value;
+    return true;
+}
+
+ft_str ft_request_header(const ft_request *r, const char *name) {
+    ft_str want = ft_str_of(name);
+    for (int i = 0; i < r->conn->header_count; i++)
+        if (ft_str_ieq(r->conn->headers[i].name, want)) return r->conn->headers[i].value;
+    return (ft_str){ NULL, 0 };
+}
+
+bool ft_request_each_query(const ft_request *r, size_t i, ft_str *name, ft_str *value) {
+    ft_str query = r->conn->target.query, raw_name, raw_value;
+    do {
+        if (!ft_query_next(&query, &raw_name, &raw_value)) return false;
+    } while (i-- > 0);
+    /* A bad escape stands as it was sent. */
+    if (ft_percent_decode(name, r->arena, raw_name, true) != FT_OK) *name = raw_name;
+    if (ft_percent_decode(value, r->arena, raw_value, true) != FT_OK) *value = raw_value;
+    return true;
+}
+
+ft_str ft_request_query(const ft_request *r, const char *name) {
+    ft_str found, value;
+    for (size_t i = 0; ft_request_each_query(r, i, &found, &value); i++)
+        if (ft_str_is(found, name)) return value;
+    return (ft_str){ NULL, 0 };
+}
