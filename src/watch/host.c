@@ -152,7 +152,7 @@ static ft_err evaluate_at(host *h, ft_plan *plan, int64_t at, int64_t from) {
     }
     if (err != FT_OK) return plan_fail(h, plan, at, ft_err_why());
     plan->at = at;
-    return at > plan->stored ? pending_add(h, plan, from, &v) : FT_OK;
+    return pending_add(h, plan, from, &v);
 }
 
 static int64_t limit_of(const host *h, const ft_plan *plan) {

@@ -133,18 +133,19 @@ static ft_err rule_resolve(ft_plan *plan) {
 /* A rule in SQL names a stream kind, or nothing (then it is asked at each step of the trial). */
 static ft_err points_resolve(ft_plan *plan) {
     const char *stream = plan->rule->stream;
+    ft_str *key = &plan->row.spec.stream_key;
     plan->points = FT_POINTS_TRIAL;
+    if (!key->len) { /* the subject's name */
+        *key = plan->row.spec.subject;
+        ft_str_cut(key, '/');
+    }
     if (plan->rule->reads == FT_READS_TRIAL || !stream) return FT_OK;
     plan->kind = ft_stream_kind_find(ft_str_of(stream));
     if (!plan->kind)
         return FT_FAIL(FT_ENOTFOUND, "rule %s reads stream '%s', which does not exist",
                        plan->rule->name, stream);
-    ft_str order = ft_str_of(plan->kind->columns[plan->kind->order_column].name);
-    plan->points = ft_str_ends(order, FT_STR("_us")) ? FT_POINTS_WINDOWS : FT_POINTS_STEPS;
-    if (!plan->row.spec.stream_key.len) {
-        plan->row.spec.stream_key = plan->row.spec.subject;
-        ft_str_cut(&plan->row.spec.stream_key, '/');
-    }
+    bool by_time = ft_stream_order(plan->kind) == FT_ORDER_TIME;
+    plan->points = by_time ? FT_POINTS_WINDOWS : FT_POINTS_STEPS;
     if (plan->row.spec.window_us <= 0) plan->row.spec.window_us = 3600 * FT_SECOND_US;
     if (plan->row.spec.every_us <= 0) plan->row.spec.every_us = plan->row.spec.window_us;
     return FT_OK;
@@ -152,16 +153,18 @@ static ft_err points_resolve(ft_plan *plan) {
 
 ft_err ft_plan_open(ft_plan *plan, ft_watch_shared *shared, const ft_watch_row *row,
                     int64_t begin) {
-    *plan = (ft_plan){
-        .row = *row, .shared = shared, .at = begin, .stored = begin, .candidate = INT64_MIN
-    };
+    *plan = (ft_plan){ .row = *row, .shared = shared, .at = begin, .candidate = INT64_MIN };
     ft_err err;
     FT_GOTO(err, ft_watch_row_copy(&plan->row, &plan->arena));
     FT_GOTO(err, rule_resolve(plan));
     FT_GOTO(err, points_resolve(plan));
     FT_GOTO(err, rule_node(plan));
-    if (plan->points == FT_POINTS_TRIAL && plan->row.spec.trial_uri.len)
+    if (plan->points == FT_POINTS_TRIAL) {
+        if (!plan->row.spec.trial_uri.len)
+            FT_GOTO(err, FT_FAIL(FT_EINVAL, "rule %s reads a trial, and %.*s has none",
+                                 plan->rule->name, FT_STR_ARG(plan->row.spec.subject)));
         FT_GOTO(err, shared_trial(&plan->trial, shared, plan->row.spec.trial_uri));
+    }
     return FT_OK;
 done:
     ft_plan_close(plan);
@@ -169,15 +172,12 @@ done:
 }
 
 /* A watch on an endpoint looks at what comes after it was made; one on a job sees all of the job.
- * A rule with memory goes through everything again, and what is stored is not stored twice. */
+ */
 ft_err ft_plan_open_stored(ft_plan *plan, ft_watch_shared *shared, const ft_watch_row *row) {
+    FT_TRY(ft_plan_open(plan, shared, row, row->evaluated));
     bool job = ft_str_starts(row->spec.subject, FT_STR("job/"));
-    int64_t begin = job ? INT64_MIN : row->created_us;
-    FT_TRY(ft_plan_open(plan, shared, row, begin));
-    if (plan->points != FT_POINTS_WINDOWS) plan->at = plan->stored = begin = INT64_MIN;
-    if (row->evaluated == INT64_MIN) return FT_OK;
-    plan->stored = row->evaluated;
-    if (plan->rule->state_bytes == 0) plan->at = row->evaluated;
+    if (plan->at == INT64_MIN && plan->points == FT_POINTS_WINDOWS && !job)
+        plan->at = row->created_us;
     return FT_OK;
 }
 
@@ -301,12 +301,8 @@ ft_err ft_plan_evaluate(ft_plan *plan, int64_t at, int64_t from, ft_arena *arena
     }
     if (plan->rule->reads == FT_READS_SQL) {
         bool by_time = plan->points == FT_POINTS_WINDOWS;
-        ft_str key = plan->row.spec.stream_key;
-        if (plan->points == FT_POINTS_TRIAL) {
-            key = plan->row.spec.subject;
-            ft_str_cut(&key, '/');
-        }
-        FT_TRY(ft_arena_str(&key, arena, key));
+        ft_str key;
+        FT_TRY(ft_arena_str(&key, arena, in.key));
         FT_TRY(shared_sql(&in.sql, plan->shared));
         ft_sql_horizon(in.sql, by_time ? FT_ORDER_TIME : FT_ORDER_STEP, by_time ? at : at + 1,
                        key.at);

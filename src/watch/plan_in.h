@@ -46,7 +46,6 @@ typedef struct ft_plan {
     bool has_ahead;
     int64_t candidate; /* the step that is next, maybe not whole yet */
     int64_t at;        /* last point evaluated or passed */
-    int64_t stored;    /* verdicts up to here are stored already (a rule with memory starts over) */
     ft_str rule_node;  /* lineage: "rule:NAME@HASH" */
     /* The newest verdict row, for extending it. */
     int64_t last_id;
