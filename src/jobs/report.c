@@ -1,0 +1,153 @@
+/* report.c -- see report.h: gathers what the training report tells about a job. */
+#include "jobs/report.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "data/table.h"
+#include "debug/training_report.h"
+#include "jobs/job.h"
+#include "store/objects.h"
+
+#define SCHEMA_BYTES_MAX ((size_t)64 << 20)
+#define FACTS_MAX        12
+#define PARAMS_MAX       128
+#define VERDICTS_MAX     32
+
+typedef struct gathered {
+    ft_store *store;
+    ft_arena *arena;
+    ft_job job;
+    ft_report_pair facts[FACTS_MAX], params[PARAMS_MAX];
+    ft_report_verdict verdicts[VERDICTS_MAX];
+    ft_training_report_opts opts;
+} gathered;
+
+static void fact(gathered *g, const char *name, ft_str value) {
+    FT_CHECK(g->opts.fact_count < FACTS_MAX);
+    g->facts[g->opts.fact_count++] = (ft_report_pair){ ft_str_of(name), value };
+}
+
+static ft_err facts(gathered *g) {
+    const ft_job *j = &g->job;
+    char began[FT_TIME_TEXT];
+    ft_str started, channels, path;
+    double seconds =
+        (double)((j->ended_us ? j->ended_us : ft_clock_now_us()) - j->started_us) / 1e6;
+    FT_TRY(ft_arena_str(&started, g->arena, ft_str_of(ft_time_iso(began, j->started_us, false))));
+    FT_TRY(ft_arena_printf(&g->opts.summary, g->arena, "%.*s, %lld of %lld rounds in %.1f s",
+                           FT_STR_ARG(j->algorithm), (long long)j->step, (long long)j->steps_total,
+                           seconds));
+    fact(g, "Started", started);
+    fact(g, "Model", j->model_uri);
+    fact(g, "Model's hash", j->model_sha256);
+    fact(g, "Tensors", j->trial_uri);
+    if (ft_json_find(&channels, j->config_json, "channels") == FT_OK)
+        for (int i = 0; i < 2; i++) {
+            char at[32];
+            snprintf(at, sizeof at, "channels.%d.path", i);
+            ft_json t;
+            if (ft_json_find(&path, j->config_json, at) != FT_OK) break;
+            ft_json_init(&t, path, g->arena, NULL);
+            FT_TRY(ft_json_string(&t, &path));
+            fact(g, i ? "Validated on" : "Trained on", path);
+            g->opts.validation = i > 0;
+        }
+    return FT_OK;
+}
+
+/* {"eta":"0.2",…} as given */
+static ft_err params(gathered *g) {
+    ft_str raw, name, value;
+    ft_json j;
+    if (ft_json_find(&raw, g->job.config_json, "hyperparameters") != FT_OK) return FT_OK;
+    ft_json_init(&j, raw, g->arena, NULL);
+    FT_TRY(ft_json_enter_object(&j));
+    while (ft_json_next_member(&j, &name)) {
+        FT_TRY(ft_json_string(&j, &value));
+        if (g->opts.param_count < PARAMS_MAX)
+            g->params[g->opts.param_count++] = (ft_report_pair){ name, value };
+        if (ft_str_is(name, "objective")) g->opts.objective = value;
+    }
+    return ft_json_end(&j);
+}
+
+static ft_err verdicts(gathered *g) {
+    ft_watch_row *rows;
+    ft_str subject;
+    size_t count;
+    FT_TRY(ft_arena_printf(&subject, g->arena, "job/%.*s", FT_STR_ARG(g->job.name)));
+    FT_TRY(ft_watch_list(&rows, &count, g->store, g->arena, subject));
+    for (size_t i = 0; i < count && i < VERDICTS_MAX; i++) {
+        ft_str text =
+            rows[i].details.len ? rows[i].details : ft_str_of(ft_watch_status_name(rows[i].status));
+        if (rows[i].status == FT_WATCH_NO_ISSUES) text = FT_STR("no issues found");
+        g->verdicts[g->opts.verdict_count++] =
+            (ft_report_verdict){ rows[i].spec.name, text,
+                                 rows[i].status == FT_WATCH_ISSUES ||
+                                     rows[i].status == FT_WATCH_ERROR };
+    }
+    return FT_OK;
+}
+
+/* Names of columns and classes travel with the model; a job that left none is told by numbers. */
+static ft_err names(gathered *g) {
+    ft_uri at;
+    ft_str key, json;
+    ft_schema *schema;
+    if (!g->job.model_uri.len) return FT_OK;
+    FT_TRY(ft_uri_parse(&at, g->job.model_uri));
+    FT_TRY(ft_arena_printf(&key, g->arena, "%.*s/schema.json", FT_STR_ARG(at.key)));
+    ft_err err = ft_object_get(&json, g->store, g->arena, at.bucket, key, SCHEMA_BYTES_MAX);
+    if (err == FT_ENOTFOUND) {
+        ft_err_clear();
+        return FT_OK;
+    }
+    FT_TRY(err);
+    FT_TRY(ft_schema_read(&schema, g->arena, json));
+    ft_str *features;
+    FT_TRY(ft_arena_items(&features, g->arena, schema->feature_count + 1));
+    for (size_t i = 0; i < schema->feature_count; i++) features[i] = schema->features[i].name;
+    g->opts.features = features, g->opts.feature_count = schema->feature_count;
+    g->opts.classes = schema->classes, g->opts.class_count = schema->class_count;
+    return FT_OK;
+}
+
+static ft_err gather(gathered *g, ft_str job) {
+    FT_TRY(ft_job_get(&g->job, g->store, g->arena, job));
+    g->opts = (ft_training_report_opts){ .job = g->job.name,
+                                         .status = ft_str_of(ft_job_status_name(g->job.status)),
+                                         .reason = g->job.reason,
+                                         .trial_uri = g->job.trial_uri,
+                                         .facts = g->facts,
+                                         .params = g->params,
+                                         .verdicts = g->verdicts };
+    FT_TRY(facts(g));
+    FT_TRY(params(g));
+    FT_TRY(verdicts(g));
+    return names(g);
+}
+
+ft_err ft_job_report(ft_str *uri, ft_store *s, ft_arena *arena, ft_str job) {
+    gathered g = { .store = s, .arena = arena };
+    ft_buf html = { 0 };
+    ft_uri at;
+    ft_err err;
+    FT_TRY(gather(&g, job));
+    err = ft_training_report(&html, s, &g.opts);
+    if (err == FT_ENOTFOUND)
+        err = FT_FAIL(FT_ENOTFOUND, "job %.*s recorded nothing to report%s%.*s", FT_STR_ARG(job),
+                      g.job.reason.len ? ": " : "", FT_STR_ARG(g.job.reason));
+    if (err != FT_OK) goto done;
+    FT_GOTO(err, ft_arena_printf(uri, arena, "%.*s/%.*s/report/report.html",
+                                 FT_STR_ARG(g.job.output_uri), FT_STR_ARG(g.job.name)));
+    FT_GOTO(err, ft_uri_parse(&at, *uri));
+    FT_GOTO(err,
+            ft_object_put(NULL, s, at.bucket, at.key, ft_buf_str(&html),
+                          &(ft_object_put_opts){ .content_type = FT_STR("text/html; charset=utf-8"),
+                                                 .lazy = true }));
+done:
+    ft_buf_fini(&html);
+    return err;
+}
