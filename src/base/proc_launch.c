@@ -40,9 +40,8 @@ typedef struct failure {
 typedef struct launch {
     const ft_proc *proc;
     pid_t parent;
-    int in, out;   /* become 0, and 1 and 2; out -1: inherited */
-    int tell;      /* the failure goes here; closed by exec */
-    sigset_t mask; /* of the parent before all signals were blocked */
+    int in, out; /* become 0, and 1 and 2; out -1: inherited */
+    int tell;    /* the failure goes here; closed by exec */
 } launch;
 
 /* ---- copies of the spec ---- */
@@ -98,7 +97,8 @@ ft_err proc_copy_spec(ft_proc *p, const ft_proc_spec *spec) {
 
 /* ---- in the child: system calls only ---- */
 
-static void default_signals(const sigset_t *mask) {
+static void default_signals(void) {
+    sigset_t none;
     for (int i = 1; i < NSIG; i++) {
         struct sigaction now;
         /* An ignored SIGPIPE or SIGCHLD of ours would surprise the program, too. */
@@ -106,7 +106,8 @@ static void default_signals(const sigset_t *mask) {
         if (i != SIGHUP || now.sa_handler != SIG_IGN) /* under nohup all shall live on */
             sigaction(i, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
     }
-    sigprocmask(SIG_SETMASK, mask, NULL);
+    sigemptyset(&none); /* the parent's thread may block all of them */
+    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static stage child_setup(const launch *plan) {
@@ -123,7 +124,7 @@ static stage child_setup(const launch *plan) {
     /* Libraries leave sockets and files open to exec; ours is a clean start. */
     syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
     if (spec->cwd && chdir(spec->cwd) != 0) return STAGE_CWD;
-    default_signals(&plan->mask);
+    default_signals();
     execvpe(plan->proc->argv[0], plan->proc->argv, plan->proc->envp);
     return STAGE_EXEC;
 }
@@ -176,16 +177,16 @@ static ft_err told_failure(const ft_proc *p, const failure *f) {
 static ft_err fork_and_listen(ft_proc *p, launch *plan) {
     ft_err err = FT_OK;
     int tell[2];
-    sigset_t all;
+    sigset_t all, before;
     failure f;
     if (ft_fault_here() || pipe2(tell, O_CLOEXEC) != 0)
         return FT_FAIL_ERRNO("cannot start '%s'", p->spec.name);
     plan->tell = tell[1];
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &plan->mask);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     p->pid = ft_fault_here() ? (errno = EAGAIN, -1) : fork_child(plan);
     int code = errno;
-    pthread_sigmask(SIG_SETMASK, &plan->mask, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     close(tell[1]);
     if (p->pid < 0) {
         errno = code;
