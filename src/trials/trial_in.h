@@ -81,6 +81,7 @@ static inline size_t trial_tensor_count(const ft_trial *t) {
 /* How many of `count` ascending steps may be seen. */
 size_t ft_trial_visible(const ft_trial *t, const int64_t *steps, size_t count);
 trial_tensor *ft_trial_tensor(const ft_trial *t, ft_str name); /* NULL: never saved */
-void ft_trial_damage(ft_trial *t, ft_err err, ft_str key);     /* count and log */
+void ft_trial_damage(ft_trial *t, ft_err err, ft_str key);     /* count and log; an
+                                                              empty key: the error says where */
 
 #endif

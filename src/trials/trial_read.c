@@ -253,7 +253,7 @@ ft_err ft_trial_try(bool *there, ft_array *out, ft_trial *t, ft_arena *arena, ft
     *there = false;
     if (!ref) return FT_OK;
     ft_err err = ft_trial_value(out, t, arena, name, step);
-    if (err == FT_ECORRUPT) ft_trial_damage(t, err, ft_trial_file(t, ref));
+    if (err == FT_ECORRUPT) ft_trial_damage(t, err, FT_STR(""));
     if (err == FT_ECORRUPT || err == FT_ENOTFOUND || err == FT_EINVAL) {
         ft_err_clear();
         return FT_OK;

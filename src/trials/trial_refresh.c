@@ -156,7 +156,7 @@ void ft_trial_damage(ft_trial *t, ft_err err, ft_str key) {
         ft_err_clear();
         return;
     }
-    ft_err_prefix(err, "%s/%.*s", t->place.uri.at, FT_STR_ARG(key));
+    if (key.len) ft_err_prefix(err, "%s/%.*s", t->place.uri.at, FT_STR_ARG(key));
     ft_log_err(FT_LOG_WARN, "trials", err, "skipped");
     ft_err_clear();
 }

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Make a peer that proofs compare with: tests/prove/peers.sh smdebug. See README.md beside this file.
+set -eu
+peers=${FETTLE_PEERS:-$HOME/.cache/fettle-peers}
+
+# The first Python that smdebug's generated protobuf code works with.
+old_python() {
+    for p in python3.9 python3.8 python3.7 "$HOME"/.pyenv/versions/3.[789].*/bin/python; do
+        if "$p" -c 'import venv, ensurepip' 2>/dev/null; then
+            "$p" -c 'import sys; print(sys.executable)'
+            return
+        fi
+    done
+    echo "no Python of version 3.7 to 3.9 was found" >&2
+    return 1
+}
+
+smdebug() {
+    python=$(old_python)
+    echo "making $peers/smdebug with $python"
+    mkdir -p "$peers"
+    "$python" -m venv --clear "$peers/smdebug"
+    "$peers/smdebug/bin/pip" install -q --disable-pip-version-check smdebug==1.0.34 'numpy<1.24' 'protobuf<3.21' \
+        requests packaging pyinstrument==3.4.2 boto3 pandas psutil
+    "$peers/smdebug/bin/python" -c 'from smdebug.trials import create_trial' 2>/dev/null
+    echo "smdebug is there"
+}
+
+case ${1:-} in
+smdebug) smdebug ;;
+*) echo "usage: $0 smdebug" >&2; exit 64 ;;
+esac
