@@ -267,6 +267,8 @@ static ft_err labels_add(ft_table_build *b, ft_str path, size_t rows, int64_t ex
     if (ft_str_is(b->opts->label, "none")) return FT_OK;
     if (b->opts->labels_path.len)
         FT_TRY(ft_arena_str(&from, &b->t->arena, b->opts->labels_path));
+    else if (b->alone)
+        return FT_FAIL(FT_ENOTFOUND, "'%.*s': its labels are in another file", FT_STR_ARG(path));
     else
         FT_TRY(labels_path(&from, b, path));
     FT_GOTO(err, ft_input_open(&in, from.at, &opts));

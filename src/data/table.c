@@ -133,6 +133,7 @@ ft_err ft_build_side_file(ft_table_build *b, ft_str path, const char *ending,
     ft_err err;
     ft_str side;
     ft_input *in = NULL;
+    if (b->alone) return FT_ENOTFOUND;
     FT_TRY(ft_arena_printf(&side, &b->t->arena, "%.*s%s", FT_STR_ARG(path), ending));
     if (access(side.at, F_OK) != 0) return FT_ENOTFOUND;
     FT_GOTO(err, ft_input_open(&in, side.at, NULL));
@@ -201,27 +202,41 @@ static ft_err format_choose(reading *r, ft_str head, ft_str path) {
     return FT_OK;
 }
 
-static ft_err file_read(reading *r, ft_str path) {
-    ft_err err;
+/* One stream into the table. A folder passes over what is empty or belongs to another file. */
+static ft_err stream_read(reading *r, ft_input *in, ft_str path) {
     ft_str head;
-    ft_input *in = NULL;
-    ft_input_opts opts = { .unpacked_bytes_max = r->b.opts->unpacked_bytes_max };
-    FT_GOTO(err, ft_input_open(&in, path.at, &opts));
-    FT_GOTO(err, ft_input_peek(&head, in, HEAD_BYTES));
-    if (head.len == 0 && r->folder) {
-        FT_GOTO(err, ft_build_note(&r->b, "%.*s is empty", FT_STR_ARG(path)));
-        goto done;
-    }
-    if (head.len == 0) FT_GOTO(err, FT_FAIL(FT_EPARSE, "'%.*s' is empty", FT_STR_ARG(path)));
-    FT_GOTO(err, format_choose(r, head, path));
-    if (r->folder && r->format->side_file && r->format->side_file(head, path)) goto done;
+    FT_TRY(ft_input_peek(&head, in, HEAD_BYTES));
+    if (head.len == 0 && r->folder) return ft_build_note(&r->b, "%.*s is empty", FT_STR_ARG(path));
+    if (head.len == 0) return FT_FAIL(FT_EPARSE, "'%.*s' is empty", FT_STR_ARG(path));
+    FT_TRY(format_choose(r, head, path));
+    if (r->folder && r->format->side_file && r->format->side_file(head, path)) return FT_OK;
     size_t place = r->b.t->file_count;
-    FT_GOTO(err, r->format->file(r->state, &r->b, in, path));
-    FT_GOTO(err, ft_build_file(&r->b, in));
+    FT_TRY(r->format->file(r->state, &r->b, in, path));
+    FT_TRY(ft_build_file(&r->b, in));
     /* Side files that `file` read come after it. */
     ft_table_file *files = r->b.t->files, last = files[r->b.t->file_count - 1];
     memmove(files + place + 1, files + place, (r->b.t->file_count - 1 - place) * sizeof *files);
     files[place] = last;
+    return FT_OK;
+}
+
+static ft_err file_read(reading *r, ft_str path) {
+    ft_err err;
+    ft_input *in = NULL;
+    ft_input_opts opts = { .unpacked_bytes_max = r->b.opts->unpacked_bytes_max };
+    FT_GOTO(err, ft_input_open(&in, path.at, &opts));
+    FT_GOTO(err, stream_read(r, in, path));
+done:
+    ft_input_free(in);
+    return err;
+}
+
+static ft_err bytes_read(reading *r, ft_str bytes) {
+    ft_err err;
+    ft_input *in = NULL;
+    ft_input_opts opts = { .unpacked_bytes_max = r->b.opts->unpacked_bytes_max };
+    FT_GOTO(err, ft_input_memory(&in, bytes, r->b.t->source, &opts));
+    FT_GOTO(err, stream_read(r, in, r->b.t->source));
 done:
     ft_input_free(in);
     return err;
@@ -308,20 +323,27 @@ static ft_err table_new(ft_table **out, ft_str path) {
     return FT_OK;
 }
 
-ft_err ft_table_read(ft_table **out, ft_str path, const ft_table_opts *opts) {
+static ft_err path_read(reading *r) {
+    ft_file_info info;
+    ft_str path = r->b.t->source;
+    FT_TRY(ft_file_stat(&info, path.at));
+    r->folder = info.is_dir;
+    return r->folder ? folder_read(r, path.at, 0) : file_read(r, path);
+}
+
+/* From `bytes`, or from the path when NULL. */
+static ft_err read_any(ft_table **out, const ft_str *bytes, ft_str name,
+                       const ft_table_opts *opts) {
     static const ft_table_opts none;
     ft_err err;
-    ft_file_info info;
-    reading r = { .b.opts = opts ? opts : &none };
+    reading r = { .b.opts = opts ? opts : &none, .b.alone = bytes != NULL };
     *out = NULL;
-    FT_GOTO(err, table_new(&r.b.t, path));
+    FT_GOTO(err, table_new(&r.b.t, name));
     opts = r.b.opts;
     r.b.line_bytes_max = opts->line_bytes_max ? opts->line_bytes_max : FT_LINE_BYTES_MAX;
     r.b.rows_max = opts->rows_max ? opts->rows_max : SIZE_MAX;
     r.b.bytes_max = opts->table_bytes_max ? opts->table_bytes_max : memory_default();
-    FT_GOTO(err, ft_file_stat(&info, r.b.t->source.at));
-    r.folder = info.is_dir;
-    FT_GOTO(err, r.folder ? folder_read(&r, r.b.t->source.at, 0) : file_read(&r, r.b.t->source));
+    FT_GOTO(err, bytes ? bytes_read(&r, *bytes) : path_read(&r));
     FT_GOTO(err, finish(&r));
     *out = r.b.t;
     r.b.t = NULL;
@@ -331,6 +353,14 @@ done:
     ft_buf_fini(&r.b.notes);
     ft_table_free(r.b.t);
     return err;
+}
+
+ft_err ft_table_read(ft_table **out, ft_str path, const ft_table_opts *opts) {
+    return read_any(out, NULL, path, opts);
+}
+
+ft_err ft_table_read_bytes(ft_table **out, ft_str bytes, ft_str name, const ft_table_opts *opts) {
+    return read_any(out, &bytes, name, opts);
 }
 
 void ft_table_free(ft_table *t) {

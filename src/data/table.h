@@ -116,6 +116,9 @@ typedef struct ft_table_opts {
  * a category column did not have in training is missing and counted in `notes`; classes keep their
  * numbers; extra columns are noted and left out. */
 ft_err ft_table_read(ft_table **out, ft_str path, const ft_table_opts *opts);
+/* The same from the bytes of one file in memory, named `name` in messages; nothing beside it is
+ * looked for. */
+ft_err ft_table_read_bytes(ft_table **out, ft_str bytes, ft_str name, const ft_table_opts *opts);
 void ft_table_free(ft_table *t);
 /* Row as dense floats into `out[cols]`. */
 void ft_table_row(const ft_table *t, size_t row, float *out);

@@ -23,6 +23,7 @@ typedef struct ft_table_build {
     size_t dense_capacity, label_capacity, weight_capacity; /* items */
     size_t indptr_capacity, index_capacity, value_capacity, group_capacity;
     size_t file_capacity, side_count;
+    bool alone; /* bytes in memory: there are no files beside them */
     ft_buf notes;
 } ft_table_build;
 

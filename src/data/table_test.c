@@ -136,6 +136,18 @@ static void test_formats(void **state) {
     ft_table_free(NULL);
 }
 
+static void test_bytes(void **state) {
+    ft_table *t;
+    (void)state;
+    EXPECT_OK(ft_table_read_bytes(&t, FT_STR("1,2\n3,4\n"), FT_STR("body"), NULL));
+    EXPECT(t->rows == 2 && t->file_count == 1 && t->files[0].size_bytes == 8);
+    EXPECT_STR("body", t->source);
+    ft_table_free(t);
+    EXPECT_ERR(FT_EPARSE, ft_table_read_bytes(&t, FT_STR("1,2\n3\n"), FT_STR("body"), NULL));
+    EXPECT_WHY("body:2: 1 column, expected 2");
+    EXPECT_ERR(FT_EPARSE, ft_table_read_bytes(&t, FT_STR(""), FT_STR("body"), NULL));
+}
+
 /* The hash is that of the bytes on disk, packed or not. */
 static void test_hash(void **state) {
     char sha[65], plain[65];
@@ -152,4 +164,4 @@ static void test_hash(void **state) {
 
 TEST_MAIN(cmocka_unit_test(test_folder), cmocka_unit_test(test_folder_of_pictures),
           cmocka_unit_test(test_fit_by_name), cmocka_unit_test(test_fit_by_position),
-          cmocka_unit_test(test_formats), cmocka_unit_test(test_hash))
+          cmocka_unit_test(test_formats), cmocka_unit_test(test_bytes), cmocka_unit_test(test_hash))
