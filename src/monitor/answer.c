@@ -5,6 +5,7 @@
 
 #define SCORES_MAX    4096 /* of one row that are looked at */
 #define SUM_ONE_SLACK 1e-3
+#define CLASS_MAX     32767
 
 /* The rows found so far: a list that doubles in the arena. */
 typedef struct rows {
@@ -192,4 +193,33 @@ ft_err ft_answer_rows(ft_answer **out, size_t *count, const ft_payload *answer, 
     *out = r.at;
     *count = r.count;
     return FT_OK;
+}
+
+ft_answers ft_answers_of(const ft_model *m) {
+    ft_answers kind = FT_ANSWERS_NUMBER;
+    ft_buf buf = { 0 };
+    ft_json_out w;
+    ft_str objective;
+    ft_json_out_init(&w, &buf, false);
+    ft_json_out_object(&w);
+    m->predictor->describe(m, &w);
+    ft_json_out_close(&w);
+    if (!buf.err && ft_json_find(&objective, ft_buf_str(&buf), "objective") == FT_OK) {
+        bool binary = ft_str_starts(objective, FT_STR("\"binary:")) &&
+                      !ft_str_starts(objective, FT_STR("\"binary:logitraw"));
+        kind = binary                                         ? FT_ANSWERS_BINARY
+               : ft_str_starts(objective, FT_STR("\"multi:")) ? FT_ANSWERS_CLASSES
+                                                              : FT_ANSWERS_NUMBER;
+    } else if (m->predictor->output_cols && m->predictor->output_cols(m) > 1) {
+        kind = FT_ANSWERS_CLASSES;
+    }
+    ft_err_clear();
+    ft_buf_fini(&buf);
+    return kind;
+}
+
+int ft_answer_class(ft_answers kind, const ft_answer *answer) {
+    double p = answer->prediction;
+    if (kind == FT_ANSWERS_NUMBER || !(p >= 0 && p <= CLASS_MAX)) return -1;
+    return kind == FT_ANSWERS_BINARY ? p >= 0.5 : (int)p;
 }

@@ -19,4 +19,15 @@ typedef struct ft_answer {
  * content type is guessed from the first byte. */
 ft_err ft_answer_rows(ft_answer **out, size_t *count, const ft_payload *answer, ft_arena *arena);
 
+/* What the answers of a model mean. */
+typedef enum ft_answers {
+    FT_ANSWERS_NUMBER,  /* a quantity */
+    FT_ANSWERS_BINARY,  /* the probability of class 1 */
+    FT_ANSWERS_CLASSES, /* a class, or the scores of classes */
+} ft_answers;
+/* By the objective that the model describes, else by the number of its scores. */
+ft_answers ft_answers_of(const ft_model *m);
+/* The class that an answer chooses; -1 when it chooses none. */
+int ft_answer_class(ft_answers kind, const ft_answer *answer);
+
 #endif

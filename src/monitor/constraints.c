@@ -26,7 +26,8 @@ void ft_constraints_free(ft_constraints *c) {
     free(c);
 }
 
-const ft_constraint *ft_constraints_find(const ft_constraints *c, ft_str name) {
+const ft_constraint *ft_constraints_find(const ft_constraints *c, ft_str name, size_t near) {
+    if (near < c->count && ft_str_eq(c->features[near].name, name)) return &c->features[near];
     for (size_t i = 0; i < c->count; i++)
         if (ft_str_eq(c->features[i].name, name)) return &c->features[i];
     return NULL;

@@ -38,7 +38,8 @@ typedef struct ft_constraints {
  * values seen once). */
 ft_err ft_constraints_suggest(ft_constraints **out, const ft_statistics *baseline);
 void ft_constraints_free(ft_constraints *c); /* fine on NULL */
-const ft_constraint *ft_constraints_find(const ft_constraints *c, ft_str name);
+/* `near`: the place where it most likely is. NULL when there is none. */
+const ft_constraint *ft_constraints_find(const ft_constraints *c, ft_str name, size_t near);
 
 ft_err ft_constraints_write(ft_buf *out, const ft_constraints *c);
 /* FT_EPARSE with line and column. */

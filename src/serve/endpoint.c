@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "monitor/monitor.h"
 #include "serve/endpoint_in.h"
 #include "store/lineage.h"
 #include "watch/watch.h"
@@ -179,41 +180,23 @@ static ft_err store_lineage(ft_store *s, ft_arena *arena, const ft_endpoint *ep)
     return ft_lineage_edge(s, model, job);
 }
 
-/* A new endpoint's rules; those that it has already, changed or not, stay as they are. */
-static ft_err add_watches(ft_store *s, ft_arena *arena, ft_str name, bool classifies) {
-    ft_str subject;
-    FT_TRY(ft_arena_printf(&subject, arena, "endpoint/%.*s", FT_STR_ARG(name)));
-    ft_watch_spec specs[] = { { .rule = FT_STR("PopulationStability") },
-                              { .rule = FT_STR("ClassShare") } };
-    for (size_t i = 0; i < (classifies ? 2 : 1); i++) {
-        specs[i].subject = subject;
-        specs[i].actions = FT_STR("alert");
-        int64_t id;
-        ft_err err = ft_watch_add(&id, s, &specs[i]);
-        if (err && err != FT_EEXIST) return err;
-        ft_err_clear();
-    }
-    return FT_OK;
-}
-
 ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
                           ft_str model_uri, ft_str job, int capture_percent) {
     ft_endpoint ep = {
         .name = name, .model_uri = model_uri, .job = job, .capture_percent = capture_percent
     };
-    ft_model_facts facts;
     ft_db *db;
     ft_err err;
     FT_TRY(name_check(name));
     if (capture_percent < 0 || capture_percent > 100)
         return FT_FAIL(FT_EINVAL, "capture of %d %%: expected 0 to 100", capture_percent);
     FT_TRY(ft_endpoint_db(&db, s));
-    FT_TRY(ft_model_examine(&facts, s, arena, &ep));
+    FT_TRY(ft_model_examine(s, arena, &ep));
     FT_TRY(ft_db_begin(db));
     FT_GOTO(err, store_version(db, &ep));
     FT_GOTO(err, ft_endpoint_get(out, s, arena, name));
     FT_GOTO(err, store_lineage(s, arena, out));
-    FT_GOTO(err, add_watches(s, arena, name, facts.classifies));
+    FT_GOTO(err, ft_monitor_rules(s, name));
     ft_db_durable(db);
 done:
     if (err != FT_OK) {

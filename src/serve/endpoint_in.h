@@ -7,14 +7,8 @@
 /* The database with this room's tables. */
 ft_err ft_endpoint_db(ft_db **out, ft_store *s);
 
-typedef struct ft_model_facts {
-    bool classifies; /* its answers are classes or the scores of classes */
-    bool binary;     /* its answer is the probability of class 1 */
-} ft_model_facts;
-ft_model_facts ft_model_facts_of(const ft_model *m);
-
 /* Load the model at ep->model_uri to be sure that it is one; fills ep->predictor and, when it is
  * empty, ep->model_sha256 (of the file, or of a folder's files and names). */
-ft_err ft_model_examine(ft_model_facts *out, ft_store *s, ft_arena *arena, ft_endpoint *ep);
+ft_err ft_model_examine(ft_store *s, ft_arena *arena, ft_endpoint *ep);
 
 #endif

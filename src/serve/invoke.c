@@ -24,13 +24,10 @@ static ft_err not_live(const ft_request *req, const ft_worker *w) {
 static void count_class(const ft_live *live, const ft_payload *out, ft_arena *arena) {
     ft_answer *rows;
     size_t count;
-    if (!live->held->facts.classifies && !live->held->facts.binary) return;
+    if (live->held->answers == FT_ANSWERS_NUMBER) return;
     if (ft_answer_rows(&rows, &count, out, arena) != FT_OK) return;
-    for (size_t i = 0; i < count; i++) {
-        double p = rows[i].prediction;
-        if (live->held->facts.binary) p = p >= 0.5;
-        if (p >= 0 && p < 32767) ft_meter_class(live->meter, (int)p);
-    }
+    for (size_t i = 0; i < count; i++)
+        ft_meter_class(live->meter, ft_answer_class(live->held->answers, &rows[i]));
 }
 
 /* A capture that cannot be written (a full disk) does not cost the caller the answer: it goes out

@@ -32,7 +32,7 @@ static ft_err model_load(ft_live_model **out, ft_store *s, ft_str uri) {
         free(held);
         return err;
     }
-    held->facts = ft_model_facts_of(held->model);
+    held->answers = ft_answers_of(held->model);
     atomic_store(&held->holders, 1);
     *out = held;
     return FT_OK;

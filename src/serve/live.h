@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "monitor/answer.h"
 #include "serve/endpoint_in.h"
 
 #define FT_LIVE_RECENT   1000 /* answers whose class is remembered */
@@ -29,7 +30,7 @@ typedef struct ft_meter {
 typedef struct ft_live_model { /* one loaded model, held by every set that has it */
     atomic_int holders;
     ft_model *model;
-    ft_model_facts facts;
+    ft_answers answers;
 } ft_live_model;
 
 typedef struct ft_live {

@@ -99,27 +99,6 @@ static ft_err model_sha256(ft_str *out, ft_store *s, ft_arena *arena, const char
     return ft_arena_str(out, arena, ft_str_of(sha));
 }
 
-ft_model_facts ft_model_facts_of(const ft_model *m) {
-    ft_model_facts facts = { 0 };
-    ft_buf buf = { 0 };
-    ft_json_out w;
-    ft_str objective = { 0 };
-    ft_json_out_init(&w, &buf, false);
-    ft_json_out_object(&w);
-    m->predictor->describe(m, &w);
-    ft_json_out_close(&w);
-    if (!buf.err && ft_json_find(&objective, ft_buf_str(&buf), "objective") == FT_OK) {
-        facts.classifies = ft_str_starts(objective, FT_STR("\"multi:"));
-        facts.binary = ft_str_starts(objective, FT_STR("\"binary:")) &&
-                       !ft_str_starts(objective, FT_STR("\"binary:logitraw"));
-    } else if (m->predictor->output_cols) {
-        facts.classifies = m->predictor->output_cols(m) > 1;
-    }
-    ft_err_clear();
-    ft_buf_fini(&buf);
-    return facts;
-}
-
 ft_err ft_endpoint_load(ft_model **out, ft_store *s, ft_str model_uri) {
     ft_arena arena = FT_ARENA_INIT(0);
     const ft_predictor *predictor;
@@ -134,14 +113,13 @@ done:
     return err;
 }
 
-ft_err ft_model_examine(ft_model_facts *out, ft_store *s, ft_arena *arena, ft_endpoint *ep) {
-    const char *path;
-    ft_model *model;
+ft_err ft_model_examine(ft_store *s, ft_arena *arena, ft_endpoint *ep) {
+    const char *path = NULL;
+    ft_model *model = NULL;
     FT_TRY(model_path(&path, s, arena, ep->model_uri));
     if (!ep->model_sha256.len) FT_TRY(model_sha256(&ep->model_sha256, s, arena, path, ep->job));
     FT_TRY(ft_endpoint_load(&model, s, ep->model_uri));
     ep->predictor = ft_str_of(model->predictor->name);
-    *out = ft_model_facts_of(model);
     model->predictor->free(model);
     return FT_OK;
 }

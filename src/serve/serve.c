@@ -18,8 +18,9 @@
 #include "serve/serve_in.h"
 #include "serve/worker.h"
 
-#define FOLLOW_US (50 * 1000) /* a deploy answers within 200 ms: this, the load, a worker's tick \
-                               */
+#define FOLLOW_US                                                                  \
+    (50 * 1000) /* a deploy answers within 200 ms: this, the load, a worker's tick \
+                 */
 #define ADDRESS_FILE  "server.json"
 #define ADDRESS_BYTES 4096
 
