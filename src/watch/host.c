@@ -16,11 +16,12 @@
 #define HOST_PENDING_MAX 256
 #define HOST_POLL_US     20000 /* without a gate; with one, how often `ended` is asked */
 #define HOST_WINDOWS_US  (FT_SECOND_US / 2) /* how often streams are asked for their next window */
-#define HOST_LATENESS_US                                                                       \
-    (2 * FT_SECOND_US)                   /* records of a window may come so long after its end \
-                                          */
-#define HOST_ACTIONS_US     FT_SECOND_US /* between two tries of an action that failed */
-#define HOST_TRIES_MAX      3            /* of an evaluation whose failure may pass */
+#define HOST_LATENESS_US                                                     \
+    (2 * FT_SECOND_US) /* records of a window may come so long after its end \
+                        */
+#define HOST_ACTIONS_US \
+    (FT_SECOND_US / 10)       /* to the second try of an action that failed; doubles */
+#define HOST_TRIES_MAX      3 /* of an evaluation whose failure may pass */
 #define HOST_EVALUATE_BYTES ((size_t)4 << 30)
 
 typedef struct host {
@@ -37,6 +38,7 @@ typedef struct host {
     size_t pending_count;
     ft_arena keep, batch, once; /* host's life; until stored; one evaluation */
     int actions_left;
+    int64_t actions_wait_us;                  /* between two tries of an action that failed */
     int64_t actions_us, windows_us, ended_us; /* when they are due again */
     bool ended;
     int64_t recorded; /* by the gate, as of this round's beginning */
@@ -101,7 +103,8 @@ static void host_close(host *h) {
 
 static ft_err actions_run(host *h) {
     FT_TRY(ft_watch_actions_do(h->store, h->subject, h->hooks, &h->actions_left));
-    h->actions_us = ft_clock_monotonic_us() + HOST_ACTIONS_US;
+    h->actions_wait_us = h->actions_left ? h->actions_wait_us * 2 : HOST_ACTIONS_US;
+    h->actions_us = ft_clock_monotonic_us() + h->actions_wait_us;
     ft_courier_poke(h->courier);
     return FT_OK;
 }
@@ -239,6 +242,7 @@ ft_err ft_watch_host(ft_store *s, ft_str subject, const ft_watch_hooks *hooks,
     h->store = s;
     h->subject = subject;
     h->hooks = hooks;
+    h->actions_wait_us = HOST_ACTIONS_US;
     h->shared.store = s;
     h->once.limit_bytes = HOST_EVALUATE_BYTES;
     FT_GOTO(err, host_open(h));
