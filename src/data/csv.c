@@ -8,8 +8,7 @@
 #include "base/check.h"
 #include "data/csv_in.h"
 #include "data/decimal.h"
-
-#define CELL_SHOWN 40 /* bytes of a bad cell in a message */
+#include "data/shown.h"
 
 /* ---- records */
 
@@ -39,29 +38,9 @@ ft_err csv_record_next(ft_str *out, csv_state *s, ft_table_build *b, ft_input *i
 
 /* ---- cells */
 
-/* Bytes of `text` before the first that is not UTF-8. */
-static size_t utf8_length(ft_str text) {
-    size_t at = 0, len = 1;
-    while (at < text.len && len <= 4) {
-        for (len = 1; len <= 4 && at + len <= text.len; len++)
-            if (ft_str_utf8(ft_str_slice(text, at, len))) break;
-        if (len <= 4 && at + len <= text.len)
-            at += len;
-        else
-            break;
-    }
-    return at;
-}
-
 static ft_err bad_cell(const csv_state *s, size_t column, ft_str cell, const char *expected) {
-    char shown[CELL_SHOWN + 1];
-    size_t n = cell.len < CELL_SHOWN ? cell.len : CELL_SHOWN;
-    for (size_t i = 0; i < n; i++)
-        shown[i] = (unsigned char)cell.at[i] < ' ' || cell.at[i] == 0x7f ? '?' : cell.at[i];
-    n = utf8_length(ft_str_n(shown, n)); /* a letter may be cut in two */
-    return FT_FAIL_LINE(FT_EPARSE, s->path, s->line, "column %s: expected %s, found '%.*s%s'",
-                        csv_column_text(s, column), expected, (int)n, shown,
-                        n < cell.len ? "…" : "");
+    return FT_FAIL_LINE(FT_EPARSE, s->path, s->line, "column %s: expected %s, found '%s'",
+                        csv_column_text(s, column), expected, ft_shown(cell));
 }
 
 static bool told_missing(ft_str cell, ft_str list) {
@@ -75,7 +54,7 @@ static ft_err text_check(const csv_state *s, size_t column, ft_str cell) {
         return FT_FAIL_LINE(FT_EPARSE, s->path, s->line, "column %s: a NUL byte in the text",
                             csv_column_text(s, column));
     if (ft_str_utf8(cell)) return FT_OK;
-    size_t good = utf8_length(cell);
+    size_t good = ft_utf8_length(cell);
     return FT_FAIL_LINE(FT_EPARSE, s->path, s->line,
                         "column %s: byte %zu of the text (0x%02x) is not UTF-8",
                         csv_column_text(s, column), good + 1, (unsigned char)cell.at[good]);
@@ -116,7 +95,7 @@ static ft_err text_cell(float *out, csv_state *s, ft_table_build *b, size_t colu
     FT_TRY(text_check(s, column, cell));
     if (d->unknown++ == 0) {
         d->unknown_line = s->line;
-        FT_TRY(ft_arena_str(&d->unknown_text, &s->arena, ft_str_slice(cell, 0, CELL_SHOWN)));
+        FT_TRY(ft_arena_str(&d->unknown_text, &s->arena, ft_str_of(ft_shown(cell))));
     }
     return FT_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "data/csv_in.h"
+#include "data/shown.h"
 
 /* ---- columns by name or number */
 
@@ -23,10 +24,10 @@ static ft_err no_column(const csv_state *s, const char *what, ft_str text) {
     for (size_t i = 0; s->header && i < s->columns && count < FT_COUNT(names); i++)
         if (s->detail[i].name.len) names[count++] = s->detail[i].name.at;
     near = ft_str_nearest(text, names, count);
-    return FT_FAIL(
-        FT_EINVAL, "'%.*s' has no %s '%.*s'%s%s%s: a %snumber from 0 to %zu was expected",
-        FT_STR_ARG(s->path), what, FT_STR_ARG(text), near ? " (is it '" : "", near ? near : "",
-        near ? "'?)" : "", s->header ? "column name or a " : "column ", s->columns - 1);
+    return FT_FAIL(FT_EINVAL, "'%.*s' has no %s '%s'%s%s%s: a %snumber from 0 to %zu was expected",
+                   FT_STR_ARG(s->path), what, ft_shown(text), near ? " (is it '" : "",
+                   near ? near : "", near ? "'?)" : "", s->header ? "column name or a " : "column ",
+                   s->columns - 1);
 }
 
 /* The last column that is no empty tail. */
@@ -134,8 +135,8 @@ static ft_err slots_by_name(csv_state *s, ft_table_build *b) {
         if (feature < 0) {
             c->role = CSV_IGNORED;
             if (extra++ == 0)
-                FT_TRY(ft_build_note(b, "%.*s: the training data had no column '%.*s': left out",
-                                     FT_STR_ARG(s->path), FT_STR_ARG(s->detail[i].name)));
+                FT_TRY(ft_build_note(b, "%.*s: the training data had no column '%s': left out",
+                                     FT_STR_ARG(s->path), ft_shown(s->detail[i].name)));
             continue;
         }
         c->slot = (uint32_t)feature;
@@ -145,8 +146,8 @@ static ft_err slots_by_name(csv_state *s, ft_table_build *b) {
     if (extra > 1) FT_TRY(ft_build_note(b, "… and %zu more columns", extra - 1));
     for (size_t i = 0; found < schema->feature_count && i < schema->feature_count; i++)
         if (column_by(s, schema->features[i].name) == CSV_NONE)
-            return FT_FAIL(FT_EPARSE, "'%.*s' has no column '%.*s', which the training data had",
-                           FT_STR_ARG(s->path), FT_STR_ARG(schema->features[i].name));
+            return FT_FAIL(FT_EPARSE, "'%.*s' has no column '%s', which the training data had",
+                           FT_STR_ARG(s->path), ft_shown(schema->features[i].name));
     special_slots(s, schema->feature_count);
     return FT_OK;
 }
@@ -228,9 +229,9 @@ static ft_err unknown_notes(csv_state *s, ft_table_build *b) {
         if (d->unknown)
             FT_TRY(ft_build_note(b,
                                  "%.*s: column %s: %zu texts that the training data did not have "
-                                 "became missing, the first '%.*s' at line %zu",
+                                 "became missing, the first '%s' at line %zu",
                                  FT_STR_ARG(b->t->source), csv_column_text(s, i), d->unknown,
-                                 FT_STR_ARG(d->unknown_text), d->unknown_line));
+                                 d->unknown_text.at, d->unknown_line));
     }
     return FT_OK;
 }

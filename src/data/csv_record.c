@@ -3,6 +3,7 @@
 
 #include "data/csv.h"
 #include "data/decimal.h"
+#include "data/shown.h"
 #include "data/table.h"
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
@@ -104,8 +105,8 @@ static ft_err quoted_cell(ft_str *out, ft_csv_cells *c) {
         *out = ft_str_n(from, (size_t)(after - 1 - from));
     c->at = skip_blanks(&c->dialect, after, c->end);
     if (c->at < c->end && !is_delimiter(&c->dialect, *c->at))
-        return FT_FAIL(FT_EPARSE, "text follows a closing quote ('%c')",
-                       (unsigned char)*c->at < ' ' ? '?' : *c->at);
+        return FT_FAIL(FT_EPARSE, "text follows a closing quote ('%s')",
+                       ft_shown(ft_str_n(c->at, (size_t)(c->end - c->at))));
     cell_done(c);
     return FT_OK;
 }

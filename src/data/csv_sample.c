@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "data/csv_in.h"
+#include "data/shown.h"
 
 #define SAMPLE_ROWS  ((size_t)1000)
 #define SAMPLE_BYTES ((size_t)8 << 20) /* enough, once two records are whole */
@@ -16,8 +17,7 @@ const char *csv_column_text(const csv_state *s, size_t column) {
     static _Thread_local char text[96];
     ft_str name = s->detail ? s->detail[column].name : (ft_str){ 0 };
     if (name.len)
-        snprintf(text, sizeof text, "%zu (%.*s)", column + 1, (int)(name.len > 60 ? 60 : name.len),
-                 name.at);
+        snprintf(text, sizeof text, "%zu (%s)", column + 1, ft_shown(name));
     else
         snprintf(text, sizeof text, "%zu", column + 1);
     return text;
@@ -310,9 +310,8 @@ static ft_err names_distinct(csv_state *s, ft_table_build *b) {
             FT_TRY(ft_arena_printf(name, &s->arena, "%.*s.%zu", FT_STR_ARG(plain), n));
         FT_TRY(ft_dict_add(&code, &names, *name));
         if (name->len != plain.len)
-            FT_TRY(ft_build_note(b,
-                                 "%.*s: two columns are named '%.*s'; the later is called '%.*s'",
-                                 FT_STR_ARG(s->path), FT_STR_ARG(plain), FT_STR_ARG(*name)));
+            FT_TRY(ft_build_note(b, "%.*s: two columns are named '%s'; the later is called '%s'",
+                                 FT_STR_ARG(s->path), ft_shown(plain), ft_shown(*name)));
     }
     return FT_OK;
 }

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "data/decimal.h"
+#include "data/shown.h"
 #include "data/table_in.h"
 
 typedef struct entry {
@@ -37,12 +38,9 @@ static bool is_digit(char c) { return (unsigned char)(c - '0') <= 9; }
 static ft_err bad_item(const libsvm_state *s, const char *at, const char *end,
                        const char *expected) {
     size_t len = 0;
-    while (at + len < end && !is_blank(at[len]) && len < 40) len++;
-    if (!ft_str_utf8(ft_str_n(at, len)) || memchr(at, 0, len))
-        return FT_FAIL_LINE(FT_EPARSE, s->path, s->line,
-                            "expected %s, found bytes that are no text", expected);
-    return FT_FAIL_LINE(FT_EPARSE, s->path, s->line, "expected %s, found '%.*s'", expected,
-                        (int)len, at);
+    while (at + len < end && !is_blank(at[len])) len++;
+    return FT_FAIL_LINE(FT_EPARSE, s->path, s->line, "expected %s, found '%s'", expected,
+                        ft_shown(ft_str_n(at, len)));
 }
 
 /* A number that fills its item; NaN allowed by the caller. */

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "data/dict.h"
+#include "data/shown.h"
 #include "data/table.h"
 #include "data/table_in.h"
 
@@ -83,7 +84,7 @@ static ft_err texts_read(ft_dict **out, reader *r) {
         FT_TRY(ft_json_string(&r->j, &text));
         FT_TRY(ft_dict_add(&code, *out, text));
         if ((*out)->count == before)
-            return ft_json_fail(&r->j, "'%.*s' stands twice in the list", FT_STR_ARG(text));
+            return ft_json_fail(&r->j, "'%s' stands twice in the list", ft_shown(text));
         if (before == FT_TABLE_CATEGORIES_MAX)
             return ft_json_fail(&r->j, "more than %zu texts", FT_TABLE_CATEGORIES_MAX);
     }

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "data/shown.h"
 #include "data/table_in.h"
 
 #define HEAD_BYTES       ((size_t)64 << 10)
@@ -122,8 +123,8 @@ static ft_err side_lines(ft_table_build *b, ft_input *in, ft_str path,
         text = ft_str_trim(text);
         if (text.len == 0) continue;
         if (!ft_str_f64(&number, text) || !isfinite(number))
-            return FT_FAIL_LINE(FT_EPARSE, path, line, "expected a number, found '%.*s'",
-                                (int)(text.len > 40 ? 40 : text.len), text.at);
+            return FT_FAIL_LINE(FT_EPARSE, path, line, "expected a number, found '%s'",
+                                ft_shown(text));
         FT_TRY(use(b, number));
     }
 }
@@ -158,7 +159,7 @@ static ft_err format_by_name(const ft_table_format **out, ft_str name) {
         FT_CHECK(count < FT_COUNT(names));
     }
     const char *near = ft_str_nearest(name, names, count);
-    return FT_FAIL(FT_EINVAL, "'%.*s' is not a table format%s%s%s", FT_STR_ARG(name),
+    return FT_FAIL(FT_EINVAL, "'%s' is not a table format%s%s%s", ft_shown(name),
                    near ? ", did you mean '" : " (csv, libsvm, idx …)", near ? near : "",
                    near ? "'?" : "");
 }

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "data/csv.h"
 #include "data/decimal.h"
+#include "data/shown.h"
 #include "models/rows_in.h"
 
 /* ---- the matrix */
@@ -50,13 +51,8 @@ ft_err rows_end(rows_build *b) {
 }
 
 static ft_err bad_text(const rows_build *b, size_t column, ft_str text, const char *expected) {
-    char shown[41];
-    size_t len = text.len < 40 ? text.len : 40;
-    for (size_t i = 0; i < len; i++)
-        shown[i] =
-            (unsigned char)text.at[i] < ' ' || (unsigned char)text.at[i] > '~' ? '?' : text.at[i];
-    return FT_FAIL(FT_EPARSE, "row %zu, column %zu: expected %s, found '%.*s%s'", b->rows + 1,
-                   column + 1, expected, (int)len, shown, len < text.len ? "…" : "");
+    return FT_FAIL(FT_EPARSE, "row %zu, column %zu: expected %s, found '%s'", b->rows + 1,
+                   column + 1, expected, ft_shown(text));
 }
 
 ft_err rows_text(float *out, const rows_build *b, size_t column, ft_str text) {
@@ -190,8 +186,8 @@ static ft_err next_pair(pair *out, ft_str *line, size_t row, bool *more) {
     if (!out->is_pair) return FT_OK;
     if (!ft_str_u64(&out->index, head) ||
         ft_csv_number(&out->value, &FT_CSV_DIALECT, tail) == FT_CSV_TEXT || isinf(out->value))
-        return FT_FAIL(FT_EPARSE, "row %zu: expected index:value, found '%.*s'", row + 1,
-                       (int)(item.len > 40 ? 40 : item.len), ft_str_utf8(item) ? item.at : "?");
+        return FT_FAIL(FT_EPARSE, "row %zu: expected index:value, found '%s'", row + 1,
+                       ft_shown(item));
     if (out->index >= FT_TABLE_COLS_MAX)
         return FT_FAIL(FT_ETOOBIG, "row %zu: index %llu is beyond %zu, the largest", row + 1,
                        (unsigned long long)out->index, FT_TABLE_COLS_MAX - 1);
@@ -285,8 +281,7 @@ ft_err ft_rows_parse(ft_matrix *out, const ft_payload *in, const ft_schema *sche
         return finish(out, &b);
     }
     return FT_FAIL(FT_EMEDIA,
-                   "content type '%.*s' is not read here: expected text/csv, application/json, "
+                   "content type '%s' is not read here: expected text/csv, application/json, "
                    "application/jsonlines or text/libsvm",
-                   (int)(in->content_type.len > 80 ? 80 : in->content_type.len),
-                   ft_str_utf8(in->content_type) ? in->content_type.at : "?");
+                   ft_shown(in->content_type));
 }

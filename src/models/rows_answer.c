@@ -1,6 +1,7 @@
 /* rows_answer.c -- scores to bytes, in the form that the client asked for. See rows.h. */
 #include "base/check.h"
 #include "base/number.h"
+#include "data/shown.h"
 #include "models/rows_in.h"
 
 #include <math.h>
@@ -155,10 +156,9 @@ ft_err ft_rows_answer(ft_payload *out, const float *scores, size_t rows, size_t 
     ft_media_choose(&type, "text/csv|application/json|application/jsonlines", accept);
     if (!type.at)
         return FT_FAIL(FT_EMEDIA,
-                       "no answer as '%.*s': text/csv, application/json and application/jsonlines "
+                       "no answer as '%s': text/csv, application/json and application/jsonlines "
                        "are given",
-                       (int)(accept.len > 80 ? 80 : accept.len),
-                       ft_str_utf8(accept) ? accept.at : "?");
+                       ft_shown(accept));
     if (__builtin_mul_overflow(rows, cols, &numbers_count) || numbers_count > SIZE_MAX / 64 ||
         rows > SIZE_MAX / 64)
         return FT_FAIL(FT_ETOOBIG, "%zu rows of %zu values are too many", rows, cols);

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/number.h"
+#include "data/shown.h"
 #include "models/rows_in.h"
 
 #define NESTING_MAX \
@@ -97,8 +98,8 @@ static ft_err row_named(rows_build *b, ft_json *j, ft_str name) {
         size_t column = feature_by(schema, name, next);
         if (column == schema->feature_count) {
             if (!ft_str_eq(name, schema->label_name))
-                return FT_FAIL(FT_EINVAL, "row %zu: the model has no feature '%.*s'", b->rows + 1,
-                               FT_STR_ARG(name));
+                return FT_FAIL(FT_EINVAL, "row %zu: the model has no feature '%s'", b->rows + 1,
+                               ft_shown(name));
             FT_TRY(ft_json_skip(j, NULL));
             continue;
         }
@@ -192,8 +193,8 @@ static ft_err rows_of_object(rows_build *b, ft_json *j, int depth) {
             return rest_of_object(b, j, &s);
         }
         if (b->schema && b->schema->named && !ft_str_is(name, "configuration"))
-            return FT_FAIL(FT_EINVAL, "row %zu: the model has no feature '%.*s'", b->rows + 1,
-                           FT_STR_ARG(name));
+            return FT_FAIL(FT_EINVAL, "row %zu: the model has no feature '%s'", b->rows + 1,
+                           ft_shown(name));
         FT_TRY(ft_json_skip(j, NULL));
     }
     FT_TRY(j->err);
