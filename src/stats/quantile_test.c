@@ -24,6 +24,39 @@ static void test_exact(void **state) {
            isnan(ft_quantile(v, 9, 2)));
 }
 
+/* Selection gives what sorting gives, whatever the distribution. */
+static void test_select(void **state) {
+    (void)state;
+    enum { COUNT = 50000 };
+    static const double q[] = { 0, 0.01, 0.25, 0.5, 0.5000001, 0.99, 1, 2, NAN };
+    static double v[COUNT], sorted[COUNT];
+    ft_random r;
+    ft_random_seed(&r, 6);
+    for (int kind = 0; kind < 6; kind++) {
+        size_t kept = 0;
+        for (int i = 0; i < COUNT; i++) {
+            double u = ft_random_unit(&r), z = ft_random_normal(&r);
+            v[i] = kind == 0 ? u : kind == 1 ? exp(20 * z) : kind == 2 ? (double)(i % 3) : z;
+            if (kind == 3 && i % 4 == 0) v[i] = NAN;
+            if (kind == 4 && i == 7) v[i] = INFINITY;
+            if (kind == 5) v[i] = 42;
+            if (v[i] == v[i]) sorted[kept++] = v[i];
+        }
+        EXPECT_OK(ft_sort_f64(sorted, kept));
+        double got[9];
+        EXPECT_OK(ft_quantiles(got, q, 9, v, COUNT));
+        for (int k = 0; k < 9; k++) EXPECT(oracle_near(got[k], ft_quantile(sorted, kept, q[k]), 0));
+    }
+    int rounds = 0;
+    EACH_FAULT {
+        double got;
+        ft_err err = ft_quantiles(&got, q + 3, 1, v + 1, COUNT - 1);
+        EXPECT(err == FT_OK || err == FT_ENOMEM);
+        rounds++;
+    }
+    EXPECT(rounds >= 3);
+}
+
 static double value_at(int kind, ft_random *r, size_t i, size_t n) {
     switch (kind) {
     case 0:
@@ -227,7 +260,7 @@ static void test_every_fault(void **state) {
     EXPECT(rounds > 15);
 }
 
-TEST_MAIN(cmocka_unit_test(test_exact), cmocka_unit_test(test_rank_error),
-          cmocka_unit_test(test_small_is_exact), cmocka_unit_test(test_join),
-          cmocka_unit_test(test_json), cmocka_unit_test(test_model_monitor),
-          cmocka_unit_test(test_every_fault))
+TEST_MAIN(cmocka_unit_test(test_exact), cmocka_unit_test(test_select),
+          cmocka_unit_test(test_rank_error), cmocka_unit_test(test_small_is_exact),
+          cmocka_unit_test(test_join), cmocka_unit_test(test_json),
+          cmocka_unit_test(test_model_monitor), cmocka_unit_test(test_every_fault))
