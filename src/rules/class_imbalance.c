@@ -128,7 +128,7 @@ static ft_err report_wrong(const ft_rule_input *in, const counts *c, int worst, 
 
 static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in, ft_verdict *out) {
     FT_UNUSED(state);
-    ft_str labels, predictions;
+    ft_str labels = { 0 }, predictions = { 0 };
     counts c = { 0 };
     int small = -1, large = -1, worst = -1;
     double share = -1, most_wrong = ft_params_float(p, "threshold_misprediction");
