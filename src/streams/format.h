@@ -20,6 +20,10 @@ typedef struct ft_segment_look {
     uint64_t offset; /* of data.at in the file */
     bool last;       /* the window reaches the end of a file that does not grow any more */
     uint64_t wanted; /* bit i: column i is asked for */
+    /* Of the block that reading is in: bytes of it from data.at on; 0: between blocks. Kept for the
+     * format from call to call; a format whose records stand alone leaves it 0. With it and an
+     * offset a record is found again. */
+    uint64_t block_left;
     ft_arena *arena; /* for values that are no views of the window */
     /* filled in: */
     ft_value *values; /* one a column, nulls before the call */
@@ -52,8 +56,9 @@ struct ft_segment_format {
     /* Once, at offset 0, before any record. NULL: records begin at once. */
     ft_err (*open_file)(ft_segment_look *look);
     ft_err (*next)(ft_segment_look *look);
-    /* The window begins anywhere: `used` moves to the first record at or after it. Called after
-     * open_file; what `next` keeps about a block is to be forgotten. */
+    /* The window begins anywhere: `used` moves to a place at or after it where `next` can begin
+     * with block_left 0. Never called at the offset of the first record. FT_ENOTFOUND: none here.
+     */
     ft_err (*sync)(ft_segment_look *look);
 
     /* ---- formats whose segments are not single files (trial): every record of a stream through

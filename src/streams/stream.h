@@ -143,7 +143,7 @@ void ft_cursor_close(ft_cursor *c); /* fine on NULL */
 /* Segments of a stream, oldest first: for lineage and retention. */
 typedef struct ft_segment {
     int64_t id;
-    ft_str key, uri;
+    ft_str kind, key, uri;
     bool sealed;             /* false: growing; then bytes … last are unknown (0) */
     bool unordered;          /* some record stands before one of a smaller order */
     int writer_pid;          /* with writer_started: the process that grows it */
