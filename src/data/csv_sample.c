@@ -282,7 +282,7 @@ static ft_err columns_make(csv_state *s, const sampling *g) {
     return FT_OK;
 }
 
-/* ---- names */
+/* ---- names: an empty one and one that stands twice become what pandas makes of them */
 
 static ft_err header_names(csv_state *s, ft_str record) {
     ft_csv_cells walk;
@@ -294,7 +294,10 @@ static ft_err header_names(csv_state *s, ft_str record) {
         if (!ft_str_utf8(cell) || memchr(cell.at, 0, cell.len))
             return FT_FAIL_LINE(FT_EPARSE, s->path, s->line,
                                 "the name of column %zu is not UTF-8 text", column + 1);
-        FT_TRY(ft_arena_str(&s->detail[column].name, &s->arena, cell));
+        if (cell.len == 0 && s->column[column].role != CSV_EMPTY)
+            FT_TRY(ft_arena_printf(&s->detail[column].name, &s->arena, "Unnamed: %zu", column));
+        else
+            FT_TRY(ft_arena_str(&s->detail[column].name, &s->arena, cell));
     }
     return FT_OK;
 }

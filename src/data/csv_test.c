@@ -145,7 +145,7 @@ static void test_names(void **state) {
     ft_table *t = test_table("y,a,a,,a.1\n1,2,3,4,5\n", NULL);
     EXPECT_STR("a", t->schema->features[0].name);
     EXPECT_STR("a.1", t->schema->features[1].name);
-    EXPECT_STR("f2", t->schema->features[2].name);
+    EXPECT_STR("Unnamed: 3", t->schema->features[2].name);
     EXPECT_STR("a.1.1", t->schema->features[3].name);
     EXPECT_STR("y", t->schema->label_name);
     EXPECT(strstr(t->notes.at, "two columns are named 'a'; the later is called 'a.1'"));
