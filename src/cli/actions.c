@@ -43,10 +43,12 @@ static ft_err act_rollback(ft_store *s, const ft_watch_row *watch) {
 }
 
 /* The program learns what happened from its environment. */
-static ft_err act_run(ft_arena *arena, ft_str program, const ft_watch_row *watch, const ft_verdict *v) {
+static ft_err act_run(ft_arena *arena, ft_str program, const ft_watch_row *watch,
+                      const ft_verdict *v) {
     ft_str path, subject, rule, reason, evidence;
     FT_TRY(ft_arena_str(&path, arena, program));
-    FT_TRY(ft_arena_printf(&subject, arena, "FETTLE_SUBJECT=%.*s", FT_STR_ARG(watch->spec.subject)));
+    FT_TRY(
+        ft_arena_printf(&subject, arena, "FETTLE_SUBJECT=%.*s", FT_STR_ARG(watch->spec.subject)));
     FT_TRY(ft_arena_printf(&rule, arena, "FETTLE_RULE=%.*s", FT_STR_ARG(watch->spec.name)));
     FT_TRY(ft_arena_printf(&reason, arena, "FETTLE_REASON=%.*s", FT_STR_ARG(v->reason)));
     FT_TRY(ft_arena_printf(&evidence, arena, "FETTLE_EVIDENCE=%.*s", FT_STR_ARG(v->evidence_json)));
@@ -56,8 +58,11 @@ static ft_err act_run(ft_arena *arena, ft_str program, const ft_watch_row *watch
     ft_proc *proc = NULL;
     ft_err err;
     FT_GOTO(err, ft_supervisor_new(&sup));
-    FT_GOTO(err, ft_proc_start(&proc, sup, &(ft_proc_spec){ .name = "action", .argv = argv, .env = env,
-                                                           .deadline_us = RUN_DEADLINE_US }));
+    FT_GOTO(err, ft_proc_start(&proc, sup,
+                               &(ft_proc_spec){ .name = "action",
+                                                .argv = argv,
+                                                .env = env,
+                                                .deadline_us = RUN_DEADLINE_US }));
     FT_GOTO(err, ft_proc_wait(proc, -1));
     ft_proc_end end = ft_proc_result(proc);
     if (end.exit_code != 0)
@@ -72,12 +77,16 @@ static ft_err act(void *ctx, ft_str action, const ft_watch_row *watch, int64_t v
     ft_store *s = ctx;
     ft_arena arena = FT_ARENA_INIT(0);
     ft_err err;
-    if (ft_str_is(action, "stop")) err = act_stop(s, watch, v);
-    else if (ft_str_is(action, "alert")) err = act_alert(s, &arena, watch, verdict_id, v);
-    else if (ft_str_is(action, "rollback")) err = act_rollback(s, watch);
+    if (ft_str_is(action, "stop"))
+        err = act_stop(s, watch, v);
+    else if (ft_str_is(action, "alert"))
+        err = act_alert(s, &arena, watch, verdict_id, v);
+    else if (ft_str_is(action, "rollback"))
+        err = act_rollback(s, watch);
     else if (ft_str_starts(action, FT_STR("run:")))
         err = act_run(&arena, ft_str_from(action, 4), watch, v);
-    else err = FT_FAIL(FT_EUNSUPPORTED, "unknown action '%.*s'", FT_STR_ARG(action));
+    else
+        err = FT_FAIL(FT_EUNSUPPORTED, "unknown action '%.*s'", FT_STR_ARG(action));
     ft_arena_fini(&arena);
     return err;
 }
@@ -103,7 +112,8 @@ ft_err ft_actions_check(ft_str actions) {
         ft_str word = ft_str_trim(ft_str_cut(&actions, ','));
         if (!ft_str_is(word, "stop") && !ft_str_is(word, "alert") && !ft_str_is(word, "rollback") &&
             !ft_str_starts(word, FT_STR("run:")))
-            return FT_FAIL(FT_EINVAL, "unknown action '%.*s'; expected stop, alert, rollback or run:PROGRAM",
+            return FT_FAIL(FT_EINVAL,
+                           "unknown action '%.*s'; expected stop, alert, rollback or run:PROGRAM",
                            FT_STR_ARG(word));
     }
     return FT_OK;

@@ -1,5 +1,5 @@
-/* actions.h -- what a verdict may do to the world: the callback that lower rooms are handed, since they may
- * not reach up to jobs and endpoints. stop, alert, rollback, run:PROGRAM. */
+/* actions.h -- what a verdict may do to the world: the callback that lower rooms are handed, since
+ * they may not reach up to jobs and endpoints. stop, alert, rollback, run:PROGRAM. */
 #ifndef FT_ACTIONS_H
 #define FT_ACTIONS_H
 

@@ -11,7 +11,8 @@
 #define WORDS_MAX 64 /* commands that a suggestion is chosen from */
 
 static const ft_param global_options[] = {
-    { "home", FT_PARAM_STRING, NULL, .doc = "DIR: where everything is kept ($FETTLE_HOME, ~/.fettle)" },
+    { "home", FT_PARAM_STRING, NULL,
+      .doc = "DIR: where everything is kept ($FETTLE_HOME, ~/.fettle)" },
     { "json", FT_PARAM_FLAG, NULL, .doc = "print results as JSON" },
     { "help", FT_PARAM_FLAG, NULL, .doc = "show this help" },
     { 0 }
@@ -25,14 +26,17 @@ static void help_option(FILE *to, const ft_param *o) {
     ft_str doc = ft_str_of(o->doc), meta = { 0 };
     if (o->type != FT_PARAM_FLAG) {
         size_t colon = ft_str_find(doc, ':');
-        if (colon < doc.len) meta = ft_str_slice(doc, 0, colon), doc = ft_str_trim(ft_str_from(doc, colon + 1));
+        if (colon < doc.len)
+            meta = ft_str_slice(doc, 0, colon), doc = ft_str_trim(ft_str_from(doc, colon + 1));
         if (o->type != FT_PARAM_STRING) (void)ft_param_describe(&range, &arena, o);
     }
     char head[64];
     snprintf(head, sizeof head, "--%s%s%.*s", o->name, meta.len ? " " : "", FT_STR_ARG(meta));
     fprintf(to, "  %-26s %.*s", head, FT_STR_ARG(doc));
-    if (range.len) fprintf(to, " (%.*s)", FT_STR_ARG(range));
-    else if (o->default_text && o->type != FT_PARAM_FLAG) fprintf(to, " (default %s)", o->default_text);
+    if (range.len)
+        fprintf(to, " (%.*s)", FT_STR_ARG(range));
+    else if (o->default_text && o->type != FT_PARAM_FLAG)
+        fprintf(to, " (default %s)", o->default_text);
     if (o->required) fprintf(to, " (required)");
     if (o->repeated) fprintf(to, " (may be repeated)");
     fputc('\n', to);
@@ -40,8 +44,11 @@ static void help_option(FILE *to, const ft_param *o) {
 }
 
 static void help_all(FILE *to) {
-    fprintf(to, "Fettle %s: trains, serves, watches, explains and acts, offline, on a machine you own.\n\n"
-                "usage: fettle COMMAND [ARGUMENTS] [--OPTIONS]\n\ncommands:\n", FETTLE_VERSION);
+    fprintf(
+        to,
+        "Fettle %s: trains, serves, watches, explains and acts, offline, on a machine you own.\n\n"
+        "usage: fettle COMMAND [ARGUMENTS] [--OPTIONS]\n\ncommands:\n",
+        FETTLE_VERSION);
     for (const ft_command *const *c = ft_commands; *c; c++)
         if (!(*c)->hidden) fprintf(to, "  %-18s %s\n", (*c)->name, (*c)->doc);
     fprintf(to, "\nfor every command:\n");
@@ -50,8 +57,8 @@ static void help_all(FILE *to) {
 }
 
 void ft_cli_help(FILE *to, const ft_command *c) {
-    fprintf(to, "usage: fettle %s%s%s%s\n\n%s\n", c->name, c->args ? " " : "", c->args ? c->args : "",
-            c->options ? " [--OPTIONS]" : "", c->doc);
+    fprintf(to, "usage: fettle %s%s%s%s\n\n%s\n", c->name, c->args ? " " : "",
+            c->args ? c->args : "", c->options ? " [--OPTIONS]" : "", c->doc);
     if (c->more) fprintf(to, "\n%s\n", c->more);
     if (c->options) {
         fprintf(to, "\noptions:\n");
@@ -117,7 +124,8 @@ static const ft_param *options_merge(ft_arena *arena, const ft_param *own) {
     return all;
 }
 
-static ft_err options_read(ft_cli *cli, ft_params *set, const ft_param *table, int argc, char **argv) {
+static ft_err options_read(ft_cli *cli, ft_params *set, const ft_param *table, int argc,
+                           char **argv) {
     bool plain = false;
     for (int i = 0; i < argc; i++) {
         const char *a = argv[i];
@@ -131,11 +139,13 @@ static ft_err options_read(ft_cli *cli, ft_params *set, const ft_param *table, i
             continue;
         }
         if (strcmp(a, "-h") == 0) a = "--help";
-        if (a[1] != '-') return FT_FAIL(FT_EINVAL, "unknown option '%s'; options begin with '--'", a);
+        if (a[1] != '-')
+            return FT_FAIL(FT_EINVAL, "unknown option '%s'; options begin with '--'", a);
         ft_str rest = ft_str_of(a + 2), name = ft_str_cut(&rest, '=');
         const ft_param *o = ft_param_find(table, name);
         ft_str value = rest;
-        if (o && o->type == FT_PARAM_FLAG && !rest.at) value = FT_STR("true");
+        if (o && o->type == FT_PARAM_FLAG && !rest.at)
+            value = FT_STR("true");
         else if (o && !rest.at) {
             if (i + 1 >= argc) return FT_FAIL(FT_EINVAL, "option --%s needs a value", o->name);
             value = ft_str_of(argv[++i]);
@@ -212,7 +222,8 @@ static int command_run(ft_cli *cli, int argc, char **argv) {
 }
 
 int ft_cli_main(int argc, char **argv) {
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         help_all(argc < 2 ? stderr : stdout);
         return argc < 2 ? ft_err_exit(FT_EINVAL) : 0;
     }

@@ -1,5 +1,5 @@
-/* cli.h -- the command line. One command = one file + one exported struct + one row in all.c; parsing,
- * refusal, help and completion of options come from that struct.
+/* cli.h -- the command line. One command = one file + one exported struct + one row in all.c;
+ * parsing, refusal, help and completion of options come from that struct.
  *
  * This room alone may print and exit. Results go to standard output (a table for people, JSON with
  * --json); everything else goes to standard error. The exit code comes from the error table. */
@@ -16,7 +16,7 @@
 
 #define FT_ARGS_MAX 16
 
-typedef struct ft_cli     ft_cli;
+typedef struct ft_cli ft_cli;
 typedef struct ft_command ft_command;
 
 struct ft_command {
@@ -26,7 +26,7 @@ struct ft_command {
     const char *doc;        /* one line */
     const char *more;       /* paragraphs and examples for --help; may be NULL */
     const ft_param *options;
-    bool hidden;            /* run by Fettle itself: not listed */
+    bool hidden; /* run by Fettle itself: not listed */
     ft_err (*run)(ft_cli *cli);
 };
 

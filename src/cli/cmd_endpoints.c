@@ -10,7 +10,8 @@
 
 static const ft_param deploy_options[] = {
     { "endpoint", FT_PARAM_STRING, NULL, .required = true, .doc = "NAME: the endpoint's name" },
-    { "capture", FT_PARAM_INT, "0", .min = 0, .max = 100, .doc = "PERCENT: share of requests that are captured" },
+    { "capture", FT_PARAM_INT, "0", .min = 0, .max = 100,
+      .doc = "PERCENT: share of requests that are captured" },
     { 0 }
 };
 
@@ -28,16 +29,18 @@ static ft_err run_deploy(ft_cli *cli) {
                            ft_job_status_name(job.status));
         model = job.model_uri;
     }
-    FT_TRY(ft_endpoint_deploy(&ep, s, &cli->arena, ft_params_str(cli->options, "endpoint"), model, job.name,
-                              (int)ft_params_int(cli->options, "capture")));
+    FT_TRY(ft_endpoint_deploy(&ep, s, &cli->arena, ft_params_str(cli->options, "endpoint"), model,
+                              job.name, (int)ft_params_int(cli->options, "capture")));
     if (!cli->json)
-        printf("endpoint %.*s version %d: %.*s, predictor %.*s, %d %% captured\n", FT_STR_ARG(ep.name), ep.version,
-               FT_STR_ARG(ep.status), FT_STR_ARG(ep.predictor), ep.capture_percent);
+        printf("endpoint %.*s version %d: %.*s, predictor %.*s, %d %% captured\n",
+               FT_STR_ARG(ep.name), ep.version, FT_STR_ARG(ep.status), FT_STR_ARG(ep.predictor),
+               ep.capture_percent);
     return FT_OK;
 }
 
 static ft_err run_ls(ft_cli *cli) {
-    static const char *const columns[] = { "endpoint", "status", "version", "predictor", "capture_percent", "job", "model", "modified" };
+    static const char *const columns[] = { "endpoint",        "status", "version", "predictor",
+                                           "capture_percent", "job",    "model",   "modified" };
     ft_store *s;
     ft_endpoint *rows;
     size_t count;
@@ -71,13 +74,29 @@ static ft_err run_rollback(ft_cli *cli) {
 }
 
 const ft_command ft_command_deploy = {
-    .name = "deploy", .args = "JOB|MODEL --endpoint NAME", .args_min = 1, .args_max = 1,
+    .name = "deploy",
+    .args = "JOB|MODEL --endpoint NAME",
+    .args_min = 1,
+    .args_max = 1,
     .doc = "put a job's model (or a model file or s3:// folder) behind an endpoint",
-    .more = "A running `fettle serve` takes the endpoint up at once; an endpoint of that name gets a new version\n"
+    .more = "A running `fettle serve` takes the endpoint up at once; an endpoint of that name gets "
+            "a new version\n"
             "and no request is lost meanwhile.",
-    .options = deploy_options, .run = run_deploy };
-const ft_command ft_command_endpoints_ls = { .name = "endpoints ls", .doc = "list the endpoints", .run = run_ls };
-const ft_command ft_command_endpoints_rm = { .name = "endpoints rm", .args = "ENDPOINT", .args_min = 1, .args_max = 1,
-                                             .doc = "take an endpoint down (its captures stay)", .run = run_rm };
-const ft_command ft_command_endpoints_rollback = { .name = "endpoints rollback", .args = "ENDPOINT", .args_min = 1, .args_max = 1,
-                                                   .doc = "back to the version before", .run = run_rollback };
+    .options = deploy_options,
+    .run = run_deploy
+};
+const ft_command ft_command_endpoints_ls = { .name = "endpoints ls",
+                                             .doc = "list the endpoints",
+                                             .run = run_ls };
+const ft_command ft_command_endpoints_rm = { .name = "endpoints rm",
+                                             .args = "ENDPOINT",
+                                             .args_min = 1,
+                                             .args_max = 1,
+                                             .doc = "take an endpoint down (its captures stay)",
+                                             .run = run_rm };
+const ft_command ft_command_endpoints_rollback = { .name = "endpoints rollback",
+                                                   .args = "ENDPOINT",
+                                                   .args_min = 1,
+                                                   .args_max = 1,
+                                                   .doc = "back to the version before",
+                                                   .run = run_rollback };

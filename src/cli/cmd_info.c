@@ -18,7 +18,9 @@ static ft_err run_info(ft_cli *cli) {
     ft_listing_text(&l, FT_STR("home")), ft_listing_text(&l, ft_str_of(ft_store_home(s)));
     ft_listing_text(&l, FT_STR("processors")), ft_listing_int(&l, ft_cpu_count());
 #if defined __x86_64__
-    const char *simd = __builtin_cpu_supports("avx512bw") ? "AVX-512" : __builtin_cpu_supports("avx2") ? "AVX2" : "SSE2";
+    const char *simd = __builtin_cpu_supports("avx512bw") ? "AVX-512"
+                       : __builtin_cpu_supports("avx2")   ? "AVX2"
+                                                          : "SSE2";
     ft_listing_text(&l, FT_STR("instructions")), ft_listing_text(&l, ft_str_of(simd));
 #endif
     return ft_listing_print(&l, NULL);
@@ -39,11 +41,22 @@ static ft_err run_ls(ft_cli *cli) {
 static ft_err run_show(ft_cli *cli) {
     const ft_algorithm *a = ft_algorithm_find(cli->args[0]);
     if (!a)
-        return FT_FAIL(FT_ENOTFOUND, "no algorithm '%.*s'; `fettle algorithms ls` lists them", FT_STR_ARG(cli->args[0]));
+        return FT_FAIL(FT_ENOTFOUND, "no algorithm '%.*s'; `fettle algorithms ls` lists them",
+                       FT_STR_ARG(cli->args[0]));
     return ft_listing_params(cli, a->params);
 }
 
-const ft_command ft_command_info = { .name = "info", .doc = "version, home, processor", .run = run_info };
-const ft_command ft_command_algorithms_ls = { .name = "algorithms ls", .doc = "what can be trained", .run = run_ls };
-const ft_command ft_command_algorithms_show = { .name = "algorithms show", .args = "ALGORITHM", .args_min = 1, .args_max = 1,
-                                                .doc = "its hyperparameters: type, range, default, effect", .run = run_show };
+const ft_command ft_command_info = { .name = "info",
+                                     .doc = "version, home, processor",
+                                     .run = run_info };
+const ft_command ft_command_algorithms_ls = { .name = "algorithms ls",
+                                              .doc = "what can be trained",
+                                              .run = run_ls };
+const ft_command ft_command_algorithms_show = {
+    .name = "algorithms show",
+    .args = "ALGORITHM",
+    .args_min = 1,
+    .args_max = 1,
+    .doc = "its hyperparameters: type, range, default, effect",
+    .run = run_show
+};

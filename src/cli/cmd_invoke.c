@@ -1,4 +1,5 @@
-/* cmd_invoke.c -- `fettle invoke`: ask an endpoint, with one body or row by row from a data file. */
+/* cmd_invoke.c -- `fettle invoke`: ask an endpoint, with one body or row by row from a data file.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -11,18 +12,23 @@
 #include "net/client.h"
 #include "serve/serve.h"
 
-#define BODY_MAX ((size_t)64 << 20)
+#define BODY_MAX    ((size_t)64 << 20)
 #define ANSWERS_MAX 64 /* distinct answers that are counted one by one */
 
 static const ft_param options[] = {
     { "body", FT_PARAM_STRING, NULL, .doc = "FILE: send this file as it is ('-': standard input)" },
-    { "data", FT_PARAM_STRING, NULL, .doc = "FILE: send its rows, each as one text/csv request (csv, libsvm, IDX)" },
-    { "rows", FT_PARAM_INT, NULL, .min = 1, .max = 1e12, .doc = "N: only the first N rows of --data" },
-    { "label", FT_PARAM_STRING, NULL, .doc = "COLUMN: the label of --data, which is not sent (as for train)" },
-    { "alter", FT_PARAM_CHOICE, "none", .choices = "none|invert", .doc = "WORD: rehearse a shift: invert sends largest value minus value" },
+    { "data", FT_PARAM_STRING, NULL,
+      .doc = "FILE: send its rows, each as one text/csv request (csv, libsvm, IDX)" },
+    { "rows", FT_PARAM_INT, NULL, .min = 1, .max = 1e12,
+      .doc = "N: only the first N rows of --data" },
+    { "label", FT_PARAM_STRING, NULL,
+      .doc = "COLUMN: the label of --data, which is not sent (as for train)" },
+    { "alter", FT_PARAM_CHOICE, "none", .choices = "none|invert",
+      .doc = "WORD: rehearse a shift: invert sends largest value minus value" },
     { "content-type", FT_PARAM_STRING, "text/csv", .doc = "TYPE: of --body" },
     { "accept", FT_PARAM_STRING, NULL, .doc = "TYPE: wanted answer, such as application/json" },
-    { "url", FT_PARAM_STRING, NULL, .doc = "URL: the server (the one that serves this home when not given)" },
+    { "url", FT_PARAM_STRING, NULL,
+      .doc = "URL: the server (the one that serves this home when not given)" },
     { 0 }
 };
 
@@ -43,8 +49,8 @@ static ft_err send_one(invoker *v, ft_fetched *got, ft_str body) {
     if (got->status != 200) {
         ft_str message;
         if (ft_json_find(&message, got->body, "error.message") != FT_OK) message = got->body;
-        return FT_FAIL(got->status >= 500 ? FT_EPEER : FT_EINVAL, "the endpoint answered %d: %.*s", got->status,
-                       FT_STR_ARG(ft_str_trim(message)));
+        return FT_FAIL(got->status >= 500 ? FT_EPEER : FT_EINVAL, "the endpoint answered %d: %.*s",
+                       got->status, FT_STR_ARG(ft_str_trim(message)));
     }
     v->sent++;
     return FT_OK;
@@ -67,8 +73,10 @@ static void row_csv(ft_buf *buf, const ft_table *t, const float *row, float inve
         const ft_feature *f = &t->schema->features[c];
         if (c) ft_buf_byte(buf, ',');
         if (isnan(row[c])) continue;
-        if (f->is_category) ft_buf_add(buf, f->categories[(size_t)row[c]]);
-        else ft_buf_f32(buf, isnan(invert_from) ? row[c] : invert_from - row[c]);
+        if (f->is_category)
+            ft_buf_add(buf, f->categories[(size_t)row[c]]);
+        else
+            ft_buf_f32(buf, isnan(invert_from) ? row[c] : invert_from - row[c]);
     }
 }
 
@@ -88,7 +96,8 @@ static ft_err send_rows(invoker *v) {
     float *row;
     ft_fetched got;
     ft_err err;
-    ft_table_opts opts = { .label = ft_params_str(o, "label"), .rows_max = (size_t)ft_params_int(o, "rows") };
+    ft_table_opts opts = { .label = ft_params_str(o, "label"),
+                           .rows_max = (size_t)ft_params_int(o, "rows") };
     FT_GOTO(err, ft_table_read(&t, ft_params_str(o, "data"), &opts));
     FT_GOTO(err, ft_arena_items(&row, &v->cli->arena, t->cols));
     float invert_from = ft_str_is(ft_params_str(o, "alter"), "invert") ? largest(t) : NAN;
@@ -109,7 +118,8 @@ done:
 static ft_err send_body(invoker *v) {
     ft_str body, path = ft_params_str(v->cli->options, "body");
     ft_fetched got;
-    FT_TRY(ft_file_read(&body, &v->cli->arena, ft_str_is(path, "-") ? "/dev/stdin" : path.at, BODY_MAX));
+    FT_TRY(ft_file_read(&body, &v->cli->arena, ft_str_is(path, "-") ? "/dev/stdin" : path.at,
+                        BODY_MAX));
     FT_TRY(send_one(v, &got, body));
     fwrite(got.body.at, 1, got.body.len, stdout);
     if (!ft_str_ends(got.body, FT_STR("\n"))) putchar('\n');
@@ -140,8 +150,8 @@ static ft_err url_of(invoker *v) {
         FT_TRY(ft_serve_address(&base, s, &v->cli->arena));
     }
     while (ft_str_ends(base, FT_STR("/"))) base.len--;
-    return ft_arena_printf(&v->url, &v->cli->arena, "%.*s/endpoints/%.*s/invocations", FT_STR_ARG(base),
-                           FT_STR_ARG(v->cli->args[0]));
+    return ft_arena_printf(&v->url, &v->cli->arena, "%.*s/endpoints/%.*s/invocations",
+                           FT_STR_ARG(base), FT_STR_ARG(v->cli->args[0]));
 }
 
 static ft_err run(ft_cli *cli) {
@@ -151,10 +161,13 @@ static ft_err run(ft_cli *cli) {
     if (rows == ft_params_given(cli->options, "body"))
         return FT_FAIL(FT_EINVAL, "expected either --body FILE or --data FILE");
     FT_TRY(url_of(&v));
-    FT_TRY(ft_arena_printf(&type, &cli->arena, "Content-Type: %.*s",
-                           FT_STR_ARG(rows ? FT_STR("text/csv") : ft_params_str(cli->options, "content-type"))));
+    FT_TRY(ft_arena_printf(
+        &type, &cli->arena, "Content-Type: %.*s",
+        FT_STR_ARG(rows ? FT_STR("text/csv") : ft_params_str(cli->options, "content-type"))));
     FT_TRY(ft_arena_printf(&accept, &cli->arena, "Accept: %.*s",
-                           FT_STR_ARG(ft_params_given(cli->options, "accept") ? ft_params_str(cli->options, "accept") : FT_STR("*/*"))));
+                           FT_STR_ARG(ft_params_given(cli->options, "accept")
+                                          ? ft_params_str(cli->options, "accept")
+                                          : FT_STR("*/*"))));
     v.headers[0] = type.at, v.headers[1] = accept.at;
     int64_t began_us = ft_clock_monotonic_us();
     ft_err err = rows ? send_rows(&v) : send_body(&v);
@@ -164,8 +177,13 @@ static ft_err run(ft_cli *cli) {
 }
 
 const ft_command ft_command_invoke = {
-    .name = "invoke", .args = "ENDPOINT --body FILE | --data FILE", .args_min = 1, .args_max = 1,
+    .name = "invoke",
+    .args = "ENDPOINT --body FILE | --data FILE",
+    .args_min = 1,
+    .args_max = 1,
     .doc = "ask an endpoint, with one body or row by row from a data file",
     .more = "  echo 1,2,3 | fettle invoke iris --body -\n"
             "  fettle invoke fashion --data t10k-images-idx3-ubyte.gz --rows 400",
-    .options = options, .run = run };
+    .options = options,
+    .run = run
+};

@@ -11,7 +11,8 @@
 #define LISTED_MAX 200
 
 static ft_err run_ls(ft_cli *cli) {
-    static const char *const columns[] = { "job", "algorithm", "status", "step", "of", "started", "reason" };
+    static const char *const columns[] = { "job", "algorithm", "status", "step",
+                                           "of",  "started",   "reason" };
     ft_store *s;
     ft_job *jobs;
     size_t count;
@@ -66,7 +67,8 @@ static ft_err run_show(ft_cli *cli) {
     for (size_t i = 0; i < count; i++) {
         ft_str name, value;
         FT_TRY(ft_arena_printf(&name, &cli->arena, "rule %.*s", FT_STR_ARG(watches[i].spec.name)));
-        FT_TRY(ft_arena_printf(&value, &cli->arena, "%s %.*s", ft_watch_status_name(watches[i].status),
+        FT_TRY(ft_arena_printf(&value, &cli->arena, "%s %.*s",
+                               ft_watch_status_name(watches[i].status),
                                FT_STR_ARG(watches[i].details)));
         ft_listing_text(&l, name), ft_listing_text(&l, value);
     }
@@ -94,12 +96,32 @@ static ft_err run_rules(ft_cli *cli) {
     return ft_rules_main(s, cli->args[0], &hooks);
 }
 
-const ft_command ft_command_jobs_ls = { .name = "jobs ls", .doc = "list the jobs, newest first", .run = run_ls };
-const ft_command ft_command_jobs_show = { .name = "jobs show", .args = "JOB", .args_min = 1, .args_max = 1,
-                                          .doc = "one job: settings, status, rules, artefacts", .run = run_show };
-const ft_command ft_command_jobs_stop = { .name = "jobs stop", .args = "JOB", .args_min = 1, .args_max = 1,
-                                          .doc = "ask a running job to stop", .run = run_stop };
-const ft_command ft_command_run_job = { .name = "run-job", .args = "JOB", .args_min = 1, .args_max = 1,
-                                        .doc = "be the process of a job", .hidden = true, .run = run_job };
-const ft_command ft_command_run_rules = { .name = "run-rules", .args = "SUBJECT", .args_min = 1, .args_max = 1,
-                                          .doc = "be the rule host of a job", .hidden = true, .run = run_rules };
+const ft_command ft_command_jobs_ls = { .name = "jobs ls",
+                                        .doc = "list the jobs, newest first",
+                                        .run = run_ls };
+const ft_command ft_command_jobs_show = { .name = "jobs show",
+                                          .args = "JOB",
+                                          .args_min = 1,
+                                          .args_max = 1,
+                                          .doc = "one job: settings, status, rules, artefacts",
+                                          .run = run_show };
+const ft_command ft_command_jobs_stop = { .name = "jobs stop",
+                                          .args = "JOB",
+                                          .args_min = 1,
+                                          .args_max = 1,
+                                          .doc = "ask a running job to stop",
+                                          .run = run_stop };
+const ft_command ft_command_run_job = { .name = "run-job",
+                                        .args = "JOB",
+                                        .args_min = 1,
+                                        .args_max = 1,
+                                        .doc = "be the process of a job",
+                                        .hidden = true,
+                                        .run = run_job };
+const ft_command ft_command_run_rules = { .name = "run-rules",
+                                          .args = "SUBJECT",
+                                          .args_min = 1,
+                                          .args_max = 1,
+                                          .doc = "be the rule host of a job",
+                                          .hidden = true,
+                                          .run = run_rules };

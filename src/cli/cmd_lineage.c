@@ -26,20 +26,27 @@ static ft_err run(ft_cli *cli) {
     } else {
         for (size_t i = 0; i < count; i++) {
             const ft_lineage_step *st = &steps[i];
-            printf("%*s%s%s%.*s", st->depth * 2, "", st->depth ? "<- " : "", st->missing ? "MISSING: an edge to a " : "",
-                   FT_STR_ARG(st->id));
+            printf("%*s%s%s%.*s", st->depth * 2, "", st->depth ? "<- " : "",
+                   st->missing ? "MISSING: an edge to a " : "", FT_STR_ARG(st->id));
             if (st->note.len) printf("  (%.*s)", FT_STR_ARG(st->note));
             printf("%s\n", st->repeated ? "  (shown above)" : "");
         }
     }
     if (missing)
-        return FT_FAIL(FT_ECORRUPT, "%zu edge%s missing on the way to the roots", missing, missing == 1 ? " is" : "s are");
+        return FT_FAIL(FT_ECORRUPT, "%zu edge%s missing on the way to the roots", missing,
+                       missing == 1 ? " is" : "s are");
     return FT_OK;
 }
 
 const ft_command ft_command_lineage = {
-    .name = "lineage", .args = "ID", .args_min = 1, .args_max = 1,
+    .name = "lineage",
+    .args = "ID",
+    .args_min = 1,
+    .args_max = 1,
     .doc = "who came from what: walk from an alert, verdict, endpoint, model or job to its roots",
-    .more = "ID is \"kind:name\" as the other commands print it (alert:…, verdict:12, endpoint:fashion@1, job:mnist-1, model:<sha256>),\n"
-            "or the bare name. The exit code is not 0 when a recorded edge that must exist is missing.",
-    .run = run };
+    .more =
+        "ID is \"kind:name\" as the other commands print it (alert:…, verdict:12, "
+        "endpoint:fashion@1, job:mnist-1, model:<sha256>),\n"
+        "or the bare name. The exit code is not 0 when a recorded edge that must exist is missing.",
+    .run = run
+};

@@ -1,4 +1,5 @@
-/* cmd_monitor.c -- `fettle monitor baseline|run`: what traffic should look like, and whether it does. */
+/* cmd_monitor.c -- `fettle monitor baseline|run`: what traffic should look like, and whether it
+ * does. */
 #include <stdio.h>
 
 #include "base/check.h"
@@ -10,8 +11,10 @@
 #include "serve/endpoint.h"
 
 static const ft_param baseline_options[] = {
-    { "data", FT_PARAM_STRING, NULL, .required = true, .doc = "FILE: what the model was trained on (csv, libsvm, IDX)" },
-    { "label", FT_PARAM_STRING, NULL, .doc = "COLUMN: the label, which is no feature (as for train)" },
+    { "data", FT_PARAM_STRING, NULL, .required = true,
+      .doc = "FILE: what the model was trained on (csv, libsvm, IDX)" },
+    { "label", FT_PARAM_STRING, NULL,
+      .doc = "COLUMN: the label, which is no feature (as for train)" },
     { "rows", FT_PARAM_INT, NULL, .min = 1, .max = 1e12, .doc = "N: only the first N rows" },
     { 0 }
 };
@@ -25,11 +28,13 @@ static ft_err run_baseline(ft_cli *cli) {
     FT_GOTO(err, ft_endpoint_model(&model, s, cli->args[0]));
     ft_table_opts opts = { .label = ft_params_str(cli->options, "label"),
                            .rows_max = (size_t)ft_params_int(cli->options, "rows"),
-                           .schema = model->predictor->schema ? model->predictor->schema(model) : NULL };
+                           .schema =
+                               model->predictor->schema ? model->predictor->schema(model) : NULL };
     FT_GOTO(err, ft_table_read(&t, ft_params_str(cli->options, "data"), &opts));
     FT_GOTO(err, ft_monitor_baseline(s, cli->args[0], t, model));
     if (!cli->json)
-        printf("baseline of %zu rows, %zu features for endpoint %.*s\n", t->rows, t->cols, FT_STR_ARG(cli->args[0]));
+        printf("baseline of %zu rows, %zu features for endpoint %.*s\n", t->rows, t->cols,
+               FT_STR_ARG(cli->args[0]));
 done:
     ft_table_free(t);
     if (model) model->predictor->free(model);
@@ -37,7 +42,8 @@ done:
 }
 
 static const ft_param run_options[] = {
-    { "since", FT_PARAM_STRING, NULL, .doc = "TIME: start of the window: 2022-02-14T17:00:00Z, or 30m ago (1h)" },
+    { "since", FT_PARAM_STRING, NULL,
+      .doc = "TIME: start of the window: 2022-02-14T17:00:00Z, or 30m ago (1h)" },
     { "until", FT_PARAM_STRING, NULL, .doc = "TIME: end of the window (now)" },
     { 0 }
 };
@@ -60,10 +66,12 @@ static ft_err tell(ft_cli *cli, const ft_monitor_result *r) {
         ft_listing_text(&l, r->violations[i].description);
     }
     if (!cli->json)
-        printf("%.*s: %llu captured requests, %zu violation%s\n", FT_STR_ARG(r->status), (unsigned long long)r->records,
-               r->violation_count, r->violation_count == 1 ? "" : "s");
+        printf("%.*s: %llu captured requests, %zu violation%s\n", FT_STR_ARG(r->status),
+               (unsigned long long)r->records, r->violation_count,
+               r->violation_count == 1 ? "" : "s");
     if (!cli->json && r->unreadable)
-        printf("%llu captured requests could not be read as rows\n", (unsigned long long)r->unreadable);
+        printf("%llu captured requests could not be read as rows\n",
+               (unsigned long long)r->unreadable);
     if (cli->json || r->violation_count) FT_TRY(ft_listing_print(&l, NULL));
     if (!cli->json) printf("written to %.*s\n", FT_STR_ARG(r->report_uri));
     return FT_OK;
@@ -74,20 +82,34 @@ static ft_err run_run(ft_cli *cli) {
     ft_monitor_result result;
     int64_t now = ft_clock_now_us(), from = now - 3600 * FT_SECOND_US, until = now + 1;
     FT_TRY(ft_cli_store(&s, cli));
-    if (ft_params_given(cli->options, "since")) FT_TRY(moment(&from, ft_params_str(cli->options, "since"), now));
-    if (ft_params_given(cli->options, "until")) FT_TRY(moment(&until, ft_params_str(cli->options, "until"), now));
+    if (ft_params_given(cli->options, "since"))
+        FT_TRY(moment(&from, ft_params_str(cli->options, "since"), now));
+    if (ft_params_given(cli->options, "until"))
+        FT_TRY(moment(&until, ft_params_str(cli->options, "until"), now));
     ft_watch_hooks hooks = ft_actions_hooks(s);
     FT_TRY(ft_monitor_run(&result, s, &cli->arena, cli->args[0], from, until, &hooks));
     return tell(cli, &result);
 }
 
 const ft_command ft_command_monitor_baseline = {
-    .name = "monitor baseline", .args = "ENDPOINT --data FILE", .args_min = 1, .args_max = 1,
+    .name = "monitor baseline",
+    .args = "ENDPOINT --data FILE",
+    .args_min = 1,
+    .args_max = 1,
     .doc = "statistics and constraints of the training data, to compare traffic with",
-    .options = baseline_options, .run = run_baseline };
+    .options = baseline_options,
+    .run = run_baseline
+};
 const ft_command ft_command_monitor_run = {
-    .name = "monitor run", .args = "ENDPOINT", .args_min = 1, .args_max = 1,
+    .name = "monitor run",
+    .args = "ENDPOINT",
+    .args_min = 1,
+    .args_max = 1,
     .doc = "compare captured traffic with the baseline; violations raise an alert",
-    .more = "Writes statistics.json, constraint_violations.json and report.html as Model Monitor does, stores a verdict for each rule\n"
-            "of the endpoint, and raises an alert for a violation. The exit code is 0 in both cases; it is not for errors.",
-    .options = run_options, .run = run_run };
+    .more = "Writes statistics.json, constraint_violations.json and report.html as Model Monitor "
+            "does, stores a verdict for each rule\n"
+            "of the endpoint, and raises an alert for a violation. The exit code is 0 in both "
+            "cases; it is not for errors.",
+    .options = run_options,
+    .run = run_run
+};

@@ -19,7 +19,8 @@ static ft_err run_ls(ft_cli *cli) {
     ft_listing_init(&l, cli, columns, FT_COUNT(columns));
     for (const ft_rule *const *r = ft_rules(); *r; r++) {
         ft_listing_text(&l, ft_str_of((*r)->name));
-        ft_listing_text(&l, (*r)->reads == FT_READS_TRIAL ? FT_STR("trial") : ft_str_of((*r)->stream));
+        ft_listing_text(&l,
+                        (*r)->reads == FT_READS_TRIAL ? FT_STR("trial") : ft_str_of((*r)->stream));
         ft_listing_text(&l, ft_str_of((*r)->doc));
     }
     return ft_listing_print(&l, NULL);
@@ -35,11 +36,15 @@ static ft_err run_show(ft_cli *cli) {
 /* ---- a watch from the command line, for `try` and `add` */
 
 static const ft_param watch_options[] = {
-    { "set", FT_PARAM_STRING, NULL, .repeated = true, .doc = "NAME=VALUE: a parameter of the rule (see `fettle rules show`)" },
-    { "action", FT_PARAM_STRING, "alert", .doc = "LIST: stop, alert, rollback, run:PROGRAM (add only)" },
-    { "over", FT_PARAM_STRING, NULL, .doc = "TIME: how far back, such as 30d (try, stream rules; all when not given)" },
+    { "set", FT_PARAM_STRING, NULL, .repeated = true,
+      .doc = "NAME=VALUE: a parameter of the rule (see `fettle rules show`)" },
+    { "action", FT_PARAM_STRING, "alert",
+      .doc = "LIST: stop, alert, rollback, run:PROGRAM (add only)" },
+    { "over", FT_PARAM_STRING, NULL,
+      .doc = "TIME: how far back, such as 30d (try, stream rules; all when not given)" },
     { "window", FT_PARAM_STRING, NULL, .doc = "TIME: width of the window of a stream rule (1h)" },
-    { "hold", FT_PARAM_INT, "1", .min = 1, .max = 1000, .doc = "N: act only after N issues in a row" },
+    { "hold", FT_PARAM_INT, "1", .min = 1, .max = 1000,
+      .doc = "N: act only after N issues in a row" },
     { "quiet", FT_PARAM_STRING, NULL, .doc = "TIME: after an action, no other for so long" },
     { 0 }
 };
@@ -53,7 +58,8 @@ static ft_err params_json(ft_str *out, ft_cli *cli) {
     ft_json_out_object(&w);
     for (size_t i = 0; err == FT_OK && ft_params_each(cli->options, "set", i, &pair); i++) {
         ft_str value = pair, name = ft_str_cut(&value, '=');
-        if (!value.at) err = FT_FAIL(FT_EINVAL, "--set %.*s: expected NAME=VALUE", FT_STR_ARG(pair));
+        if (!value.at)
+            err = FT_FAIL(FT_EINVAL, "--set %.*s: expected NAME=VALUE", FT_STR_ARG(pair));
         ft_json_out_name_str(&w, name);
         ft_json_out_str(&w, value.at ? value : FT_STR(""));
     }
@@ -65,7 +71,9 @@ static ft_err params_json(ft_str *out, ft_cli *cli) {
 
 static ft_err duration(int64_t *out, ft_cli *cli, const char *name) {
     *out = 0;
-    return ft_params_given(cli->options, name) ? ft_duration_parse(out, ft_params_str(cli->options, name)) : FT_OK;
+    return ft_params_given(cli->options, name)
+               ? ft_duration_parse(out, ft_params_str(cli->options, name))
+               : FT_OK;
 }
 
 /* SUBJECT is job/NAME or endpoint/NAME; a bare name that is a job is meant so. */
@@ -78,7 +86,8 @@ static ft_err spec_read(ft_watch_spec *out, ft_cli *cli, ft_store *s) {
     if (ft_str_find(subject, '/') == subject.len) {
         bool is_job = ft_job_get(&job, s, &cli->arena, subject) == FT_OK;
         ft_err_clear();
-        FT_TRY(ft_arena_printf(&subject, &cli->arena, "%s/%.*s", is_job ? "job" : "endpoint", FT_STR_ARG(cli->args[1])));
+        FT_TRY(ft_arena_printf(&subject, &cli->arena, "%s/%.*s", is_job ? "job" : "endpoint",
+                               FT_STR_ARG(cli->args[1])));
     }
     out->subject = subject;
     ft_str name = subject, kind = ft_str_cut(&name, '/');
@@ -124,8 +133,9 @@ static ft_err run_try(ft_cli *cli) {
     FT_TRY(ft_watch_try(s, &spec, from, INT64_MAX, tally_add, &t));
     FT_TRY(ft_listing_print(&t.list, NULL));
     if (!cli->json)
-        printf("%.*s on %.*s: %llu evaluations, %llu with an issue\n", FT_STR_ARG(spec.rule), FT_STR_ARG(spec.subject),
-               (unsigned long long)t.evaluations, (unsigned long long)t.issues);
+        printf("%.*s on %.*s: %llu evaluations, %llu with an issue\n", FT_STR_ARG(spec.rule),
+               FT_STR_ARG(spec.subject), (unsigned long long)t.evaluations,
+               (unsigned long long)t.issues);
     return FT_OK;
 }
 
@@ -137,8 +147,11 @@ static ft_err run_add(ft_cli *cli) {
     FT_TRY(ft_actions_check(ft_params_str(cli->options, "action")));
     FT_TRY(spec_read(&spec, cli, s));
     FT_TRY(ft_watch_add(&id, s, &spec));
-    if (cli->json) printf("{\"watch\":%lld}\n", (long long)id);
-    else printf("watch %lld: %.*s on %.*s\n", (long long)id, FT_STR_ARG(spec.rule), FT_STR_ARG(spec.subject));
+    if (cli->json)
+        printf("{\"watch\":%lld}\n", (long long)id);
+    else
+        printf("watch %lld: %.*s on %.*s\n", (long long)id, FT_STR_ARG(spec.rule),
+               FT_STR_ARG(spec.subject));
     return FT_OK;
 }
 
@@ -147,12 +160,15 @@ static ft_err run_add(ft_cli *cli) {
 static const ft_param verdict_options[] = {
     { "subject", FT_PARAM_STRING, NULL, .doc = "SUBJECT: only of job/NAME or endpoint/NAME" },
     { "issues", FT_PARAM_FLAG, NULL, .doc = "only verdicts that found an issue" },
-    { "limit", FT_PARAM_INT, "200", .min = 1, .max = 1e6, .doc = "N: at most so many, newest first" },
+    { "limit", FT_PARAM_INT, "200", .min = 1, .max = 1e6,
+      .doc = "N: at most so many, newest first" },
     { 0 }
 };
 
 static ft_err run_verdicts(ft_cli *cli) {
-    static const char *const columns[] = { "verdict", "subject", "rule", "at", "outcome", "reason" };
+    static const char *const columns[] = {
+        "verdict", "subject", "rule", "at", "outcome", "reason"
+    };
     ft_store *s;
     ft_verdict_row *rows;
     size_t count;
@@ -173,16 +189,34 @@ static ft_err run_verdicts(ft_cli *cli) {
     return ft_listing_print(&l, "no verdicts");
 }
 
-const ft_command ft_command_rules_ls = { .name = "rules ls", .doc = "the rules that there are", .run = run_ls };
-const ft_command ft_command_rules_show = { .name = "rules show", .args = "RULE", .args_min = 1, .args_max = 1,
-                                           .doc = "one rule and its parameters", .run = run_show };
+const ft_command ft_command_rules_ls = { .name = "rules ls",
+                                         .doc = "the rules that there are",
+                                         .run = run_ls };
+const ft_command ft_command_rules_show = { .name = "rules show",
+                                           .args = "RULE",
+                                           .args_min = 1,
+                                           .args_max = 1,
+                                           .doc = "one rule and its parameters",
+                                           .run = run_show };
 const ft_command ft_command_rules_try = {
-    .name = "rules try", .args = "RULE SUBJECT", .args_min = 2, .args_max = 2,
+    .name = "rules try",
+    .args = "RULE SUBJECT",
+    .args_min = 2,
+    .args_max = 2,
     .doc = "what a rule would have found in what is stored; stores and does nothing",
-    .more = "RULE is a name of `fettle rules ls` or an .sql file. SUBJECT is job/NAME or endpoint/NAME.",
-    .options = watch_options, .run = run_try };
-const ft_command ft_command_rules_add = {
-    .name = "rules add", .args = "RULE SUBJECT", .args_min = 2, .args_max = 2,
-    .doc = "watch a job or an endpoint with a rule", .options = watch_options, .run = run_add };
-const ft_command ft_command_verdicts_ls = { .name = "verdicts ls", .doc = "what the rules have found, newest first",
-                                            .options = verdict_options, .run = run_verdicts };
+    .more = "RULE is a name of `fettle rules ls` or an .sql file. SUBJECT is job/NAME or "
+            "endpoint/NAME.",
+    .options = watch_options,
+    .run = run_try
+};
+const ft_command ft_command_rules_add = { .name = "rules add",
+                                          .args = "RULE SUBJECT",
+                                          .args_min = 2,
+                                          .args_max = 2,
+                                          .doc = "watch a job or an endpoint with a rule",
+                                          .options = watch_options,
+                                          .run = run_add };
+const ft_command ft_command_verdicts_ls = { .name = "verdicts ls",
+                                            .doc = "what the rules have found, newest first",
+                                            .options = verdict_options,
+                                            .run = run_verdicts };

@@ -6,7 +6,8 @@
 #include "serve/serve.h"
 
 static const ft_param options[] = {
-    { "port", FT_PARAM_INT, "8080", .min = 0, .max = 65535, .doc = "N: port to listen on; 0 takes a free one" },
+    { "port", FT_PARAM_INT, "8080", .min = 0, .max = 65535,
+      .doc = "N: port to listen on; 0 takes a free one" },
     { "address", FT_PARAM_STRING, "127.0.0.1", .doc = "IP: address to listen on" },
     { "threads", FT_PARAM_INT, "1", .min = 1, .max = 64, .doc = "N: serving threads" },
     { 0 }
@@ -14,8 +15,10 @@ static const ft_param options[] = {
 
 static void listening(void *ctx, const char *url) {
     ft_cli *cli = ctx;
-    if (cli->json) printf("{\"url\":\"%s\"}\n", url);
-    else printf("serving on %s\n", url);
+    if (cli->json)
+        printf("{\"url\":\"%s\"}\n", url);
+    else
+        printf("serving on %s\n", url);
     fflush(stdout);
 }
 
@@ -34,7 +37,11 @@ static ft_err run(ft_cli *cli) {
 }
 
 const ft_command ft_command_serve = {
-    .name = "serve", .doc = "serve the endpoints, the dashboard and the alerts until interrupted",
-    .more = "The dashboard is at /. Endpoints answer at /endpoints/NAME/invocations. SIGTERM or Ctrl-C ends it after the running\n"
+    .name = "serve",
+    .doc = "serve the endpoints, the dashboard and the alerts until interrupted",
+    .more = "The dashboard is at /. Endpoints answer at /endpoints/NAME/invocations. SIGTERM or "
+            "Ctrl-C ends it after the running\n"
             "requests are answered.",
-    .options = options, .run = run };
+    .options = options,
+    .run = run
+};

@@ -63,11 +63,19 @@ static ft_err run_tables(ft_cli *cli) {
 }
 
 const ft_command ft_command_sql = {
-    .name = "sql", .args = "\"select …\"", .args_min = 1, .args_max = 1,
+    .name = "sql",
+    .args = "\"select …\"",
+    .args_min = 1,
+    .args_max = 1,
     .doc = "ask anything of the recorded streams and metadata",
-    .more = "Every kind of stream is a table (`fettle sql tables` lists them with their columns), and so is the metadata:\n"
+    .more = "Every kind of stream is a table (`fettle sql tables` lists them with their columns), "
+            "and so is the metadata:\n"
             "job, endpoint, verdict, alert, lineage_edge … The session only reads.\n\n"
             "  fettle sql \"select job, name, min(value) from metric group by 1, 2\"\n"
-            "  fettle sql \"select prediction, count(*) from capture where endpoint = 'fashion' group by 1\"",
-    .run = run };
-const ft_command ft_command_sql_tables = { .name = "sql tables", .doc = "the stream tables and their columns", .run = run_tables };
+            "  fettle sql \"select prediction, count(*) from capture where endpoint = 'fashion' "
+            "group by 1\"",
+    .run = run
+};
+const ft_command ft_command_sql_tables = { .name = "sql tables",
+                                           .doc = "the stream tables and their columns",
+                                           .run = run_tables };

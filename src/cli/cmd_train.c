@@ -1,4 +1,5 @@
-/* cmd_train.c -- `fettle train`: from files and settings to a finished job, with rules beside it. */
+/* cmd_train.c -- `fettle train`: from files and settings to a finished job, with rules beside it.
+ */
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,33 +10,49 @@
 #include "cli/cli.h"
 #include "jobs/job.h"
 
-#define RULES_MAX 20 /* as SageMaker's limit for one job */
+#define RULES_MAX    20 /* as SageMaker's limit for one job */
 #define CHANNELS_MAX 8
 
 static const ft_param options[] = {
-    { "train", FT_PARAM_STRING, NULL, .required = true, .doc = "FILE: training data (csv, libsvm, IDX; gzip or plain), or a folder of such" },
+    { "train", FT_PARAM_STRING, NULL, .required = true,
+      .doc = "FILE: training data (csv, libsvm, IDX; gzip or plain), or a folder of such" },
     { "validation", FT_PARAM_STRING, NULL, .doc = "FILE: validation data" },
-    { "set", FT_PARAM_STRING, NULL, .repeated = true, .doc = "NAME=VALUE: a hyperparameter (see `fettle algorithms show`)" },
-    { "job", FT_PARAM_STRING, NULL, .doc = "NAME: the job's name (made from algorithm and time when not given)" },
-    { "label", FT_PARAM_STRING, NULL, .doc = "COLUMN: first, last, none, a number from 0 or a header's name (csv: first)" },
-    { "header", FT_PARAM_CHOICE, "detect", .choices = "detect|yes|no", .doc = "WORD: does the first row name the columns" },
-    { "format", FT_PARAM_CHOICE, NULL, .choices = "csv|libsvm|idx", .doc = "NAME: data format (by content when not given)" },
-    { "rows", FT_PARAM_INT, NULL, .min = 1, .max = 1e12, .doc = "N: use only the first N rows of each file" },
-    { "rule", FT_PARAM_STRING, NULL, .repeated = true, .doc = "RULE: watch the job, 'LossNotDecreasing' or 'RULE:param=value,…' or a file.sql" },
-    { "action", FT_PARAM_STRING, "stop,alert", .doc = "LIST: what the rules do when they find an issue: stop, alert, run:PROGRAM" },
-    { "save", FT_PARAM_STRING, NULL, .repeated = true, .doc = "COLLECTION:N: keep its tensors every N steps (metrics, losses, predictions …)" },
-    { "save-interval", FT_PARAM_INT, "5", .min = 1, .max = 1e9, .doc = "N: the interval of collections that --save does not name" },
-    { "output", FT_PARAM_STRING, NULL, .doc = "URI: s3://bucket/prefix for what the job leaves (s3://fettle/jobs)" },
-    { "max-runtime", FT_PARAM_STRING, NULL, .doc = "TIME: stop the job after this long, such as 30m" },
+    { "set", FT_PARAM_STRING, NULL, .repeated = true,
+      .doc = "NAME=VALUE: a hyperparameter (see `fettle algorithms show`)" },
+    { "job", FT_PARAM_STRING, NULL,
+      .doc = "NAME: the job's name (made from algorithm and time when not given)" },
+    { "label", FT_PARAM_STRING, NULL,
+      .doc = "COLUMN: first, last, none, a number from 0 or a header's name (csv: first)" },
+    { "header", FT_PARAM_CHOICE, "detect", .choices = "detect|yes|no",
+      .doc = "WORD: does the first row name the columns" },
+    { "format", FT_PARAM_CHOICE, NULL, .choices = "csv|libsvm|idx",
+      .doc = "NAME: data format (by content when not given)" },
+    { "rows", FT_PARAM_INT, NULL, .min = 1, .max = 1e12,
+      .doc = "N: use only the first N rows of each file" },
+    { "rule", FT_PARAM_STRING, NULL, .repeated = true,
+      .doc = "RULE: watch the job, 'LossNotDecreasing' or 'RULE:param=value,…' or a file.sql" },
+    { "action", FT_PARAM_STRING, "stop,alert",
+      .doc = "LIST: what the rules do when they find an issue: stop, alert, run:PROGRAM" },
+    { "save", FT_PARAM_STRING, NULL, .repeated = true,
+      .doc = "COLLECTION:N: keep its tensors every N steps (metrics, losses, predictions …)" },
+    { "save-interval", FT_PARAM_INT, "5", .min = 1, .max = 1e9,
+      .doc = "N: the interval of collections that --save does not name" },
+    { "output", FT_PARAM_STRING, NULL,
+      .doc = "URI: s3://bucket/prefix for what the job leaves (s3://fettle/jobs)" },
+    { "max-runtime", FT_PARAM_STRING, NULL,
+      .doc = "TIME: stop the job after this long, such as 30m" },
     { 0 }
 };
 
 static const char more[] =
-    "The file's first column is the label, as SageMaker's built-in algorithms have it; --label says otherwise.\n"
-    "The job runs in a process of its own; rules run in another beside it and may stop it. What is kept: the log,\n"
+    "The file's first column is the label, as SageMaker's built-in algorithms have it; --label "
+    "says otherwise.\n"
+    "The job runs in a process of its own; rules run in another beside it and may stop it. What is "
+    "kept: the log,\n"
     "every metric, chosen tensors (a trial that smdebug opens), the model.\n\n"
     "  fettle train xgboost --train train.csv --validation test.csv \\\n"
-    "      --set objective=binary:logistic --set num_round=100 --set eta=0.2 --rule LossNotDecreasing";
+    "      --set objective=binary:logistic --set num_round=100 --set eta=0.2 --rule "
+    "LossNotDecreasing";
 
 /* ---- from options to a job's specification */
 
@@ -58,7 +75,9 @@ static ft_job_channel channel_of(const ft_cli *cli, const char *name) {
                              .path = ft_params_str(cli->options, name),
                              .label = ft_params_str(cli->options, "label"),
                              .format = ft_params_str(cli->options, "format"),
-                             .header = ft_str_is(header, "yes") ? 1 : ft_str_is(header, "no") ? -1 : 0,
+                             .header = ft_str_is(header, "yes")  ? 1
+                                       : ft_str_is(header, "no") ? -1
+                                                                 : 0,
                              .rows_max = (size_t)ft_params_int(cli->options, "rows") };
 }
 
@@ -67,7 +86,8 @@ static ft_err watch_read(ft_watch_spec *out, ft_cli *cli, ft_str text) {
     ft_buf buf = { 0 };
     ft_json_out w;
     ft_str pairs = text;
-    out->rule = ft_str_ends(text, FT_STR(".sql")) ? (pairs.at = NULL, text) : ft_str_cut(&pairs, ':');
+    out->rule =
+        ft_str_ends(text, FT_STR(".sql")) ? (pairs.at = NULL, text) : ft_str_cut(&pairs, ':');
     ft_json_out_init(&w, &buf, false);
     ft_json_out_object(&w);
     while (pairs.at) {
@@ -90,14 +110,16 @@ static ft_err watches_read(ft_watch_spec *watches, size_t *count, ft_cli *cli) {
     ft_str text;
     FT_TRY(ft_actions_check(ft_params_str(cli->options, "action")));
     for (*count = 0; ft_params_each(cli->options, "rule", *count, &text); (*count)++) {
-        if (*count == RULES_MAX) return FT_FAIL(FT_EINVAL, "more than %d rules for one job", RULES_MAX);
+        if (*count == RULES_MAX)
+            return FT_FAIL(FT_EINVAL, "more than %d rules for one job", RULES_MAX);
         FT_TRY(watch_read(&watches[*count], cli, text));
     }
     return FT_OK;
 }
 
 static ft_err collections_read(ft_collection **out, size_t *count, ft_cli *cli) {
-    FT_TRY(ft_collections_xgboost(out, count, &cli->arena, ft_params_int(cli->options, "save-interval")));
+    FT_TRY(ft_collections_xgboost(out, count, &cli->arena,
+                                  ft_params_int(cli->options, "save-interval")));
     ft_str text;
     for (size_t i = 0; ft_params_each(cli->options, "save", i, &text); i++) {
         ft_str interval = text, name = ft_str_cut(&interval, ':');
@@ -110,13 +132,15 @@ static ft_err collections_read(ft_collection **out, size_t *count, ft_cli *cli) 
             return FT_FAIL(FT_EINVAL, "--save: no collection '%.*s'%s%s%s", FT_STR_ARG(name),
                            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
         }
-        if (!interval.at) return FT_FAIL(FT_EINVAL, "--save %.*s: expected COLLECTION:N", FT_STR_ARG(text));
+        if (!interval.at)
+            return FT_FAIL(FT_EINVAL, "--save %.*s: expected COLLECTION:N", FT_STR_ARG(text));
         FT_TRY(ft_collection_set(&(*out)[c], &cli->arena, FT_STR("save_interval"), interval));
     }
     return FT_OK;
 }
 
-/* ---- what people see meanwhile: one line that moves on a terminal, a plain line now and then elsewhere */
+/* ---- what people see meanwhile: one line that moves on a terminal, a plain line now and then
+ * elsewhere */
 
 typedef struct bar {
     bool terminal, drawn;
@@ -130,12 +154,13 @@ static void bar_draw(void *ctx, const ft_job_progress *p) {
     double seconds = (double)(now - b->began_us) / 1e6;
     if (b->terminal) {
         int full = (int)(share * 30);
-        fprintf(stderr, "\r[%.*s%.*s] %lld/%lld  %.0f s  %s\033[K", full, "##############################",
-                30 - full, "..............................", (long long)p->done, (long long)p->total, seconds,
-                p->text ? p->text : "");
+        fprintf(stderr, "\r[%.*s%.*s] %lld/%lld  %.0f s  %s\033[K", full,
+                "##############################", 30 - full, "..............................",
+                (long long)p->done, (long long)p->total, seconds, p->text ? p->text : "");
         b->drawn = true;
     } else if (now - b->plain_us >= 5 * FT_SECOND_US) {
-        fprintf(stderr, "step %lld of %lld  %s\n", (long long)p->done, (long long)p->total, p->text ? p->text : "");
+        fprintf(stderr, "step %lld of %lld  %s\n", (long long)p->done, (long long)p->total,
+                p->text ? p->text : "");
         b->plain_us = now;
     }
 }
@@ -161,28 +186,31 @@ static ft_err tell_end(ft_cli *cli, ft_store *s, ft_str name) {
         printf("%s\n", buf.err == FT_OK ? buf.at : "{}");
         ft_buf_fini(&buf);
     } else {
-        printf("job %.*s: %s after %lld of %lld steps, %.1f s%s%.*s\n", FT_STR_ARG(job.name), status,
-               (long long)job.step, (long long)job.steps_total, seconds, job.reason.len ? ": " : "",
-               FT_STR_ARG(job.reason));
+        printf("job %.*s: %s after %lld of %lld steps, %.1f s%s%.*s\n", FT_STR_ARG(job.name),
+               status, (long long)job.step, (long long)job.steps_total, seconds,
+               job.reason.len ? ": " : "", FT_STR_ARG(job.reason));
         if (job.model_uri.len) printf("model %.*s\n", FT_STR_ARG(job.model_uri));
         if (job.status == FT_JOB_COMPLETED || job.status == FT_JOB_STOPPED)
             printf("next: fettle report %.*s\n", FT_STR_ARG(job.name));
     }
     if (job.status == FT_JOB_FAILED)
-        return FT_FAIL(FT_EPEER, "job %.*s failed: %.*s", FT_STR_ARG(job.name), FT_STR_ARG(job.reason));
+        return FT_FAIL(FT_EPEER, "job %.*s failed: %.*s", FT_STR_ARG(job.name),
+                       FT_STR_ARG(job.reason));
     return FT_OK;
 }
 
 static ft_err run(ft_cli *cli) {
     const ft_algorithm *algorithm = ft_algorithm_find(cli->args[0]);
     if (!algorithm)
-        return FT_FAIL(FT_ENOTFOUND, "no algorithm '%.*s'; `fettle algorithms ls` lists them", FT_STR_ARG(cli->args[0]));
+        return FT_FAIL(FT_ENOTFOUND, "no algorithm '%.*s'; `fettle algorithms ls` lists them",
+                       FT_STR_ARG(cli->args[0]));
     ft_params *params;
     FT_TRY(params_read(&params, cli, algorithm));
     ft_job_channel channels[CHANNELS_MAX];
     size_t channel_count = 0;
     channels[channel_count++] = channel_of(cli, "train");
-    if (ft_params_given(cli->options, "validation")) channels[channel_count++] = channel_of(cli, "validation");
+    if (ft_params_given(cli->options, "validation"))
+        channels[channel_count++] = channel_of(cli, "validation");
     ft_watch_spec watches[RULES_MAX] = { 0 };
     ft_job_spec spec = { .name = ft_params_str(cli->options, "job"),
                          .algorithm = cli->args[0],

@@ -43,23 +43,32 @@ void ft_listing_time(ft_listing *l, int64_t us) {
 }
 
 void ft_listing_value(ft_listing *l, const ft_value *v) {
-    if (v->type == FT_VALUE_TEXT || v->type == FT_VALUE_BLOB) ft_listing_text(l, v->s);
-    else cell_add(l, *v);
+    if (v->type == FT_VALUE_TEXT || v->type == FT_VALUE_BLOB)
+        ft_listing_text(l, v->s);
+    else
+        cell_add(l, *v);
 }
 
 static void cell_text(ft_buf *buf, const ft_value *v) {
     ft_buf_reset(buf);
     switch (v->type) {
-    case FT_VALUE_INT: ft_buf_i64(buf, v->i); break;
-    case FT_VALUE_F64: ft_buf_printf(buf, "%.6g", v->f); break;
+    case FT_VALUE_INT:
+        ft_buf_i64(buf, v->i);
+        break;
+    case FT_VALUE_F64:
+        ft_buf_printf(buf, "%.6g", v->f);
+        break;
     case FT_VALUE_TEXT:
     case FT_VALUE_BLOB:
         for (size_t i = 0; i < v->s.len; i++) {
             unsigned char c = (unsigned char)v->s.at[i];
-            ft_buf_byte(buf, c < ' ' || c == 0x7f ? ' ' : (char)c); /* no terminal control from data */
+            ft_buf_byte(buf,
+                        c < ' ' || c == 0x7f ? ' ' : (char)c); /* no terminal control from data */
         }
         break;
-    case FT_VALUE_NULL: ft_buf_add(buf, FT_STR("-")); break;
+    case FT_VALUE_NULL:
+        ft_buf_add(buf, FT_STR("-"));
+        break;
     }
 }
 
@@ -119,10 +128,14 @@ static ft_err print_json(const ft_listing *l) {
         const ft_value *v = &l->cells[i];
         if (c == 0) ft_json_out_object(&w);
         ft_json_out_name(&w, l->columns[c]);
-        if (v->type == FT_VALUE_INT) ft_json_out_i64(&w, v->i);
-        else if (v->type == FT_VALUE_F64) ft_json_out_f64(&w, v->f);
-        else if (v->type == FT_VALUE_NULL) ft_json_out_null(&w);
-        else ft_json_out_str(&w, v->s);
+        if (v->type == FT_VALUE_INT)
+            ft_json_out_i64(&w, v->i);
+        else if (v->type == FT_VALUE_F64)
+            ft_json_out_f64(&w, v->f);
+        else if (v->type == FT_VALUE_NULL)
+            ft_json_out_null(&w);
+        else
+            ft_json_out_str(&w, v->s);
         if (c + 1 == (size_t)l->column_count) ft_json_out_close(&w);
     }
     ft_json_out_close(&w);
@@ -161,7 +174,9 @@ ft_err ft_listing_params(ft_cli *cli, const ft_param *table) {
         FT_TRY(ft_param_describe(&values, &cli->arena, p));
         ft_listing_text(&l, ft_str_of(p->name));
         ft_listing_text(&l, values);
-        ft_listing_text(&l, p->required ? FT_STR("required") : p->effect == FT_EFFECT_SILENT ? FT_STR("silent") : FT_STR("active"));
+        ft_listing_text(&l, p->required                     ? FT_STR("required")
+                            : p->effect == FT_EFFECT_SILENT ? FT_STR("silent")
+                                                            : FT_STR("active"));
         ft_listing_text(&l, ft_str_of(p->since));
         ft_listing_text(&l, ft_str_of(p->doc));
     }
