@@ -18,6 +18,7 @@
 typedef struct known { /* a tensor name that was seen, and the collections that hold it */
     ft_str name;
     uint64_t hash, collections;
+    struct known *next; /* that was asked for after it the last time */
 } known;
 
 typedef struct scalar {
@@ -40,6 +41,7 @@ struct ft_hook {
     wish *wishes; /* beside opts.collections */
     known **table;
     size_t table_size, known_count;
+    known *last; /* asked for before */
     ft_trial_writer *trial;
     ft_stream_writer *metrics;
     /* The step. */
@@ -87,7 +89,7 @@ static uint64_t collections_of(const ft_hook *h, ft_str name) {
     return mask;
 }
 
-static ft_err know(const known **out, ft_hook *h, ft_str name) {
+static ft_err know_by_table(known **out, ft_hook *h, ft_str name) {
     uint64_t hash = ft_hash64(name, 0);
     if (2 * (h->known_count + 1) > h->table_size) FT_TRY(table_grow(h));
     size_t slot = slot_of(h, name, hash);
@@ -103,6 +105,17 @@ static ft_err know(const known **out, ft_hook *h, ft_str name) {
         h->known_count++;
     }
     *out = h->table[slot];
+    return FT_OK;
+}
+
+/* Emitters say the same names in the same order at every step, each twice (wants, then the value):
+ * nearly always it is the last one again or its successor of the step before. */
+static ft_err know(const known **out, ft_hook *h, ft_str name) {
+    known *k = h->last;
+    if (k && !ft_str_eq(k->name, name)) k = k->next;
+    if (!k || !ft_str_eq(k->name, name)) FT_TRY(know_by_table(&k, h, name));
+    if (h->last && h->last != k) h->last->next = k;
+    *out = h->last = k;
     return FT_OK;
 }
 

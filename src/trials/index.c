@@ -5,18 +5,37 @@
 #include "trials/event_in.h"
 #include "trials/trial.h"
 
-#define ENTRIES_MAX 4000000
+#define ENTRIES_MAX    4000000
+#define ENTRY_TAIL_MAX 80 /* bytes after an entry's name */
 
 /* ---- writing */
+static char *put_text(char *at, const char *text, size_t len) {
+    memcpy(at, text, len);
+    return at + len;
+}
+
+static char *put_number(char *at, uint64_t v) {
+    char digits[20];
+    size_t n = 0;
+    do digits[n++] = (char)('0' + v % 10);
+    while (v /= 10);
+    while (n) *at++ = digits[--n];
+    return at;
+}
+
+/* A step may have thousands of entries: after the name, one reserve and plain stores. */
 ft_err ft_index_add(ft_buf *out, bool first, ft_str name, uint64_t offset, uint64_t length) {
-    if (!first) FT_TRY(ft_buf_byte(out, ','));
-    FT_TRY(ft_buf_add(out, FT_STR("{\"tensorname\":")));
+    FT_TRY(ft_buf_add(out, first ? FT_STR("{\"tensorname\":") : FT_STR(",{\"tensorname\":")));
     FT_TRY(ft_json_quote(out, name));
-    FT_TRY(ft_buf_add(out, FT_STR(",\"start_idx\":")));
-    FT_TRY(ft_buf_i64(out, (int64_t)offset));
-    FT_TRY(ft_buf_add(out, FT_STR(",\"length\":")));
-    FT_TRY(ft_buf_i64(out, (int64_t)length));
-    return ft_buf_byte(out, '}');
+    FT_TRY(ft_buf_reserve(out, ENTRY_TAIL_MAX));
+    char *at = out->at + out->len;
+    at = put_text(at, ",\"start_idx\":", 13);
+    at = put_number(at, offset);
+    at = put_text(at, ",\"length\":", 10);
+    at = put_number(at, length);
+    *at++ = '}';
+    out->len = (size_t)(at - out->at);
+    return FT_OK;
 }
 
 ft_err ft_index_write(ft_buf *out, ft_mode mode, int64_t mode_step, ft_str event_file,

@@ -96,9 +96,9 @@ ft_err ft_place_put(const ft_place *p, ft_str key, ft_str bytes) {
     FT_GOTO(err,
             ft_arena_printf(&full, &arena, "%.*s%.*s", FT_STR_ARG(p->prefix), FT_STR_ARG(key)));
     /* An ETag of our own making spares the MD5, which costs more than the rest of the put. */
-    FT_GOTO(err, ft_arena_printf(&etag, &arena, "%016llx%016llx-1",
-                                 (unsigned long long)ft_hash64(bytes, 1),
-                                 (unsigned long long)ft_hash64(bytes, 2)));
+    FT_GOTO(err,
+            ft_arena_printf(&etag, &arena, "%08x%08x%016llx-1", ft_crc32c(0, bytes.at, bytes.len),
+                            ft_crc32c(0, full.at, full.len), (unsigned long long)bytes.len));
     ft_object_put_opts opts = { .lazy = true, .etag = etag };
     FT_GOTO(err, ft_object_put(NULL, p->store, p->bucket, full, bytes, &opts));
 done:
