@@ -1,15 +1,13 @@
-/* hash.c -- content hashes by libcrypto, hex and Base64. CRC-32C is in crc32c.c. */
+/* hash.c -- content hashes, hex and Base64. The digests are in digest.c and sha256.c, CRC-32C in
+ * crc32c.c. */
 #include "base/hash.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/digest_in.h"
 #include "base/fault.h"
 #include "base/files.h"
 
@@ -18,58 +16,45 @@
 #define FILE_CHUNK   ((size_t)1 << 20)
 
 struct ft_hasher {
-    EVP_MD_CTX *sha256, *md5; /* md5 NULL when not asked for */
+    ft_digest sha256, md5;
+    bool also_md5;
 };
 
-static ft_err digest_new(EVP_MD_CTX **out, const EVP_MD *kind) {
-    *out = ft_fault_here() ? NULL : EVP_MD_CTX_new();
-    if (*out && EVP_DigestInit_ex(*out, kind, NULL) == 1) return FT_OK;
-    return FT_FAIL(FT_ENOMEM, "no memory for a hash");
-}
-
 ft_err ft_hasher_new(ft_hasher **out, bool also_md5) {
-    ft_err err = FT_OK;
     *out = NULL;
-    ft_hasher *h = ft_fault_here() ? NULL : calloc(1, sizeof *h);
+    ft_hasher *h = ft_fault_here() ? NULL : malloc(sizeof *h);
     if (!h) return FT_FAIL(FT_ENOMEM, "no memory for a hash");
-    FT_GOTO(err, digest_new(&h->sha256, EVP_sha256()));
-    if (also_md5) FT_GOTO(err, digest_new(&h->md5, EVP_md5()));
+    ft_digest_begin(&h->sha256, &ft_digest_sha256);
+    ft_digest_begin(&h->md5, &ft_digest_md5);
+    h->also_md5 = also_md5;
     *out = h;
-    h = NULL;
-done:
-    ft_hasher_free(h);
-    return err;
+    return FT_OK;
 }
 
 ft_err ft_hasher_add(ft_hasher *h, const void *at, size_t len) {
-    bool ok = EVP_DigestUpdate(h->sha256, at, len) == 1;
-    if (h->md5) ok = EVP_DigestUpdate(h->md5, at, len) == 1 && ok;
-    return ok ? FT_OK : FT_FAIL(FT_EIO, "libcrypto failed to hash");
+    ft_digest_add(&h->sha256, at, len);
+    if (h->also_md5) ft_digest_add(&h->md5, at, len);
+    return FT_OK;
 }
 
 ft_err ft_hasher_end(ft_hasher *h, char sha256[FT_SHA256_HEX], char md5[FT_MD5_HEX]) {
     unsigned char raw[SHA256_BYTES];
-    FT_CHECK(!md5 || h->md5);
-    if (EVP_DigestFinal_ex(h->sha256, raw, NULL) != 1)
-        return FT_FAIL(FT_EIO, "libcrypto failed to hash");
+    FT_CHECK(!md5 || h->also_md5);
+    ft_digest_end(&h->sha256, raw);
     ft_hex(sha256, raw, sizeof raw);
     if (!md5) return FT_OK;
-    if (EVP_DigestFinal_ex(h->md5, raw, NULL) != 1)
-        return FT_FAIL(FT_EIO, "libcrypto failed to hash");
+    ft_digest_end(&h->md5, raw);
     ft_hex(md5, raw, MD5_BYTES);
     return FT_OK;
 }
 
-void ft_hasher_free(ft_hasher *h) {
-    if (!h) return;
-    EVP_MD_CTX_free(h->sha256);
-    EVP_MD_CTX_free(h->md5);
-    free(h);
-}
+void ft_hasher_free(ft_hasher *h) { free(h); }
 
 ft_err ft_sha256(unsigned char out[32], ft_str bytes) {
-    if (ft_fault_here() || EVP_Digest(bytes.at, bytes.len, out, NULL, EVP_sha256(), NULL) != 1)
-        return FT_FAIL(FT_ENOMEM, "no memory for a hash");
+    ft_digest d;
+    ft_digest_begin(&d, &ft_digest_sha256);
+    ft_digest_add(&d, bytes.at, bytes.len);
+    ft_digest_end(&d, out);
     return FT_OK;
 }
 
@@ -101,15 +86,36 @@ done:
     return err;
 }
 
+/* RFC 2104: H(key ^ opad, H(key ^ ipad, bytes)). */
+static void hmac(const ft_digest_kind *kind, unsigned char *out, ft_str key, ft_str bytes) {
+    unsigned char pad[FT_DIGEST_BLOCK] = { 0 }, inner[FT_DIGEST_BYTES_MAX];
+    ft_digest d;
+    if (key.len > sizeof pad) {
+        ft_digest_begin(&d, kind);
+        ft_digest_add(&d, key.at, key.len);
+        ft_digest_end(&d, pad);
+    } else if (key.len) {
+        memcpy(pad, key.at, key.len);
+    }
+    for (size_t i = 0; i < sizeof pad; i++) pad[i] ^= 0x36;
+    ft_digest_begin(&d, kind);
+    ft_digest_add(&d, pad, sizeof pad);
+    ft_digest_add(&d, bytes.at, bytes.len);
+    ft_digest_end(&d, inner);
+    for (size_t i = 0; i < sizeof pad; i++) pad[i] ^= 0x36 ^ 0x5c;
+    ft_digest_begin(&d, kind);
+    ft_digest_add(&d, pad, sizeof pad);
+    ft_digest_add(&d, inner, kind->bytes);
+    ft_digest_end(&d, out);
+}
+
 ft_err ft_hmac_sha256(unsigned char out[32], ft_str key, ft_str bytes) {
-    static const char none[1];
-    const void *secret = key.len ? key.at : none; /* NULL would mean "the key before" */
-    if (key.len > INT32_MAX) return FT_FAIL(FT_ETOOBIG, "a key of %zu bytes", key.len);
-    if (ft_fault_here() ||
-        !HMAC(EVP_sha256(), secret, (int)key.len,
-              (const unsigned char *)(bytes.len ? bytes.at : none), bytes.len, out, NULL))
-        return FT_FAIL(FT_ENOMEM, "no memory for a hash");
+    hmac(&ft_digest_sha256, out, key, bytes);
     return FT_OK;
+}
+
+void ft_hmac_sha1(unsigned char out[20], ft_str key, ft_str bytes) {
+    hmac(&ft_digest_sha1, out, key, bytes);
 }
 
 void ft_hex(char *out, const void *at, size_t len) {
@@ -123,7 +129,13 @@ void ft_hex(char *out, const void *at, size_t len) {
 }
 
 bool ft_equal_const_time(ft_str a, ft_str b) {
-    return a.len == b.len && (a.len == 0 || CRYPTO_memcmp(a.at, b.at, a.len) == 0);
+    unsigned char differ = 0;
+    if (a.len != b.len) return false;
+    for (size_t i = 0; i < a.len; i++) {
+        differ |= (unsigned char)(a.at[i] ^ b.at[i]);
+        __asm__ volatile("" : "+r"(differ)); /* the compiler must not leave the loop early */
+    }
+    return differ == 0;
 }
 
 static const char base64_digits[] =

@@ -2,8 +2,6 @@
  * of the key chain are cached, so a check costs about two hashes and one HMAC. */
 #include "net/sigv4.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -415,16 +413,11 @@ static ft_err v2_text(ft_buf *buf, const ft_sig *sig, const ft_sig_request *req,
 static ft_err v2_check(ft_sig_outcome *out, const ft_sig *sig, const ft_sig_request *req,
                        ft_str secret, ft_arena *arena) {
     ft_buf text = { 0 }, encoded_mac = { 0 };
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
+    unsigned char mac[20];
     ft_err err;
     FT_GOTO(err, v2_text(&text, sig, req, arena));
-    if (!HMAC(EVP_sha1(), secret.at, (int)secret.len, (const unsigned char *)text.at, text.len, mac,
-              &len)) {
-        err = FT_FAIL(FT_EIO, "HMAC-SHA1 failed");
-        goto done;
-    }
-    FT_GOTO(err, ft_base64_add(&encoded_mac, ft_str_n(mac, len)));
+    ft_hmac_sha1(mac, secret, ft_buf_str(&text));
+    FT_GOTO(err, ft_base64_add(&encoded_mac, ft_str_n(mac, sizeof mac)));
     if (!ft_equal_const_time(ft_buf_str(&encoded_mac), sig->signature)) *out = FT_SIG_WRONG;
 done:
     ft_buf_fini(&text);
