@@ -76,7 +76,7 @@ typedef struct ft_job {
     int64_t created_us, started_us, ended_us, modified_us;
     int64_t training_us, training_end_us; /* the algorithm's own part; 0: not (yet) */
     int64_t max_runtime_us;
-    int64_t step, steps_total; /* last step done */
+    int64_t step, steps_total; /* done, of how many */
     ft_str text;               /* what the algorithm said last: "validation-merror 0.17" */
     int pid;                   /* the job's process; 0: not yet */
     uint64_t pid_started;
@@ -118,7 +118,7 @@ ft_err ft_job_start(ft_store *s, ft_supervisor *sup, ft_str name);
 /* Stop a running job, from any process: closes the gate, SIGTERM, after FT_JOB_KILL_US SIGKILL;
  * returns when its process is gone. `reason` is stored. FT_ECONFLICT when it has ended. */
 ft_err ft_job_stop(ft_store *s, ft_str name, ft_str reason);
-/* Jobs in progress whose processes are gone become Failed ("process 123 vanished after step 41"),
+/* Jobs in progress whose processes are gone become Failed ("process 123 vanished after 41 steps"),
  * what their verdicts still ask for is done, evaluations past their deadline are ended. `failed`
  * may be NULL. */
 ft_err ft_jobs_recover(ft_store *s, int *failed);

@@ -42,19 +42,6 @@ static ft_err host_end(ft_store *s, ft_arena *arena, ft_str name) {
     return FT_OK;
 }
 
-/* The gate knows the last step to the step; the row may be a moment behind. */
-static int64_t last_step(ft_store *s, ft_arena *arena, const ft_job *job) {
-    const char *path;
-    ft_gate *g;
-    int64_t step = job->step;
-    if (ft_job_path(&path, s, arena, job->name, FT_GATE_FILE) != FT_OK || !ft_file_exists(path) ||
-        ft_gate_open(&g, path) != FT_OK)
-        return step;
-    int64_t recorded = ft_gate_next(g, INT64_MAX, 0);
-    ft_gate_free(g);
-    return recorded > step ? recorded : step;
-}
-
 static ft_err job_recover(bool *failed, ft_store *s, ft_arena *arena, const ft_job *job) {
     ft_job_end end = { .status = FT_JOB_FAILED, .exit_code = -1 };
     *failed = job->status == FT_JOB_IN_PROGRESS;
@@ -62,8 +49,8 @@ static ft_err job_recover(bool *failed, ft_store *s, ft_arena *arena, const ft_j
         return FT_FAIL(FT_ETIMEOUT, "process %d of job %.*s does not end", job->pid,
                        FT_STR_ARG(job->name));
     if (job->pid)
-        FT_TRY(ft_arena_printf(&end.reason, arena, "process %d vanished after step %lld", job->pid,
-                               (long long)last_step(s, arena, job)));
+        FT_TRY(ft_arena_printf(&end.reason, arena, "process %d vanished after %lld steps", job->pid,
+                               (long long)ft_job_steps(s, arena, job)));
     else
         FT_TRY(ft_arena_printf(&end.reason, arena, "process %d vanished before the job had begun",
                                job->owner_pid));

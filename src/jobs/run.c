@@ -46,8 +46,9 @@ static ft_err job_ended(run *r, const ft_proc_end *how) {
         end.status = FT_JOB_STOPPED;
         FT_GOTO(err, ft_arena_printf(&reason, &arena, "its process was told to stop (SIGTERM)"));
     } else
-        FT_GOTO(err, ft_arena_printf(&reason, &arena, "its process ended after step %lld: %s",
-                                     (long long)job.step, ft_proc_end_text(how)));
+        FT_GOTO(err, ft_arena_printf(&reason, &arena, "its process ended after %lld steps: %s",
+                                     (long long)ft_job_steps(r->store, &arena, &job),
+                                     ft_proc_end_text(how)));
     end.reason = reason;
     FT_GOTO(err, ft_job_finish(r->store, job.name, &end));
 done:

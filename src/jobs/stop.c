@@ -7,8 +7,9 @@
 #include "jobs/run_in.h"
 #include "jobs/tables_in.h"
 
-#define GONE_US (5 * FT_SECOND_US) /* after SIGKILL: a process in a system call may take a while \
-                                    */
+#define GONE_US                                                                      \
+    (5 * FT_SECOND_US) /* after SIGKILL: a process in a system call may take a while \
+                        */
 #define LOOK_US 1000
 
 static bool process_gone(int pid, uint64_t started, int64_t timeout_us) {

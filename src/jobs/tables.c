@@ -76,6 +76,17 @@ ft_err ft_job_enter(ft_store *s, ft_str name, const char *secondary, ft_str mess
     return ft_db_commit(db);
 }
 
+int64_t ft_job_steps(ft_store *s, ft_arena *arena, const ft_job *job) {
+    const char *path;
+    ft_gate *g;
+    if (ft_job_path(&path, s, arena, job->name, FT_GATE_FILE) != FT_OK || !ft_file_exists(path))
+        return job->step;
+    if (ft_gate_open(&g, path) != FT_OK) return job->step;
+    int64_t recorded = ft_gate_next(g, INT64_MAX, 0) + 1;
+    ft_gate_free(g);
+    return recorded > job->step ? recorded : job->step;
+}
+
 /* Readers of the trial must not wait for steps that never come. */
 static ft_err trial_end(ft_store *s, ft_arena *arena, ft_str trial_uri) {
     ft_uri uri;
@@ -94,9 +105,8 @@ static ft_err trial_end(ft_store *s, ft_arena *arena, ft_str trial_uri) {
     return err;
 }
 
-static ft_err finish(bool *first, ft_db *db, ft_str name, const ft_job_end *end,
-                     ft_job_status was) {
-    ft_job_status status = was == FT_JOB_STOPPING ? FT_JOB_STOPPED : end->status;
+static ft_err finish(bool *first, ft_db *db, const ft_job *was, const ft_job_end *end) {
+    ft_job_status status = was->status == FT_JOB_STOPPING ? FT_JOB_STOPPED : end->status;
     const char *word = ft_job_status_name(status);
     const char *secondary = end->secondary && status == end->status ? end->secondary : word;
     int64_t now = ft_clock_now_us();
@@ -104,13 +114,13 @@ static ft_err finish(bool *first, ft_db *db, ft_str name, const ft_job_end *end,
         ft_db_run(db,
                   "update job set status = ?1, reason = case when reason = '' then ?2 else reason"
                   " end, ended_us = ?3, training_end_us = case when training_us > 0 and"
-                  " training_end_us = 0 then ?3 else training_end_us end, exit_code = ?4"
-                  " where name = ?5 and status in ('InProgress', 'Stopping')",
-                  "tsins", word, ft_some(end->reason), now, end->exit_code, name));
+                  " training_end_us = 0 then ?3 else training_end_us end, exit_code = ?4,"
+                  " step = ?5 where name = ?6 and status in ('InProgress', 'Stopping')",
+                  "tsinis", word, ft_some(end->reason), now, end->exit_code, was->step, was->name));
     *first = ft_db_changes(db) == 1;
     if (!*first) return FT_OK;
     ft_db_durable(db);
-    return ft_job_transit(db, name, secondary, end->reason);
+    return ft_job_transit(db, was->name, secondary, end->reason);
 }
 
 ft_err ft_job_finish(ft_store *s, ft_str name, const ft_job_end *end) {
@@ -123,7 +133,8 @@ ft_err ft_job_finish(ft_store *s, ft_str name, const ft_job_end *end) {
     FT_GOTO(err, ft_db_begin(db));
     begun = true;
     FT_GOTO(err, ft_job_get(&job, s, &arena, name));
-    FT_GOTO(err, finish(&first, db, name, end, job.status));
+    job.step = ft_job_steps(s, &arena, &job);
+    FT_GOTO(err, finish(&first, db, &job, end));
     begun = false;
     FT_GOTO(err, ft_db_commit(db));
     if (first) FT_GOTO(err, trial_end(s, &arena, job.trial_uri));

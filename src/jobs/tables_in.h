@@ -19,6 +19,9 @@ ft_err ft_job_transit(ft_db *db, ft_str name, const char *secondary, ft_str mess
 /* The same in a transaction of its own, and only while the job is InProgress (FT_ECANCELED). */
 ft_err ft_job_enter(ft_store *s, ft_str name, const char *secondary, ft_str message);
 
+/* Steps that the job has done. The gate knows them to the step; the row may be a moment behind. */
+int64_t ft_job_steps(ft_store *s, ft_arena *arena, const ft_job *job);
+
 /* How a job ended; the first end that is stored counts. A job that was Stopping ends Stopped,
  * whatever `status` says. `secondary` NULL: the status' name. A reason that is there stays. */
 typedef struct ft_job_end {

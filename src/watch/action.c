@@ -57,7 +57,7 @@ ft_err ft_watch_actions_check(ft_str actions, ft_str subject) {
 /* ---- doing */
 
 typedef struct open_action {
-    int64_t verdict, ordinal;
+    int64_t verdict, ordinal, attempts;
     ft_str action;
     int64_t watch, at;
     ft_str reason, evidence;
@@ -66,18 +66,19 @@ typedef struct open_action {
 static ft_err open_list(open_action *list, size_t *count, ft_db *db, ft_arena *arena,
                         ft_str subject) {
     ft_rows *rows;
-    FT_TRY(ft_db_query(&rows, db,
-                       "select a.verdict, a.ordinal, a.action, v.watch, v.at, v.reason, v.evidence"
-                       " from verdict_action a join verdict v on v.id = a.verdict"
-                       " join watch w on w.id = v.watch where a.done_us is null and a.attempts < ?1"
-                       " and w.subject = ?2 order by a.verdict, a.ordinal limit ?3",
-                       "nsn", FT_ACTION_ATTEMPTS_MAX, subject, ACTIONS_AT_ONCE_MAX));
+    FT_TRY(ft_db_query(
+        &rows, db,
+        "select a.verdict, a.ordinal, a.attempts, a.action, v.watch, v.at, v.reason, v.evidence"
+        " from verdict_action a join verdict v on v.id = a.verdict"
+        " join watch w on w.id = v.watch where a.done_us is null and a.attempts < ?1"
+        " and w.subject = ?2 order by a.verdict, a.ordinal limit ?3",
+        "nsn", FT_ACTION_ATTEMPTS_MAX, subject, ACTIONS_AT_ONCE_MAX));
     ft_err err = FT_OK;
     for (*count = 0; err == FT_OK && *count < ACTIONS_AT_ONCE_MAX && ft_rows_next(rows);
          (*count)++) {
         open_action *a = &list[*count];
-        ft_rows_read(rows, "iisiiss", &a->verdict, &a->ordinal, &a->action, &a->watch, &a->at,
-                     &a->reason, &a->evidence);
+        ft_rows_read(rows, "iiisiiss", &a->verdict, &a->ordinal, &a->attempts, &a->action,
+                     &a->watch, &a->at, &a->reason, &a->evidence);
         ft_str *texts[] = { &a->action, &a->reason, &a->evidence };
         for (size_t i = 0; err == FT_OK && i < FT_COUNT(texts); i++)
             err = ft_arena_str(texts[i], arena, *texts[i]);
@@ -161,7 +162,7 @@ static ft_err action_do(bool *again, ft_store *s, ft_db *db, const ft_watch_hook
                          "isii", ft_clock_now_us(), why, a->verdict, a->ordinal);
     }
     ft_log_err(FT_LOG_WARN, "watch", err, "an action failed");
-    *again = err != FT_EUNSUPPORTED;
+    *again = err != FT_EUNSUPPORTED && a->attempts + 1 < FT_ACTION_ATTEMPTS_MAX;
     return ft_db_run(db,
                      "update verdict_action set failure = ?1, attempts = max(attempts, ?2)"
                      " where verdict = ?3 and ordinal = ?4",

@@ -14,14 +14,12 @@
 #include "watch/watch.h"
 
 #define HOST_PENDING_MAX 256
-#define HOST_POLL_US     20000 /* without a gate; with one, how often `ended` is asked */
-#define HOST_WINDOWS_US  (FT_SECOND_US / 2) /* how often streams are asked for their next window */
-#define HOST_LATENESS_US                                                     \
-    (2 * FT_SECOND_US) /* records of a window may come so long after its end \
-                        */
-#define HOST_ACTIONS_US \
-    (FT_SECOND_US / 10)       /* to the second try of an action that failed; doubles */
-#define HOST_TRIES_MAX      3 /* of an evaluation whose failure may pass */
+/* Without a gate, how often the subject is looked at; with one, how often `ended` is asked. */
+#define HOST_POLL_US        20000
+#define HOST_WINDOWS_US     (FT_SECOND_US / 2)  /* how often streams are asked for a window */
+#define HOST_LATENESS_US    (2 * FT_SECOND_US)  /* so late may records of a window come */
+#define HOST_ACTIONS_US     (FT_SECOND_US / 20) /* to an action's second try; then it doubles */
+#define HOST_TRIES_MAX      3                   /* of an evaluation whose failure may pass */
 #define HOST_EVALUATE_BYTES ((size_t)4 << 30)
 
 typedef struct host {
