@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/files.h"
 #include "store/objects.h"
 
 static const char *const steps[] = {
