@@ -114,7 +114,11 @@ static ft_err transfer_set(transfer *t, const ft_fetch *req) {
     api.easy_setopt(t->easy, CURLOPT_WRITEDATA, &t->body);
     api.easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, take_header);
     api.easy_setopt(t->easy, CURLOPT_HEADERDATA, &t->headers);
+    if (req->ca_path) api.easy_setopt(t->easy, CURLOPT_CAINFO, req->ca_path);
     if (req->unix_socket) api.easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, req->unix_socket);
+    /* curl obeys http_proxy; our own machine is not behind it. */
+    if (!getenv("no_proxy") && !getenv("NO_PROXY"))
+        api.easy_setopt(t->easy, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
     body_set(t, req);
     return FT_OK;
 }
@@ -158,4 +162,12 @@ done:
     ft_buf_fini(&t.body);
     ft_buf_fini(&t.headers);
     return err;
+}
+
+ft_str ft_fetched_header(const ft_fetched *answer, const char *name) {
+    for (ft_str rest = answer->headers; rest.at;) {
+        ft_str value = ft_str_cut(&rest, '\n'), found = ft_str_cut(&value, ':');
+        if (value.at && ft_str_ieq(found, ft_str_of(name))) return ft_str_trim(value);
+    }
+    return (ft_str){ NULL, 0 };
 }

@@ -21,7 +21,7 @@
 #define ADDRESS_DEFAULT "127.0.0.1"
 #define BACKLOG         1024
 #define TICK_US         (FT_SECOND_US / 20)
-#define LOOK_US         FT_SECOND_US
+#define LOOK_US         (FT_SECOND_US / 4)
 #define DRAIN_US        (10 * FT_SECOND_US)
 #define READ_STEP_BYTES 4096 /* the library's read buffer grows by this */
 

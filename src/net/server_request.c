@@ -110,6 +110,14 @@ static bool is_token(ft_str s) {
     return s.len > 0;
 }
 
+static size_t body_limit(const ft_connection *c) {
+    return c->route && c->route->body_limit_bytes ? c->route->body_limit_bytes : FT_BODY_BYTES;
+}
+
+static ft_err too_big(const ft_connection *c) {
+    return FT_FAIL(FT_ETOOBIG, "the body is larger than %zu bytes", body_limit(c));
+}
+
 static ft_err length_take(ft_connection *c, ft_str value, bool again) {
     uint64_t length;
     if (!ft_str_u64(&length, value) || value.at[0] == '+')
@@ -117,15 +125,17 @@ static ft_err length_take(ft_connection *c, ft_str value, bool again) {
             c, FT_FAIL(FT_EPARSE, "Content-Length '%.*s': expected a number", FT_STR_ARG(value)));
     if (again && length != c->content_length)
         return refuse_framing(c, FT_FAIL(FT_EPARSE, "Content-Length is given twice"));
+    /* The library means "not known" by the largest number, and would wait for ever. */
+    if (length == UINT64_MAX) return refuse_framing(c, too_big(c));
     c->content_length = length;
     return FT_OK;
 }
 
-static ft_err headers_take(ft_connection *c) {
+static ft_err headers_take(ft_connection *c, bool host_wanted) {
     c->header_count = 0;
     c->content_length = 0;
     c->chunked = false;
-    bool has_length = false;
+    bool has_length = false, has_host = !host_wanted;
     ft_mhd_api.get_connection_values_n(c->mhd, MHD_HEADER_KIND, header_add, c);
     if (c->header_count > FT_HEADERS_MAX) {
         int count = c->header_count;
@@ -138,6 +148,7 @@ static ft_err headers_take(ft_connection *c) {
         if (!is_token(name))
             return refuse_framing(
                 c, FT_FAIL(FT_EPARSE, "header name '%.*s' holds a blank", FT_STR_ARG(name)));
+        has_host |= ft_str_ieq(name, FT_STR("host"));
         if (ft_str_ieq(name, FT_STR("content-length"))) {
             FT_TRY(length_take(c, value, has_length));
             has_length = true;
@@ -150,6 +161,7 @@ static ft_err headers_take(ft_connection *c) {
             c->chunked = true;
         }
     }
+    if (!has_host) return refuse_framing(c, FT_FAIL(FT_EPARSE, "a request without Host"));
     if (has_length && c->chunked)
         return refuse_framing(c, FT_FAIL(FT_EPARSE, "Content-Length beside Transfer-Encoding"));
     bool has_body = has_length || c->chunked;
@@ -173,14 +185,6 @@ static ft_err route_take(ft_connection *c) {
     return FT_OK;
 }
 
-static size_t body_limit(const ft_connection *c) {
-    return c->route && c->route->body_limit_bytes ? c->route->body_limit_bytes : FT_BODY_BYTES;
-}
-
-static ft_err too_big(const ft_connection *c) {
-    return FT_FAIL(FT_ETOOBIG, "the body is larger than %zu bytes", body_limit(c));
-}
-
 /* A stream's length is wanted beforehand, unless the route takes any method and decides itself. */
 static ft_err length_check(ft_connection *c) {
     bool told = c->content_length != UINT64_MAX || c->chunked;
@@ -196,7 +200,7 @@ static ft_err head_take(ft_connection *c, const char *url, const char *version) 
     if (version > url && (size_t)(version - url) < FT_HEAD_BYTES &&
         (size_t)(version - url) != c->req.raw_target.len + 1)
         return refuse_framing(c, FT_FAIL(FT_EPARSE, "the request target holds a NUL"));
-    FT_TRY(headers_take(c));
+    FT_TRY(headers_take(c, strcmp(version, "HTTP/1.1") == 0));
     FT_TRY(ft_target_parse(&c->target, &c->arena, c->req.raw_target));
     c->req.path = c->target.path;
     FT_TRY(route_take(c));
