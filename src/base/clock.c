@@ -38,6 +38,7 @@ void ft_clock_use(const ft_clock_ops *other) { atomic_store(&ops, other ? other 
 /* ---- calendar ---- */
 
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
+static int64_t floor_mod(int64_t a, int64_t b) { return a % b + (a % b < 0 ? b : 0); }
 
 static int64_t days_of(int64_t year, int month, int day) {
     if (month <= 2) year--;
@@ -48,7 +49,7 @@ static int64_t days_of(int64_t year, int month, int day) {
 }
 
 ft_date ft_time_date(int64_t us) {
-    int64_t days = floor_div(us, DAY_US), second = (us - days * DAY_US) / FT_SECOND_US;
+    int64_t days = floor_div(us, DAY_US), second = floor_mod(us, DAY_US) / FT_SECOND_US;
     int64_t z = days + DAYS_TO_1970, era = floor_div(z, DAYS_400_YEARS);
     int64_t doe = z - era * DAYS_400_YEARS;
     int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
@@ -76,8 +77,7 @@ char *ft_time_iso(char out[FT_TIME_TEXT], int64_t us, bool micros) {
                      d.hour, d.minute, d.second);
     if (n < 0 || n > FT_TIME_TEXT - 9) n = FT_TIME_TEXT - 9;
     if (micros)
-        snprintf(out + n, FT_TIME_TEXT - (size_t)n, ".%06dZ",
-                 (int)(us - floor_div(us, FT_SECOND_US) * FT_SECOND_US));
+        snprintf(out + n, FT_TIME_TEXT - (size_t)n, ".%06dZ", (int)floor_mod(us, FT_SECOND_US));
     else
         snprintf(out + n, FT_TIME_TEXT - (size_t)n, "Z");
     return out;

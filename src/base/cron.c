@@ -11,6 +11,7 @@
 #define HOUR_US   (60 * MINUTE_US)
 #define DAY_US    (24 * HOUR_US)
 #define SATURDAY  6
+#define DAY_LAST  ((int64_t)84005) /* 31 December of FT_CRON_YEAR_LAST, counted from 1970 */
 
 enum { MINUTES, HOURS, DAYS, MONTHS, WEEKDAYS, YEARS, FIELDS };
 
@@ -289,12 +290,12 @@ ft_err ft_cron_next(int64_t *out_us, const ft_cron *c, int64_t after_us) {
         if (__builtin_add_overflow(after_us, c->rate_us, out_us)) return none_left();
         return FT_OK;
     }
-    if (after_us < 0) after_us = -1; /* nothing is due before 1970 */
+    if (after_us > (DAY_LAST + 1) * DAY_US) return none_left();
+    /* Nothing is due before 1970. */
     int64_t at = after_us < 0 ? 0 : (after_us / MINUTE_US + 1) * MINUTE_US;
     int minute = (int)(at % DAY_US / MINUTE_US);
-    for (int64_t day = at / DAY_US; day <= INT64_MAX / DAY_US; day++, minute = 0) {
+    for (int64_t day = at / DAY_US; day <= DAY_LAST; day++, minute = 0) {
         ft_date d = ft_time_date(day * DAY_US);
-        if (d.year > FT_CRON_YEAR_LAST) break;
         if (!date_matches(c, &d) || !next_minute(c, &minute)) continue;
         *out_us = day * DAY_US + minute * MINUTE_US;
         return FT_OK;
