@@ -115,10 +115,12 @@ static ft_err listen_at(ft_serve *s, const ft_serve_opts *opts) {
                               .app = s,
                               .thread_new = ft_worker_new,
                               .thread_free = ft_worker_free,
-                              .tick = ft_worker_tick };
+                              .tick = ft_worker_tick,
+                              .tls_cert_pem = opts->tls_cert_pem,
+                              .tls_key_pem = opts->tls_key_pem };
     FT_TRY(ft_server_start(&s->server, &server));
-    int n = snprintf(s->url, sizeof s->url, six ? "http://[%s]:%d" : "http://%s:%d", address,
-                     ft_server_port(s->server));
+    int n = snprintf(s->url, sizeof s->url, six ? "%s://[%s]:%d" : "%s://%s:%d",
+                     opts->tls_cert_pem ? "https" : "http", address, ft_server_port(s->server));
     FT_CHECK(n > 0 && (size_t)n < sizeof s->url);
     return FT_OK;
 }

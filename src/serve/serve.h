@@ -7,6 +7,7 @@
 #define FT_SERVE_H
 
 #include "base/arena.h"
+#include "net/server.h"
 #include "store/store.h"
 #include "watch/watch.h"
 
@@ -17,6 +18,10 @@ typedef struct ft_serve_opts {
     int threads;                                   /* 0: 1 */
     void (*listening)(void *ctx, const char *url); /* once requests are answered; may be NULL */
     void *ctx;
+    /* Handed on to the HTTP server (net/server.h): a front door before the routes, TLS. May be
+     * NULL. */
+    const ft_route *(*front)(const ft_request *req, void *app);
+    const char *tls_cert_pem, *tls_key_pem;
     const ft_watch_hooks *hooks; /* actions that stored verdicts still ask for after a crash; used
                                     from one thread; may be NULL */
 } ft_serve_opts;
