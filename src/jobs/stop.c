@@ -32,26 +32,28 @@ bool ft_process_end(int pid, uint64_t started, int64_t timeout_us) {
     return process_gone(pid, started, timeout_us);
 }
 
-static ft_err mark(ft_db *db, ft_str name, ft_str reason) {
+static ft_err mark(bool *ours, ft_db *db, ft_str name, ft_str reason) {
     FT_TRY(ft_db_run(db,
                      "update job set status = 'Stopping', reason = ? where name = ?"
                      " and status = 'InProgress'",
                      "ss", ft_some(reason), name));
-    if (ft_db_changes(db) == 0) return FT_OK; /* stopping already, or at its end */
+    *ours = ft_db_changes(db) == 1;
+    if (!*ours) return FT_OK; /* stopping already, or at its end */
     ft_db_durable(db);
     return ft_job_transit(db, name, "Stopping", reason);
 }
 
 static ft_err stopping(ft_job *job, ft_store *s, ft_arena *arena, ft_str name, ft_str reason) {
     ft_db *db;
+    bool ours = false;
     FT_TRY(ft_jobs_db(&db, s));
     FT_TRY(ft_db_begin(db));
-    ft_err err = mark(db, name, reason);
+    ft_err err = mark(&ours, db, name, reason);
     if (err != FT_OK) ft_db_rollback(db);
     FT_TRY(err);
     FT_TRY(ft_db_commit(db));
     FT_TRY(ft_job_get(job, s, arena, name));
-    if (ft_job_status_final(job->status))
+    if (!ours && ft_job_status_final(job->status)) /* ours may have ended since, as it was told */
         return FT_FAIL(FT_ECONFLICT, "job %.*s has ended: %s", FT_STR_ARG(name),
                        ft_job_status_name(job->status));
     return FT_OK;
