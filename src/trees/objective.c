@@ -6,49 +6,14 @@
 
 #include "base/check.h"
 
-/* clang-format off */
 const ft_objective ft_objectives[] = {
-    { "reg:squarederror", "rmse", FT_TASK_REGRESSION, FT_LABEL_FINITE, FT_LINK_IDENTITY, FT_TRANSFORM_NONE, NULL,
-      "squared error" },
-    { "reg:linear", "rmse", FT_TASK_REGRESSION, FT_LABEL_FINITE, FT_LINK_IDENTITY, FT_TRANSFORM_NONE, NULL,
-      "old name of reg:squarederror" },
-    { "reg:squaredlogerror", "rmsle", FT_TASK_REGRESSION, FT_LABEL_ABOVE_MINUS_ONE, FT_LINK_IDENTITY,
-      FT_TRANSFORM_NONE, "1.0", "squared error of log(1 + y)" },
-    { "reg:logistic", "rmse", FT_TASK_REGRESSION, FT_LABEL_UNIT, FT_LINK_LOGIT, FT_TRANSFORM_SIGMOID, NULL,
-      "logistic regression of a share" },
-    { "reg:pseudohubererror", "mphe", FT_TASK_REGRESSION, FT_LABEL_FINITE, FT_LINK_IDENTITY, FT_TRANSFORM_NONE, "1.2",
-      "pseudo-Huber loss" },
-    { "reg:absoluteerror", "mae", FT_TASK_REGRESSION, FT_LABEL_FINITE, FT_LINK_IDENTITY, FT_TRANSFORM_NONE, "1.7",
-      "absolute error; leaves are medians" },
-    { "reg:gamma", "gamma-nloglik", FT_TASK_REGRESSION, FT_LABEL_POSITIVE, FT_LINK_LOG, FT_TRANSFORM_EXP, NULL,
-      "gamma regression with log link" },
-    { "reg:tweedie", "tweedie-nloglik@1.5", FT_TASK_REGRESSION, FT_LABEL_NOT_BELOW, FT_LINK_LOG, FT_TRANSFORM_EXP,
-      NULL, "Tweedie regression with log link" },
-    { "count:poisson", "poisson-nloglik", FT_TASK_REGRESSION, FT_LABEL_NOT_BELOW, FT_LINK_LOG, FT_TRANSFORM_EXP, NULL,
-      "Poisson regression of counts" },
-    { "binary:logistic", "logloss", FT_TASK_BINARY, FT_LABEL_BINARY, FT_LINK_LOGIT, FT_TRANSFORM_SIGMOID, NULL,
-      "two classes, answers the probability of 1" },
-    { "binary:logitraw", "logloss", FT_TASK_BINARY, FT_LABEL_BINARY, FT_LINK_IDENTITY, FT_TRANSFORM_NONE, NULL,
-      "two classes, answers the score before the logistic function" },
-    { "binary:hinge", "error", FT_TASK_BINARY, FT_LABEL_BINARY, FT_LINK_IDENTITY, FT_TRANSFORM_STEP, NULL,
-      "two classes, hinge loss, answers 0 or 1" },
-    { "multi:softmax", "mlogloss", FT_TASK_MULTICLASS, FT_LABEL_CLASS, FT_LINK_IDENTITY, FT_TRANSFORM_ARGMAX, NULL,
-      "num_class classes, answers the class" },
-    { "multi:softprob", "mlogloss", FT_TASK_MULTICLASS, FT_LABEL_CLASS, FT_LINK_IDENTITY, FT_TRANSFORM_SOFTMAX, NULL,
-      "num_class classes, answers a probability a class" },
-    { "rank:pairwise", "map", FT_TASK_RANKING, FT_LABEL_NOT_BELOW, FT_LINK_IDENTITY, FT_TRANSFORM_NONE, NULL,
-      "LambdaMART on pairs" },
-    { "rank:ndcg", "map", FT_TASK_RANKING, FT_LABEL_NOT_BELOW, FT_LINK_IDENTITY, FT_TRANSFORM_NONE, NULL,
-      "LambdaMART on NDCG" },
-    { "rank:map", "map", FT_TASK_RANKING, FT_LABEL_NOT_BELOW, FT_LINK_IDENTITY, FT_TRANSFORM_NONE, NULL,
-      "LambdaMART on mean average precision" },
-    { "survival:cox", "cox-nloglik", FT_TASK_SURVIVAL, FT_LABEL_FINITE, FT_LINK_LOG, FT_TRANSFORM_EXP, NULL,
-      "Cox regression; a negative label is a censored time" },
-    { "survival:aft", "aft-nloglik", FT_TASK_SURVIVAL, FT_LABEL_POSITIVE, FT_LINK_LOG, FT_TRANSFORM_EXP, "1.1",
-      "accelerated failure time; the label is the (uncensored) time" },
-    { 0 }
+#define X(name, metric, task, labels, link, transform, since, doc)                                \
+    { name,  metric, FT_TASK_##task, FT_LABEL_##labels, FT_LINK_##link, FT_TRANSFORM_##transform, \
+      since, doc },
+    FT_OBJECTIVE_TABLE(X)
+#undef X
+        { 0 }
 };
-/* clang-format on */
 
 /* XGBoost's common::Sigmoid: the clamp keeps expf finite. */
 static float sigmoid(float x) {

@@ -47,6 +47,30 @@ typedef enum ft_label_rule {
     FT_LABEL_ABOVE_MINUS_ONE
 } ft_label_rule;
 
+/*  name, XGBoost's metric, task, labels, link, transform, since (NULL: 0.90), meaning */
+/* clang-format off */
+#define FT_OBJECTIVE_TABLE(X) \
+    X("reg:squarederror", "rmse", REGRESSION, FINITE, IDENTITY, NONE, NULL, "squared error") \
+    X("reg:linear", "rmse", REGRESSION, FINITE, IDENTITY, NONE, NULL, "old name of reg:squarederror") \
+    X("reg:squaredlogerror", "rmsle", REGRESSION, ABOVE_MINUS_ONE, IDENTITY, NONE, "1.0", "squared error of log(1 + y)") \
+    X("reg:logistic", "rmse", REGRESSION, UNIT, LOGIT, SIGMOID, NULL, "logistic regression of a share") \
+    X("reg:pseudohubererror", "mphe", REGRESSION, FINITE, IDENTITY, NONE, "1.2", "pseudo-Huber loss") \
+    X("reg:absoluteerror", "mae", REGRESSION, FINITE, IDENTITY, NONE, "1.7", "absolute error; leaves are medians") \
+    X("reg:gamma", "gamma-nloglik", REGRESSION, POSITIVE, LOG, EXP, NULL, "gamma regression with log link") \
+    X("reg:tweedie", "tweedie-nloglik@1.5", REGRESSION, NOT_BELOW, LOG, EXP, NULL, "Tweedie regression with log link") \
+    X("count:poisson", "poisson-nloglik", REGRESSION, NOT_BELOW, LOG, EXP, NULL, "Poisson regression of counts") \
+    X("binary:logistic", "logloss", BINARY, BINARY, LOGIT, SIGMOID, NULL, "two classes, answers the probability of 1") \
+    X("binary:logitraw", "logloss", BINARY, BINARY, IDENTITY, NONE, NULL, "two classes, answers the score before the logistic function") \
+    X("binary:hinge", "error", BINARY, BINARY, IDENTITY, STEP, NULL, "two classes, hinge loss, answers 0 or 1") \
+    X("multi:softmax", "mlogloss", MULTICLASS, CLASS, IDENTITY, ARGMAX, NULL, "num_class classes, answers the class") \
+    X("multi:softprob", "mlogloss", MULTICLASS, CLASS, IDENTITY, SOFTMAX, NULL, "num_class classes, answers a probability a class") \
+    X("rank:pairwise", "map", RANKING, NOT_BELOW, IDENTITY, NONE, NULL, "LambdaMART on pairs") \
+    X("rank:ndcg", "map", RANKING, NOT_BELOW, IDENTITY, NONE, NULL, "LambdaMART on NDCG") \
+    X("rank:map", "map", RANKING, NOT_BELOW, IDENTITY, NONE, NULL, "LambdaMART on mean average precision") \
+    X("survival:cox", "cox-nloglik", SURVIVAL, FINITE, LOG, EXP, NULL, "Cox regression; a negative label is a censored time") \
+    X("survival:aft", "aft-nloglik", SURVIVAL, POSITIVE, LOG, EXP, "1.1", "accelerated failure time; the label is the (uncensored) time")
+/* clang-format on */
+
 typedef struct ft_objective {
     const char *name;   /* NULL ends the table */
     const char *metric; /* XGBoost's default for it */

@@ -18,9 +18,9 @@ static inline const char *testdata(const char *name) {
 }
 
 static inline const char *in_test_dir(const char *name) {
-    static char paths[8][512];
+    static char paths[256][512];
     static int next;
-    char *path = paths[next++ % 8];
+    char *path = paths[next++ % 256];
     snprintf(path, sizeof paths[0], "%s/%s", test_dir(), name);
     return path;
 }

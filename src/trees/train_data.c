@@ -95,14 +95,12 @@ static ft_err check_constraints(const ft_training *t) {
 
 /* ---- handing over */
 
-static int threads(const ft_training *t) { return t->args->threads > 0 ? t->args->threads : 1; }
-
 static ft_err make_matrix(ft_training *t, ft_train_set *s) {
     const ft_table *table = s->table;
     const ft_xgb *x = t->x;
     if (table->dense)
         return FT_XGB(x, DMatrixCreateFromMat_omp(table->dense, table->rows, table->cols, NAN,
-                                                  &s->data, threads(t)));
+                                                  &s->data, t->threads));
     return FT_XGB(x, DMatrixCreateFromCSREx(table->indptr, table->indices, table->values,
                                             table->rows + 1, table->indptr[table->rows], t->cols,
                                             &s->data));

@@ -29,6 +29,7 @@ typedef struct ft_training {
     const ft_objective *objective;
     ft_train_set sets[FT_TRAIN_SETS];
     size_t set_count, cols, groups;
+    int threads;
     BoosterHandle booster;
     bool is_linear, updates; /* gblinear; process_type update */
     int64_t round, rounds;   /* done so far, asked for */

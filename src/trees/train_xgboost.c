@@ -40,9 +40,7 @@ static ft_err set_params(ft_training *t) {
     }
     for (size_t i = 0; ft_params_each(t->params, "eval_metric", i, &item); i++)
         FT_TRY(set_metric(t, item));
-    int64_t count = t->args->threads > 0 ? t->args->threads : 1;
-    if (ft_params_given(t->params, "nthread")) count = ft_params_int(t->params, "nthread");
-    FT_TRY(ft_arena_printf(&threads, &t->arena, "%lld", (long long)count));
+    FT_TRY(ft_arena_printf(&threads, &t->arena, "%d", t->threads));
     return set_param(t, "nthread", threads);
 }
 
@@ -225,6 +223,9 @@ static ft_err train(const ft_train_args *args) {
                    : 1;
     t.is_linear = ft_str_is(ft_params_str(args->params, "booster"), "gblinear");
     t.updates = ft_str_is(ft_params_str(args->params, "process_type"), "update");
+    t.threads = args->threads > 0 ? args->threads : 1;
+    if (ft_params_given(args->params, "nthread"))
+        t.threads = (int)ft_params_int(args->params, "nthread");
     if (ft_params_given(args->params, "early_stopping_rounds"))
         t.patience = ft_params_int(args->params, "early_stopping_rounds");
     ft_err err = run(&t);
