@@ -86,8 +86,10 @@ ft_err ft_job_stop(ft_store *s, ft_str name, ft_str reason) {
     ft_job job;
     ft_err err;
     FT_GOTO(err, ft_job_get(&job, s, &arena, name));
-    FT_GOTO(err, gate_close(s, &arena, job.name)); /* first: nothing more may be recorded */
     FT_GOTO(err, stopping(&job, s, &arena, job.name, reason));
+    /* After the reason is stored: the job may be gone a moment later. A rule host that stops it has
+     * not yet let it past the gate. */
+    FT_GOTO(err, gate_close(s, &arena, job.name));
     FT_GOTO(err, process_stop(&job));
     FT_GOTO(err, ft_job_finish(
                      s, job.name,
