@@ -1,7 +1,6 @@
 /* beneath.c -- see beneath_in.h. */
 #include "store/beneath_in.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
@@ -14,19 +13,11 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/fault.h"
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 #define RACE_TRIES   16 /* openat2 gives EAGAIN while somebody renames on its way */
 
 static atomic_bool no_openat2; /* an old kernel, or a sandbox that does not know the call */
-
-/* A rehearsed failure looks like a failed system call. */
-static bool injected(void) {
-    if (!ft_fault_here()) return false;
-    errno = EIO;
-    return true;
-}
 
 static ft_err fail(const char *what, const char *path) {
     if (errno == ELOOP || errno == EXDEV)
@@ -88,7 +79,7 @@ static int open_at(int root, const char *path, int flags, mode_t mode) {
 }
 
 ft_err ft_beneath_open(int *out, int root, const char *path, int flags, mode_t mode) {
-    *out = injected() ? -1 : open_at(root, path, flags, mode);
+    *out = ft_injected() ? -1 : open_at(root, path, flags, mode);
     return *out < 0 ? fail("open", path) : FT_OK;
 }
 
@@ -113,8 +104,9 @@ static ft_err folder_fault(int at, const char *part, const char *path) {
 
 /* Make, or find made by another, one folder inside `at`. */
 static ft_err folder_step(int *out, int at, const char *part, const char *path, bool durable) {
-    if (injected() || (mkdirat(at, part, 0777) != 0 && errno != EEXIST)) return fail("make", path);
-    *out = injected() ? -1 : openat(at, part, FOLDER_FLAGS | O_NOFOLLOW);
+    if (ft_injected() || (mkdirat(at, part, 0777) != 0 && errno != EEXIST))
+        return fail("make", path);
+    *out = ft_injected() ? -1 : openat(at, part, FOLDER_FLAGS | O_NOFOLLOW);
     if (*out < 0) return folder_fault(at, part, path);
     return durable ? ft_beneath_sync(at, path) : FT_OK;
 }
@@ -124,7 +116,7 @@ static ft_err folder_step(int *out, int at, const char *part, const char *path, 
 static ft_err make_folders(int *out, int root, char *folder, const char *path, bool durable) {
     char *slash = strrchr(folder, '/');
     int above = -1;
-    *out = injected() ? -1 : open_at(root, folder, FOLDER_FLAGS, 0);
+    *out = ft_injected() ? -1 : open_at(root, folder, FOLDER_FLAGS, 0);
     if (*out >= 0) return FT_OK;
     /* a file or a link on the way is named by the step that meets it */
     if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) return fail("make", path);
@@ -146,25 +138,25 @@ ft_err ft_beneath_parent(int *out, const char **base, int root, const char *path
     snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
     *base = slash + 1;
     if (make) return make_folders(out, root, folder, path, durable);
-    *out = injected() ? -1 : open_at(root, folder, FOLDER_FLAGS, 0);
+    *out = ft_injected() ? -1 : open_at(root, folder, FOLDER_FLAGS, 0);
     return *out < 0 ? fail("open the folder of", path) : FT_OK;
 }
 
 ft_err ft_beneath_sync(int folder, const char *path) {
-    if (injected() || fsync(folder) != 0) return fail("sync the folder of", path);
+    if (ft_injected() || fsync(folder) != 0) return fail("sync the folder of", path);
     return FT_OK;
 }
 
 /* ---- files ---- */
 
 ft_err ft_beneath_stat(struct stat *out, int root, const char *path) {
-    int fd = injected() ? -1 : open_at(root, path, O_PATH, 0);
+    int fd = ft_injected() ? -1 : open_at(root, path, O_PATH, 0);
     *out = (struct stat){ 0 };
     if (fd < 0) {
         if (errno == ENOENT || errno == ENOTDIR) return FT_ENOTFOUND; /* an expected outcome */
         return fail("look at", path);
     }
-    int code = injected() ? -1 : fstat(fd, out);
+    int code = ft_injected() ? -1 : fstat(fd, out);
     close(fd);
     if (code != 0) return fail("look at", path);
     if (S_ISDIR(out->st_mode)) return FT_ENOTFOUND;
@@ -175,7 +167,7 @@ ft_err ft_beneath_stat(struct stat *out, int root, const char *path) {
 
 ft_err ft_beneath_rename(int from, const char *name, int parent, const char *base,
                          const char *path) {
-    if (injected() || renameat(from, name, parent, base) != 0) return fail("write", path);
+    if (ft_injected() || renameat(from, name, parent, base) != 0) return fail("write", path);
     return FT_OK;
 }
 
@@ -211,7 +203,7 @@ ft_err ft_beneath_remove(int root, const char *path) {
     FT_TRY(err);
     struct stat st;
     bool folder = fstatat(parent, base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-    int code = folder ? 0 : injected() ? -1 : unlinkat(parent, base, 0);
+    int code = folder ? 0 : ft_injected() ? -1 : unlinkat(parent, base, 0);
     if (code != 0 && errno != ENOENT) err = fail("remove", path);
     close(parent);
     if (err == FT_OK && !folder) prune(root, path);

@@ -8,10 +8,19 @@
 #ifndef FT_BENEATH_IN_H
 #define FT_BENEATH_IN_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/fault.h"
+
+/* A rehearsed failure looks like a failed system call. */
+static inline bool ft_injected(void) {
+    if (!ft_fault_here()) return false;
+    errno = EIO;
+    return true;
+}
 
 ft_err ft_beneath_open(int *out, int root, const char *path, int flags, mode_t mode);
 /* The folder that holds `path`, open for renames in it and for syncing; `base` points to the last

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fault.h"
 #include "store/beneath_in.h"
 #include "store/objects_in.h"
 
@@ -17,7 +16,7 @@ ft_err ft_bucket_missing(ft_str bucket) {
 static ft_err make_folder(ft_store *s, ft_str bucket) {
     char name[FT_BUCKET_BYTES_MAX + 1];
     snprintf(name, sizeof name, "%.*s", FT_STR_ARG(bucket));
-    if (ft_fault_here() || (mkdirat(s->objects_fd, name, 0777) != 0 && errno != EEXIST))
+    if (ft_injected() || (mkdirat(s->objects_fd, name, 0777) != 0 && errno != EEXIST))
         return FT_FAIL_ERRNO("cannot make the folder of bucket '%s'", name);
     return ft_beneath_sync(s->objects_fd, name);
 }
@@ -69,7 +68,7 @@ static ft_err remove_row(ft_store *s, ft_str bucket) {
 static ft_err remove_folder(ft_store *s, ft_str bucket) {
     char name[FT_BUCKET_BYTES_MAX + 1];
     snprintf(name, sizeof name, "%.*s", FT_STR_ARG(bucket));
-    int code = ft_fault_here() ? (errno = EIO, -1) : unlinkat(s->objects_fd, name, AT_REMOVEDIR);
+    int code = ft_injected() ? -1 : unlinkat(s->objects_fd, name, AT_REMOVEDIR);
     if (code == 0 || errno == ENOENT) return FT_OK;
     if (errno == ENOTEMPTY || errno == EEXIST)
         return FT_FAIL(FT_ECONFLICT, "bucket '%s' is not empty: its folder holds other files",

@@ -1,6 +1,5 @@
 /* object_put.c -- writing objects: put, the streaming writer, files that grow in place, removal.
  * See objects.h for the order of steps and what a crash leaves. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -33,7 +32,7 @@ static ft_err draft_open(draft *d) {
     snprintf(d->temp, sizeof d->temp, "%d-%llu-%u", s->pid, (unsigned long long)s->pid_started,
              atomic_fetch_add(&count, 1));
     int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-    d->fd = ft_fault_here() ? (errno = EIO, -1) : openat(s->temp_fd, d->temp, flags, 0666);
+    d->fd = ft_injected() ? -1 : openat(s->temp_fd, d->temp, flags, 0666);
     if (d->fd < 0) return FT_FAIL_ERRNO("cannot make a temporary file in '%s/objects'", s->home);
     return FT_OK;
 }
@@ -111,7 +110,7 @@ static ft_err publish(draft *d) {
     ft_object *o = &d->row.object;
     ft_arena arena = FT_ARENA_INIT(0);
     if (!d->opts.lazy) FT_TRY(ft_fd_sync(d->fd, d->temp));
-    if (ft_fault_here() || fstat(d->fd, &st) != 0)
+    if (ft_injected() || fstat(d->fd, &st) != 0)
         return FT_FAIL_ERRNO("cannot look at a temporary file in '%s/objects'", s->home);
     d->row.mark = ft_file_mark_of(&st);
     o->size_bytes = (uint64_t)st.st_size;
@@ -276,7 +275,7 @@ ft_err ft_object_create(int *fd, ft_store *s, ft_str bucket, ft_str key) {
     FT_TRY(ft_beneath_parent(&folder, &base, s->objects_fd, place, true, true));
     ft_err err = FT_OK;
     int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    *fd = ft_fault_here() ? (errno = EIO, -1) : openat(folder, base, flags, 0666);
+    *fd = ft_injected() ? -1 : openat(folder, base, flags, 0666);
     if (*fd < 0) {
         err = FT_FAIL_ERRNO("cannot make 'objects/%s'", place);
     } else if ((err = ft_beneath_sync(folder, place)) != FT_OK) {
@@ -297,7 +296,7 @@ ft_err ft_object_adopt(ft_object *out, ft_store *s, ft_str bucket, ft_str key, c
     FT_TRY(ft_object_names(s, bucket, key));
     ft_key_place(place, bucket, key, false);
     FT_TRY(ft_beneath_open(&fd, s->objects_fd, place, O_RDONLY, 0));
-    if (ft_fault_here() || fstat(fd, &st) != 0)
+    if (ft_injected() || fstat(fd, &st) != 0)
         FT_GOTO(err, FT_FAIL_ERRNO("cannot look at 'objects/%s'", place));
     row.mark = ft_file_mark_of(&st);
     o->size_bytes = (uint64_t)st.st_size;

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/files.h"
 #include "base/proc.h"
+#include "store/beneath_in.h"
 #include "store/objects_in.h"
 
 #define WALK_DEPTH_MAX 600 /* a key has at most 512 parts */
@@ -57,7 +58,7 @@ static ft_err walk_entry(repair *r, int folder, const char *name, char *path, si
     struct stat st;
     size_t name_len = strlen(name);
     if (len + name_len + 2 >= FT_PLACE_BYTES) return FT_OK; /* longer than any key's file */
-    if (ft_fault_here()) return errno = EIO, FT_FAIL_ERRNO("cannot look at '%s'", name);
+    if (ft_injected()) return FT_FAIL_ERRNO("cannot look at '%s'", name);
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return FT_OK; /* gone meanwhile */
     memcpy(path + len, name, name_len + 1);
     if (S_ISREG(st.st_mode)) return repair_file(r, ft_str_n(path, len + name_len));
@@ -87,7 +88,7 @@ static ft_err repair_files(repair *r) {
     char name[FT_BUCKET_BYTES_MAX + 1], path[FT_PLACE_BYTES];
     snprintf(name, sizeof name, "%.*s", FT_STR_ARG(r->bucket));
     int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    int at = ft_fault_here() ? (errno = EIO, -1) : openat(r->s->objects_fd, name, flags);
+    int at = ft_injected() ? -1 : openat(r->s->objects_fd, name, flags);
     if (at < 0 && errno == ENOENT) return FT_OK; /* no object was put yet */
     if (at < 0) return FT_FAIL_ERRNO("cannot list the folder of bucket '%s'", name);
     return walk(r, at, path, 0, 0);

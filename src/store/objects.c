@@ -2,7 +2,6 @@
  * when they differ. See objects.h. */
 #include "store/objects.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,7 +129,7 @@ static ft_err row_of_file(ft_object_row *out, ft_store *s, const char *place) {
     int fd;
     struct stat st;
     FT_TRY(ft_beneath_open(&fd, s->objects_fd, place, O_RDONLY, 0));
-    if (ft_fault_here() || fstat(fd, &st) != 0)
+    if (ft_injected() || fstat(fd, &st) != 0)
         FT_GOTO(err, FT_FAIL_ERRNO("cannot look at 'objects/%s'", place));
     ft_object *o = &out->object;
     FT_GOTO(err, ft_object_hash(o->sha256, o->etag, fd, (uint64_t)st.st_size, place));
@@ -276,7 +275,7 @@ ft_err ft_object_get(ft_str *out, ft_store *s, ft_arena *arena, ft_str bucket, f
     size_t got;
     *out = (ft_str){ "", 0 };
     FT_TRY(ft_object_open(&fd, s, bucket, key));
-    if (ft_fault_here() || fstat(fd, &st) != 0)
+    if (ft_injected() || fstat(fd, &st) != 0)
         FT_GOTO(err, FT_FAIL_ERRNO("cannot look at 's3://%.*s/%.*s'", FT_STR_ARG(bucket),
                                    FT_STR_ARG(key)));
     if ((uint64_t)st.st_size > limit_bytes)

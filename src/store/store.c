@@ -1,7 +1,6 @@
 /* store.c -- the home folder; see store.h. */
 #include "store/store.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "base/fault.h"
 #include "base/files.h"
 #include "base/proc.h"
+#include "store/beneath_in.h"
 #include "store/store_in.h"
 
 static ft_err home_path(char out[PATH_MAX], const char *home) {
@@ -35,7 +35,7 @@ static ft_err home_path(char out[PATH_MAX], const char *home) {
 static ft_err make_private(const char *path) {
     if (ft_file_exists(path)) return FT_OK;
     FT_TRY(ft_dir_make(path));
-    if (ft_fault_here() || chmod(path, 0700) != 0)
+    if (ft_injected() || chmod(path, 0700) != 0)
         return FT_FAIL_ERRNO("cannot protect folder '%s'", path);
     return FT_OK;
 }

@@ -58,8 +58,8 @@ void ft_reader_close(ft_reader *r) {
 
 ft_err ft_reader_look(ft_reader *r) {
     struct stat st;
-    if (ft_fault_here() || fstat(r->fd, &st) != 0)
-        return FT_FAIL_ERRNO("cannot look at '%.*s'", FT_STR_ARG(r->uri));
+    int code = ft_fault_here() ? (errno = EIO, -1) : fstat(r->fd, &st);
+    if (code != 0) return FT_FAIL_ERRNO("cannot look at '%.*s'", FT_STR_ARG(r->uri));
     if (!r->last && (uint64_t)st.st_size > r->size) r->size = (uint64_t)st.st_size;
     return FT_OK;
 }

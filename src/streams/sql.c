@@ -81,10 +81,18 @@ static int may_call(ft_sql *q, const char *function) {
     return SQLITE_OK;
 }
 
+/* SQLite asks about its own tables when a virtual table tells its columns; the user's attempts to
+ * change them are refused by SQLite itself. */
+static bool is_own_table(const char *name) {
+    static const char *const own[] = { "sqlite_master", "sqlite_schema", "sqlite_temp_master" };
+    return is_one_of(name, own, FT_COUNT(own));
+}
+
 /* Under a horizon only what the records say, and tables made of arguments alone. */
-static int may_read(ft_sql *q, const char *name) {
+static int may_read(ft_sql *q, const char *name, const char *column) {
     static const char *const functions[] = { "json_each", "json_tree" };
     if (!q->pure || is_one_of(name, functions, FT_COUNT(functions))) return SQLITE_OK;
+    if (is_own_table(name) && sqlite3_stricmp(column, "rowid") == 0) return SQLITE_OK;
     const ft_stream_kind *kind = ft_stream_kind_find(ft_str_of(name));
     if (!kind) return deny(q, "table", name, "is not available to a rule: it reads streams only");
     if (ft_stream_order(kind) == q->order) return SQLITE_OK;
@@ -111,11 +119,14 @@ static int authorize(void *ctx, int action, const char *a, const char *b, const 
     case SQLITE_RECURSIVE:
         return SQLITE_OK;
     case SQLITE_READ:
-        return may_read(q, a);
+        return may_read(q, a, b);
     case SQLITE_FUNCTION:
         return may_call(q, b);
     case SQLITE_PRAGMA:
         return may_ask(q, a);
+    case SQLITE_UPDATE:
+        if (is_own_table(a)) return SQLITE_OK;
+        /* fall through */
     default:
         snprintf(q->denied, sizeof q->denied, "this session only reads: use a SELECT");
         return SQLITE_DENY;
@@ -192,9 +203,9 @@ void ft_sql_interrupt(ft_sql *q) { sqlite3_interrupt(q->db); }
 static ft_err fail(ft_sql *q, int code, bool preparing) {
     const char *why = sqlite3_errmsg(q->db);
     if (q->failed != FT_OK) return FT_FAIL(q->failed, "%s", ft_err_why());
+    if (q->denied[0]) return FT_FAIL(FT_EDENIED, "%s", q->denied);
     switch (code & 0xff) {
     case SQLITE_AUTH:
-        return FT_FAIL(FT_EDENIED, "%s", q->denied[0] ? q->denied : why);
     case SQLITE_READONLY:
         return FT_FAIL(FT_EDENIED, "this session only reads: %s", why);
     case SQLITE_INTERRUPT:
@@ -297,9 +308,10 @@ static ft_err step_all(ft_sql *q, sqlite3_stmt *stmt, ft_sql_row row, void *ctx)
     ft_value *values = calloc((size_t)columns + 1, sizeof *values);
     if (!names || !values || ft_fault_here())
         FT_GOTO(err, FT_FAIL(FT_ENOMEM, "no memory for the query"));
-    for (int i = 0; i < columns; i++) names[i] = sqlite3_column_name(stmt, i);
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
         if (!row) continue;
+        /* Not before the first step: that may prepare the statement anew, and the names move. */
+        for (int i = 0; i < columns; i++) names[i] = sqlite3_column_name(stmt, i);
         for (int i = 0; i < columns; i++) values[i] = value_of(stmt, i);
         FT_GOTO(err, row(ctx, columns, names, values));
     }

@@ -58,7 +58,6 @@ static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sq
                    char **why) {
     FT_UNUSED(argc);
     FT_UNUSED(argv);
-    FT_UNUSED(why);
     module *m = aux;
     sqlite3_str *text = sqlite3_str_new(db);
     sqlite3_str_appendf(text, "create table t (\"%w\" text", m->kind->key);
@@ -69,6 +68,7 @@ static int connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sq
     char *sql = sqlite3_str_finish(text);
     int code = sql && !ft_fault_here() ? sqlite3_declare_vtab(db, sql) : SQLITE_NOMEM;
     sqlite3_free(sql);
+    if (code != SQLITE_OK) *why = sqlite3_mprintf("%s", sqlite3_errmsg(db));
     if (code != SQLITE_OK) return code;
     table *t = sqlite3_malloc(sizeof *t);
     if (!t) return SQLITE_NOMEM;
