@@ -284,6 +284,70 @@ static void test_tensor_stream(void **state) {
     ft_store_close(s);
 }
 
+typedef struct table {
+    char text[2000];
+    size_t len;
+} table;
+
+static ft_err add_row(void *ctx, int columns, const char *const *names, const ft_value *values) {
+    table *t = ctx;
+    FT_UNUSED(names);
+    for (int i = 0; i < columns; i++) {
+        char *at = t->text + t->len;
+        size_t room = sizeof t->text - t->len;
+        const char *end = i + 1 == columns ? ";" : " ";
+        int n = values[i].type == FT_VALUE_TEXT
+                    ? snprintf(at, room, "%.*s%s", FT_STR_ARG(values[i].s), end)
+                : values[i].type == FT_VALUE_INT
+                    ? snprintf(at, room, "%lld%s", (long long)values[i].i, end)
+                : values[i].type == FT_VALUE_F64 ? snprintf(at, room, "%g%s", values[i].f, end)
+                                                 : snprintf(at, room, "null%s", end);
+        t->len += (size_t)n;
+    }
+    return FT_OK;
+}
+
+/* fettle sql "select job, step, name, value from tensor where job = 'x'", with and without a
+ * horizon. */
+static void test_sql(void **state) {
+    (void)state;
+    ft_store *s = fresh_store();
+    ft_collection list[] = { named("metrics:save_interval=2"),
+                             named("labels:save_steps=2,end_step=0") };
+    float labels[2] = { 1, 0 };
+    ft_array a = { .dtype = FT_F32, .ndim = 1, .shape = { 2 }, .data = labels };
+    ft_hook *h = hook_on(s, list, 2, "x");
+    for (int64_t i = 0; i < 4; i++) {
+        EXPECT_OK(ft_tap_begin(ft_hook_tap(h), i));
+        EXPECT_OK(ft_tap_scalar(ft_hook_tap(h), "train-rmse", (double)i / 2));
+        EXPECT_OK(ft_tap_array(ft_hook_tap(h), "labels", &a));
+        EXPECT_OK(ft_tap_end(ft_hook_tap(h), i));
+    }
+    ft_sql *q;
+    table t = { 0 };
+    EXPECT_OK(ft_sql_open(&q, s));
+    EXPECT_OK(ft_sql_run(q, FT_STR("select job, step, name, value from tensor where job = 'x'"),
+                         NULL, 0, add_row, &t));
+    assert_string_equal(t.text, "x 0 train-rmse 0;x 2 labels null;x 2 train-rmse 1;");
+    t.len = 0;
+    EXPECT_OK(ft_sql_run(q, FT_STR("select dtype, shape, mean from tensor where name = 'labels'"),
+                         NULL, 0, add_row, &t));
+    assert_string_equal(t.text, "float32 2 0.5;");
+    t.len = 0;
+    EXPECT_OK(ft_sql_run(q, FT_STR("select step, value from metric where job = 'x' and step > 1"),
+                         NULL, 0, add_row, &t));
+    assert_string_equal(t.text, "2 1;3 1.5;");
+    ft_sql_horizon(q, FT_ORDER_STEP, 2, "x");
+    memset(&t, 0, sizeof t);
+    EXPECT_OK(ft_sql_run(q, FT_STR("select name, max(step) from tensor group by name"), NULL, 0,
+                         add_row, &t));
+    assert_string_equal(t.text, "train-rmse 0;");
+    ft_sql_close(q);
+    EXPECT_OK(ft_hook_finish(h));
+    ft_hook_free(h);
+    ft_store_close(s);
+}
+
 static void test_faults(void **state) {
     (void)state;
     ft_store *s = fresh_store();
@@ -365,4 +429,4 @@ static void test_cost(void **state) {
 TEST_MAIN(cmocka_unit_test(test_union), cmocka_unit_test(test_metrics),
           cmocka_unit_test(test_reductions), cmocka_unit_test(test_gate),
           cmocka_unit_test(test_refuses), cmocka_unit_test(test_tensor_stream),
-          cmocka_unit_test(test_faults), cmocka_unit_test(test_cost))
+          cmocka_unit_test(test_sql), cmocka_unit_test(test_faults), cmocka_unit_test(test_cost))

@@ -260,6 +260,7 @@ ft_err ft_training_report(ft_buf *out, ft_store *s, const ft_training_report_opt
     ft_str title, subtitle;
     ft_err err;
     FT_GOTO(err, ft_trial_open(&r.trial, s, opts->trial_uri));
+    FT_GOTO(err, ft_trial_refresh(r.trial, NULL));
     FT_GOTO(err, ft_arena_printf(&title, &arena, "Training report: %.*s", FT_STR_ARG(opts->job)));
     FT_GOTO(err, ft_arena_printf(&subtitle, &arena, "%.*s%s%.*s", FT_STR_ARG(opts->status),
                                  opts->summary.len ? ", " : "", FT_STR_ARG(opts->summary)));

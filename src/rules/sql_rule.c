@@ -186,6 +186,17 @@ static bool param_type(ft_param_type *out, ft_str word_) {
     return false;
 }
 
+/* A default must be of its type: found now, not at the first evaluation. */
+static ft_err check_default(const reader *r, const ft_param *p, ft_str def) {
+    ft_param *bare;
+    ft_params *values;
+    FT_TRY(ft_arena_items(&bare, r->arena, 2));
+    bare[0] = *p;
+    FT_TRY(ft_params_new(&values, r->arena, bare));
+    if (ft_params_set(values, ft_str_of(p->name), def) == FT_OK) return FT_OK;
+    return FT_FAIL(FT_EPARSE, "%.*s:%d: default: %s", FT_STR_ARG(r->path), r->line, ft_err_why());
+}
+
 /* "NAME type default doc"; default "-" is none. */
 static ft_err read_param(reader *r, ft_str value) {
     ft_str name = word(&value), type = word(&value), def = word(&value);
@@ -204,21 +215,11 @@ static ft_err read_param(reader *r, ft_str value) {
                        r->line, FT_STR_ARG(name));
     FT_TRY(copy(&p->name, r->arena, name));
     FT_TRY(copy(&p->doc, r->arena, value));
-    if (!ft_str_is(def, "-")) FT_TRY(copy(&p->default_text, r->arena, def));
-    r->params++;
-    return FT_OK;
-}
-
-/* Defaults must be of their type: found now, not at the first evaluation. */
-static ft_err check_defaults(const reader *r) {
-    for (const ft_param *p = r->rule->params; p->name; p++) {
-        ft_params *values;
-        if (!p->default_text) continue;
-        FT_TRY(ft_params_new(&values, r->arena, r->rule->params));
-        ft_err err = ft_params_set(values, ft_str_of(p->name), ft_str_of(p->default_text));
-        if (err)
-            return ft_err_prefix(FT_EPARSE, "%.*s: default: %s", FT_STR_ARG(r->path), ft_err_why());
+    if (!ft_str_is(def, "-")) {
+        FT_TRY(check_default(r, p, def));
+        FT_TRY(copy(&p->default_text, r->arena, def));
     }
+    r->params++;
     return FT_OK;
 }
 
@@ -282,7 +283,6 @@ ft_err ft_rule_from_sql(const ft_rule **out, ft_arena *arena, ft_str path, ft_st
     };
     FT_TRY(name_of(&r.rule->rule.name, arena, path));
     FT_TRY(read_text(&r, text));
-    FT_TRY(check_defaults(&r));
     *out = &r.rule->rule;
     return FT_OK;
 }
