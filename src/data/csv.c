@@ -73,18 +73,26 @@ static ft_err text_new(float *out, csv_state *s, ft_dict *dict, size_t column, f
     return FT_OK;
 }
 
+/* A label to the number that it had in training. A full stop at its end (UCI's adult.test has one
+ * after every label) is passed over, and noted. */
+static ft_err class_cell(float *out, csv_state *s, size_t column, ft_str cell) {
+    int64_t class = ft_dict_find(&s->classes, cell);
+    if (class < 0 && ft_str_ends(cell, FT_STR("."))) {
+        class = ft_dict_find(&s->classes, ft_str_slice(cell, 0, cell.len - 1));
+        s->stops += class >= 0;
+    }
+    if (class < 0) return bad_cell(s, column, cell, "a class of the training data");
+    *out = (float)class;
+    return FT_OK;
+}
+
 /* A text in a text column, to its code. */
 static ft_err text_cell(float *out, csv_state *s, ft_table_build *b, size_t column, ft_str cell) {
     const csv_column *c = &s->column[column];
     csv_detail *d = &s->detail[column];
     if (c->role == CSV_IGNORED) return FT_OK;
     const ft_schema *schema = b->opts->schema;
-    if (c->role == CSV_LABEL && schema) {
-        int64_t class = ft_dict_find(&s->classes, cell);
-        if (class < 0) return bad_cell(s, column, cell, "a class of the training data");
-        *out = (float)class;
-        return FT_OK;
-    }
+    if (c->role == CSV_LABEL && schema) return class_cell(out, s, column, cell);
     if (!schema)
         return text_new(out, s, c->role == CSV_LABEL ? &s->classes : &d->dict, column, cell);
     int64_t code = ft_feature_code(&b->t->schema->features[c->slot], cell);

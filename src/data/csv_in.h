@@ -48,6 +48,7 @@ typedef struct csv_state {
     bool planned, header;
     size_t label, weight; /* column, or CSV_NONE */
     ft_dict classes;      /* texts of the label */
+    size_t stops;         /* labels that were a class but for a full stop at the end */
     ft_buf scratch;
     ft_str path; /* of the file being read */
     size_t line; /* where its current record begins, from 1 */

@@ -224,6 +224,9 @@ static ft_err feature_fill(csv_state *s, ft_table_build *b, size_t column) {
 }
 
 static ft_err unknown_notes(csv_state *s, ft_table_build *b) {
+    if (s->stops)
+        FT_TRY(ft_build_note(b, "%.*s: a full stop after %zu labels was passed over",
+                             FT_STR_ARG(b->t->source), s->stops));
     for (size_t i = 0; i < s->columns; i++) {
         const csv_detail *d = &s->detail[i];
         if (d->unknown)

@@ -59,7 +59,7 @@ static void packed(const char *command, const char *name) {
     ft_file_info info;
     test_file("plain", text, SIZE);
     if (!shell(command)) {
-        print_message("skipped: '%s' does not run here\n", command);
+        print_message("# skipped: '%s' does not run here\n", command);
     } else {
         EXPECT_OK(read_all(&got, name, NULL, sha, &size));
         EXPECT(got.len == SIZE && memcmp(got.at, text, SIZE) == 0);

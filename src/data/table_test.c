@@ -88,6 +88,10 @@ static void test_fit_by_name(void **state) {
     fit.schema = t->schema;
     EXPECT_REFUSED(FT_EPARSE, "t.csv' has no column 'age', which the training data had",
                    "pay,job\nlo,a\n", &fit);
+    ft_table *stops = test_table("pay,job,age\nlo.,a,1\nhi,b,2\n", &fit);
+    EXPECT(stops->labels[0] == 1 && stops->labels[1] == 0);
+    EXPECT(strstr(stops->notes.at, "a full stop after 1 labels was passed over"));
+    ft_table_free(stops);
     EXPECT_REFUSED(FT_EPARSE, "column 1 (pay): expected a class of the training data, found 'huge'",
                    "pay,job,age\nhuge,a,1\n", &fit);
     EXPECT_REFUSED(FT_EPARSE, "column 3 (age): expected a number, found 'old'",

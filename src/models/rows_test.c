@@ -232,7 +232,7 @@ static void time_of(const char *what, const char *body, size_t cols, double boun
         double took = (seconds() - from) / 200 * 1e6;
         if (took < best || round == 0) best = took;
     }
-    print_message("%s: %.2f us\n", what, best);
+    print_message("# %s: %.2f us\n", what, best);
     EXPECT(best < bound_us);
 }
 
