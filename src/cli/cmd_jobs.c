@@ -40,10 +40,13 @@ static ft_err run_show(ft_cli *cli) {
     ft_watch_row *watches;
     size_t count;
     ft_listing l;
-    ft_str subject;
+    ft_str subject, settings;
     FT_TRY(ft_cli_store(&s, cli));
     FT_TRY(ft_jobs_recover(s, NULL));
     FT_TRY(ft_job_get(&job, s, &cli->arena, cli->args[0]));
+    settings = job.config_json; /* people see what was given, programs all of it */
+    if (!cli->json && ft_json_find(&settings, job.config_json, "hyperparameters") != FT_OK)
+        ft_err_clear();
     FT_TRY(ft_arena_printf(&subject, &cli->arena, "job/%.*s", FT_STR_ARG(job.name)));
     FT_TRY(ft_watch_list(&watches, &count, s, &cli->arena, subject));
     ft_listing_init(&l, cli, columns, FT_COUNT(columns));
@@ -58,7 +61,7 @@ static ft_err run_show(ft_cli *cli) {
                  { "trial", job.trial_uri },
                  { "model", job.model_uri },
                  { "model sha256", job.model_sha256 },
-                 { "settings", job.config_json } };
+                 { "settings", settings } };
     for (size_t i = 0; i < FT_COUNT(rows); i++)
         ft_listing_text(&l, ft_str_of(rows[i].name)), ft_listing_text(&l, rows[i].value);
     ft_listing_text(&l, FT_STR("started")), ft_listing_time(&l, job.started_us);

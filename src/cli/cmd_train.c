@@ -117,24 +117,62 @@ static ft_err watches_read(ft_watch_spec *watches, size_t *count, ft_cli *cli) {
     return FT_OK;
 }
 
-static ft_err collections_read(ft_collection **out, size_t *count, ft_cli *cli) {
-    FT_TRY(ft_collections_xgboost(out, count, &cli->arena,
-                                  ft_params_int(cli->options, "save-interval")));
+/* Kept without being asked for: what the report needs and rules read. The costly rest (SHAP values,
+ * whole trees) only by --save. */
+static bool kept_by_default(ft_str name) {
+    static const char *const names[] = { "metrics",     "losses", "feature_importance",
+                                         "predictions", "labels", "hyperparameters" };
+    for (size_t i = 0; i < FT_COUNT(names); i++)
+        if (ft_str_is(name, names[i])) return true;
+    return false;
+}
+
+/* "COLLECTION:N" of --save; FT_ENOTFOUND without a trail when there is none for `name`. */
+static ft_err saved(ft_str *interval, ft_cli *cli, ft_str name) {
     ft_str text;
+    ft_err err = FT_ENOTFOUND;
+    for (size_t i = 0; ft_params_each(cli->options, "save", i, &text); i++) {
+        ft_str rest = text;
+        if (ft_str_eq(ft_str_cut(&rest, ':'), name)) *interval = rest, err = FT_OK;
+    }
+    return err;
+}
+
+static ft_err save_names_check(ft_cli *cli, const ft_collection *all, size_t count) {
+    const char *names[64];
+    ft_str text;
+    FT_CHECK(count <= FT_COUNT(names));
+    for (size_t k = 0; k < count; k++) names[k] = all[k].name.at;
     for (size_t i = 0; ft_params_each(cli->options, "save", i, &text); i++) {
         ft_str interval = text, name = ft_str_cut(&interval, ':');
-        const char *names[64];
-        size_t c = 0;
-        for (size_t k = 0; k < *count && k < FT_COUNT(names); k++) names[k] = (*out)[k].name.at;
-        while (c < *count && !ft_str_eq((*out)[c].name, name)) c++;
-        if (c == *count) {
-            const char *near = ft_str_nearest(name, names, *count);
+        size_t k = 0;
+        while (k < count && !ft_str_eq(all[k].name, name)) k++;
+        const char *near = k < count ? NULL : ft_str_nearest(name, names, count);
+        if (k == count)
             return FT_FAIL(FT_EINVAL, "--save: no collection '%.*s'%s%s%s", FT_STR_ARG(name),
                            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-        }
         if (!interval.at)
             return FT_FAIL(FT_EINVAL, "--save %.*s: expected COLLECTION:N", FT_STR_ARG(text));
-        FT_TRY(ft_collection_set(&(*out)[c], &cli->arena, FT_STR("save_interval"), interval));
+    }
+    return FT_OK;
+}
+
+static ft_err collections_read(ft_collection **out, size_t *count, ft_cli *cli) {
+    ft_collection *all;
+    size_t n;
+    FT_TRY(ft_collections_xgboost(&all, &n, &cli->arena,
+                                  ft_params_int(cli->options, "save-interval")));
+    FT_TRY(save_names_check(cli, all, n));
+    *out = all;
+    *count = 0;
+    for (size_t k = 0; k < n; k++) {
+        ft_str interval;
+        bool asked = saved(&interval, cli, all[k].name) == FT_OK;
+        if (!asked && !kept_by_default(all[k].name)) continue;
+        all[*count] = all[k];
+        if (asked)
+            FT_TRY(ft_collection_set(&all[*count], &cli->arena, FT_STR("save_interval"), interval));
+        (*count)++;
     }
     return FT_OK;
 }
@@ -143,22 +181,34 @@ static ft_err collections_read(ft_collection **out, size_t *count, ft_cli *cli) 
  * elsewhere */
 
 typedef struct bar {
-    bool terminal, drawn;
+    bool terminal, drawn, stopping;
     int64_t began_us, plain_us;
+    ft_store *store;
+    ft_str job;
 } bar;
+
+static volatile sig_atomic_t interrupted;
+static void on_interrupt(int signal) {
+    FT_UNUSED(signal);
+    interrupted = 1;
+}
 
 static void bar_draw(void *ctx, const ft_job_progress *p) {
     bar *b = ctx;
     int64_t now = ft_clock_monotonic_us();
     double share = p->total > 0 ? (double)p->done / (double)p->total : 0;
     double seconds = (double)(now - b->began_us) / 1e6;
+    if (interrupted && !b->stopping) {
+        b->stopping = true;
+        (void)ft_job_stop(b->store, b->job, FT_STR("interrupted"));
+    }
     if (b->terminal) {
         int full = (int)(share * 30);
         fprintf(stderr, "\r[%.*s%.*s] %lld/%lld  %.0f s  %s\033[K", full,
                 "##############################", 30 - full, "..............................",
                 (long long)p->done, (long long)p->total, seconds, p->text ? p->text : "");
         b->drawn = true;
-    } else if (now - b->plain_us >= 5 * FT_SECOND_US) {
+    } else if (p->total > 0 && now - b->plain_us >= 5 * FT_SECOND_US) {
         fprintf(stderr, "step %lld of %lld  %s\n", (long long)p->done, (long long)p->total,
                 p->text ? p->text : "");
         b->plain_us = now;
@@ -219,7 +269,7 @@ static ft_err run(ft_cli *cli) {
                          .channel_count = channel_count,
                          .output_uri = ft_params_str(cli->options, "output"),
                          .watches = watches };
-    ft_collection *collections;
+    ft_collection *collections = NULL;
     FT_TRY(watches_read(watches, &spec.watch_count, cli));
     FT_TRY(collections_read(&collections, &spec.collection_count, cli));
     spec.collections = collections;
@@ -234,6 +284,9 @@ static ft_err run(ft_cli *cli) {
     FT_TRY(ft_job_create(&name, s, &cli->arena, &spec));
     if (!cli->json) fprintf(stderr, "job %.*s\n", FT_STR_ARG(name));
     FT_TRY(ft_supervisor_new(&sup));
+    b.store = s, b.job = name;
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
     ft_err err = ft_job_run(s, sup, name, bar_draw, &b);
     if (b.drawn) fputc('\n', stderr);
     ft_supervisor_free(sup);
