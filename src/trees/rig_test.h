@@ -181,7 +181,7 @@ static inline const rig_seen *rig_find(const rig *r, const char *name, int64_t s
 }
 
 /* 300 rows of 5 columns, label first; a few cells are empty. `kind`: what the label is. */
-static __attribute__((noinline)) const char *rig_csv(const char *name, const char *kind,
+static __attribute__((noinline, unused)) const char *rig_csv(const char *name, const char *kind,
                                                      uint32_t seed) {
     const char *path = in_test_dir(name);
     FILE *f = fopen(path, "w");
