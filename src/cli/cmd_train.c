@@ -157,9 +157,12 @@ static ft_err save_names_check(ft_cli *cli, const ft_collection *all, size_t cou
     return FT_OK;
 }
 
-static ft_err collections_read(ft_collection **out, size_t *count, ft_cli *cli) {
+/* The last round is always kept: the report is about the model that was made. */
+static ft_err collections_read(ft_collection **out, size_t *count, ft_cli *cli, int64_t rounds) {
     ft_collection *all;
+    ft_str last;
     size_t n;
+    FT_TRY(ft_arena_printf(&last, &cli->arena, "%lld", (long long)rounds - 1));
     FT_TRY(ft_collections_xgboost(&all, &n, &cli->arena,
                                   ft_params_int(cli->options, "save-interval")));
     FT_TRY(save_names_check(cli, all, n));
@@ -172,6 +175,8 @@ static ft_err collections_read(ft_collection **out, size_t *count, ft_cli *cli) 
         all[*count] = all[k];
         if (asked)
             FT_TRY(ft_collection_set(&all[*count], &cli->arena, FT_STR("save_interval"), interval));
+        if (rounds > 0 && !ft_str_is(all[k].name, "hyperparameters"))
+            FT_TRY(ft_collection_set(&all[*count], &cli->arena, FT_STR("save_steps"), last));
         (*count)++;
     }
     return FT_OK;
@@ -271,7 +276,9 @@ static ft_err run(ft_cli *cli) {
                          .watches = watches };
     ft_collection *collections = NULL;
     FT_TRY(watches_read(watches, &spec.watch_count, cli));
-    FT_TRY(collections_read(&collections, &spec.collection_count, cli));
+    bool rounds = ft_param_find(algorithm->params, FT_STR("num_round")) != NULL;
+    FT_TRY(collections_read(&collections, &spec.collection_count, cli,
+                            rounds ? ft_params_int(params, "num_round") : 0));
     spec.collections = collections;
     if (ft_params_given(cli->options, "max-runtime"))
         FT_TRY(ft_duration_parse(&spec.max_runtime_us, ft_params_str(cli->options, "max-runtime")));
