@@ -76,7 +76,7 @@ static ft_err socket_open(ft_server *s) {
 /* ---- one worker ---- */
 
 static void library_log(void *cls, const char *fmt, va_list ap) {
-    ft_worker *w = cls;
+    ft_http_worker *w = cls;
     vsnprintf(w->why, sizeof w->why, fmt, ap);
     w->why[strcspn(w->why, "\n")] = '\0';
     ft_log(FT_LOG_DEBUG, "net", "libmicrohttpd: %s", w->why);
@@ -89,7 +89,7 @@ static size_t leave_escapes(void *cls, struct MHD_Connection *mhd, char *text) {
     return strlen(text);
 }
 
-static ft_err daemon_start(ft_worker *w) {
+static ft_err daemon_start(ft_http_worker *w) {
     const ft_server *s = w->server;
     const ft_server_opts *o = &s->opts;
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
@@ -106,14 +106,15 @@ static ft_err daemon_start(ft_worker *w) {
     int listen_fd = fcntl(s->listen_fd, F_DUPFD_CLOEXEC, 0);
     if (listen_fd < 0) return FT_FAIL_ERRNO("cannot start the HTTP server");
     w->daemon = ft_mhd_api.start_daemon(
-        flags, 0, NULL, NULL, ft_on_request, w, MHD_OPTION_EXTERNAL_LOGGER, library_log, w,
+        flags, 0, NULL, NULL, ft_http_on_request, w, MHD_OPTION_EXTERNAL_LOGGER, library_log, w,
         MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(max / s->count), MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)(o->timeout_s ? o->timeout_s : FT_TIMEOUT_S), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)FT_HEAD_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)READ_STEP_BYTES,
-        MHD_OPTION_URI_LOG_CALLBACK, ft_on_target, w, MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes,
-        w, MHD_OPTION_NOTIFY_COMPLETED, ft_on_request_end, w, MHD_OPTION_NOTIFY_CONNECTION,
-        ft_on_link, w, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, ft_http_on_target, w, MHD_OPTION_UNESCAPE_CALLBACK,
+        leave_escapes, w, MHD_OPTION_NOTIFY_COMPLETED, ft_http_on_request_end, w,
+        MHD_OPTION_NOTIFY_CONNECTION, ft_http_on_link, w, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     if (w->daemon) return FT_OK;
     char why[sizeof w->why];
     memcpy(why, w->why, sizeof why);
@@ -121,8 +122,8 @@ static ft_err daemon_start(ft_worker *w) {
                    o->tls_cert_pem ? " with this TLS certificate and key" : "", why);
 }
 
-static void links_resume(ft_worker *w) {
-    for (ft_link *link = w->links; link && w->waiting; link = link->after) {
+static void links_resume(ft_http_worker *w) {
+    for (ft_http_link *link = w->links; link && w->waiting; link = link->after) {
         if (!link->waiting) continue;
         link->waiting = false;
         w->waiting--;
@@ -130,7 +131,7 @@ static void links_resume(ft_worker *w) {
     }
 }
 
-static void worker_round(ft_worker *w) {
+static void worker_round(ft_http_worker *w) {
     ft_mhd_api.run_wait(w->daemon, TICK_US / 1000);
     w->now_us = ft_clock_monotonic_us();
     if (w->now_us < w->tick_at) return;
@@ -139,10 +140,10 @@ static void worker_round(ft_worker *w) {
     links_resume(w);
     if (w->now_us < w->look_at && !w->stopping) return;
     w->look_at = w->now_us + LOOK_US;
-    ft_links_look(w);
+    ft_http_links_look(w);
 }
 
-static void worker_drain(ft_worker *w) {
+static void worker_drain(ft_http_worker *w) {
     w->stopping = true;
     int listen_fd = ft_mhd_api.quiesce_daemon(w->daemon);
     ft_fd_close(&listen_fd);
@@ -151,14 +152,14 @@ static void worker_drain(ft_worker *w) {
     while ((w->in_flight > 0 || w->waiting > 0) && ft_clock_monotonic_us() < until) worker_round(w);
 }
 
-static ft_err worker_begin(ft_worker *w) {
+static ft_err worker_begin(ft_http_worker *w) {
     const ft_server_opts *o = &w->server->opts;
     if (o->thread_new) FT_TRY(o->thread_new(&w->context, o->app));
     w->now_us = ft_clock_monotonic_us();
     return daemon_start(w);
 }
 
-static void worker_report(ft_worker *w, ft_err err) {
+static void worker_report(ft_http_worker *w, ft_err err) {
     ft_server *s = w->server;
     pthread_mutex_lock(&s->lock);
     w->err = err;
@@ -169,7 +170,7 @@ static void worker_report(ft_worker *w, ft_err err) {
 }
 
 static void *worker_main(void *ctx) {
-    ft_worker *w = ctx;
+    ft_http_worker *w = ctx;
     ft_err err = worker_begin(w);
     worker_report(w, err);
     if (err == FT_OK) {
@@ -177,7 +178,7 @@ static void *worker_main(void *ctx) {
         worker_drain(w);
     }
     if (w->daemon) ft_mhd_api.stop_daemon(w->daemon);
-    ft_worker_free_requests(w);
+    ft_http_requests_free(w);
     if (w->context && w->server->opts.thread_free) w->server->opts.thread_free(w->context);
     return NULL;
 }
@@ -192,7 +193,7 @@ static ft_err workers_start(ft_server *s) {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int started = 0;
     for (; started < s->count && err == FT_OK; started++) {
-        ft_worker *w = &s->workers[started];
+        ft_http_worker *w = &s->workers[started];
         w->server = s;
         if (ft_fault_here() || pthread_create(&w->thread, NULL, worker_main, w) != 0)
             err = FT_FAIL(FT_EFULL, "cannot start server thread %d of %d", started + 1, s->count);
@@ -221,7 +222,7 @@ ft_err ft_server_start(ft_server **out, const ft_server_opts *opts) {
     if (count < 1 || count > FT_THREADS_MAX)
         return FT_FAIL(FT_EINVAL, "%d server threads: expected 1 to %d", count, FT_THREADS_MAX);
     FT_TRY(ft_mhd_load());
-    size_t size = sizeof(ft_server) + (size_t)count * sizeof(ft_worker);
+    size_t size = sizeof(ft_server) + (size_t)count * sizeof(ft_http_worker);
     ft_server *s = ft_fault_here() ? NULL : calloc(1, size);
     if (!s) return FT_FAIL(FT_ENOMEM, "no memory for a server");
     s->opts = *opts;

@@ -87,6 +87,10 @@ typedef struct ft_server_opts {
     const ft_route *const
         *routes; /* NULL-terminated list of tables; each table ends with a NULL method */
     void *app;
+    /* Asked once a request's head is read, before the registry: the route to use, with no params;
+     * NULL: the registry decides. For requests that are told by their headers, whatever their path
+     * (signed ones, say). `body` and `state` are not there yet. May be NULL. */
+    const ft_route *(*front)(const ft_request *req, void *app);
     ft_err (*thread_new)(
         void **out,
         void *app); /* per server thread: its own store connection, buffers. May be NULL */

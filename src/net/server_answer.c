@@ -17,7 +17,7 @@
 /* A pulled answer in progress; outlives the request object by a moment. */
 typedef struct pull {
     ft_response resp;
-    ft_link *link;
+    ft_http_link *link;
 } pull;
 
 void ft_response_header(ft_response *resp, const char *name, ft_str value) {
@@ -26,15 +26,15 @@ void ft_response_header(ft_response *resp, const char *name, ft_str value) {
     resp->headers[resp->header_count++].value = value;
 }
 
-void ft_response_drop(ft_response *resp) {
+void ft_http_response_drop(ft_response *resp) {
     if (resp->next && resp->stop) resp->stop(resp->ctx);
     resp->next = NULL;
 }
 
 /* ---- pulled answers ---- */
 
-static ssize_t pull_wait(ft_link *link) {
-    ft_worker *w = link->worker;
+static ssize_t pull_wait(ft_http_link *link) {
+    ft_http_worker *w = link->worker;
     if (w->stopping) return MHD_CONTENT_READER_END_OF_STREAM;
     link->waiting = true;
     w->waiting++;
@@ -58,7 +58,7 @@ static ssize_t pull_read(void *cls, uint64_t at, char *out, size_t max) {
 
 static void pull_free(void *cls) {
     pull *p = cls;
-    ft_response_drop(&p->resp);
+    ft_http_response_drop(&p->resp);
     free(p);
 }
 
@@ -135,15 +135,15 @@ static enum MHD_Result answer_send(ft_connection *c, ft_response *resp, struct M
     return sent;
 }
 
-enum MHD_Result ft_answer(ft_connection *c, ft_response *resp) {
+enum MHD_Result ft_http_answer(ft_connection *c, ft_response *resp) {
     struct MHD_Response *r;
     ft_err err = response_new(&r, c, resp);
     if (err == FT_OK) return answer_send(c, resp, r);
     if (err == FT_ENOMEM) {
-        ft_response_drop(resp);
+        ft_http_response_drop(resp);
         return MHD_NO;
     }
-    return ft_answer_error(c, resp, err, 0, ft_str_of(ft_err_why()));
+    return ft_http_answer_error(c, resp, err, 0, ft_str_of(ft_err_why()));
 }
 
 static ft_err error_text(ft_buf *out, ft_err err, ft_str why) {
@@ -155,10 +155,10 @@ static ft_err error_text(ft_buf *out, ft_err err, ft_str why) {
 }
 
 /* What the handler added as headers is kept: a request's id belongs to its failure, too. */
-enum MHD_Result ft_answer_error(ft_connection *c, ft_response *resp, ft_err err, int status,
-                                ft_str why) {
+enum MHD_Result ft_http_answer_error(ft_connection *c, ft_response *resp, ft_err err, int status,
+                                     ft_str why) {
     struct MHD_Response *r;
-    ft_response_drop(resp);
+    ft_http_response_drop(resp);
     resp->status = status ? status : ft_err_http(err);
     if (resp->status >= 500)
         ft_log(FT_LOG_WARN, "net", "%.*s %.*s: %d: %.*s", FT_STR_ARG(c->req.method),

@@ -22,27 +22,27 @@
 #define FT_CONNECTIONS_MAX 1024
 #define FT_THREADS_MAX     256
 
-typedef struct ft_link ft_link;
-typedef struct ft_worker ft_worker;
+typedef struct ft_http_link ft_http_link;
+typedef struct ft_http_worker ft_http_worker;
 typedef struct ft_connection ft_connection;
 
 /* A connection. */
-struct ft_link {
-    ft_worker *worker;
+struct ft_http_link {
+    ft_http_worker *worker;
     struct MHD_Connection *mhd;
     int fd;
     int64_t since_us; /* accepted, last request ended, or head of the present one complete */
     ft_connection *request;
-    ft_link *before, *after; /* of the worker's links */
-    bool waiting;            /* suspended until the next tick */
+    ft_http_link *before, *after; /* of the worker's links */
+    bool waiting;                 /* suspended until the next tick */
 };
 
 /* A request on it. Kept for reuse, with its arena and buffers. */
 struct ft_connection {
     ft_request req;
     ft_arena arena;
-    ft_worker *worker;
-    ft_link *link;
+    ft_http_worker *worker;
+    ft_http_link *link;
     struct MHD_Connection *mhd;
     const ft_route *route;
     ft_target target;
@@ -62,7 +62,7 @@ struct ft_connection {
     ft_connection *next_free;
 };
 
-struct ft_worker {
+struct ft_http_worker {
     ft_server *server;
     pthread_t thread;
     bool running;
@@ -70,7 +70,7 @@ struct ft_worker {
     void *context;  /* thread_new's */
     int64_t now_us; /* monotonic, as of this round */
     int64_t tick_at, look_at;
-    ft_link *links;
+    ft_http_link *links;
     int in_flight; /* requests with a complete head and no complete answer */
     int waiting;   /* links that wait */
     bool stopping;
@@ -90,27 +90,27 @@ struct ft_server {
     pthread_cond_t ready;
     int ready_count;
     int count;
-    ft_worker workers[];
+    ft_http_worker workers[];
 };
 
 /* server_request.c: libmicrohttpd's callbacks; `cls` is the worker. */
-void *ft_on_target(void *cls, const char *target, struct MHD_Connection *mhd);
-enum MHD_Result ft_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
-                              const char *method, const char *version, const char *data,
-                              size_t *size, void **con_cls);
-void ft_on_request_end(void *cls, struct MHD_Connection *mhd, void **con_cls,
-                       enum MHD_RequestTerminationCode how);
-void ft_on_link(void *cls, struct MHD_Connection *mhd, void **socket_context,
-                enum MHD_ConnectionNotificationCode code);
+void *ft_http_on_target(void *cls, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result ft_http_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
+                                   const char *method, const char *version, const char *data,
+                                   size_t *size, void **con_cls);
+void ft_http_on_request_end(void *cls, struct MHD_Connection *mhd, void **con_cls,
+                            enum MHD_RequestTerminationCode how);
+void ft_http_on_link(void *cls, struct MHD_Connection *mhd, void **socket_context,
+                     enum MHD_ConnectionNotificationCode code);
 /* Cut the connections that are too slow. */
-void ft_links_look(ft_worker *w);
-void ft_worker_free_requests(ft_worker *w);
+void ft_http_links_look(ft_http_worker *w);
+void ft_http_requests_free(ft_http_worker *w);
 
 /* server_answer.c */
-enum MHD_Result ft_answer(ft_connection *c, ft_response *resp);
-enum MHD_Result ft_answer_error(ft_connection *c, ft_response *resp, ft_err err, int status,
-                                ft_str why);
+enum MHD_Result ft_http_answer(ft_connection *c, ft_response *resp);
+enum MHD_Result ft_http_answer_error(ft_connection *c, ft_response *resp, ft_err err, int status,
+                                     ft_str why);
 /* A response that will not be sent. */
-void ft_response_drop(ft_response *resp);
+void ft_http_response_drop(ft_response *resp);
 
 #endif

@@ -18,7 +18,7 @@
 
 /* ---- life of the request object ---- */
 
-static ft_connection *request_take(ft_worker *w) {
+static ft_connection *request_take(ft_http_worker *w) {
     ft_connection *c = w->free;
     if (c) {
         w->free = c->next_free;
@@ -52,7 +52,7 @@ static void state_drop(ft_connection *c) {
 }
 
 static void request_give_back(ft_connection *c) {
-    ft_worker *w = c->worker;
+    ft_http_worker *w = c->worker;
     if (c->route) state_drop(c);
     if (c->head_done) w->in_flight--;
     if (c->link) {
@@ -71,7 +71,7 @@ static void request_give_back(ft_connection *c) {
     w->free_count++;
 }
 
-void ft_worker_free_requests(ft_worker *w) {
+void ft_http_requests_free(ft_http_worker *w) {
     for (ft_connection *c = w->free, *next; c; c = next) {
         next = c->next_free;
         request_free(c);
@@ -171,6 +171,8 @@ static ft_err headers_take(ft_connection *c, bool host_wanted) {
 
 static ft_err route_take(ft_connection *c) {
     ft_route_match m;
+    const ft_server_opts *o = &c->worker->server->opts;
+    if (o->front && (c->route = o->front(&c->req, o->app)) != NULL) return FT_OK;
     ft_route_find(&m, c->worker->server->routes, c->req.method, &c->target);
     c->route = m.route;
     if (!m.route && m.allow[0]) {
@@ -224,7 +226,7 @@ static bool expects_continue(const ft_connection *c) {
 static enum MHD_Result answer_refused(ft_connection *c) {
     ft_response resp = { 0 };
     if (c->allow[0]) ft_response_header(&resp, "Allow", ft_str_of(c->allow));
-    return ft_answer_error(c, &resp, c->err, c->status, c->why);
+    return ft_http_answer_error(c, &resp, c->err, c->status, c->why);
 }
 
 static enum MHD_Result on_head(ft_connection *c, const char *url, const char *version) {
@@ -270,14 +272,14 @@ static enum MHD_Result on_body_end(ft_connection *c) {
     c->req.body = ft_buf_str(&c->body);
     c->handled = true;
     ft_err err = c->route->handle(&c->req, &resp);
-    if (err == FT_OK) return ft_answer(c, &resp);
-    return ft_answer_error(c, &resp, err, 0, ft_str_of(ft_err_why()));
+    if (err == FT_OK) return ft_http_answer(c, &resp);
+    return ft_http_answer_error(c, &resp, err, 0, ft_str_of(ft_err_why()));
 }
 
 /* ---- libmicrohttpd's callbacks ---- */
 
-void *ft_on_target(void *cls, const char *target, struct MHD_Connection *mhd) {
-    ft_worker *w = cls;
+void *ft_http_on_target(void *cls, const char *target, struct MHD_Connection *mhd) {
+    ft_http_worker *w = cls;
     ft_connection *c = request_take(w);
     if (!c) return NULL;
     const union MHD_ConnectionInfo *info =
@@ -300,9 +302,9 @@ void *ft_on_target(void *cls, const char *target, struct MHD_Connection *mhd) {
     return NULL;
 }
 
-enum MHD_Result ft_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
-                              const char *method, const char *version, const char *data,
-                              size_t *size, void **con_cls) {
+enum MHD_Result ft_http_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
+                                   const char *method, const char *version, const char *data,
+                                   size_t *size, void **con_cls) {
     ft_connection *c = *con_cls;
     (void)cls;
     (void)mhd;
@@ -317,8 +319,8 @@ enum MHD_Result ft_on_request(void *cls, struct MHD_Connection *mhd, const char 
     return on_body(c, piece);
 }
 
-void ft_on_request_end(void *cls, struct MHD_Connection *mhd, void **con_cls,
-                       enum MHD_RequestTerminationCode how) {
+void ft_http_on_request_end(void *cls, struct MHD_Connection *mhd, void **con_cls,
+                            enum MHD_RequestTerminationCode how) {
     (void)cls;
     (void)mhd;
     (void)how;
@@ -326,22 +328,22 @@ void ft_on_request_end(void *cls, struct MHD_Connection *mhd, void **con_cls,
     *con_cls = NULL;
 }
 
-static void link_begin(ft_worker *w, struct MHD_Connection *mhd, void **socket_context) {
-    ft_link *link = calloc(1, sizeof *link);
+static void link_begin(ft_http_worker *w, struct MHD_Connection *mhd, void **socket_context) {
+    ft_http_link *link = calloc(1, sizeof *link);
     *socket_context = link;
     if (!link) return; /* it is served, only its pace is not looked at */
     const union MHD_ConnectionInfo *info =
         ft_mhd_api.get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *link = (ft_link){ .worker = w,
-                       .mhd = mhd,
-                       .fd = info ? info->connect_fd : -1,
-                       .since_us = w->now_us,
-                       .after = w->links };
+    *link = (ft_http_link){ .worker = w,
+                            .mhd = mhd,
+                            .fd = info ? info->connect_fd : -1,
+                            .since_us = w->now_us,
+                            .after = w->links };
     if (w->links) w->links->before = link;
     w->links = link;
 }
 
-static void link_end(ft_worker *w, ft_link *link) {
+static void link_end(ft_http_worker *w, ft_http_link *link) {
     /* A request whose head never came to its end is told to nobody else. */
     if (link->request) request_give_back(link->request);
     if (link->waiting) w->waiting--;
@@ -353,15 +355,15 @@ static void link_end(ft_worker *w, ft_link *link) {
     free(link);
 }
 
-void ft_on_link(void *cls, struct MHD_Connection *mhd, void **socket_context,
-                enum MHD_ConnectionNotificationCode code) {
+void ft_http_on_link(void *cls, struct MHD_Connection *mhd, void **socket_context,
+                     enum MHD_ConnectionNotificationCode code) {
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
         link_begin(cls, mhd, socket_context);
     else if (*socket_context)
         link_end(cls, *socket_context);
 }
 
-static bool too_slow(const ft_link *link, int64_t allowed_us, int64_t now_us) {
+static bool too_slow(const ft_http_link *link, int64_t allowed_us, int64_t now_us) {
     const ft_connection *c = link->request;
     int64_t took_us = now_us - link->since_us;
     if (took_us <= allowed_us) return false;
@@ -371,17 +373,17 @@ static bool too_slow(const ft_link *link, int64_t allowed_us, int64_t now_us) {
 
 /* The other side has closed and the library missed it: when the end comes together with data, it
  * reads the data, sees less than it asked for and waits for an event that has been. */
-static bool ended(const ft_link *link) {
+static bool ended(const ft_http_link *link) {
     char byte;
     return recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 /* The library's own time-out begins anew with every byte; a client that sends one a second would
  * stay for ever. Answers on their way are left to it. */
-void ft_links_look(ft_worker *w) {
+void ft_http_links_look(ft_http_worker *w) {
     int timeout_s = w->server->opts.timeout_s ? w->server->opts.timeout_s : FT_TIMEOUT_S;
     int64_t allowed_us = 2 * timeout_s * FT_SECOND_US;
-    for (ft_link *link = w->links; link; link = link->after) {
+    for (ft_http_link *link = w->links; link; link = link->after) {
         bool answering = link->request && link->request->handled;
         if (answering || link->fd < 0) continue;
         if (too_slow(link, allowed_us, w->now_us) || ended(link)) shutdown(link->fd, SHUT_RDWR);

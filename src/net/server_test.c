@@ -156,6 +156,14 @@ static const ft_route routes[] = {
 };
 static const ft_route *const tables[] = { routes, NULL };
 
+static const ft_route front_route = { "*", "/{rest*}", "", 1000, tell, NULL, NULL };
+
+/* Whatever their path, requests with this header. */
+static const ft_route *front(const ft_request *req, void *app) {
+    EXPECT(app == &server && req->path.len && req->raw_target.len && !req->body.len);
+    return ft_request_header(req, "X-Front").at ? &front_route : NULL;
+}
+
 /* ---- the server ---- */
 
 static ft_err thread_new(void **out, void *app) {
@@ -180,6 +188,7 @@ static void tick(void *thread) {
 static const ft_server_opts opts = { .threads = 2,
                                      .routes = tables,
                                      .app = &server,
+                                     .front = front,
                                      .thread_new = thread_new,
                                      .thread_free = thread_free,
                                      .tick = tick };
@@ -246,6 +255,16 @@ static void test_what_handlers_see(void **state) {
     expect_body("GET /any/x http://other/any/x p=x h:Host=localhost - -");
     EXPECT(GET("/any/?x=%zz") == 200); /* a bad escape in a value stays */
     expect_body("GET /any/ /any/?x=%zz p= q:x=%zz h:Host=localhost x -");
+}
+
+static void test_front(void **state) {
+    (void)state;
+    EXPECT(ask("GET /echo HTTP/1.1\r\n" HOST "X-Front: 1\r\n\r\n") == 200);
+    expect_body("GET /echo /echo h:Host=localhost h:X-Front=1 - -");
+    EXPECT(ask("BREW /nowhere HTTP/1.1\r\n" HOST "X-Front: 1\r\nContent-Length: 1\r\n\r\nx") ==
+           200);
+    EXPECT(ask("POST / HTTP/1.1\r\n" HOST "X-Front: 1\r\nContent-Length: 1001\r\n"
+               "Expect: 100-continue\r\n\r\n") == 413);
 }
 
 static void test_own_answers(void **state) {
@@ -612,6 +631,7 @@ int main(void) {
     const struct CMUnitTest list[] = {
         CASE(test_echo),
         CASE(test_what_handlers_see),
+        CASE(test_front),
         CASE(test_own_answers),
         CASE(test_failures),
         CASE(test_no_forged_headers),
