@@ -68,7 +68,7 @@ static ft_err none(ft_str endpoint) {
 
 ft_err ft_baseline_load(ft_baseline *out, ft_store *s, ft_arena *arena, ft_str endpoint) {
     ft_str text;
-    const char *path;
+    const char *path = "";
     double share;
     *out = (ft_baseline){ 0 };
     ft_err err = row_get(&out->answers, &share, s, endpoint);
@@ -116,7 +116,7 @@ static double share_allowed(double largest) { return largest > 1.0 / 3 ? 50 * (1
 
 ft_err ft_monitor_rules(ft_store *s, ft_str endpoint) {
     ft_arena arena = FT_ARENA_INIT(0);
-    ft_answers answers;
+    ft_answers answers = FT_ANSWERS_NUMBER;
     double largest = 0;
     ft_watch_spec specs[2] = { { .rule = FT_STR("PopulationStability") },
                                { .rule = FT_STR("ClassShare") } };

@@ -224,8 +224,22 @@ done:
     return err;
 }
 
-/* capture:<drift segment> -> capture:<segments that were read>: a verdict on drift leads to the
- * requests. */
+/* The endpoint's versions that a capture segment is of. */
+static ft_err note_endpoints(ft_run *r, ft_str node, ft_str capture) {
+    ft_lineage_step *steps;
+    size_t count;
+    ft_err err = ft_lineage_walk(&steps, &count, r->s, r->arena, capture);
+    if (err == FT_ENOTFOUND) return ft_err_clear(), FT_OK; /* lines that another system wrote */
+    FT_TRY(err);
+    for (size_t i = 0; i < count; i++)
+        if (steps[i].depth == 1 && !steps[i].missing &&
+            ft_str_starts(steps[i].id, FT_STR("endpoint:")))
+            FT_TRY(ft_lineage_edge(r->s, node, steps[i].id));
+    return FT_OK;
+}
+
+/* capture:<drift segment> -> capture:<segments that were read>, endpoint:<version>: a verdict on
+ * drift leads to the requests. */
 static ft_err note_lineage(ft_run *r, ft_str segment) {
     ft_str node, parent, note;
     FT_TRY(ft_arena_printf(&node, r->arena, "capture:%.*s", FT_STR_ARG(segment)));
@@ -235,6 +249,7 @@ static ft_err note_lineage(ft_run *r, ft_str segment) {
     for (size_t i = 0; i < r->segment_count; i++) {
         FT_TRY(ft_arena_printf(&parent, r->arena, "capture:%.*s", FT_STR_ARG(r->segments[i])));
         FT_TRY(ft_lineage_edge(r->s, node, parent));
+        FT_TRY(note_endpoints(r, node, parent));
     }
     return FT_OK;
 }
