@@ -40,6 +40,7 @@ static const ft_param toy_params[] = {
       .type = FT_PARAM_CHOICE,
       .default_text = "good",
       .choices = "good|fail|crash|nothing" },
+    { .name = "keep", .type = FT_PARAM_BOOL, .default_text = "false" },
     { .name = "deaf", .type = FT_PARAM_BOOL, .default_text = "false" },
     { 0 }
 };
@@ -66,12 +67,10 @@ static ft_err toy_save(const ft_train_args *args) {
     return ft_file_write_atomic(path, FT_STR("notes"), false);
 }
 
-static ft_err toy_train(const ft_train_args *args) {
+static ft_err toy_rounds(const ft_train_args *args) {
     int64_t rounds = ft_params_int(args->params, "rounds");
     bool falling = ft_str_is(ft_params_str(args->params, "loss"), "falling");
     bool deaf = ft_params_bool(args->params, "deaf");
-    ft_str end = ft_params_str(args->params, "end");
-    if (args->channel_count < 1) return FT_FAIL(FT_EINVAL, "no channel");
     for (int64_t step = 0; step < rounds; step++) {
         if (!deaf && atomic_load(args->stop)) return FT_FAIL(FT_ECANCELED, "told to stop");
         int64_t until = ft_clock_monotonic_us() + ft_params_int(args->params, "step_us");
@@ -81,6 +80,15 @@ static ft_err toy_train(const ft_train_args *args) {
         FT_TRY(err);
         if (args->progress) args->progress(args->ctx, step + 1, rounds, "train-loss");
     }
+    return FT_OK;
+}
+
+static ft_err toy_train(const ft_train_args *args) {
+    ft_str end = ft_params_str(args->params, "end");
+    if (args->channel_count < 1) return FT_FAIL(FT_EINVAL, "no channel");
+    ft_err err = toy_rounds(args);
+    if (err == FT_ECANCELED && ft_params_bool(args->params, "keep")) FT_TRY(toy_save(args));
+    FT_TRY(err);
     if (ft_str_is(end, "crash")) raise(SIGSEGV);
     if (ft_str_is(end, "fail")) return FT_FAIL(FT_ECORRUPT, "the weights are not numbers");
     return ft_str_is(end, "nothing") ? FT_OK : toy_save(args);
@@ -462,7 +470,7 @@ static void stop_soon(void *ctx, const ft_job_progress *p) {
     s->took_us = ft_clock_monotonic_us() - begin;
 }
 
-static void stop_test(const char *where, const char *params, int64_t least_us) {
+static void stop_test(const char *where, const char *params, int64_t least_us, bool keeps) {
     world w;
     ft_job job;
     world_begin(&w, where);
@@ -475,18 +483,29 @@ static void stop_test(const char *where, const char *params, int64_t least_us) {
     EXPECT(job.status == FT_JOB_STOPPED && job.step < 5000);
     EXPECT_STR("the user had enough", job.reason);
     EXPECT_STR("Stopped", job.secondary);
-    EXPECT(job.model_uri.len == 0);
+    EXPECT((job.model_uri.len > 0) == keeps);
+    ft_object *objects;
+    bool more;
+    size_t count;
+    EXPECT_OK(ft_object_list(&objects, &count, &more, w.store, &w.arena, FT_STR("fettle"),
+                             FT_STR("jobs/long/output/"), FT_STR(""), 10));
+    EXPECT(count == (keeps ? 2 : 0));
     world_end(&w);
 }
 
 static void test_stop_in_good_order(void **state) {
     (void)state;
-    stop_test("stop", "rounds=5000 step_us=2000", 0);
+    stop_test("stop", "rounds=5000 step_us=2000", 0, false);
 }
 
 static void test_stop_of_the_deaf(void **state) {
     (void)state;
-    stop_test("deaf", "rounds=5000 step_us=2000 deaf=true", FT_JOB_KILL_US);
+    stop_test("deaf", "rounds=5000 step_us=2000 deaf=true", FT_JOB_KILL_US, false);
+}
+
+static void test_stop_keeps_the_model(void **state) {
+    (void)state;
+    stop_test("keep", "rounds=5000 step_us=2000 keep=true", 0, true);
 }
 
 static void test_stop_before_start(void **state) {
@@ -859,15 +878,25 @@ int main(int argc, char **argv) {
     setenv("FETTLE_PROGRAM", self, 1);
     registries();
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(test_create_checks),    cmocka_unit_test(test_create_faults),
-        cmocka_unit_test(test_completes),        cmocka_unit_test(test_without_rules),
-        cmocka_unit_test(test_rule_stops_it),    cmocka_unit_test(test_stop_in_good_order),
-        cmocka_unit_test(test_stop_of_the_deaf), cmocka_unit_test(test_stop_before_start),
-        cmocka_unit_test(test_deadline),         cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_input_gone),       cmocka_unit_test(test_program_missing),
-        cmocka_unit_test(test_rule_crashes),     cmocka_unit_test(test_rule_hangs),
-        cmocka_unit_test(test_start_many),       cmocka_unit_test(test_recover_unstarted),
-        cmocka_unit_test(test_finish_faults),    cmocka_unit_test(test_kill),
+        cmocka_unit_test(test_create_checks),
+        cmocka_unit_test(test_create_faults),
+        cmocka_unit_test(test_completes),
+        cmocka_unit_test(test_without_rules),
+        cmocka_unit_test(test_rule_stops_it),
+        cmocka_unit_test(test_stop_in_good_order),
+        cmocka_unit_test(test_stop_of_the_deaf),
+        cmocka_unit_test(test_stop_keeps_the_model),
+        cmocka_unit_test(test_stop_before_start),
+        cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_input_gone),
+        cmocka_unit_test(test_program_missing),
+        cmocka_unit_test(test_rule_crashes),
+        cmocka_unit_test(test_rule_hangs),
+        cmocka_unit_test(test_start_many),
+        cmocka_unit_test(test_recover_unstarted),
+        cmocka_unit_test(test_finish_faults),
+        cmocka_unit_test(test_kill),
     };
     return test_end(cmocka_run_group_tests(list, NULL, NULL));
 }

@@ -227,6 +227,20 @@ static ft_err upload(work *w) {
     return ft_model_store(w->store, &w->arena, &w->job, &made, w->config.algorithm->predictor);
 }
 
+/* A stopped job may leave a model too (save_model_on_termination). It is killed when that takes too
+ * long, and what was half uploaded is swept away. */
+static ft_err upload_stopped(work *w) {
+    ft_model_made made;
+    ft_str *names;
+    size_t count;
+    FT_TRY(ft_dir_list(&names, &count, &w->arena, w->model_dir));
+    if (count == 0) return FT_OK;
+    FT_TRY(inputs_note(w));
+    FT_TRY(ft_model_upload(&made, w->store, &w->arena, &w->job, w->model_dir));
+    return ft_model_store_stopped(w->store, &w->arena, &w->job, &made,
+                                  w->config.algorithm->predictor);
+}
+
 /* A stop belongs to who asked for it: the stopper or the supervisor stores it. What failed here is
  * told here, where the sentence is known. */
 static ft_err tell_end(work *w, ft_err why) {
@@ -234,6 +248,8 @@ static ft_err tell_end(work *w, ft_err why) {
     ft_str sentence;
     if (why == FT_OK) return FT_OK;
     FT_TRY(ft_arena_str(&sentence, &w->arena, ft_str_of(ft_err_why())));
+    if (why == FT_ECANCELED && w->hook && upload_stopped(w) != FT_OK)
+        ft_log_err(FT_LOG_WARN, "jobs", FT_ECANCELED, "the stopped job's model was not stored");
     FT_TRY(ft_job_get(&now, w->store, &w->arena, w->job.name));
     if (why == FT_ECANCELED && now.status == FT_JOB_IN_PROGRESS) return FT_OK;
     ft_job_end end = { .status = FT_JOB_FAILED, .reason = sentence, .exit_code = ft_err_exit(why) };

@@ -96,28 +96,44 @@ static ft_err lineage(ft_store *s, ft_arena *arena, const ft_job *job, const ft_
     return ft_lineage_edge(s, model, parent);
 }
 
-static ft_err rows(ft_store *s, ft_db *db, ft_arena *arena, const ft_job *job,
-                   const ft_model_made *m, const char *predictor) {
-    int64_t now = ft_clock_now_us();
+static ft_err model_row(ft_store *s, ft_db *db, ft_arena *arena, const ft_job *job,
+                        const ft_model_made *m, const char *predictor) {
+    if (ft_db_changes(db) == 0)
+        return FT_FAIL(FT_ECANCELED, "job %.*s was stopped", FT_STR_ARG(job->name));
+    FT_TRY(ft_db_run(
+        db,
+        "insert or replace into model (uri, sha256, predictor, job, manifest, created_us)"
+        " values (?, ?, ?, ?, ?, ?)",
+        "sstssi", m->uri, m->sha256, predictor, job->name, m->manifest, ft_clock_now_us()));
+    ft_db_durable(db);
+    return lineage(s, arena, job, m, predictor);
+}
+
+static ft_err completed(ft_store *s, ft_db *db, ft_arena *arena, const ft_job *job,
+                        const ft_model_made *m, const char *predictor) {
     FT_TRY(ft_db_run(db,
                      "update job set status = ?1, model_uri = ?2, model_sha256 = ?3, ended_us = ?4,"
                      " exit_code = 0 where name = ?5 and status = 'InProgress'",
-                     "tssis", ft_job_status_name(FT_JOB_COMPLETED), m->uri, m->sha256, now,
-                     job->name));
-    if (ft_db_changes(db) == 0)
-        return FT_FAIL(FT_ECANCELED, "job %.*s was stopped", FT_STR_ARG(job->name));
-    FT_TRY(
-        ft_db_run(db,
-                  "insert or replace into model (uri, sha256, predictor, job, manifest, created_us)"
-                  " values (?, ?, ?, ?, ?, ?)",
-                  "sstssi", m->uri, m->sha256, predictor, job->name, m->manifest, now));
-    FT_TRY(lineage(s, arena, job, m, predictor));
-    ft_db_durable(db);
+                     "tssis", ft_job_status_name(FT_JOB_COMPLETED), m->uri, m->sha256,
+                     ft_clock_now_us(), job->name));
+    FT_TRY(model_row(s, db, arena, job, m, predictor));
     return ft_job_transit(db, job->name, "Completed", FT_STR("the model was stored"));
 }
 
-ft_err ft_model_store(ft_store *s, ft_arena *arena, const ft_job *job, const ft_model_made *model,
-                      const char *predictor) {
+static ft_err stopped(ft_store *s, ft_db *db, ft_arena *arena, const ft_job *job,
+                      const ft_model_made *m, const char *predictor) {
+    FT_TRY(ft_db_run(db,
+                     "update job set model_uri = ?, model_sha256 = ? where name = ?"
+                     " and status in ('InProgress', 'Stopping')",
+                     "sss", m->uri, m->sha256, job->name));
+    return model_row(s, db, arena, job, m, predictor);
+}
+
+typedef ft_err (*model_rows)(ft_store *s, ft_db *db, ft_arena *arena, const ft_job *job,
+                             const ft_model_made *m, const char *predictor);
+
+static ft_err store_with(model_rows rows, ft_store *s, ft_arena *arena, const ft_job *job,
+                         const ft_model_made *model, const char *predictor) {
     ft_db *db;
     FT_TRY(ft_jobs_db(&db, s));
     FT_TRY(ft_db_begin(db));
@@ -125,6 +141,16 @@ ft_err ft_model_store(ft_store *s, ft_arena *arena, const ft_job *job, const ft_
     if (err != FT_OK) ft_db_rollback(db);
     FT_TRY(err);
     return ft_db_commit(db);
+}
+
+ft_err ft_model_store(ft_store *s, ft_arena *arena, const ft_job *job, const ft_model_made *model,
+                      const char *predictor) {
+    return store_with(completed, s, arena, job, model, predictor);
+}
+
+ft_err ft_model_store_stopped(ft_store *s, ft_arena *arena, const ft_job *job,
+                              const ft_model_made *model, const char *predictor) {
+    return store_with(stopped, s, arena, job, model, predictor);
 }
 
 ft_err ft_model_sweep(ft_store *s, ft_arena *arena, const ft_job *job) {

@@ -18,6 +18,9 @@ ft_err ft_model_upload(ft_model_made *out, ft_store *s, ft_arena *arena, const f
  * meanwhile: nothing is stored then. */
 ft_err ft_model_store(ft_store *s, ft_arena *arena, const ft_job *job, const ft_model_made *model,
                       const char *predictor);
+/* The model of a job that was stopped: known, while how the job ended is told by ft_job_finish. */
+ft_err ft_model_store_stopped(ft_store *s, ft_arena *arena, const ft_job *job,
+                              const ft_model_made *model, const char *predictor);
 /* Take away objects of a model that was not stored. */
 ft_err ft_model_sweep(ft_store *s, ft_arena *arena, const ft_job *job);
 

@@ -5,7 +5,6 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "jobs/job.h"
-#include "jobs/model_in.h"
 #include "jobs/run_in.h"
 #include "jobs/tables_in.h"
 #include "watch/guard.h"
@@ -55,8 +54,7 @@ static ft_err job_recover(bool *failed, ft_store *s, ft_arena *arena, const ft_j
         FT_TRY(ft_arena_printf(&end.reason, arena, "process %d vanished before the job had begun",
                                job->owner_pid));
     FT_TRY(host_end(s, arena, job->name));
-    FT_TRY(ft_job_finish(s, job->name, &end));
-    return ft_model_sweep(s, arena, job);
+    return ft_job_finish(s, job->name, &end);
 }
 
 /* A watch is left over when its job has ended and nobody supervises its host any more. */

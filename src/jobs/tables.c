@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/files.h"
+#include "jobs/model_in.h"
 #include "store/objects.h"
 
 static const char *const steps[] = {
@@ -139,6 +140,7 @@ ft_err ft_job_finish(ft_store *s, ft_str name, const ft_job_end *end) {
     begun = false;
     FT_GOTO(err, ft_db_commit(db));
     if (first) FT_GOTO(err, trial_end(s, &arena, job.trial_uri));
+    if (first && !job.model_uri.len) FT_GOTO(err, ft_model_sweep(s, &arena, &job));
 done:
     if (begun) ft_db_rollback(db);
     ft_arena_fini(&arena);

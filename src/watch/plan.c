@@ -226,12 +226,15 @@ static ft_err ahead_to(ft_plan *plan, int64_t order) {
                                 .wanted = (uint64_t)1 << column };
         FT_TRY(ft_cursor_open(&plan->cursor, plan->shared->store, plan->kind, &opts));
     }
-    while (!plan->has_ahead || plan->ahead < order) {
+    /* At its end a cursor has only seen what was there when it last looked: asked again, it looks.
+     */
+    for (int looks = 0; !plan->has_ahead || plan->ahead < order;) {
         ft_record record;
         plan->has_ahead = false;
         ft_err err = ft_cursor_next(plan->cursor, &record);
-        if (err != FT_OK)
-            return err == FT_ENOTFOUND ? err : ft_err_frame(err, __FILE__, __LINE__, "");
+        if (err == FT_ENOTFOUND && looks++ == 0) continue;
+        if (err == FT_ENOTFOUND) return err;
+        FT_TRY(err);
         plan->ahead = record.values[column].i;
         plan->has_ahead = true;
     }
