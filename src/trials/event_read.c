@@ -21,7 +21,8 @@ typedef struct pb_field {
 } pb_field;
 
 static pb pb_of(ft_str s) {
-    return (pb){ (const unsigned char *)s.at, (const unsigned char *)s.at + s.len };
+    const unsigned char *at = (const unsigned char *)(s.at ? s.at : ""); /* absent is empty */
+    return (pb){ at, at + s.len };
 }
 
 static bool pb_varint(pb *p, uint64_t *out) {
