@@ -108,7 +108,7 @@ static inline void skip_blanks(ft_json *j) {
     size_t at = j->at;
     while (at < j->text.len) {
         char c = j->text.at[at];
-        if (c != ' ' && c != '\n' && c != '\r' && c != '\t') break;
+        if ((unsigned char)c > ' ' || (c != ' ' && c != '\n' && c != '\r' && c != '\t')) break;
         at++;
     }
     j->at = at;
@@ -136,12 +136,12 @@ static int hex4(ft_str text, size_t at) {
 
 /* One escape; `at` is its backslash. `code` gets the character. */
 static ft_err escape(ft_json *j, size_t at, size_t *after, unsigned *code) {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    char c = at + 1 < j->text.len ? j->text.at[at + 1] : '\0';
-    const char *simple = c ? strchr(from, c) : NULL;
+    static const char simple[128] = { ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                      ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t' };
+    unsigned char c = at + 1 < j->text.len ? (unsigned char)j->text.at[at + 1] : '\0';
     *after = at + 2;
-    if (simple) {
-        *code = (unsigned char)to[simple - from];
+    if (c < sizeof simple && simple[c]) {
+        *code = (unsigned char)simple[c];
         return FT_OK;
     }
     if (c != 'u') return fail_at(j, at, "a backslash must be followed by one of \"\\/bfnrtu");
@@ -161,9 +161,34 @@ static ft_err escape(ft_json *j, size_t at, size_t *after, unsigned *code) {
     return FT_OK;
 }
 
+/* Offset of the closing quote of a plain ASCII string of less than 32 bytes, which most are; 0 when
+ * it is not one, or too near to the end of the text. `at` is the opening quote. */
+static inline size_t quick_string(ft_str text, size_t at) {
+#if defined(__SSE2__)
+    if (text.len - at < 33) return 0;
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+    const __m128i blank = _mm_set1_epi8(' ');
+    unsigned stops = 0;
+    for (int half = 0; half < 2; half++) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(text.at + at + 1 + 16 * half));
+        __m128i stop = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash));
+        stop =
+            _mm_or_si128(stop, _mm_cmplt_epi8(v, blank)); /* signed: bytes from 0x80 on as well */
+        stops |= (unsigned)_mm_movemask_epi8(stop) << 16 * half;
+    }
+    if (!stops) return 0;
+    size_t end = at + 1 + (size_t)__builtin_ctz(stops);
+    return text.at[end] == '"' ? end : 0;
+#else
+    (void)text;
+    (void)at;
+    return 0;
+#endif
+}
+
 /* A whole string, validated. `at` is the opening quote; `body` gets the bytes between the quotes,
  * still escaped. */
-static ft_err scan_string(ft_json *j, size_t at, size_t *after, ft_str *body, bool *escaped) {
+static ft_err scan_any_string(ft_json *j, size_t at, size_t *after, ft_str *body, bool *escaped) {
     const char *text = j->text.at;
     size_t len = j->text.len, begin = at + 1, i = begin;
     bool high = false;
@@ -187,6 +212,17 @@ static ft_err scan_string(ft_json *j, size_t at, size_t *after, ft_str *body, bo
             return fail_at(j, begin + valid, "byte 0x%02x is not part of valid UTF-8",
                            (unsigned char)text[begin + valid]);
     }
+    return FT_OK;
+}
+
+static inline ft_err scan_string(ft_json *j, size_t at, size_t *after, ft_str *body,
+                                 bool *escaped) {
+    size_t end = quick_string(j->text, at);
+    if (!end) return scan_any_string(j, at, after, body, escaped);
+    *escaped = false;
+    body->at = j->text.at + at + 1;
+    body->len = end - at - 1;
+    *after = end + 1;
     return FT_OK;
 }
 
@@ -308,7 +344,7 @@ void ft_json_init(ft_json *j, ft_str text, ft_arena *arena, const ft_json_opts *
 }
 
 /* A value is about to be read. */
-static ft_err value_begin(ft_json *j) {
+static inline ft_err value_begin(ft_json *j) {
     if (j->err) return j->err;
     FT_CHECK(j->stack[j->depth] & LEVEL_DUE); /* else next_item or next_member was not called */
     skip_blanks(j);
@@ -384,7 +420,7 @@ ft_err ft_json_enter_array(ft_json *j) {
 }
 
 /* Comma or closing bracket, after the value before was read. True: an item follows. */
-static bool level_next(ft_json *j, char close, const char *expected_later) {
+static inline bool level_next(ft_json *j, char close, const char *expected_later) {
     if (j->err) return false;
     if ((j->stack[j->depth] & LEVEL_DUE) && ft_json_skip(j, NULL)) return false;
     skip_blanks(j);
@@ -417,11 +453,11 @@ bool ft_json_next_item(ft_json *j) {
 }
 
 /* A member's name and its colon. */
-static ft_err scan_name(ft_json *j, ft_str *body, bool *escaped) {
+static inline ft_err scan_name(ft_json *j, ft_str *body, bool *escaped) {
     if (j->at >= j->text.len || j->text.at[j->at] != '"')
         return fail_expected(j, j->at, "a member's name in quotes");
     FT_TRY(scan_string(j, j->at, &j->at, body, escaped));
-    skip_blanks(j);
+    if (j->at < j->text.len && j->text.at[j->at] != ':') skip_blanks(j);
     if (j->at >= j->text.len || j->text.at[j->at] != ':')
         return fail_expected(j, j->at, "':' after a member's name");
     j->at++;
@@ -430,12 +466,11 @@ static ft_err scan_name(ft_json *j, ft_str *body, bool *escaped) {
 
 bool ft_json_next_member(ft_json *j, ft_str *name) {
     bool escaped;
-    ft_str body;
     FT_CHECK(j->err || (j->depth > 0 && j->stack[j->depth] & LEVEL_OBJECT));
     if (!level_next(j, '}', "',' or '}'")) return false;
-    if (scan_name(j, &body, &escaped)) return false;
-    if (escaped && unescape(j, &body, body)) return false;
-    *name = body;
+    /* Straight into `name`: a copy would wait for the two halves that were just stored. */
+    if (scan_name(j, name, &escaped)) return false;
+    if (escaped && unescape(j, name, *name)) return false;
     j->stack[j->depth] |= LEVEL_DUE;
     return true;
 }
@@ -443,7 +478,8 @@ bool ft_json_next_member(ft_json *j, ft_str *name) {
 ft_err ft_json_string(ft_json *j, ft_str *out) {
     bool escaped;
     size_t after;
-    FT_TRY(value_of_kind(j, FT_JSON_STRING));
+    FT_TRY(value_begin(j));
+    if (j->at >= j->text.len || j->text.at[j->at] != '"') return value_of_kind(j, FT_JSON_STRING);
     FT_TRY(scan_string(j, j->at, &after, out, &escaped));
     if (escaped) FT_TRY(unescape(j, out, *out));
     value_end(j, after);
@@ -519,9 +555,8 @@ static ft_err skip_scalar(ft_json *j) {
     return FT_OK;
 }
 
-ft_err ft_json_skip(ft_json *j, ft_str *raw) {
-    FT_TRY(value_begin(j));
-    size_t begin = j->at;
+/* An object or array at j->at, with all that is in it. */
+static ft_err skip_nested(ft_json *j) {
     int base = j->depth;
     do { /* one round is one value begun, or one item looked for */
         uint8_t *level = &j->stack[j->depth];
@@ -543,7 +578,14 @@ ft_err ft_json_skip(ft_json *j, ft_str *raw) {
             ft_json_next_item(j);
         }
     } while (!j->err && j->depth > base);
-    if (j->err) return j->err;
+    return j->err;
+}
+
+ft_err ft_json_skip(ft_json *j, ft_str *raw) {
+    FT_TRY(value_begin(j));
+    size_t begin = j->at;
+    char c = begin < j->text.len ? j->text.at[begin] : '\0';
+    FT_TRY(c == '{' || c == '[' ? skip_nested(j) : skip_scalar(j));
     j->value_at = begin;
     if (raw) *raw = ft_str_n(j->text.at + begin, j->at - begin);
     return FT_OK;

@@ -11,8 +11,6 @@ bool ft_str_eq(ft_str a, ft_str b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
-bool ft_str_is(ft_str a, const char *text) { return ft_str_eq(a, ft_str_of(text)); }
-
 bool ft_str_ieq(ft_str a, ft_str b) {
     if (a.len != b.len) return false;
     for (size_t i = 0; i < a.len; i++)

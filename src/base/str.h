@@ -24,9 +24,13 @@ static inline ft_str ft_str_n(const void *at, size_t len) {
 }
 
 bool ft_str_eq(ft_str a, ft_str b);
-bool ft_str_is(ft_str a, const char *text); /* equal to a C string */
-bool ft_str_ieq(ft_str a, ft_str b);        /* ASCII case folded */
-int ft_str_cmp(ft_str a, ft_str b);         /* byte order, as memcmp then length */
+/* Equal to a C string. Inline: with a literal the length is known, and most names end there. */
+static inline bool ft_str_is(ft_str a, const char *text) {
+    size_t len = strlen(text);
+    return a.len == len && (len == 0 || memcmp(a.at, text, len) == 0);
+}
+bool ft_str_ieq(ft_str a, ft_str b); /* ASCII case folded */
+int ft_str_cmp(ft_str a, ft_str b);  /* byte order, as memcmp then length */
 bool ft_str_starts(ft_str s, ft_str head);
 bool ft_str_ends(ft_str s, ft_str tail);
 /* Position of the first `byte`, or s.len. */
