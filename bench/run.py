@@ -17,6 +17,7 @@ PYTHON = "/usr/bin/python3"
 
 BENCHES = {
     "trees-predict": (["build-bench/bench/trees-predict"], "boosted-tree inference beside XGBoost's C API"),
+    "stats": ([PYTHON, "bench/stats.py"], "statistics and captured records beside NumPy, SciPy, scikit-learn, json"),
     "serve": ([PYTHON, "bench/serve.py"], "HTTP serving beside FastAPI + python3-xgboost"),
     "start": ([PYTHON, "bench/start.py"], "start-up and idle memory beside Python"),
 }
