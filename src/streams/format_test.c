@@ -373,7 +373,7 @@ static void test_python_reads_lines(void **state) {
     EXPECT(out != NULL);
     int read = fscanf(out, "%d %lf", &n, &got);
     pclose(out);
-    if (read != 2) skip(); /* no Python here */
+    if (read != 2) SKIP("no /usr/bin/python3");
     EXPECT(n == 50 && got == sum);
 }
 

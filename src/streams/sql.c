@@ -310,7 +310,9 @@ static ft_err step_all(ft_sql *q, sqlite3_stmt *stmt, ft_sql_row row, void *ctx)
         FT_GOTO(err, FT_FAIL(FT_ENOMEM, "no memory for the query"));
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
         if (!row) continue;
-        /* Not before the first step: that may prepare the statement anew, and the names move. */
+        /* Not before the first step: that may prepare the statement anew, and the names move; with
+         * "*" over a table that just changed, their number as well. */
+        if (columns > sqlite3_column_count(stmt)) columns = sqlite3_column_count(stmt);
         for (int i = 0; i < columns; i++) names[i] = sqlite3_column_name(stmt, i);
         for (int i = 0; i < columns; i++) values[i] = value_of(stmt, i);
         FT_GOTO(err, row(ctx, columns, names, values));

@@ -20,7 +20,7 @@
 #include "base/str.h"
 #include "store/store.h"
 
-#define FT_COLUMNS_MAX       62 /* of a kind: a bit each in a 64-bit mask, with key and hidden ones */
+#define FT_COLUMNS_MAX       60 /* of a kind: a bit each in 64, with the key and three hidden */
 #define FT_RECORD_BYTES_MAX  ((size_t)256 << 20)
 #define FT_SEGMENT_BYTES_MAX ((int64_t)64 << 20) /* when a kind says nothing */
 
