@@ -182,21 +182,25 @@ static ft_err store_lineage(ft_store *s, ft_arena *arena, const ft_endpoint *ep)
 
 ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
                           ft_str model_uri, ft_str job, int capture_percent) {
-    ft_endpoint ep = {
-        .name = name, .model_uri = model_uri, .job = job, .capture_percent = capture_percent
-    };
+    ft_endpoint ep = { .name = name,
+                       .model_uri = model_uri,
+                       .job = job,
+                       .capture_percent = capture_percent,
+                       .capture_uri = FT_STR("") };
     ft_db *db;
     ft_err err;
+    if (!ep.job.at) ep.job = FT_STR("");
     FT_TRY(name_check(name));
     if (capture_percent < 0 || capture_percent > 100)
         return FT_FAIL(FT_EINVAL, "capture of %d %%: expected 0 to 100", capture_percent);
     FT_TRY(ft_endpoint_db(&db, s));
     FT_TRY(ft_model_examine(s, arena, &ep));
+    FT_TRY(
+        ft_monitor_rules(s, name)); /* not inside: a rule that is there already would roll back */
     FT_TRY(ft_db_begin(db));
     FT_GOTO(err, store_version(db, &ep));
     FT_GOTO(err, ft_endpoint_get(out, s, arena, name));
     FT_GOTO(err, store_lineage(s, arena, out));
-    FT_GOTO(err, ft_monitor_rules(s, name));
     ft_db_durable(db);
 done:
     if (err != FT_OK) {
