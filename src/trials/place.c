@@ -4,7 +4,9 @@
 #include "base/files.h"
 #include "store/objects.h"
 
-#define PATH_ARENA_BYTES ((size_t)1 << 20)
+/* Small files share a transaction, which spares a fifth; large ones would keep others waiting. */
+#define TOGETHER_BYTES_MAX ((size_t)1 << 20)
+#define PATH_ARENA_BYTES   ((size_t)1 << 20)
 
 ft_err ft_place_init(ft_place *out, ft_arena *arena, ft_store *s, ft_str uri) {
     memset(out, 0, sizeof *out);
@@ -104,6 +106,21 @@ ft_err ft_place_put(const ft_place *p, ft_str key, ft_str bytes) {
 done:
     ft_arena_fini(&arena);
     return err;
+}
+
+ft_err ft_place_put_pair(const ft_place *p, ft_str first, ft_str first_bytes, ft_str second,
+                         ft_str second_bytes) {
+    bool together = !p->folder && first_bytes.len + second_bytes.len <= TOGETHER_BYTES_MAX;
+    ft_db *db = together ? ft_store_db(p->store) : NULL;
+    if (together) FT_TRY(ft_db_begin(db));
+    ft_err err = ft_place_put(p, first, first_bytes);
+    if (!err) err = ft_place_put(p, second, second_bytes);
+    if (!together) return err;
+    if (err) {
+        ft_db_rollback(db);
+        return err;
+    }
+    return ft_db_commit(db);
 }
 
 static ft_err object_list(listing *l, const ft_place *p, ft_str prefix) {

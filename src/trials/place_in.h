@@ -21,6 +21,9 @@ typedef struct ft_place {
 ft_err ft_place_init(ft_place *out, ft_arena *arena, ft_store *s, ft_str uri);
 /* Atomic, lazily synced: tensors can be made again. */
 ft_err ft_place_put(const ft_place *p, ft_str key, ft_str bytes);
+/* Two files of which the second tells of the first: it appears later, or both at once. */
+ft_err ft_place_put_pair(const ft_place *p, ft_str first, ft_str first_bytes, ft_str second,
+                         ft_str second_bytes);
 /* Keys that start with `prefix` (a folder, "index/") strictly after `after`, in byte order; a
  * missing folder is empty. */
 ft_err ft_place_list(ft_str **out, size_t *count, bool *more, const ft_place *p, ft_arena *arena,

@@ -132,8 +132,8 @@ ft_err ft_trial_end(ft_trial_writer *w) {
     ft_buf_reset(&w->index);
     FT_TRY(ft_index_write(&w->index, w->mode, w->mode_step, ft_str_of(event_key),
                           ft_buf_str(&w->entries)));
-    FT_TRY(ft_place_put(&w->place, ft_str_of(event_key), ft_buf_str(&w->events)));
-    return ft_place_put(&w->place, ft_str_of(index_key), ft_buf_str(&w->index));
+    return ft_place_put_pair(&w->place, ft_str_of(event_key), ft_buf_str(&w->events),
+                             ft_str_of(index_key), ft_buf_str(&w->index));
 }
 
 ft_err ft_trial_finish(ft_trial_writer *w) {
