@@ -96,7 +96,7 @@ def whole_walk(t, split):
     assert shifted.stdout.startswith("CompletedWithViolations:"), shifted.stdout
     alerts = t.json("alerts", "ls")
     assert alerts, "no alert"
-    walk = t.json("lineage", "alert:" + alerts[0]["alert"])
+    walk = t.json("lineage", alerts[0]["lineage"])
     kinds = {w["id"].split(":")[0] for w in walk}
     assert {"alert", "verdict", "rule", "capture", "endpoint", "model", "job", "input"} <= kinds, kinds
     assert not any(w["missing"] for w in walk), walk

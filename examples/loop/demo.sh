@@ -27,8 +27,8 @@ finish() {
 trap finish EXIT
 [ -f "$train" ] || { echo "the package dataset-fashion-mnist is missing; ./run setup installs it" >&2; exit 1; }
 
-settings=(--train "$train" --validation "$test" --rows 6000
-    --set objective=multi:softmax --set num_class=10 --set max_depth=5 --set tree_method=hist
+settings=(--train "$train" --validation "$test" --rows 4000
+    --set objective=multi:softmax --set num_class=10 --set max_depth=4 --set tree_method=hist
     --set max_bin=32 --set eval_metric=merror,mlogloss --rule LossNotDecreasing)
 
 say "1. A job that cannot learn: its learning rate (eta) is 0, and 10,000 rounds are asked for."
@@ -47,7 +47,7 @@ for _ in $(seq 100); do grep -q 'serving on' "$FETTLE_HOME/server.log" && break;
 url=$(sed -n 's/^serving on //p' "$FETTLE_HOME/server.log")
 [ -n "$url" ] || { cat "$FETTLE_HOME/server.log" >&2; exit 1; }
 show deploy learns --endpoint fashion --capture 100
-show monitor baseline fashion --data "$train" --rows 6000
+show monitor baseline fashion --data "$train" --rows 4000
 show alerts to file "$FETTLE_HOME/alerts.jsonl"
 
 say "4. 400 clean test pictures. The monitor compares what was captured with the training data: no violation."
@@ -60,7 +60,7 @@ show invoke fashion --data "$test" --rows 400 --alter invert
 show monitor run fashion --since "$clean_end"
 
 say "6. The alert, walked back edge by edge to the hash of the training file."
-alert=$("$fettle" alerts ls --json | sed -n 's/.*"alert":"\([^"]*\)".*"subject":"endpoint.*/\1/p' | head -1)
+alert=$("$fettle" sql "select max(id) as id from alert where subject = 'endpoint/fashion'" --json | tr -dc 0-9)
 show alerts ls
 show lineage "alert:$alert"
 

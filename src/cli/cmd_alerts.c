@@ -19,6 +19,9 @@ static ft_err run_ls(ft_cli *cli) {
     FT_TRY(ft_alert_list(&rows, &count, s, &cli->arena, LISTED_MAX));
     ft_listing_init(&l, cli, columns, FT_COUNT(columns));
     for (size_t i = 0; i < count; i++) {
+        ft_str lineage;
+        FT_TRY(ft_arena_printf(&lineage, &cli->arena, "alert:%lld", (long long)rows[i].id));
+        ft_listing_text(&l, lineage);
         ft_listing_text(&l, rows[i].uuid);
         ft_listing_time(&l, rows[i].raised_us);
         ft_listing_text(&l, rows[i].subject);

@@ -10,6 +10,8 @@
 #include "monitor/monitor.h"
 #include "serve/endpoint.h"
 
+#define VIOLATIONS_SHOWN 10 /* to people; the files and --json have all */
+
 static const ft_param baseline_options[] = {
     { "data", FT_PARAM_STRING, NULL, .required = true,
       .doc = "FILE: what the model was trained on (csv, libsvm, IDX)" },
@@ -59,8 +61,10 @@ static ft_err moment(int64_t *out, ft_str text, int64_t now) {
 static ft_err tell(ft_cli *cli, const ft_monitor_result *r) {
     static const char *const columns[] = { "feature", "check", "description" };
     ft_listing l;
+    size_t shown =
+        cli->json || r->violation_count <= VIOLATIONS_SHOWN ? r->violation_count : VIOLATIONS_SHOWN;
     ft_listing_init(&l, cli, columns, FT_COUNT(columns));
-    for (size_t i = 0; i < r->violation_count; i++) {
+    for (size_t i = 0; i < shown; i++) {
         ft_listing_text(&l, r->violations[i].feature);
         ft_listing_text(&l, r->violations[i].check);
         ft_listing_text(&l, r->violations[i].description);
@@ -73,6 +77,7 @@ static ft_err tell(ft_cli *cli, const ft_monitor_result *r) {
         printf("%llu captured requests could not be read as rows\n",
                (unsigned long long)r->unreadable);
     if (cli->json || r->violation_count) FT_TRY(ft_listing_print(&l, NULL));
+    if (shown < r->violation_count) printf("and %zu more\n", r->violation_count - shown);
     if (!cli->json) printf("written to %.*s\n", FT_STR_ARG(r->report_uri));
     return FT_OK;
 }
