@@ -89,7 +89,7 @@ static ft_err toy_train(const ft_train_args *args) {
     ft_err err = toy_rounds(args);
     if (err == FT_ECANCELED && ft_params_bool(args->params, "keep")) FT_TRY(toy_save(args));
     FT_TRY(err);
-    if (ft_str_is(end, "crash")) raise(SIGSEGV);
+    if (ft_str_is(end, "crash")) raise(SIGKILL);
     if (ft_str_is(end, "fail")) return FT_FAIL(FT_ECORRUPT, "the weights are not numbers");
     return ft_str_is(end, "nothing") ? FT_OK : toy_save(args);
 }
@@ -553,7 +553,7 @@ static void test_failures(void **state) {
     static const struct {
         const char *end, *reason;
     } cases[] = { { "end=fail", "the weights are not numbers" },
-                  { "end=crash", "its process ended after 30 steps: killed by signal 11" },
+                  { "end=crash", "its process ended after 30 steps: killed by signal 9" },
                   { "end=nothing", "algorithm toy left no model" } };
     world w;
     world_begin(&w, "failures");
@@ -841,19 +841,22 @@ static void test_kill(void **state) {
 /* ---- the other processes */
 
 static int create_main(const char *name, const char *loss) {
-    ft_store *s;
+    ft_store *s = NULL;
+    ft_supervisor *sup = NULL;
     ft_arena arena = FT_ARENA_INIT(0);
     char params[100];
     bool start = strcmp(loss, "none") != 0;
+    ft_err err;
     snprintf(params, sizeof params, "rounds=60 step_us=1000 loss=%s", start ? loss : "falling");
     snprintf(data_path, sizeof data_path, "%s/train.csv", home);
-    ft_err err = ft_store_open(&s, home);
-    if (err == FT_OK) err = create_in(s, &arena, name, params, "LossNotDecreasing", "stop,alert");
-    ft_supervisor *sup;
-    if (err == FT_OK && start) {
-        err = ft_supervisor_new(&sup);
-        if (err == FT_OK) err = ft_job_run(s, sup, ft_str_of(name), NULL, NULL);
-    }
+    FT_GOTO(err, ft_store_open(&s, home));
+    FT_GOTO(err, create_in(s, &arena, name, params, "LossNotDecreasing", "stop,alert"));
+    FT_GOTO(err, ft_supervisor_new(&sup));
+    if (start) FT_GOTO(err, ft_job_run(s, sup, ft_str_of(name), NULL, NULL));
+done:
+    ft_supervisor_free(sup);
+    ft_store_close(s);
+    ft_arena_fini(&arena);
     return err == FT_OK ? 0 : 1;
 }
 
