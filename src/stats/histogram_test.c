@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/random.h"
+#include "stats/bins_in.h"
 #include "stats/sort.h"
 #include "tests/oracle.h"
 
@@ -100,6 +101,22 @@ static void test_quantile_buckets(void **state) {
     ft_arena_fini(&arena);
 }
 
+static void test_bins(void **state) {
+    (void)state;
+    double v[203];
+    int32_t fast[203], plain[203];
+    ft_random r;
+    ft_random_seed(&r, 8);
+    for (int i = 0; i < 203; i++) v[i] = ft_random_normal(&r) * 3;
+    v[5] = NAN, v[6] = INFINITY, v[7] = -INFINITY, v[202] = 1e300;
+    for (size_t n = 0; n <= 203; n++) {
+        ft_bins_of(fast, v, n, -2, 25, 99);
+        ft_bins_of_plain(plain, v, n, -2, 25, 99);
+        EXPECT(memcmp(fast, plain, n * sizeof *fast) == 0);
+    }
+    EXPECT(fast[5] == 0 && fast[6] == 99 && fast[7] == 0 && fast[202] == 99);
+}
+
 static void test_every_fault(void **state) {
     (void)state;
     int rounds = 0;
@@ -115,4 +132,5 @@ static void test_every_fault(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_numpy), cmocka_unit_test(test_edges),
-          cmocka_unit_test(test_quantile_buckets), cmocka_unit_test(test_every_fault))
+          cmocka_unit_test(test_quantile_buckets), cmocka_unit_test(test_bins),
+          cmocka_unit_test(test_every_fault))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "stats/bins_in.h"
 #include "stats/quantile.h"
 #include "stats/sort.h"
 
@@ -13,6 +14,7 @@
 #define SMALL_MAX 8192 /* below, sorting all is as fast */
 #define CROWD     4    /* when more than n / CROWD values would be sorted, sort all */
 #define WANTS_MAX 1024
+#define BLOCK     512 /* values that are placed at a time */
 
 typedef struct bins {
     double low, scale;
@@ -23,11 +25,6 @@ typedef struct bins {
     size_t picked_count;
     double *picked;
 } bins;
-
-static size_t bin_of(const bins *b, double v) {
-    double at = (v - b->low) * b->scale; /* monotone in v, at least 0 */
-    return at < BINS - 1 ? (size_t)(int64_t)at : BINS - 1;
-}
 
 /* False when the values cannot be spread over bins: infinite ends, or one value only. */
 static bool find_range(bins *b, const double *values, size_t n) {
@@ -42,9 +39,20 @@ static bool find_range(bins *b, const double *values, size_t n) {
     return high > low && isfinite(high - low) && isfinite(b->scale);
 }
 
+/* Bins of up to BLOCK values; how many values that is. */
+static size_t bins_of(const bins *b, int32_t *at, const double *values, size_t n) {
+    size_t size = n < BLOCK ? n : BLOCK;
+    ft_bins_of(at, values, size, b->low, b->scale, BINS - 1);
+    return size;
+}
+
 static void count_bins(bins *b, const double *values, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (values[i] == values[i]) b->starts[bin_of(b, values[i]) + 1]++;
+    int32_t at[BLOCK];
+    for (size_t size; n; values += size, n -= size) {
+        size = bins_of(b, at, values, n);
+        for (size_t i = 0; i < size; i++)
+            if (values[i] == values[i]) b->starts[at[i] + 1]++;
+    }
     for (size_t k = 0; k < BINS; k++) b->starts[k + 1] += b->starts[k];
 }
 
@@ -80,10 +88,12 @@ static ft_err pick(bins *b, const double *values, size_t n) {
     size_t bytes = b->picked_count * sizeof *b->picked;
     b->picked = ft_fault_here() ? NULL : malloc(bytes ? bytes : 1);
     if (!b->picked) return FT_FAIL(FT_ENOMEM, "no memory for the quantiles of %zu values", n);
-    for (size_t i = 0; i < n; i++) {
-        if (values[i] != values[i]) continue;
-        size_t bin = bin_of(b, values[i]);
-        if (b->wanted[bin]) b->picked[b->places[bin]++] = values[i];
+    int32_t at[BLOCK];
+    for (size_t left = n, size; left; values += size, left -= size) {
+        size = bins_of(b, at, values, left);
+        for (size_t i = 0; i < size; i++)
+            if (b->wanted[at[i]] && values[i] == values[i])
+                b->picked[b->places[at[i]]++] = values[i];
     }
     for (size_t k = 0; k < BINS; k++) { /* places are now the ends */
         size_t size = b->starts[k + 1] - b->starts[k];
