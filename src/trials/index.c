@@ -90,18 +90,20 @@ static ft_err read_entry(ft_json *j, ft_index_entry *e) {
     return FT_OK;
 }
 
+/* An entry has at least so many bytes, so the text's length bounds their number. */
+#define ENTRY_BYTES_MIN 40
+
 static ft_err read_payload(ft_json *j, ft_arena *arena, ft_index *x) {
-    ft_json ahead = *j;
-    size_t count = 0;
-    FT_TRY(ft_json_enter_array(&ahead));
-    while (ft_json_next_item(&ahead)) {
-        FT_TRY(ft_json_skip(&ahead, NULL));
-        if (++count > ENTRIES_MAX) return ft_json_fail(j, "more than %d tensors", ENTRIES_MAX);
-    }
-    if (ahead.err) return ahead.err;
-    FT_TRY(ft_arena_items(&x->entries, arena, count + 1));
+    size_t most = (j->text.len - j->at) / ENTRY_BYTES_MIN + 1;
+    FT_TRY(ft_arena_items(&x->entries, arena, most < ENTRIES_MAX ? most : ENTRIES_MAX));
     FT_TRY(ft_json_enter_array(j));
-    while (ft_json_next_item(j)) FT_TRY(read_entry(j, &x->entries[x->count++]));
+    while (ft_json_next_item(j)) {
+        ft_index_entry e = { 0 };
+        FT_TRY(read_entry(j, &e));
+        if (x->count == most || x->count == ENTRIES_MAX)
+            return ft_json_fail(j, "more than %zu tensors", x->count);
+        x->entries[x->count++] = e;
+    }
     return j->err;
 }
 

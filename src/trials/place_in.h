@@ -8,7 +8,8 @@
 #include "base/buf.h"
 #include "store/store.h"
 
-#define FT_PLACE_LIST_MAX 1000 /* keys a call */
+/* Keys a call. Mostly one new step is looked for, and room for more has to be cleared. */
+#define FT_PLACE_LIST_MAX 64
 
 typedef struct ft_place {
     ft_store *store; /* object store: bucket and prefix; the prefix is empty or ends with '/' */

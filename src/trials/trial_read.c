@@ -112,11 +112,17 @@ static ft_err matcher_of(ft_matcher **out, ft_trial *t, ft_str collection) {
     return FT_OK;
 }
 
-/* Try the tensors that came since the last time. */
+static int by_name(const void *a, const void *b, void *ctx) {
+    trial_tensor **tensors = trial_tensors(ctx);
+    return ft_str_cmp(tensors[*(const uint32_t *)a]->name, tensors[*(const uint32_t *)b]->name);
+}
+
+/* Try the tensors that came since the last time. The answers stay in the order of their names. */
 static ft_err query_extend(ft_trial *t, trial_query *q) {
     ft_matcher *m = NULL;
     ft_regex *re = NULL;
     ft_err err = FT_OK;
+    size_t before = q->ids.len;
     if (q->collection.len) FT_GOTO(err, matcher_of(&m, t, q->collection));
     if (q->regex.len) FT_GOTO(err, ft_regex_new(&re, q->regex));
     for (; q->tried < trial_tensor_count(t); q->tried++) {
@@ -128,12 +134,10 @@ static ft_err query_extend(ft_trial *t, trial_query *q) {
         if (hit) FT_GOTO(err, ft_buf_add_n(&q->ids, &id, sizeof id));
     }
 done:
+    if (q->ids.len != before)
+        qsort_r(q->ids.at, q->ids.len / sizeof(uint32_t), sizeof(uint32_t), by_name, t);
     ft_regex_free(re);
     return err;
-}
-
-static int by_bytes(const void *a, const void *b) {
-    return ft_str_cmp(*(const ft_str *)a, *(const ft_str *)b);
 }
 
 ft_err ft_trial_names(ft_str **out, size_t *count, ft_trial *t, ft_arena *arena, ft_str collection,
@@ -152,7 +156,6 @@ ft_err ft_trial_names(ft_str **out, size_t *count, ft_trial *t, ft_arena *arena,
         tensor_steps(t, trial_tensors(t)[ids[i]], &steps);
         if (steps) (*out)[(*count)++] = trial_tensors(t)[ids[i]]->name;
     }
-    qsort(*out, *count, sizeof **out, by_bytes);
     return FT_OK;
 }
 
@@ -180,18 +183,24 @@ static ft_err map_file(ft_str *out, ft_trial *t, uint32_t file) {
     return FT_OK;
 }
 
-static const ft_tensor_ref *find_ref(ft_trial *t, ft_str name, int64_t step) {
-    size_t count;
-    const ft_tensor_ref *refs = ft_trial_refs(t, name, &count);
-    size_t low = 0, high = count;
-    while (low < high) {
+/* The tensor's ref at exactly this step, up to the horizon; NULL. */
+static const ft_tensor_ref *ref_of(const ft_trial *t, const trial_tensor *x, int64_t step) {
+    size_t count, low = 0;
+    if (!x) return NULL;
+    const int64_t *steps = tensor_steps(t, x, &count);
+    for (size_t high = count; low < high;) {
         size_t mid = low + (high - low) / 2;
-        if (refs[mid].global_step < step)
+        if (steps[mid] < step)
             low = mid + 1;
         else
             high = mid;
     }
-    return low < count && refs[low].global_step == step ? &refs[low] : NULL;
+    if (low == count || steps[low] != step) return NULL;
+    return (const ft_tensor_ref *)(const void *)x->refs.at + low;
+}
+
+static const ft_tensor_ref *find_ref(const ft_trial *t, ft_str name, int64_t step) {
+    return ref_of(t, ft_trial_tensor(t, name), step);
 }
 
 static ft_err at_place(ft_err err, const ft_trial *t, const ft_tensor_ref *ref, ft_str name) {
@@ -200,14 +209,9 @@ static ft_err at_place(ft_err err, const ft_trial *t, const ft_tensor_ref *ref, 
                          FT_STR_ARG(file), (unsigned long long)ref->offset, FT_STR_ARG(name));
 }
 
-/* The record of a tensor at a step, taken apart; valid until the next value is read. */
-static ft_err read_event(ft_event *out, ft_trial *t, ft_str name, int64_t step,
-                         const ft_tensor_ref **ref) {
+/* A record taken apart; valid until the next value is read. */
+static ft_err read_event(ft_event *out, ft_trial *t, ft_str name, const ft_tensor_ref *r) {
     ft_str bytes;
-    const ft_tensor_ref *r = *ref = find_ref(t, name, step);
-    if (!r)
-        return FT_FAIL(FT_ENOTFOUND, "tensor '%.*s' was not saved at step %lld", FT_STR_ARG(name),
-                       (long long)step);
     FT_TRY(map_file(&bytes, t, r->file));
     ft_err err = FT_OK;
     if (r->offset > bytes.len || r->length > bytes.len - r->offset)
@@ -218,19 +222,30 @@ static ft_err read_event(ft_event *out, ft_trial *t, ft_str name, int64_t step,
     return err ? at_place(err, t, r, name) : FT_OK;
 }
 
-ft_err ft_trial_value(ft_array *out, ft_trial *t, ft_arena *arena, ft_str name, int64_t step) {
+static ft_err read_value(ft_array *out, ft_trial *t, ft_arena *arena, ft_str name,
+                         const ft_tensor_ref *ref) {
     ft_event e;
-    const ft_tensor_ref *ref;
-    FT_TRY(read_event(&e, t, name, step, &ref));
+    FT_TRY(read_event(&e, t, name, ref));
     ft_err err = ft_event_value(out, arena, &e);
     return err ? at_place(err, t, ref, name) : FT_OK;
+}
+
+static ft_err not_saved(ft_str name, int64_t step) {
+    return FT_FAIL(FT_ENOTFOUND, "tensor '%.*s' was not saved at step %lld", FT_STR_ARG(name),
+                   (long long)step);
+}
+
+ft_err ft_trial_value(ft_array *out, ft_trial *t, ft_arena *arena, ft_str name, int64_t step) {
+    const ft_tensor_ref *ref = find_ref(t, name, step);
+    return ref ? read_value(out, t, arena, name, ref) : not_saved(name, step);
 }
 
 ft_err ft_trial_texts(ft_str **out, size_t *count, ft_trial *t, ft_arena *arena, ft_str name,
                       int64_t step) {
     ft_event e;
-    const ft_tensor_ref *ref;
-    FT_TRY(read_event(&e, t, name, step, &ref));
+    const ft_tensor_ref *ref = find_ref(t, name, step);
+    if (!ref) return not_saved(name, step);
+    FT_TRY(read_event(&e, t, name, ref));
     ft_err err = ft_event_texts(out, count, arena, &e);
     return err ? at_place(err, t, ref, name) : FT_OK;
 }
@@ -247,19 +262,21 @@ ft_err ft_trial_scalar(double *out, ft_trial *t, ft_str name, int64_t step) {
     return FT_OK;
 }
 
+static ft_err try_value(bool *there, ft_array *out, ft_trial *t, ft_arena *arena, ft_str name,
+                        const ft_tensor_ref *ref) {
+    ft_err err = read_value(out, t, arena, name, ref);
+    *there = !err;
+    if (err == FT_ECORRUPT) ft_trial_damage(t, err, FT_STR(""));
+    if (err != FT_ECORRUPT && err != FT_ENOTFOUND && err != FT_EINVAL) return err;
+    ft_err_clear();
+    return FT_OK;
+}
+
 ft_err ft_trial_try(bool *there, ft_array *out, ft_trial *t, ft_arena *arena, ft_str name,
                     int64_t step) {
     const ft_tensor_ref *ref = find_ref(t, name, step);
     *there = false;
-    if (!ref) return FT_OK;
-    ft_err err = ft_trial_value(out, t, arena, name, step);
-    if (err == FT_ECORRUPT) ft_trial_damage(t, err, FT_STR(""));
-    if (err == FT_ECORRUPT || err == FT_ENOTFOUND || err == FT_EINVAL) {
-        ft_err_clear();
-        return FT_OK;
-    }
-    *there = !err;
-    return err;
+    return ref ? try_value(there, out, t, arena, name, ref) : FT_OK;
 }
 
 /* The memory of one scalar; the list grows to the steps there are. */
@@ -279,13 +296,13 @@ ft_err ft_trial_try_scalar(bool *there, double *out, ft_trial *t, ft_str name, i
     ft_array a;
     *there = false;
     *out = NAN;
-    const ft_tensor_ref *ref = find_ref(t, name, step);
-    if (!ref) return FT_OK;
     trial_tensor *x = ft_trial_tensor(t, name);
+    const ft_tensor_ref *ref = ref_of(t, x, step);
+    if (!ref) return FT_OK;
     FT_TRY(memo_of(&m, x, (size_t)(ref - (const ft_tensor_ref *)(const void *)x->refs.at)));
     if (m->state == MEMO_UNKNOWN) {
         ft_arena_reset(&t->scratch);
-        FT_TRY(ft_trial_try(there, &a, t, &t->scratch, name, step));
+        FT_TRY(try_value(there, &a, t, &t->scratch, name, ref));
         m->state = *there && ft_array_count(&a) == 1 ? MEMO_VALUE : MEMO_NONE;
         if (m->state == MEMO_VALUE) m->value = ft_array_f64(&a, 0);
     }
