@@ -63,6 +63,9 @@ static void progress_store(work *w) {
                            " where name = ?",
                            "iitis", w->done, w->total, w->text, ft_clock_now_us(), w->job.name);
     if (err != FT_OK) ft_log_err(FT_LOG_WARN, "jobs", err, "progress was not stored");
+    if (w->total)
+        ft_log(FT_LOG_INFO, "jobs", "step %lld of %lld: %s", (long long)w->done,
+               (long long)w->total, w->text);
 }
 
 static void on_progress(void *ctx, int64_t done, int64_t total, const char *text) {
@@ -277,7 +280,10 @@ ft_err ft_job_main(ft_store *s, ft_str name) {
     FT_GOTO(err, ft_job_get(&w.job, s, &w.arena, name));
     FT_GOTO(err, claim(&w));
     err = stages(&w);
-    if (err != FT_OK) ft_log_err(FT_LOG_ERROR, "jobs", err, "the job did not complete");
+    if (err == FT_ECANCELED)
+        ft_log_err(FT_LOG_INFO, "jobs", err, "the job ends early");
+    else if (err != FT_OK)
+        ft_log_err(FT_LOG_ERROR, "jobs", err, "the job failed");
     ft_err told = tell_end(&w, err);
     if (told != FT_OK) ft_log_err(FT_LOG_ERROR, "jobs", told, "the job's end was not stored");
 done:
