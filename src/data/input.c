@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/fault.h"
@@ -209,6 +210,39 @@ ft_err ft_input_read(size_t *got, ft_input *in, void *at, size_t len) {
         ft_input_skip(in, n);
         *got += n;
     }
+    return FT_OK;
+}
+
+static ft_err seek_by_reading(ft_input *in, uint64_t offset) {
+    ft_str view;
+    if (offset < in->offset)
+        return FT_FAIL(FT_EUNSUPPORTED, "'%s' can only be read forward", in->name);
+    while (in->offset < offset) {
+        FT_TRY(ft_input_peek(&view, in, 1));
+        if (view.len == 0)
+            return FT_FAIL(FT_ECORRUPT, "'%s' ends at byte %llu, before byte %llu", in->name,
+                           (unsigned long long)in->offset, (unsigned long long)offset);
+        uint64_t left = offset - in->offset;
+        ft_input_skip(in, left < view.len ? (size_t)left : view.len);
+    }
+    return FT_OK;
+}
+
+ft_err ft_input_seek(ft_input *in, uint64_t offset) {
+    struct stat st;
+    bool movable =
+        in->fd >= 0 && !in->unpack && !in->hasher && fstat(in->fd, &st) == 0 && S_ISREG(st.st_mode);
+    if (!movable || (offset >= in->offset && offset - in->offset <= in->end - in->start))
+        return seek_by_reading(in, offset);
+    if (offset > (uint64_t)st.st_size)
+        return FT_FAIL(FT_ECORRUPT, "'%s' ends at byte %llu, before byte %llu", in->name,
+                       (unsigned long long)st.st_size, (unsigned long long)offset);
+    if (lseek(in->fd, (off_t)offset, SEEK_SET) < 0)
+        return FT_FAIL_ERRNO("cannot go to byte %llu of '%s'", (unsigned long long)offset,
+                             in->name);
+    in->start = in->end = 0;
+    in->offset = offset;
+    in->ended = in->raw_ended = false;
     return FT_OK;
 }
 

@@ -40,6 +40,9 @@ ft_err ft_input_peek(ft_str *out, ft_input *in, size_t want);
 void ft_input_skip(ft_input *in, size_t len);
 /* Exactly `len` bytes in `at`; fewer in `*got` only at the end. */
 ft_err ft_input_read(size_t *got, ft_input *in, void *at, size_t len);
+/* Go to a byte of the (unpacked) stream. A plain file that nobody hashes is moved in; else only
+ * forward, by reading: FT_EUNSUPPORTED backwards. FT_ECORRUPT when the stream ends before. */
+ft_err ft_input_seek(ft_input *in, uint64_t offset);
 /* Bytes skipped so far, counted after unpacking: where the next peek begins. */
 uint64_t ft_input_offset(const ft_input *in);
 ft_str ft_input_name(const ft_input *in);

@@ -389,4 +389,4 @@ void ft_table_row(const ft_table *t, size_t row, float *out) {
 }
 
 const ft_table_format *const ft_table_formats[] = { &ft_format_csv, &ft_format_libsvm,
-                                                    &ft_format_idx, NULL };
+                                                    &ft_format_idx, &ft_format_sagemaker, NULL };

@@ -1,0 +1,74 @@
+/* jsonl.c -- JSON lines: one value a line. Every line is checked; a bad one can be skipped. Source:
+ * jsonlines.org; RFC 8259. */
+#include <string.h>
+
+#include "base/json.h"
+#include "data/record_in.h"
+
+/* The line that comes next, its length with the newline in `*bytes`. */
+static ft_err line_next(ft_str *line, size_t *bytes, ft_record_read *r) {
+    ft_str view;
+    size_t want = 1;
+    for (;;) {
+        FT_TRY(ft_input_peek(&view, r->in, want));
+        if (view.len == 0) return FT_ENOTFOUND;
+        size_t len = ft_str_find(view, '\n');
+        FT_TRY(ft_record_fits(r, len));
+        if (len == view.len && view.len >= want) { /* perhaps the rest is yet to come */
+            want = view.len > r->record_bytes_max / 2 ? r->record_bytes_max + 1 : view.len * 2;
+            continue;
+        }
+        *bytes = len < view.len ? len + 1 : len;
+        *line = ft_str_trim(ft_str_slice(view, 0, len));
+        return FT_OK;
+    }
+}
+
+static ft_err value_check(ft_str line) {
+    ft_json j;
+    ft_json_opts opts = { .name = "line", .allow_nan = true };
+    ft_json_init(&j, line, NULL, &opts);
+    FT_TRY(ft_json_skip(&j, NULL));
+    return ft_json_end(&j);
+}
+
+static ft_err jsonl_next(ft_record_read *r, ft_record *out) {
+    size_t bytes = 0;
+    do {
+        ft_err err = line_next(&out->bytes, &bytes, r);
+        if (err == FT_ENOTFOUND) return err;
+        FT_TRY(err);
+        ft_input_skip(r->in, bytes);
+    } while (out->bytes.len == 0);
+    r->can_skip = true;
+    return value_check(out->bytes);
+}
+
+static ft_err jsonl_write(ft_record_write *w, const ft_record *record) {
+    if (ft_str_find(record->bytes, '\n') < record->bytes.len)
+        return FT_FAIL(FT_EINVAL, "a line end within the value: write it on one line");
+    FT_TRY(value_check(record->bytes));
+    ft_buf_add(w->out, record->bytes);
+    return ft_buf_byte(w->out, '\n');
+}
+
+/* An object or list first, and the first line whole: a JSON document of many lines is none. */
+static int jsonl_sniff(ft_str head, ft_str path) {
+    bool named = ft_str_ends(path, FT_STR(".jsonl")) || ft_str_ends(path, FT_STR(".ndjson"));
+    ft_str text = ft_str_trim(head), line = ft_str_slice(text, 0, ft_str_find(text, '\n'));
+    if (text.len == 0 || (text.at[0] != '{' && text.at[0] != '[')) return 0;
+    if (named) return 90;
+    bool whole = line.len < text.len && !value_check(line);
+    ft_err_clear();
+    return whole ? 60 : 0;
+}
+
+const ft_record_format ft_records_jsonl = {
+    .name = "jsonl",
+    .doc = "JSON lines: one value a line",
+    .endings = ".jsonl|.ndjson",
+    .media_types = "application/jsonlines|application/x-jsonlines|application/x-ndjson",
+    .sniff = jsonl_sniff,
+    .next = jsonl_next,
+    .write = jsonl_write,
+};
