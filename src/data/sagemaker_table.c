@@ -37,7 +37,8 @@ static ft_err values_of(const ft_sagemaker_tensor **out, const sagemaker_state *
     return FT_OK;
 }
 
-static ft_err finite(float *out, const sagemaker_state *s, const ft_sagemaker_tensor *t, size_t i) {
+static ft_err value_finite(float *out, const sagemaker_state *s, const ft_sagemaker_tensor *t,
+                           size_t i) {
     *out = (float)ft_sagemaker_value(t, i);
     if (isinf(*out)) return FAIL_RECORD(FT_EPARSE, s, "value %zu is infinite in 32 bits", i);
     return FT_OK;
@@ -64,7 +65,7 @@ static ft_err dense_row(sagemaker_state *s, ft_table_build *b, const ft_sagemake
     FT_TRY(ft_build_dense_rows(b, 1, 0));
     float *row = t->dense + t->rows * t->cols;
     for (size_t i = 0; i < t->cols; i++) {
-        FT_TRY(finite(&row[i], s, x, i));
+        FT_TRY(value_finite(&row[i], s, x, i));
         s->fraction[i] |= truncf(row[i]) != row[i] && !isnan(row[i]);
     }
     return FT_OK;
@@ -97,7 +98,7 @@ static ft_err sparse_row(sagemaker_state *s, ft_table_build *b, const ft_sagemak
     FT_TRY(ft_build_room(b, &t->values, &b->value_capacity, n + x->key_count));
     t->indptr[t->rows] = n;
     for (size_t i = 0; i < x->key_count; i++) {
-        FT_TRY(finite(&value, s, x, i));
+        FT_TRY(value_finite(&value, s, x, i));
         if (i && x->keys[i] <= x->keys[i - 1])
             return FAIL_RECORD(FT_EPARSE, s, "keys do not ascend at key %llu",
                                (unsigned long long)x->keys[i]);
@@ -141,7 +142,7 @@ static ft_err record_row(sagemaker_state *s, ft_table_build *b, ft_str bytes) {
     FT_TRY(values_of(&y, s, record.labels, record.label_count, "a label"));
     if (y->count != 1)
         return FAIL_RECORD(FT_EUNSUPPORTED, s, "%zu labels, one is expected", y->count);
-    FT_TRY(finite(&label, s, y, 0));
+    FT_TRY(value_finite(&label, s, y, 0));
     if (isnan(label)) return FAIL_RECORD(FT_EPARSE, s, "the label is missing");
     return ft_build_label(b, label);
 }
