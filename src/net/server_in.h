@@ -100,11 +100,15 @@ enum MHD_Result ft_http_on_request(void *cls, struct MHD_Connection *mhd, const 
                                    size_t *size, void **con_cls);
 void ft_http_on_request_end(void *cls, struct MHD_Connection *mhd, void **con_cls,
                             enum MHD_RequestTerminationCode how);
+/* The request is over, however it went; the object is kept for the next one. */
+void ft_http_request_end(ft_connection *c);
+void ft_http_requests_free(ft_http_worker *w);
+
+/* server_link.c */
 void ft_http_on_link(void *cls, struct MHD_Connection *mhd, void **socket_context,
                      enum MHD_ConnectionNotificationCode code);
 /* Cut the connections that are too slow. */
 void ft_http_links_look(ft_http_worker *w);
-void ft_http_requests_free(ft_http_worker *w);
 
 /* server_answer.c */
 enum MHD_Result ft_http_answer(ft_connection *c, ft_response *resp);

@@ -4,10 +4,8 @@
  * a length beside chunks) is refused here, since a proxy in front may read such a request
  * differently. */
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "net/server_in.h"
 
 #define ARENA_FIRST_BYTES ((size_t)16 << 10) /* a typical request never calls malloc */
@@ -51,7 +49,7 @@ static void state_drop(ft_connection *c) {
     c->req.state = NULL;
 }
 
-static void request_give_back(ft_connection *c) {
+void ft_http_request_end(ft_connection *c) {
     ft_http_worker *w = c->worker;
     if (c->route) state_drop(c);
     if (c->head_done) w->in_flight--;
@@ -298,7 +296,7 @@ void *ft_http_on_target(void *cls, const char *target, struct MHD_Connection *mh
     };
     /* Copied: the library cuts its own at the '?'. */
     if (ft_arena_str(&c->req.raw_target, &c->arena, ft_str_of(target)) == FT_OK) return c;
-    request_give_back(c);
+    ft_http_request_end(c);
     return NULL;
 }
 
@@ -324,70 +322,8 @@ void ft_http_on_request_end(void *cls, struct MHD_Connection *mhd, void **con_cl
     (void)cls;
     (void)mhd;
     (void)how;
-    if (*con_cls) request_give_back(*con_cls);
+    if (*con_cls) ft_http_request_end(*con_cls);
     *con_cls = NULL;
-}
-
-static void link_begin(ft_http_worker *w, struct MHD_Connection *mhd, void **socket_context) {
-    ft_http_link *link = calloc(1, sizeof *link);
-    *socket_context = link;
-    if (!link) return; /* it is served, only its pace is not looked at */
-    const union MHD_ConnectionInfo *info =
-        ft_mhd_api.get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *link = (ft_http_link){ .worker = w,
-                            .mhd = mhd,
-                            .fd = info ? info->connect_fd : -1,
-                            .since_us = w->now_us,
-                            .after = w->links };
-    if (w->links) w->links->before = link;
-    w->links = link;
-}
-
-static void link_end(ft_http_worker *w, ft_http_link *link) {
-    /* A request whose head never came to its end is told to nobody else. */
-    if (link->request) request_give_back(link->request);
-    if (link->waiting) w->waiting--;
-    if (link->before)
-        link->before->after = link->after;
-    else
-        w->links = link->after;
-    if (link->after) link->after->before = link->before;
-    free(link);
-}
-
-void ft_http_on_link(void *cls, struct MHD_Connection *mhd, void **socket_context,
-                     enum MHD_ConnectionNotificationCode code) {
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        link_begin(cls, mhd, socket_context);
-    else if (*socket_context)
-        link_end(cls, *socket_context);
-}
-
-static bool too_slow(const ft_http_link *link, int64_t allowed_us, int64_t now_us) {
-    const ft_connection *c = link->request;
-    int64_t took_us = now_us - link->since_us;
-    if (took_us <= allowed_us) return false;
-    if (!c || !c->head_done) return true;
-    return c->received < (uint64_t)(took_us / FT_SECOND_US) * FT_BODY_SLOWEST;
-}
-
-/* The other side has closed and the library missed it: when the end comes together with data, it
- * reads the data, sees less than it asked for and waits for an event that has been. */
-static bool ended(const ft_http_link *link) {
-    char byte;
-    return recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
-/* The library's own time-out begins anew with every byte; a client that sends one a second would
- * stay for ever. Answers on their way are left to it. */
-void ft_http_links_look(ft_http_worker *w) {
-    int timeout_s = w->server->opts.timeout_s ? w->server->opts.timeout_s : FT_TIMEOUT_S;
-    int64_t allowed_us = 2 * timeout_s * FT_SECOND_US;
-    for (ft_http_link *link = w->links; link; link = link->after) {
-        bool answering = link->request && link->request->handled;
-        if (answering || link->fd < 0) continue;
-        if (too_slow(link, allowed_us, w->now_us) || ended(link)) shutdown(link->fd, SHUT_RDWR);
-    }
 }
 
 /* ---- what handlers ask ---- */
