@@ -9,8 +9,8 @@
 #define LISTED_MAX 200
 
 static ft_err run_ls(ft_cli *cli) {
-    static const char *const columns[] = { "alert",     "raised", "subject", "rule",
-                                           "delivered", "of",     "text" };
+    static const char *const columns[] = { "lineage", "alert",     "raised", "subject",
+                                           "rule",    "delivered", "of",     "text" };
     ft_store *s;
     ft_alert *rows;
     size_t count;

@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/files.h"
 #include "cli/listing.h"
 #include "jobs/job.h"
 #include "serve/endpoint.h"
+#include "serve/serve.h"
 
 static const ft_param deploy_options[] = {
     { "endpoint", FT_PARAM_STRING, NULL, .required = true, .doc = "NAME: the endpoint's name" },
@@ -14,6 +16,29 @@ static const ft_param deploy_options[] = {
       .doc = "PERCENT: share of requests that are captured" },
     { 0 }
 };
+
+#define SERVED_WAIT_US ((int64_t)10000000)
+
+/* When a server runs for this home: wait until it answers for the new version, or says why it
+ * cannot. */
+static ft_err wait_served(ft_endpoint *ep, ft_store *s, ft_arena *arena) {
+    int64_t end = ft_clock_monotonic_us() + SERVED_WAIT_US;
+    ft_str url;
+    if (ft_serve_address(&url, s, arena) != FT_OK) {
+        ft_err_clear();
+        return FT_OK;
+    }
+    while (ft_clock_monotonic_us() < end) {
+        FT_TRY(ft_endpoint_get(ep, s, arena, ep->name));
+        if (ft_str_is(ep->status, "Failed"))
+            return FT_FAIL(FT_ECONFLICT, "endpoint %.*s failed: %.*s", FT_STR_ARG(ep->name),
+                           FT_STR_ARG(ep->reason));
+        if (ft_str_is(ep->status, "InService")) return FT_OK;
+        ft_clock_sleep_us(10000);
+    }
+    return FT_FAIL(FT_ETIMEOUT, "the server has not taken endpoint %.*s up within %lld s",
+                   FT_STR_ARG(ep->name), (long long)(SERVED_WAIT_US / FT_SECOND_US));
+}
 
 static ft_err run_deploy(ft_cli *cli) {
     ft_store *s;
@@ -31,6 +56,7 @@ static ft_err run_deploy(ft_cli *cli) {
     }
     FT_TRY(ft_endpoint_deploy(&ep, s, &cli->arena, ft_params_str(cli->options, "endpoint"), model,
                               job.name, (int)ft_params_int(cli->options, "capture")));
+    FT_TRY(wait_served(&ep, s, &cli->arena));
     if (!cli->json)
         printf("endpoint %.*s version %d: %.*s, predictor %.*s, %d %% captured\n",
                FT_STR_ARG(ep.name), ep.version, FT_STR_ARG(ep.status), FT_STR_ARG(ep.predictor),
