@@ -267,9 +267,10 @@ static ft_err delivery_send(ft_db *db, const delivery *d, ft_arena *arena) {
     return sender->send(d->target, &alert, arena);
 }
 
-static ft_err delivery_try(bool *sent, ft_db *db, const delivery *d, ft_arena *arena) {
+static ft_err delivery_try(bool *sent, bool *failed, ft_db *db, const delivery *d,
+                           ft_arena *arena) {
     bool taken;
-    *sent = false;
+    *sent = *failed = false;
     FT_TRY(delivery_lease(&taken, db, d, ft_clock_now_us()));
     if (!taken) return FT_OK;
     ft_err err = delivery_send(db, d, arena);
@@ -281,15 +282,27 @@ static ft_err delivery_try(bool *sent, ft_db *db, const delivery *d, ft_arena *a
                          " where id = ?",
                          "ii", now, d->id);
     }
+    *failed = true;
     ft_log(FT_LOG_WARN, "watch", "alert to %.*s: %s", FT_STR_ARG(d->target), ft_err_why());
     return ft_db_run(db,
                      "update delivery set due_us = ?, lease_until_us = 0, failure = ? where id = ?",
                      "isi", now + backoff_us(d->attempts), ft_str_of(ft_err_why()), d->id);
 }
 
+/* A receiver that just failed is not asked again in the same run: one that hangs costs one timeout,
+ * however much waits for it. */
+static bool is_down(const delivery *list, const bool *failed, size_t i) {
+    for (size_t k = 0; k < i; k++)
+        if (failed[k] && ft_str_eq(list[k].sender, list[i].sender) &&
+            ft_str_eq(list[k].target, list[i].target))
+            return true;
+    return false;
+}
+
 ft_err ft_outbox_run(ft_store *s, int *sent, int *left) {
     ft_arena arena = FT_ARENA_INIT(0), once = FT_ARENA_INIT(0);
     delivery *list = NULL;
+    bool failed[OUTBOX_AT_ONCE] = { false };
     size_t count = 0;
     ft_db *db;
     ft_err err;
@@ -299,8 +312,9 @@ ft_err ft_outbox_run(ft_store *s, int *sent, int *left) {
     FT_GOTO(err, due_list(list, &count, db, &arena, ft_clock_now_us()));
     for (size_t i = 0; i < count; i++) {
         bool done;
+        if (is_down(list, failed, i)) continue;
         ft_arena_reset(&once);
-        FT_GOTO(err, delivery_try(&done, db, &list[i], &once));
+        FT_GOTO(err, delivery_try(&done, &failed[i], db, &list[i], &once));
         *sent += done;
     }
     FT_GOTO(err, ft_db_one(db, NULL, "select count(*) from delivery where delivered_us is null", "",

@@ -282,6 +282,35 @@ static void receiver_stop(receiver *r) {
     close(r->fd);
 }
 
+/* Ten alerts for a receiver that does not answer: it is asked once a run. */
+static void test_receiver_down(void **state) {
+    (void)state;
+    ft_store *s;
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_alert *list;
+    size_t count, tried = 0;
+    int sent, left;
+    char file[320];
+    EXPECT_OK(ft_store_open(&s, home_of("down")));
+    snprintf(file, sizeof file, "%s/nowhere/alerts.jsonl", test_dir());
+    EXPECT_OK(ft_senders_add(s, FT_STR("file"), ft_str_of(file)));
+    EXPECT_OK(ft_senders_add(s, FT_STR("file"), target_of("down")));
+    for (int i = 1; i <= 10; i++) {
+        ft_alert given = sample(i);
+        EXPECT_OK(ft_alert_raise(NULL, s, &arena, &given));
+    }
+    EXPECT_OK(ft_outbox_run(s, &sent, &left));
+    EXPECT(sent == 10 && left == 10);
+    EXPECT_OK(ft_alert_list(&list, &count, s, &arena, 100));
+    for (size_t i = 0; i < count; i++) {
+        EXPECT(list[i].deliveries == 2 && list[i].delivered == 1);
+        tried += list[i].failure.len > 0;
+    }
+    EXPECT(tried == 1);
+    ft_arena_fini(&arena);
+    ft_store_close(s);
+}
+
 static void test_webhook(void **state) {
     (void)state;
     ft_store *s;
@@ -432,6 +461,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_receivers),
         cmocka_unit_test(test_backoff),
         cmocka_unit_test(test_lease),
+        cmocka_unit_test(test_receiver_down),
         cmocka_unit_test(test_webhook),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_kill),

@@ -130,7 +130,8 @@ static ft_err rule_resolve(ft_plan *plan) {
     return FT_OK;
 }
 
-/* A rule in SQL names a stream kind, or nothing (then it is asked at each step of the trial). */
+/* A rule in SQL names a stream kind, or nothing: then, and for a trial's tensors as a table, it is
+ * asked at each step of the trial. */
 static ft_err points_resolve(ft_plan *plan) {
     const char *stream = plan->rule->stream;
     ft_str *key = &plan->row.spec.stream_key;
@@ -139,7 +140,8 @@ static ft_err points_resolve(ft_plan *plan) {
         *key = plan->row.spec.subject;
         ft_str_cut(key, '/');
     }
-    if (plan->rule->reads == FT_READS_TRIAL || !stream) return FT_OK;
+    if (plan->rule->reads == FT_READS_TRIAL || !stream || strcmp(stream, "tensor") == 0)
+        return FT_OK;
     plan->kind = ft_stream_kind_find(ft_str_of(stream));
     if (!plan->kind)
         return FT_FAIL(FT_ENOTFOUND, "rule %s reads stream '%s', which does not exist",

@@ -2,7 +2,7 @@
 #include "net/client.h"
 #include "watch/outbox.h"
 
-#define WEBHOOK_TIMEOUT_US   ((int64_t)10000000)
+#define WEBHOOK_TIMEOUT_US   ((int64_t)5000000)
 #define WEBHOOK_ANSWER_BYTES 4096 * 16
 
 static ft_err check(ft_str target) {

@@ -863,6 +863,42 @@ static void test_evaluate_once(void **state) {
     world_end(&w);
 }
 
+/* Whatever fails while verdicts are stored: whole or not at all. */
+static void test_store_faults(void **state) {
+    (void)state;
+    enum { S = 1000000 };
+    world w;
+    int64_t id, until = 1000, fired = 0, asked = 0;
+    ft_stream_writer *writer;
+    int rounds = 0;
+    world_begin(&w, "store-faults");
+    EXPECT_OK(ft_watch_add(&id, w.store,
+                           &(ft_watch_spec){ .subject = FT_STR("endpoint/e"),
+                                             .rule = FT_STR("Busy"),
+                                             .actions = FT_STR("alert"),
+                                             .quiet_us = 1 }));
+    EXPECT_OK(ft_stream_write(&writer, w.store, &kind_reading, FT_STR("e"), NULL));
+    reading_add(writer, 1 * S, 1);
+    EXPECT_OK(ft_stream_close(writer));
+    EACH_FAULT {
+        ft_watch_evaluate(w.store, FT_STR("endpoint/e"), 0, ++until * S, NULL, NULL, NULL);
+        rounds++;
+    }
+    EXPECT(rounds > 20);
+    ft_db *db = ft_store_db(w.store);
+    EXPECT_OK(ft_db_one(db, NULL, "select count(*) from verdict where fired = 1", "", "i", &fired));
+    EXPECT_OK(ft_db_one(db, NULL, "select count(*) from verdict_action", "", "i", &asked));
+    EXPECT(fired > 0 && fired == asked);
+    EXPECT_OK(ft_db_one(db, NULL, "select count(*) from watch where evaluated = ?", "i", "i",
+                        until * S, &asked));
+    EXPECT(asked == 1);
+    int64_t nodes;
+    EXPECT_OK(ft_db_one(db, NULL, "select count(*) from lineage_node where id like 'verdict:%'", "",
+                        "i", &nodes));
+    EXPECT(nodes == fired);
+    world_end(&w);
+}
+
 /* A query as a rule, live over a trial. */
 static void test_sql_rule(void **state) {
     (void)state;
@@ -925,6 +961,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_stream_steps),
         cmocka_unit_test(test_evaluate_once),
+        cmocka_unit_test(test_store_faults),
         cmocka_unit_test(test_sql_rule),
     };
     return test_end(cmocka_run_group_tests(list, NULL, NULL));
