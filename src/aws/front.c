@@ -1,0 +1,301 @@
+/* front.c -- from a request to an operation: which service (formats.md 2.1), whose signature, which
+ * row, and back. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "aws/aws.h"
+#include "aws/front_in.h"
+#include "aws/keys_in.h"
+#include "aws/reply_in.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/random.h"
+#include "serve/worker.h"
+
+#define DOCUMENT_LIMIT ((size_t)6 << 20)
+
+/* ---- which service */
+
+static ft_str header_of(const void *ctx, ft_str name) {
+    char text[128];
+    if (name.len >= sizeof text) return (ft_str){ 0 };
+    memcpy(text, name.at, name.len);
+    text[name.len] = '\0';
+    return ft_request_header(ctx, text);
+}
+
+ft_sig_request ft_aws_sig_request(const ft_request *req) {
+    return (ft_sig_request){
+        .method = req->method, .raw_target = req->raw_target, .header = header_of, .ctx = req
+    };
+}
+
+static const ft_aws_service *service_named(ft_str name) {
+    for (const ft_aws_service *const *s = ft_aws_services; *s; s++)
+        if (ft_str_is(name, (*s)->name)) return *s;
+    return NULL;
+}
+
+/* "SageMaker.CreateModel" names service and operation. */
+static const ft_aws_service *service_targeted(ft_str target) {
+    ft_str prefix = ft_str_cut(&target, '.');
+    for (const ft_aws_service *const *s = ft_aws_services; *s; s++)
+        if ((*s)->target && ft_str_is(prefix, (*s)->target)) return *s;
+    return NULL;
+}
+
+/* A service may have several rows under one signing name (sagemaker and its runtime): the one whose
+ * paths fit. */
+static const ft_aws_service *service_fitting(const ft_request *req, ft_str name) {
+    const ft_aws_service *first = NULL;
+    for (const ft_aws_service *const *s = ft_aws_services; *s; s++) {
+        if (!ft_str_is(name, (*s)->name)) continue;
+        if (!first) first = *s;
+        bool rest = (*s)->protocol == FT_AWS_REST_JSON || (*s)->protocol == FT_AWS_REST_XML;
+        ft_str path[8];
+        int count;
+        for (const ft_aws_op *op = (*s)->ops; rest && op && op->name; op++)
+            if (ft_aws_path_fits(op->path, req->path, path, &count)) return *s;
+    }
+    return first;
+}
+
+static bool is_for_aws(const ft_request *req) {
+    return ft_request_header(req, "authorization").at ||
+           ft_request_header(req, "x-amz-target").at || ft_request_header(req, "x-amz-date").at ||
+           ft_request_header(req, "x-amz-content-sha256").at ||
+           ft_request_query(req, "X-Amz-Signature").at ||
+           ft_request_query(req, "AWSAccessKeyId").at;
+}
+
+/* ---- which operation */
+
+/* "/{Bucket}/{Key+}" against a path: `{Name}` takes one part, `{Name+}` the rest (which must not be
+ * empty). */
+bool ft_aws_path_fits(const char *pattern, ft_str path, ft_str params[8], int *count) {
+    ft_str want = ft_str_from(ft_str_of(pattern), 1), have = ft_str_from(path, 1);
+    *count = 0;
+    if (want.len == 0) return have.len == 0;
+    while (want.at) {
+        if (!have.at) return false;
+        ft_str part = ft_str_cut(&want, '/');
+        if (ft_str_ends(part, FT_STR("+}"))) {
+            params[(*count)++] = have;
+            return have.len > 0;
+        }
+        ft_str got = ft_str_cut(&have, '/');
+        if (part.at[0] == '{') {
+            if (!got.len) return false;
+            params[(*count)++] = got;
+        } else if (!ft_str_eq(part, got))
+            return false;
+    }
+    return !have.at || have.len == 0; /* "/bucket" and "/bucket/" are one */
+}
+
+static bool query_fits(const ft_aws_op *op, const ft_request *req) {
+    ft_str rest = ft_str_of(op->query);
+    while (rest.at) {
+        ft_str value = ft_str_cut(&rest, '&'), name = ft_str_cut(&value, '=');
+        char text[64];
+        snprintf(text, sizeof text, "%.*s", FT_STR_ARG(name));
+        ft_str got = ft_request_query(req, text);
+        if (!got.at || (value.at && !ft_str_eq(got, value))) return false;
+    }
+    return true;
+}
+
+static const ft_aws_op *op_rest(ft_aws_call *c) {
+    for (const ft_aws_op *op = c->service->ops; op && op->name; op++)
+        if (ft_str_is(c->req->method, op->method) &&
+            ft_aws_path_fits(op->path, c->req->path, c->path, &c->path_count) &&
+            query_fits(op, c->req) && (!op->header || ft_request_header(c->req, op->header).at))
+            return op;
+    return NULL;
+}
+
+static ft_err op_find(ft_aws_call *c) {
+    ft_str name = { 0 };
+    switch (c->service->protocol) {
+    case FT_AWS_JSON_1_0:
+    case FT_AWS_JSON_1_1:
+        name = ft_request_header(c->req, "x-amz-target");
+        ft_str_cut(&name, '.');
+        break;
+    case FT_AWS_QUERY:
+        name = ft_aws_str(c, "Action");
+        break;
+    default:
+        c->op = op_rest(c);
+    }
+    for (const ft_aws_op *op = c->service->ops; !c->op && name.at && op && op->name; op++)
+        if (ft_str_is(name, op->name)) c->op = op;
+    if (c->op) return FT_OK;
+    if (c->service->absent) return ft_aws_fail(c, 501, "NotImplemented", "%s", c->service->absent);
+    if (c->service->protocol == FT_AWS_REST_XML)
+        return ft_aws_fail(
+            c, 501, "NotImplemented",
+            "A header or query you provided implies functionality that is not implemented.");
+    if (c->service->protocol == FT_AWS_QUERY)
+        return ft_aws_fail(c, 400, "InvalidAction", "Could not find operation %.*s for version %s",
+                           FT_STR_ARG(name), c->service->version);
+    return ft_aws_fail(c, 400, "UnknownOperationException", "%s has no operation %.*s here",
+                       c->service->title, FT_STR_ARG(name.at ? name : c->req->path));
+}
+
+/* ---- whose signature */
+
+typedef struct auth_words {
+    const char *missing, *malformed, *unknown, *wrong, *expired, *skewed;
+} auth_words;
+static const auth_words s3_words = { "AccessDenied",       "AuthorizationHeaderMalformed",
+                                     "InvalidAccessKeyId", "SignatureDoesNotMatch",
+                                     "AccessDenied",       "RequestTimeTooSkewed" };
+static const auth_words other_words = {
+    "MissingAuthenticationTokenException", "IncompleteSignatureException",
+    "UnrecognizedClientException",         "InvalidSignatureException",
+    "InvalidSignatureException",           "InvalidSignatureException"
+};
+
+ft_err ft_aws_authenticate(ft_aws_call *c, const ft_sig *sig, ft_str body_sha256) {
+    const auth_words *w = c->service->protocol == FT_AWS_REST_XML ? &s3_words : &other_words;
+    ft_sig_request req = ft_aws_sig_request(c->req);
+    ft_sig_outcome outcome;
+    ft_str secret;
+    if (sig->form == FT_SIG_NONE)
+        return ft_aws_fail(c, 403, w->missing,
+                           "The request is not signed; `fettle keys add` makes an access key");
+    ft_err err = ft_aws_key_secret(&secret, c->store, c->arena, sig->access_key);
+    if (err == FT_ENOTFOUND) {
+        ft_err_clear();
+        return ft_aws_fail(c, 403, w->unknown, "The access key %.*s does not exist here",
+                           FT_STR_ARG(sig->access_key));
+    }
+    FT_TRY(err);
+    FT_TRY(ft_sig_check(&outcome, sig, &req, secret, body_sha256, ft_clock_now_us(), c->arena));
+    c->secret = secret;
+    switch (outcome) {
+    case FT_SIG_GOOD:
+        return FT_OK;
+    case FT_SIG_WRONG:
+        return ft_aws_fail(
+            c, 403, w->wrong,
+            "The request signature we calculated does not match the signature you provided");
+    case FT_SIG_EXPIRED:
+        return ft_aws_fail(c, 403, w->expired, "Request has expired");
+    case FT_SIG_SKEWED:
+        return ft_aws_fail(
+            c, 403, w->skewed,
+            "Signature expired: the request's time differs too much from the server's");
+    }
+    return FT_OK;
+}
+
+/* ---- a call */
+
+/* The row that the request is for, from what it claims; NULL with an error set is a malformed
+ * claim. */
+static ft_err service_find(ft_aws_call *c, ft_sig *sig) {
+    ft_sig_request req = ft_aws_sig_request(c->req);
+    ft_str target = ft_request_header(c->req, "x-amz-target");
+    ft_err err = ft_sig_read(sig, &req, c->arena);
+    c->service = target.at ? service_targeted(target) : NULL;
+    if (!c->service && sig->service.len) c->service = service_fitting(c->req, sig->service);
+    if (!c->service) c->service = service_named(FT_STR("s3"));
+    c->region = sig->region.len ? sig->region : FT_STR("us-east-1");
+    c->access_key = sig->access_key;
+    if (err == FT_EPARSE)
+        return ft_aws_fail(c, c->service->protocol == FT_AWS_REST_XML ? 400 : 403,
+                           c->service->protocol == FT_AWS_REST_XML ? s3_words.malformed
+                                                                   : other_words.malformed,
+                           "%s", ft_err_why());
+    if (err == FT_OK && sig->service.len && !service_named(sig->service) && !target.at)
+        return ft_aws_fail(c, 501, "NotImplemented", "There is no service '%.*s' here",
+                           FT_STR_ARG(sig->service));
+    return err;
+}
+
+ft_err ft_aws_call_begin(ft_aws_call *c, ft_sig *sig, ft_request *req, ft_response *resp) {
+    *c = (ft_aws_call){ .req = req,
+                        .resp = resp,
+                        .arena = req->arena,
+                        .store = ((ft_worker *)req->thread)->store,
+                        .state = req->state };
+    ft_uuid(c->request_id);
+    return service_find(c, sig);
+}
+
+static ft_err required_check(ft_aws_call *c) {
+    ft_str rest = ft_str_of(c->op->required);
+    while (rest.at) {
+        ft_str name = ft_str_cut(&rest, '|');
+        char text[128];
+        snprintf(text, sizeof text, "%.*s", FT_STR_ARG(name));
+        bool query = c->service->protocol == FT_AWS_QUERY;
+        bool there = query ? ft_aws_str(c, text).at || ft_aws_count(c, text)
+                           : ft_aws_raw(c, text).at != NULL;
+        if (there) continue;
+        return ft_aws_fail(c, 400, query ? "ValidationError" : "ValidationException",
+                           "1 validation error detected: Value null at '%s' failed to satisfy "
+                           "constraint: Member must not be null",
+                           text);
+    }
+    return FT_OK;
+}
+
+static ft_err body_check(ft_aws_call *c, const ft_sig *sig, const char *sha256) {
+    bool json = c->service->protocol == FT_AWS_JSON_1_0 || c->service->protocol == FT_AWS_JSON_1_1;
+    if (sig->payload.at && sig->payload.len == 64 && !ft_str_is(sig->payload, sha256))
+        return ft_aws_fail(
+            c, 400,
+            c->service->protocol == FT_AWS_REST_XML ? "XAmzContentSHA256Mismatch"
+                                                    : "InvalidSignatureException",
+            "The provided 'x-amz-content-sha256' header does not match what was computed.");
+    if (json && c->body.len) {
+        ft_json j;
+        ft_json_init(&j, c->body, c->arena, NULL);
+        ft_err err = ft_json_skip(&j, NULL);
+        if (err == FT_OK) err = ft_json_end(&j);
+        if (err != FT_OK || c->body.at[0] != '{')
+            return ft_aws_fail(c, 400, "SerializationException", "%s",
+                               err != FT_OK ? ft_err_why() : "expected a JSON object");
+    }
+    return FT_OK;
+}
+
+/* A buffered request, from claim to answer. */
+static ft_err call_run(ft_aws_call *c) {
+    ft_sig sig;
+    char sha256[FT_SHA256_HEX];
+    FT_TRY(ft_aws_call_begin(c, &sig, c->req, c->resp));
+    c->body = c->req->body;
+    FT_TRY(ft_sha256_hex(sha256, c->body));
+    FT_TRY(ft_aws_authenticate(c, &sig, ft_str_of(sha256)));
+    FT_TRY(body_check(c, &sig, sha256));
+    FT_TRY(op_find(c));
+    if (c->op->required) FT_TRY(required_check(c));
+    ft_aws_reply_begin(c);
+    FT_TRY(c->op->run(c));
+    return ft_aws_reply_end(c);
+}
+
+static ft_err handle(ft_request *req, ft_response *resp) {
+    ft_aws_call c = { .req = req, .resp = resp };
+    ft_err err = call_run(&c);
+    if (err != FT_OK) err = ft_aws_reply_error(&c, err);
+    ft_buf_fini(&c.out);
+    return err;
+}
+
+static const ft_route document_route = { .method = "*",
+                                         .pattern = "/{rest*}",
+                                         .doc = "AWS requests",
+                                         .body_limit_bytes = DOCUMENT_LIMIT,
+                                         .handle = handle };
+
+const ft_route *ft_aws_front(const ft_request *req, void *app) {
+    FT_UNUSED(app);
+    if (!is_for_aws(req)) return NULL;
+    return ft_aws_streams(req) ? &ft_aws_stream_route : &document_route;
+}

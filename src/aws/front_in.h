@@ -1,0 +1,20 @@
+/* front_in.h -- private: what the streamed half (S3 uploads) shares with front.c. */
+#ifndef FT_AWS_FRONT_IN_H
+#define FT_AWS_FRONT_IN_H
+
+#include "aws/aws.h"
+#include "net/sigv4.h"
+
+/* Find the service and read the signature's claim; sets the request id. */
+ft_err ft_aws_call_begin(ft_aws_call *c, ft_sig *sig, ft_request *req, ft_response *resp);
+/* FT_OK when a known key signed it now; sets c->secret. `body_sha256` as ft_sig_check. */
+ft_err ft_aws_authenticate(ft_aws_call *c, const ft_sig *sig, ft_str body_sha256);
+ft_sig_request ft_aws_sig_request(const ft_request *req);
+bool ft_aws_path_fits(const char *pattern, ft_str path, ft_str params[8], int *count);
+
+/* Does the request carry a body of any size (s3 PutObject, UploadPart)? Then it goes to the route
+ * that takes it piece by piece (s3_upload.c). */
+bool ft_aws_streams(const ft_request *req);
+extern const ft_route ft_aws_stream_route;
+
+#endif

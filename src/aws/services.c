@@ -1,0 +1,35 @@
+/* services.c -- the services' rows. A service whose room does not exist yet answers every operation
+ * with a sentence. */
+#include "aws/aws.h"
+#include "aws/services_in.h"
+
+#define ABSENT(service, name_, title_, target_, protocol_, room)                                   \
+    static const ft_aws_service service = { .name = name_,                                         \
+                                            .title = title_,                                       \
+                                            .target = target_,                                     \
+                                            .protocol = protocol_,                                 \
+                                            .xmlns = "",                                           \
+                                            .version = "",                                         \
+                                            .absent = title_ " is not served yet: its room (" room \
+                                                             ") is not built" }
+
+/* clang-format off */
+ABSENT(sagemaker, "sagemaker", "SageMaker", "SageMaker", FT_AWS_JSON_1_1, "aws/sagemaker");
+ABSENT(logs, "logs", "CloudWatch Logs", "Logs_20140328", FT_AWS_JSON_1_1, "aws/logs");
+ABSENT(monitoring, "monitoring", "CloudWatch", "GraniteServiceVersion20100801", FT_AWS_JSON_1_0, "aws/cloudwatch");
+ABSENT(sns, "sns", "SNS", NULL, FT_AWS_QUERY, "aws/sns");
+ABSENT(iot_data, "iotdata", "IoT data", NULL, FT_AWS_REST_JSON, "aws/iot_data");
+ABSENT(polly, "polly", "Polly", NULL, FT_AWS_REST_JSON, "speech");
+ABSENT(comprehend, "comprehend", "Comprehend", "Comprehend_20171127", FT_AWS_JSON_1_1, "text");
+ABSENT(lambda, "lambda", "Lambda", NULL, FT_AWS_REST_JSON, "jobs");
+ABSENT(dynamodb, "dynamodb", "DynamoDB", "DynamoDB_20120810", FT_AWS_JSON_1_0, "store");
+ABSENT(robomaker, "robomaker", "RoboMaker", NULL, FT_AWS_REST_JSON, "sim");
+
+const ft_aws_service *const ft_aws_services[] = {
+    &ft_aws_s3,
+    &ft_aws_sts,
+    &sagemaker, &logs, &monitoring, &sns, &iot_data,
+    &polly, &comprehend, &lambda, &dynamodb, &robomaker,
+    NULL,
+};
+/* clang-format on */

@@ -1,0 +1,10 @@
+/* services_in.h -- the services, each defined in the file of its name. */
+#ifndef FT_AWS_SERVICES_IN_H
+#define FT_AWS_SERVICES_IN_H
+
+#include "aws/aws.h"
+
+extern const ft_aws_service ft_aws_s3;  /* s3.c */
+extern const ft_aws_service ft_aws_sts; /* sts.c */
+
+#endif

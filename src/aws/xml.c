@@ -1,0 +1,204 @@
+/* xml.c -- see xml.h. */
+#include "aws/xml.h"
+
+#include <expat.h>
+
+#include "base/check.h"
+#include "base/lib.h"
+
+/* ---- writing */
+
+void ft_xml_escape(ft_buf *buf, ft_str s) {
+    size_t plain = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.at[i];
+        const char *as = c == '&'                            ? "&amp;"
+                         : c == '<'                          ? "&lt;"
+                         : c == '>'                          ? "&gt;"
+                         : c == '"'                          ? "&quot;"
+                         : c == '\''                         ? "&#39;"
+                         : c == '\r'                         ? "&#13;"
+                         : c < ' ' && c != '\n' && c != '\t' ? "\xef\xbf\xbd"
+                                                             : NULL;
+        if (!as) continue;
+        ft_buf_add_n(buf, s.at + plain, i - plain);
+        ft_buf_add(buf, ft_str_of(as));
+        plain = i + 1;
+    }
+    ft_buf_add_n(buf, s.at + plain, s.len - plain);
+}
+
+void ft_xml_out_init(ft_xml_out *x, ft_buf *buf) {
+    *x = (ft_xml_out){ .buf = buf };
+    ft_buf_add(buf, FT_STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"));
+}
+
+void ft_xml_open_ns(ft_xml_out *x, const char *name, const char *xmlns) {
+    FT_CHECK(x->depth < FT_XML_DEPTH_MAX);
+    x->open[x->depth++] = name;
+    if (xmlns)
+        ft_buf_printf(x->buf, "<%s xmlns=\"%s\">", name, xmlns);
+    else
+        ft_buf_printf(x->buf, "<%s>", name);
+}
+
+void ft_xml_open(ft_xml_out *x, const char *name) { ft_xml_open_ns(x, name, NULL); }
+
+void ft_xml_close(ft_xml_out *x) {
+    FT_CHECK(x->depth > 0);
+    ft_buf_printf(x->buf, "</%s>", x->open[--x->depth]);
+}
+
+void ft_xml_text(ft_xml_out *x, const char *name, ft_str value) {
+    ft_buf_printf(x->buf, "<%s>", name);
+    ft_xml_escape(x->buf, value);
+    ft_buf_printf(x->buf, "</%s>", name);
+}
+
+void ft_xml_int(ft_xml_out *x, const char *name, int64_t value) {
+    ft_buf_printf(x->buf, "<%s>%lld</%s>", name, (long long)value, name);
+}
+
+void ft_xml_bool(ft_xml_out *x, const char *name, bool value) {
+    ft_xml_text(x, name, value ? FT_STR("true") : FT_STR("false"));
+}
+
+/* ---- reading */
+
+static struct api {
+    XML_Parser (*create)(const XML_Char *);
+    void (*release)(XML_Parser);
+    void (*user)(XML_Parser, void *);
+    void (*elements)(XML_Parser, XML_StartElementHandler, XML_EndElementHandler);
+    void (*text)(XML_Parser, XML_CharacterDataHandler);
+    void (*doctype)(XML_Parser, XML_StartDoctypeDeclHandler);
+    enum XML_Status (*parse)(XML_Parser, const char *, int, int);
+    enum XML_Status (*stop)(XML_Parser, XML_Bool);
+    enum XML_Error (*error)(XML_Parser);
+    const XML_LChar *(*error_text)(enum XML_Error);
+    XML_Size (*line)(XML_Parser);
+    XML_Size (*column)(XML_Parser);
+} api;
+static const ft_lib_symbol symbols[] = {
+    { "XML_ParserCreate", offsetof(struct api, create) },
+    { "XML_ParserFree", offsetof(struct api, release) },
+    { "XML_SetUserData", offsetof(struct api, user) },
+    { "XML_SetElementHandler", offsetof(struct api, elements) },
+    { "XML_SetCharacterDataHandler", offsetof(struct api, text) },
+    { "XML_SetStartDoctypeDeclHandler", offsetof(struct api, doctype) },
+    { "XML_Parse", offsetof(struct api, parse) },
+    { "XML_StopParser", offsetof(struct api, stop) },
+    { "XML_GetErrorCode", offsetof(struct api, error) },
+    { "XML_ErrorString", offsetof(struct api, error_text) },
+    { "XML_GetCurrentLineNumber", offsetof(struct api, line) },
+    { "XML_GetCurrentColumnNumber", offsetof(struct api, column) },
+};
+
+typedef struct tree {
+    XML_Parser parser;
+    ft_arena *arena;
+    ft_xml_node *open[FT_XML_DEPTH_MAX], *last[FT_XML_DEPTH_MAX]; /* last child of each open node */
+    ft_buf text[FT_XML_DEPTH_MAX];
+    int depth;
+    ft_xml_node *root;
+    ft_err err;
+    const char *why;
+} tree;
+
+static void tree_stop(tree *t, ft_err err, const char *why) {
+    if (t->err != FT_OK) return;
+    t->err = err;
+    t->why = why;
+    api.stop(t->parser, XML_FALSE);
+}
+
+static void on_open(void *ctx, const XML_Char *name, const XML_Char **attributes) {
+    tree *t = ctx;
+    FT_UNUSED(attributes);
+    const char *colon = strrchr(name, ':'); /* prefixes carry no meaning here */
+    ft_xml_node *node;
+    if (t->err != FT_OK) return;
+    if (t->depth == FT_XML_DEPTH_MAX) {
+        tree_stop(t, FT_ETOOBIG, "nested too deeply");
+        return;
+    }
+    if (ft_arena_items(&node, t->arena, 1) != FT_OK ||
+        ft_arena_str(&node->name, t->arena, ft_str_of(colon ? colon + 1 : name)) != FT_OK) {
+        tree_stop(t, FT_ENOMEM, "out of memory");
+        return;
+    }
+    if (t->depth == 0)
+        t->root = node;
+    else if (t->last[t->depth - 1])
+        t->last[t->depth - 1]->next = node;
+    else
+        t->open[t->depth - 1]->child = node;
+    if (t->depth > 0) t->last[t->depth - 1] = node;
+    t->open[t->depth] = node;
+    t->last[t->depth] = NULL;
+    ft_buf_reset(&t->text[t->depth]);
+    t->depth++;
+}
+
+static void on_close(void *ctx, const XML_Char *name) {
+    tree *t = ctx;
+    FT_UNUSED(name);
+    if (t->err != FT_OK) return;
+    t->depth--;
+    ft_str text = ft_str_trim(ft_buf_str(&t->text[t->depth]));
+    if (t->text[t->depth].err != FT_OK ||
+        ft_arena_str(&t->open[t->depth]->text, t->arena, text) != FT_OK)
+        tree_stop(t, FT_ENOMEM, "out of memory");
+}
+
+static void on_text(void *ctx, const XML_Char *at, int len) {
+    tree *t = ctx;
+    if (t->err == FT_OK && t->depth > 0) ft_buf_add_n(&t->text[t->depth - 1], at, (size_t)len);
+}
+
+/* Without a document type there are no entities but the five of the language: nothing expands,
+ * nothing is fetched. */
+static void on_doctype(void *ctx, const XML_Char *name, const XML_Char *system,
+                       const XML_Char *public_id, int internal) {
+    FT_UNUSED(name), FT_UNUSED(system), FT_UNUSED(public_id), FT_UNUSED(internal);
+    tree_stop(ctx, FT_EPARSE, "document types and entities are not accepted");
+}
+
+static ft_err tree_parse(tree *t, ft_str text) {
+    api.user(t->parser, t);
+    api.elements(t->parser, on_open, on_close);
+    api.text(t->parser, on_text);
+    api.doctype(t->parser, on_doctype);
+    if (text.len > INT32_MAX) return FT_FAIL(FT_ETOOBIG, "XML of %zu bytes", text.len);
+    if (api.parse(t->parser, text.at, (int)text.len, 1) == XML_STATUS_OK && t->err == FT_OK)
+        return FT_OK;
+    ft_err err = t->err != FT_OK ? t->err : FT_EPARSE;
+    return FT_FAIL(err, "XML line %lu, column %lu: %s", (unsigned long)api.line(t->parser),
+                   (unsigned long)api.column(t->parser) + 1,
+                   t->why ? t->why : api.error_text(api.error(t->parser)));
+}
+
+ft_err ft_xml_parse(ft_xml_node **out, ft_arena *arena, ft_str text) {
+    static void *handle;
+    tree t = { .arena = arena };
+    *out = NULL;
+    FT_TRY(ft_lib_load(&handle, "libexpat.so.1", "libexpat1", &api, symbols, FT_COUNT(symbols)));
+    t.parser = api.create("UTF-8");
+    if (!t.parser) return FT_FAIL(FT_ENOMEM, "no memory for an XML reader");
+    ft_err err = tree_parse(&t, text);
+    if (err == FT_OK) *out = t.root;
+    for (int i = 0; i < FT_XML_DEPTH_MAX; i++) ft_buf_fini(&t.text[i]);
+    api.release(t.parser);
+    return err;
+}
+
+const ft_xml_node *ft_xml_child(const ft_xml_node *node, const char *name) {
+    for (const ft_xml_node *c = node ? node->child : NULL; c; c = c->next)
+        if (ft_str_is(c->name, name)) return c;
+    return NULL;
+}
+
+ft_str ft_xml_child_text(const ft_xml_node *node, const char *name) {
+    const ft_xml_node *c = ft_xml_child(node, name);
+    return c ? c->text : (ft_str){ 0 };
+}
