@@ -31,7 +31,7 @@ static inline ft_str file_text(ft_arena *arena, const char *path) {
 /* Run a Python program (the Debian one, which has the packages); false with a word when it cannot.
  * Exit code 77 is its word for a package that is absent. */
 static inline bool python(const char *program, const char *arguments) {
-    char path[400], command[1200];
+    char path[400], command[2048];
     snprintf(path, sizeof path, "%s/oracle.py", test_dir());
     if (!ft_file_exists("/usr/bin/python3")) {
         print_message("# SKIP /usr/bin/python3 is absent\n");
