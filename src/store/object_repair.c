@@ -148,6 +148,7 @@ ft_err ft_objects_clean(ft_store *s, int *removed) {
     for (size_t i = 0; i < count; i++)
         if (is_orphan(names[i].at) && unlinkat(s->temp_fd, names[i].at, 0) == 0 && removed)
             ++*removed;
+    FT_GOTO(err, ft_uploads_clean(s, removed));
 done:
     ft_arena_fini(&arena);
     return err;

@@ -124,7 +124,7 @@ typedef struct ft_objects_repaired {
     uint64_t seen, adopted, rehashed, dropped;
 } ft_objects_repaired;
 ft_err ft_objects_repair(ft_objects_repaired *out, ft_store *s, ft_str bucket);
-/* Remove temporary files whose writer is gone. */
+/* Remove temporary files whose writer is gone, and uploads that were abandoned (multipart.h). */
 ft_err ft_objects_clean(ft_store *s, int *removed);
 
 #endif

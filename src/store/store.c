@@ -57,6 +57,7 @@ static ft_err open_all(ft_store *s) {
     snprintf(path, sizeof path, "%s/fettle.db", s->home);
     FT_TRY(ft_db_open(&s->db, path));
     FT_TRY(ft_db_migrate(s->db, "objects", ft_objects_tables, ft_objects_tables_count));
+    FT_TRY(ft_db_migrate(s->db, "uploads", ft_uploads_tables, ft_uploads_tables_count));
     return ft_db_migrate(s->db, "lineage", ft_lineage_tables, ft_lineage_tables_count);
 }
 

@@ -9,6 +9,8 @@
 
 #define FT_TEMP_FOLDER ".tmp" /* in objects/; no bucket can have this name */
 
+#define FT_PARTS_FOLDER ".parts" /* in objects/ as well: parts of uploads */
+
 struct ft_store {
     char *home;
     ft_db *db;
@@ -20,7 +22,12 @@ struct ft_store {
 
 extern const char *const ft_objects_tables[];
 extern const int ft_objects_tables_count;
+extern const char *const ft_uploads_tables[];
+extern const int ft_uploads_tables_count;
 extern const char *const ft_lineage_tables[];
 extern const int ft_lineage_tables_count;
+
+/* Uploads that nobody went on with, and files of parts without a row. */
+ft_err ft_uploads_clean(ft_store *s, int *removed);
 
 #endif
