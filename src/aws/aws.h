@@ -49,6 +49,7 @@ typedef struct ft_aws_service {
     const char *version;  /* QUERY: the API version that requests carry */
     const ft_aws_op *ops; /* ends with a NULL name */
     const char *absent;   /* the service's room does not exist yet: a sentence; ops is NULL then */
+    ft_err (*prepare)(ft_store *s); /* makes its tables (ft_db_migrate); NULL: it has none */
 } ft_aws_service;
 
 struct ft_aws_call {
@@ -116,7 +117,9 @@ ft_err ft_aws_page(ft_aws_call *c, const char *limit_member, int64_t limit_defau
 
 #define FT_AWS_ACCOUNT "123456789012" /* the one account of this machine */
 
-/* ---- the front: given to the server as `front`. A route for AWS requests, NULL for others. */
+/* ---- the front. Once before serving: the tables of this room and its services. */
+ft_err ft_aws_prepare(ft_store *s);
+/* Given to the server as `front`. A route for AWS requests, NULL for others. */
 const ft_route *ft_aws_front(const ft_request *req, void *app);
 extern const ft_aws_service *const ft_aws_services[]; /* ends with NULL; in services.c */
 

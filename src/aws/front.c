@@ -294,6 +294,13 @@ static const ft_route document_route = { .method = "*",
                                          .body_limit_bytes = DOCUMENT_LIMIT,
                                          .handle = handle };
 
+ft_err ft_aws_prepare(ft_store *s) {
+    FT_TRY(ft_aws_migrate(s));
+    for (const ft_aws_service *const *service = ft_aws_services; *service; service++)
+        if ((*service)->prepare) FT_TRY((*service)->prepare(s));
+    return FT_OK;
+}
+
 const ft_route *ft_aws_front(const ft_request *req, void *app) {
     FT_UNUSED(app);
     if (!is_for_aws(req)) return NULL;

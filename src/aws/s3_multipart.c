@@ -59,8 +59,8 @@ static ft_err parts_read(ft_upload_part_ref **out, size_t *count, ft_aws_call *c
 
 ft_err ft_s3_upload_complete(ft_aws_call *c) {
     ft_str bucket, key, etag, location;
-    ft_upload_part_ref *parts;
-    size_t count;
+    ft_upload_part_ref *parts = NULL;
+    size_t count = 0;
     ft_object made;
     FT_TRY(ft_s3_bucket(&bucket, c));
     FT_TRY(ft_s3_key(&key, c));

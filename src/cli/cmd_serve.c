@@ -1,6 +1,7 @@
 /* cmd_serve.c -- `fettle serve`: endpoints, dashboard and alerts on one port. */
 #include <stdio.h>
 
+#include "aws/aws.h"
 #include "cli/actions.h"
 #include "cli/cli.h"
 #include "serve/serve.h"
@@ -25,6 +26,7 @@ static void listening(void *ctx, const char *url) {
 static ft_err run(ft_cli *cli) {
     ft_store *s;
     FT_TRY(ft_cli_store(&s, cli));
+    FT_TRY(ft_aws_prepare(s));
     ft_watch_hooks hooks = ft_actions_hooks(s);
     ft_serve_opts opts = { .home = ft_store_home(s),
                            .address = ft_params_str(cli->options, "address").at,
@@ -32,6 +34,7 @@ static ft_err run(ft_cli *cli) {
                            .threads = (int)ft_params_int(cli->options, "threads"),
                            .listening = listening,
                            .ctx = cli,
+                           .front = ft_aws_front,
                            .hooks = &hooks };
     return ft_serve_run(&opts);
 }

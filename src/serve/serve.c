@@ -113,6 +113,7 @@ static ft_err listen_at(ft_serve *s, const ft_serve_opts *opts) {
                               .threads = opts->threads,
                               .routes = routes,
                               .app = s,
+                              .front = opts->front,
                               .thread_new = ft_worker_new,
                               .thread_free = ft_worker_free,
                               .tick = ft_worker_tick,
