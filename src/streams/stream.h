@@ -86,7 +86,8 @@ const ft_stream_kind *ft_stream_kind_find(ft_str name); /* NULL when there is no
 const ft_stream_kind *const *ft_stream_kinds(void);
 
 /* ---- writing. A writer makes its file at the first append (so an idle one leaves nothing), and
- * the next when the file is full or the hour is over. */
+ * the next when the file is full or the hour is over. The file is an object from then on: a listing
+ * names it, ft_object_head says how large it is now. */
 typedef struct ft_stream_writer ft_stream_writer;
 typedef struct ft_stream_opts {
     const char *uri;     /* s3://bucket/prefix where segments go, the key is not added to it; NULL:

@@ -107,6 +107,15 @@ static void test_append_is_seen_at_once(void **state) {
             expect_end(c); /* of what it saw; the next call looks again */
         }
         EXPECT(ft_str_starts(ft_stream_segment(w), FT_STR("s3://fettle/")));
+        ft_object growing, *listed;
+        ft_uri at;
+        bool more;
+        EXPECT_OK(ft_uri_parse(&at, ft_stream_segment(w)));
+        EXPECT_OK(
+            ft_object_list(&listed, &count, &more, s, &arena, at.bucket, at.key, FT_STR(""), 9));
+        EXPECT(count == 1);
+        EXPECT_OK(ft_object_head(&growing, s, &arena, at.bucket, at.key));
+        EXPECT(growing.size_bytes > 0);
         EXPECT_OK(ft_stream_close(w));
         expect_end(c);
         EXPECT(ft_cursor_damaged(c) == 0);

@@ -152,7 +152,10 @@ static ft_err make_segment(ft_stream_writer *w) {
     FT_TRY(ft_uri_parse(&uri, w->segment.uri));
     FT_TRY(ft_segment_insert(&w->segment.id, w->s, w->kind, w->key, w->segment.uri));
     FT_TRY(ft_object_create(&w->fd, w->s, uri.bucket, uri.key));
-    return write_start(w);
+    FT_TRY(write_start(w));
+    /* listed from now on; its size and hash follow whenever it is looked at, and when it is sealed
+     */
+    return ft_object_adopt(NULL, w->s, uri.bucket, uri.key, NULL);
 }
 
 static void forget_segment(ft_stream_writer *w) {
