@@ -752,6 +752,13 @@ static const char *strike(ft_random *random, pid_t supervisor) {
     return victims[who];
 }
 
+/* A process that has stored its end, or whose supervisor was killed, is gone a moment later. */
+static bool gone_soon(int pid, uint64_t started) {
+    int64_t until = ft_clock_monotonic_us() + 10 * FT_SECOND_US;
+    while (ft_pid_alive(pid, started) && ft_clock_monotonic_us() < until) ft_clock_sleep_us(500);
+    return !ft_pid_alive(pid, started);
+}
+
 /* After everything that was killed: the rules of the house hold. */
 static void expect_house(world *w, const char *name, const char *who, int64_t seen_verdicts) {
     ft_job job;
@@ -765,7 +772,7 @@ static void expect_house(world *w, const char *name, const char *who, int64_t se
     if (!ft_job_status_final(job.status)) print_error("%s killed: %s\n", who, name);
     EXPECT(ft_job_status_final(job.status));
     EXPECT(job.status == FT_JOB_COMPLETED || job.reason.len > 0);
-    EXPECT(!job.pid || !ft_pid_alive(job.pid, job.pid_started));
+    EXPECT(!job.pid || gone_soon(job.pid, job.pid_started));
     EXPECT_OK(ft_arena_printf(&subject, &w->arena, "job/%s", name));
     ft_watch_row watch = only_watch(w, subject.at);
     EXPECT(watch.status != FT_WATCH_IN_PROGRESS);
