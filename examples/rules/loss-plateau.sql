@@ -10,19 +10,17 @@ with loss as (
     from metric
     where job = :key and name like :names and value is not null
 ),
--- The first step from which on nothing was better by more than delta than what had been reached there.
-best as (
-    select name, step, value
-    from loss as candidate
-    where not exists (
-        select 1 from loss as later
-        where later.name = candidate.name and later.value < candidate.value - :delta
-    )
-),
-since as (select name, min(step) as step from best group by name)
-select best.name, best.step as best_step, best.value as best_value, :at as step, :at - best.step as steps_since,
+best as (select name, min(value) as value from loss group by name),
+-- The first step that nothing since has beaten by more than delta.
+since as (
+    select loss.name, min(loss.step) as step
+    from loss join best on best.name = loss.name
+    where loss.value <= best.value + :delta
+    group by loss.name
+)
+select loss.name, loss.step as best_step, loss.value as best_value, :at as step, :at - loss.step as steps_since,
        printf('%s has not come below %.7g by more than %g since step %d, %d steps before step %d; %d steps are allowed',
-              best.name, best.value, :delta, best.step, :at - best.step, :at, :patience) as reason
-from since join best on best.name = since.name and best.step = since.step
+              loss.name, loss.value, :delta, loss.step, :at - loss.step, :at, :patience) as reason
+from since join loss on loss.name = since.name and loss.step = since.step
 where :at - since.step >= :patience
-order by best.name;
+order by loss.name;
