@@ -66,6 +66,7 @@ static ft_err address_read(ft_str *url, int64_t *pid, ft_store *s, ft_arena *are
     ft_str text, name;
     ft_json j;
     int64_t started = 0;
+    *url = (ft_str){ 0 };
     *pid = 0;
     FT_TRY(address_path(&path, s, arena));
     FT_TRY(ft_file_read(&text, arena, path, ADDRESS_BYTES));
@@ -80,6 +81,7 @@ static ft_err address_read(ft_str *url, int64_t *pid, ft_store *s, ft_arena *are
             FT_TRY(ft_json_i64(&j, &started));
     }
     FT_TRY(ft_json_end(&j));
+    FT_TRY(ft_arena_str(url, arena, *url));
     return ft_pid_alive((pid_t)*pid, (uint64_t)started) ? FT_OK : FT_ENOTFOUND;
 }
 
