@@ -117,7 +117,7 @@ static void expect_good_end(pid_t pid) {
 
 static void test_two_processes(void **state) {
     (void)state;
-    enum { ROUNDS = 20, STEPS = 500 };
+    enum { ROUNDS = 8, STEPS = 500 };
     double best_us = 1e9;
     for (int round = 0; round < ROUNDS; round++) {
         char path[320];
