@@ -130,6 +130,9 @@ typedef struct ft_aws_key {
 } ft_aws_key;
 ft_err ft_aws_key_add(ft_aws_key *out, ft_store *s, ft_arena *arena, ft_str id,
                       ft_str note); /* id empty: made */
+/* With its secret; an empty id gives the newest. FT_ENOTFOUND. */
+ft_err ft_aws_key_get(ft_aws_key *out, ft_store *s, ft_arena *arena, ft_str id);
+/* Without secrets, oldest first. */
 ft_err ft_aws_key_list(ft_aws_key **out, size_t *count, ft_store *s, ft_arena *arena);
 ft_err ft_aws_key_remove(ft_store *s, ft_str id);
 

@@ -55,6 +55,17 @@ ft_err ft_aws_key_add(ft_aws_key *out, ft_store *s, ft_arena *arena, ft_str id, 
     return FT_OK;
 }
 
+ft_err ft_aws_key_get(ft_aws_key *out, ft_store *s, ft_arena *arena, ft_str id) {
+    FT_TRY(ft_aws_migrate(s));
+    *out = (ft_aws_key){ 0 };
+    ft_err err = ft_db_one(ft_store_db(s), arena,
+                           "select id, secret, note, created_us from aws_key where ?1 in ('', id) "
+                           "order by created_us desc, id desc limit 1",
+                           "s", "sssi", id, &out->id, &out->secret, &out->note, &out->created_us);
+    if (err != FT_ENOTFOUND) return err;
+    return FT_FAIL(FT_ENOTFOUND, "no access key%s%.*s", id.len ? " " : "", FT_STR_ARG(id));
+}
+
 ft_err ft_aws_key_list(ft_aws_key **out, size_t *count, ft_store *s, ft_arena *arena) {
     ft_rows *rows;
     int64_t n = 0;

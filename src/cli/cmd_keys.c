@@ -13,8 +13,7 @@ static ft_err run_add(ft_cli *cli) {
     ft_store *s;
     ft_aws_key key;
     FT_TRY(ft_cli_store(&s, cli));
-    FT_TRY(ft_aws_key_add(&key, s, &cli->arena, cli->args[0],
-                          ft_params_str(cli->options, "note")));
+    FT_TRY(ft_aws_key_add(&key, s, &cli->arena, cli->args[0], ft_params_str(cli->options, "note")));
     if (cli->json) {
         printf("{\"id\":\"%.*s\",\"secret\":\"%.*s\"}\n", FT_STR_ARG(key.id),
                FT_STR_ARG(key.secret));
