@@ -23,14 +23,12 @@
     X(DMatrixCreateFromCSREx)    \
     X(DMatrixSetFloatInfo)       \
     X(DMatrixSetUIntInfo)        \
-    X(DMatrixSliceDMatrixEx)  \
     X(DMatrixFree)               \
     X(BoosterCreate)             \
     X(BoosterFree)               \
     X(BoosterSetParam)           \
     X(BoosterUpdateOneIter)      \
     X(BoosterEvalOneIter)        \
-    X(BoosterPredict)            \
     X(BoosterPredictFromDMatrix) \
     X(BoosterPredictFromDense)   \
     X(BoosterFeatureScore)       \

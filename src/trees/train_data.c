@@ -123,6 +123,19 @@ static ft_err set_info(ft_training *t, ft_train_set *s) {
     return FT_XGB(x, DMatrixSetFloatInfo(s->data, "weight", table->weights, table->rows));
 }
 
+/* Values that are kept for explanations (16 MiB). */
+#define SAMPLE_VALUES_MAX ((size_t)1 << 22)
+
+static ft_err keep_sample(ft_training *t, const ft_table *table) {
+    size_t most = SAMPLE_VALUES_MAX / t->cols + 1, stride = (table->rows + most - 1) / most;
+    if (!t->args->tap) return FT_OK;
+    t->sample_rows = (table->rows + stride - 1) / stride;
+    FT_TRY(ft_arena_items(&t->sample, &t->arena, t->sample_rows * t->cols));
+    for (size_t i = 0; i < t->sample_rows; i++)
+        ft_table_row(table, i * stride, t->sample + i * t->cols);
+    return FT_OK;
+}
+
 /* XGBoost has its own copy now. */
 static void free_matrix(ft_table *table) {
     free(table->dense);
@@ -160,6 +173,7 @@ static ft_err read_set(ft_training *t, ft_train_set *s, const ft_channel *channe
     FT_TRY(check_classes(t, s->table));
     FT_TRY(check_rows(t, s));
     if (is_train) FT_TRY(check_constraints(t));
+    if (is_train) FT_TRY(keep_sample(t, s->table));
     FT_TRY(make_matrix(t, s));
     FT_TRY(set_info(t, s));
     free_matrix(s->table);

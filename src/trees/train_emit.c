@@ -6,11 +6,12 @@
 
 #include "base/check.h"
 #include "trees/model.h"
+#include "trees/predict.h"
+#include "trees/shap.h"
 #include "trees/train_in.h"
 
 #define NAME_MAX_BYTES 128
-/* Contributions are kept for at most so many values at once (64 MiB): rows are thinned evenly. */
-#define SHAP_VALUES_MAX ((size_t)1 << 24)
+#define SHAP_ROWS      128 /* explained at once */
 
 static ft_err emit_f64(ft_tap *tap, const char *name, double v) {
     ft_array a = { .dtype = FT_F64, .ndim = 1, .shape = { 1 }, .data = &v };
@@ -85,45 +86,35 @@ static ft_err emit_importance(ft_training *t, const char *kind, int64_t step) {
     return FT_OK;
 }
 
-/* ---- SHAP: the mean contribution of each feature over the training rows */
+/* ---- SHAP: the mean contribution of each feature over the (thinned) training rows */
 
-static ft_err thin(ft_training *t, DMatrixHandle *out, size_t stride) {
-    const ft_train_set *train = &t->sets[0];
-    size_t count = (train->rows + stride - 1) / stride;
-    int *rows;
-    FT_TRY(ft_arena_items(&rows, &t->step_arena, count));
-    for (size_t i = 0; i < count; i++) rows[i] = (int)(i * stride);
-    return FT_XGB(t->x, DMatrixSliceDMatrixEx(train->data, rows, count, out, 1));
-}
-
-static ft_err emit_means(ft_training *t, const float *values, size_t rows) {
+static ft_err emit_means(ft_training *t, const double *sums, double count) {
     char name[NAME_MAX_BYTES];
-    size_t width = t->cols + 1;
-    double *sums;
-    FT_TRY(ft_arena_items(&sums, &t->step_arena, width));
-    for (size_t r = 0; r < rows * t->groups; r++)
-        for (size_t c = 0; c < width; c++) sums[c] += (double)values[r * width + c];
-    for (size_t c = 0; c < width; c++) {
+    for (size_t c = 0; c <= t->cols; c++) {
         snprintf(name, sizeof name, c < t->cols ? "average_shap/f%zu" : "average_shap/bias", c);
-        FT_TRY(emit_f64(t->args->tap, name, sums[c] / (double)(rows * t->groups)));
+        FT_TRY(emit_f64(t->args->tap, name, sums[c] / count));
     }
     return FT_OK;
 }
 
-static ft_err emit_shap(ft_training *t) {
-    size_t a_row = (t->cols + 1) * t->groups, rows = t->sets[0].rows, stride = 1;
-    while (rows / stride * a_row > SHAP_VALUES_MAX && stride < rows) stride *= 2;
-    DMatrixHandle thinned = NULL;
-    const float *values = NULL;
-    bst_ulong len = 0;
+static ft_err emit_shap(ft_training *t, const ft_forest *f) {
+    float *values;
+    double *sums;
+    ft_explainer *e;
+    size_t width = t->cols + 1;
+    FT_TRY(ft_arena_items(&sums, &t->step_arena, width));
+    FT_TRY(ft_arena_items(&values, &t->step_arena, SHAP_ROWS * t->groups * width));
+    FT_TRY(ft_explainer_new(&e, f, FT_ROUNDS_ALL));
     ft_err err = FT_OK;
-    if (stride > 1) FT_GOTO(err, thin(t, &thinned, stride));
-    FT_GOTO(err, FT_XGB(t->x, BoosterPredict(t->booster, thinned ? thinned : t->sets[0].data,
-                                             4 /* contributions */, 0, 0, &len, &values)));
-    FT_GOTO(err, emit_means(t, values, (size_t)len / a_row));
-done:
-    if (thinned) t->x->DMatrixFree(thinned);
-    return err;
+    for (size_t r = 0; r < t->sample_rows && !err; r += SHAP_ROWS) {
+        size_t some = t->sample_rows - r < SHAP_ROWS ? t->sample_rows - r : SHAP_ROWS;
+        err = ft_explainer_explain(e, values, t->sample + r * t->cols, some);
+        for (size_t i = 0; i < some * t->groups && !err; i++)
+            for (size_t c = 0; c < width; c++) sums[c] += (double)values[i * width + c];
+    }
+    ft_explainer_free(e);
+    FT_TRY(err);
+    return emit_means(t, sums, (double)(t->sample_rows * t->groups));
 }
 
 /* ---- the trees, as columns of one value a node */
@@ -167,14 +158,25 @@ static ft_err emit_forest(ft_training *t, const ft_forest *f) {
     return FT_OK;
 }
 
-static ft_err emit_trees(ft_training *t) {
+/* What needs the model itself, read from XGBoost once for both. */
+static ft_err emit_from_model(ft_training *t, int64_t step) {
     const char *bytes = NULL;
     bst_ulong len = 0;
     ft_forest *f = NULL;
+    bool shap = ft_tap_wants(t->args->tap, "average_shap/f0", step);
+    bool trees = !t->is_linear && ft_tap_wants(t->args->tap, "trees/Node", step);
+    if (!shap && !trees) return FT_OK;
     FT_TRY(
         FT_XGB(t->x, BoosterSaveModelToBuffer(t->booster, "{\"format\":\"ubj\"}", &len, &bytes)));
-    FT_TRY(ft_forest_read(&f, ft_str_n(bytes, len), "the model in training"));
-    ft_err err = emit_forest(t, f);
+    ft_err err = ft_forest_read(&f, ft_str_n(bytes, len), "the model in training");
+    if (err == FT_EPARSE) { /* leaves that are no numbers: for rules to find, not to stop here */
+        err = ft_tap_event(t->args->tap, "trees", ft_err_why());
+        ft_err_clear();
+        return err;
+    }
+    FT_TRY(err);
+    err = shap ? emit_shap(t, f) : FT_OK;
+    if (!err && trees) err = emit_forest(t, f);
     ft_forest_free(f);
     return err;
 }
@@ -193,7 +195,5 @@ ft_err ft_train_emit(ft_training *t, int64_t step) {
     if (ft_tap_wants(tap, "labels", step)) FT_TRY(emit_labels(t));
     for (size_t i = 0; i < FT_COUNT(kinds) && !t->is_linear; i++)
         FT_TRY(emit_importance(t, kinds[i], step));
-    if (ft_tap_wants(tap, "average_shap/f0", step)) FT_TRY(emit_shap(t));
-    if (!t->is_linear && ft_tap_wants(tap, "trees/Node", step)) FT_TRY(emit_trees(t));
-    return FT_OK;
+    return emit_from_model(t, step);
 }

@@ -29,6 +29,8 @@ typedef struct ft_training {
     const ft_objective *objective;
     ft_train_set sets[FT_TRAIN_SETS];
     size_t set_count, cols, groups;
+    float *sample; /* training rows, dense and evenly thinned, for SHAP; NULL without a tap */
+    size_t sample_rows;
     int threads;
     BoosterHandle booster;
     bool is_linear, updates; /* gblinear; process_type update */
