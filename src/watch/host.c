@@ -224,7 +224,8 @@ static ft_err host_run(host *h, const volatile int *stop) {
         h->recorded = h->gate ? ft_gate_next(h->gate, INT64_MAX, 0) : -1;
         FT_TRY(ft_watch_shared_refresh(&h->shared));
         FT_TRY(evaluate_all(h, stop));
-        if (h->gate && !*stop) ft_gate_evaluated(h->gate, h->recorded);
+        /* What a verdict asked for and could not be done holds the job, for as long as it waits. */
+        if (h->gate && !*stop && !h->actions_left) ft_gate_evaluated(h->gate, h->recorded);
         if (h->actions_left && ft_clock_monotonic_us() >= h->actions_us) FT_TRY(actions_run(h));
         if (h->ended && !h->actions_left) return *stop ? FT_OK : host_finish(h);
         host_wait(h);
