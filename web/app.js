@@ -19,7 +19,7 @@ function h(tag, attributes = {}, ...children) {
     else if (name === "style") for (const [k, v] of Object.entries(value)) e.style.setProperty(k, v);
     else e.setAttribute(name, value === true ? "" : value);
   }
-  e.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== ""));
+  e.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== ""));
   return e;
 }
 
@@ -62,8 +62,8 @@ function subject(text) {
 function spark(points) {
   const good = points.filter((p) => p !== null);
   if (good.length < 2) return null;
-  const low = Math.min(...good), high = Math.max(...good), range = high - low || 1;
-  const at = points.map((p, i) => p === null ? null : [(i / (points.length - 1)) * 120 + 2, 26 - ((p - low) / range) * 22])
+  const low = Math.min(...good), high = Math.max(...good), range = high - low;
+  const at = points.map((p, i) => p === null ? null : [(i / (points.length - 1)) * 120 + 2, range ? 26 - ((p - low) / range) * 22 : 15])
     .filter((p) => p);
   const d = at.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
   const [x, y] = at[at.length - 1];
@@ -81,6 +81,12 @@ function value(v) {
   if (Array.isArray(v)) return v.map(value).join(", ");
   if (typeof v === "object") return Object.entries(v).map(([k, x]) => `${k} ${value(x)}`).join(", ");
   return String(v);
+}
+
+// Long evidence stays on the server; the sentence has what matters of it.
+function evidence(row) {
+  if (row.evidence_bytes) return [["evidence", `${whole.format(row.evidence_bytes)} bytes; fettle verdicts ls --json has it`]];
+  return Object.entries(row.evidence ?? {}).map(([k, v]) => [k.replaceAll("_", " "), value(v)]);
 }
 
 function facts(pairs) {
@@ -134,8 +140,8 @@ function drawAlerts({ alerts }) {
     [a.rule, h("span", { class: "small" }, a.subject)], a.text,
     [ago(a.raised), h("br"), h("span", { class: a.delivered < a.deliveries ? "warn" : "soft" },
       a.deliveries ? `${a.delivered} of ${a.deliveries} delivered` : "no receiver")],
-    () => facts([["receiver says", a.failure], ["id", h("span", { class: "mono" }, a.uuid)],
-      ...Object.entries(a.evidence ?? {}).map(([k, v]) => [k, value(v)])]), `alert:${a.id}`)));
+    () => facts([["subject", subject(a.subject)], ["receiver says", a.failure],
+      ["id", h("span", { class: "mono" }, a.uuid)], ...evidence(a)]), `alert:${a.id}`)));
 }
 
 function drawShares(e) {
@@ -193,7 +199,7 @@ function drawVerdicts({ verdicts }) {
     [v.rule, h("span", { class: "small" }, v.subject)], v.reason || state(v.outcome),
     [ago(v.stored), h("br"), v.step !== undefined ? h("span", { class: "soft" }, `step ${whole.format(v.step)}`) : null],
     () => facts([["outcome", words[v.outcome] ?? v.outcome], ["subject", subject(v.subject)],
-      ...Object.entries(v.evidence ?? {}).map(([k, x]) => [k, value(x)])]), `verdict:${v.id}`)));
+      ...evidence(v)]), `verdict:${v.id}`)));
 }
 
 const lists = [
@@ -217,7 +223,8 @@ function show(list, text) {
   seen.set(list.id, text);
   body.replaceChildren(list.draw(data));
   body.removeAttribute("aria-busy");
-  section.querySelector(".count").textContent = rows.length ? whole.format(rows.length) : "";
+  const shown = body.querySelectorAll(".list > li, .card, tbody tr").length;
+  section.querySelector(".count").textContent = shown ? whole.format(shown) : "";
   if (focused) section.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 

@@ -2,6 +2,7 @@
 #include "monitor/shift.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "monitor/monitor.h"
@@ -64,17 +65,26 @@ static ft_err count_sketch(double *counts, ft_histogram *h, ft_sketch *s) {
     return FT_OK;
 }
 
+/* An edge that stands just behind a value is told by that value. */
+static double told(double edge) {
+    char here[32], before[32];
+    double value = (double)nextafterf((float)edge, -INFINITY);
+    int n = snprintf(here, sizeof here, "%.9g", edge),
+        m = snprintf(before, sizeof before, "%.9g", value);
+    return m < n ? value : edge;
+}
+
 static ft_err name_numbers(ft_str *names, ft_arena *arena, const ft_histogram *h) {
     for (size_t i = 0; i < h->count; i++) {
         double low = h->edges[i], high = h->edges[i + 1];
         if (isinf(low))
-            FT_TRY(ft_arena_printf(&names[i], arena, "< %.4g", high));
+            FT_TRY(ft_arena_printf(&names[i], arena, "< %.4g", told(high)));
         else if (isinf(high))
-            FT_TRY(ft_arena_printf(&names[i], arena, "> %.4g", low));
+            FT_TRY(ft_arena_printf(&names[i], arena, "> %.4g", told(low)));
         else if (high == after(low))
             FT_TRY(ft_arena_printf(&names[i], arena, "%.4g", low));
         else
-            FT_TRY(ft_arena_printf(&names[i], arena, "%.4g – %.4g", low, high));
+            FT_TRY(ft_arena_printf(&names[i], arena, "%.4g – %.4g", told(low), told(high)));
     }
     names[h->count] = FT_STR("missing");
     return FT_OK;

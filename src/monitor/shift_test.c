@@ -84,6 +84,12 @@ static void test_odd_columns(void **state) {
     EXPECT(s.psi < 0.05 && s.psi < s.noise && s.linf == 0);
     s = measure(z, h);
     EXPECT(s.psi > 1 && s.psi > s.noise && s.linf > 0.5);
+    ft_shift_buckets k;
+    EXPECT_OK(ft_shift_count(&k, &arena, &z->features[0], &h->features[0]));
+    EXPECT(k.count == 5 && k.window[3] == 100);
+    EXPECT_STR("0", k.names[1]);
+    EXPECT_STR("0 – 3", k.names[2]);
+    EXPECT_STR("> 3", k.names[3]);
     s = measure(z, n); /* everything missing */
     EXPECT(s.psi > 1 && s.psi > s.noise);
     s = measure(n, z); /* a baseline without values compares with nothing */

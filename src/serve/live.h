@@ -23,6 +23,7 @@ typedef struct ft_meter {
     char name[FT_LIVE_NAME_MAX];
     atomic_uint_fast64_t requests, refused, captured,
         lost;                          /* lost: captures that could not be written */
+    atomic_uint_fast64_t growing;      /* captured lines in segments that are not sealed yet */
     atomic_uint_fast64_t recent_count; /* classes put into `recent` so far */
     _Atomic int16_t recent[FT_LIVE_RECENT];
 } ft_meter;

@@ -12,28 +12,58 @@ static uint64_t count_of(const atomic_uint_fast64_t *n) {
     return atomic_load_explicit(n, memory_order_relaxed);
 }
 
-/* "classes": [{"class": 3, "share": 0.8}, …] of the last answers, largest first. */
-static void write_classes(ft_json_out *j, const ft_meter *m) {
-    uint32_t counts[CLASSES_MAX] = { 0 };
-    uint64_t n = count_of(&m->recent_count), seen = 0;
-    if (n > FT_LIVE_RECENT) n = FT_LIVE_RECENT;
-    for (uint64_t i = 0; i < n; i++) {
+typedef struct shares {
+    double of[CLASSES_MAX], sum;
+} shares;
+
+/* Of the last answers that this server captured. */
+static void shares_of_answers(shares *out, const ft_meter *m) {
+    uint64_t n = count_of(&m->recent_count);
+    for (uint64_t i = 0; i < n && i < FT_LIVE_RECENT; i++) {
         int class = atomic_load_explicit(&m->recent[i], memory_order_relaxed);
-        if (class < CLASSES_MAX) counts[class]++, seen++;
+        if (class < CLASSES_MAX) out->of[class]++, out->sum++;
     }
+}
+
+/* Of the newest monitor run: records "prediction=3" of the stream "drift". */
+static ft_err shares_of_run(shares *out, ft_store *s, const ft_monitor_row *run) {
+    ft_cursor *c;
+    ft_record r;
+    ft_err err;
+    ft_str head = FT_STR(FT_MONITOR_PREDICTION "=");
+    ft_cursor_opts opts = { .key = run->endpoint,
+                            .from = run->until_us - 1,
+                            .until = run->until_us,
+                            .wanted = 1 << FT_DRIFT_FEATURE | 1 << FT_DRIFT_SHARE };
+    FT_TRY(ft_cursor_open(&c, s, &ft_kind_drift, &opts));
+    while ((err = ft_cursor_next(c, &r)) == FT_OK) {
+        uint64_t class;
+        ft_str feature = r.values[FT_DRIFT_FEATURE].s;
+        if (!ft_str_starts(feature, head) || !ft_str_u64(&class, ft_str_from(feature, head.len)) ||
+            class >= CLASSES_MAX)
+            continue;
+        double share = ft_value_number(&r.values[FT_DRIFT_SHARE]);
+        if (share > 0) out->sum += share - out->of[class], out->of[class] = share;
+    }
+    ft_cursor_close(c);
+    return err == FT_ENOTFOUND ? FT_OK : err;
+}
+
+/* "classes": [{"class": 3, "share": 0.8}, …], largest first. */
+static void write_classes(ft_json_out *j, shares *s) {
     ft_json_out_name(j, "classes");
     ft_json_out_array(j);
-    while (seen) {
+    while (s->sum > 0) {
         int top = 0;
         for (int c = 1; c < CLASSES_MAX; c++)
-            if (counts[c] > counts[top]) top = c;
-        if (!counts[top]) break;
+            if (s->of[c] > s->of[top]) top = c;
+        if (s->of[top] <= 0) break;
         ft_json_out_object(j);
         ft_reply_int(j, "class", top);
         ft_json_out_name(j, "share");
-        ft_json_out_f64(j, (double)counts[top] / (double)seen);
+        ft_json_out_f64(j, s->of[top] / s->sum);
         ft_json_out_close(j);
-        counts[top] = 0;
+        s->of[top] = 0;
     }
     ft_json_out_close(j);
 }
@@ -45,36 +75,48 @@ static void write_meter(ft_json_out *j, const ft_live *live) {
     ft_reply_int(j, "refused", (int64_t)count_of(&live->meter->refused));
     ft_reply_int(j, "captured_now", (int64_t)count_of(&live->meter->captured));
     ft_reply_int(j, "captures_lost", (int64_t)count_of(&live->meter->lost));
-    write_classes(j, live->meter);
 }
 
 /* Whatever was captured and is still kept, this server's and earlier ones'. */
-static ft_err write_captured(ft_json_out *j, ft_store *s, ft_arena *arena, ft_str name) {
+static ft_err write_captured(ft_json_out *j, ft_store *s, ft_arena *arena, ft_str name,
+                             const ft_live *live) {
     ft_segment *segments;
     size_t count;
-    uint64_t records = 0;
+    uint64_t records = live ? count_of(&live->meter->growing) : 0;
     FT_TRY(ft_stream_segments(&segments, &count, s, arena, &ft_kind_capture, name));
-    for (size_t i = 0; i < count; i++) records += segments[i].records;
+    for (size_t i = 0; i < count; i++)
+        if (segments[i].sealed) records += segments[i].records;
     ft_reply_int(j, "captured", (int64_t)records);
     return FT_OK;
 }
 
-static ft_err write_monitor(ft_json_out *j, ft_store *s, ft_arena *arena, ft_str name) {
-    ft_monitor_row *runs;
-    size_t count;
+static ft_err write_monitor(ft_json_out *j, ft_arena *arena, const ft_monitor_row *run) {
     ft_str report;
-    FT_TRY(ft_monitor_list(&runs, &count, s, arena, name, 1));
-    ft_json_out_name(j, "monitor");
-    if (!count) return ft_json_out_null(j), FT_OK;
-    FT_TRY(ft_arena_printf(&report, arena, "/endpoints/%.*s/report", FT_STR_ARG(name)));
+    FT_TRY(ft_arena_printf(&report, arena, "/endpoints/%.*s/report", FT_STR_ARG(run->endpoint)));
     ft_json_out_object(j);
-    ft_reply_str(j, "status", runs[0].status);
-    ft_reply_time(j, "from", runs[0].from_us);
-    ft_reply_time(j, "until", runs[0].until_us);
-    ft_reply_int(j, "records", runs[0].records);
-    ft_reply_int(j, "violations", runs[0].violations);
+    ft_reply_str(j, "status", run->status);
+    ft_reply_time(j, "from", run->from_us);
+    ft_reply_time(j, "until", run->until_us);
+    ft_reply_int(j, "records", run->records);
+    ft_reply_int(j, "violations", run->violations);
     ft_reply_str(j, "report", report);
     ft_json_out_close(j);
+    return FT_OK;
+}
+
+/* The newest run, and the shares of the classes: the server's own, else the run's. */
+static ft_err write_traffic(ft_json_out *j, ft_store *s, ft_arena *arena, ft_str name,
+                            const ft_live *live) {
+    ft_monitor_row *runs;
+    size_t count;
+    shares classes = { 0 };
+    FT_TRY(ft_monitor_list(&runs, &count, s, arena, name, 1));
+    if (live) shares_of_answers(&classes, live->meter);
+    if (count && classes.sum <= 0) FT_TRY(shares_of_run(&classes, s, &runs[0]));
+    write_classes(j, &classes);
+    ft_json_out_name(j, "monitor");
+    if (count) return write_monitor(j, arena, &runs[0]);
+    ft_json_out_null(j);
     return FT_OK;
 }
 
@@ -93,9 +135,9 @@ static ft_err write_endpoint(ft_json_out *j, ft_worker *w, ft_arena *arena, cons
     ft_reply_int(j, "capture_percent", ep->capture_percent);
     ft_reply_time(j, "created", ep->created_us);
     ft_reply_time(j, "modified", ep->modified_us);
-    FT_TRY(write_captured(j, w->store, arena, ep->name));
+    FT_TRY(write_captured(j, w->store, arena, ep->name, live));
     if (live) write_meter(j, live);
-    FT_TRY(write_monitor(j, w->store, arena, ep->name));
+    FT_TRY(write_traffic(j, w->store, arena, ep->name, live));
     ft_json_out_close(j);
     return FT_OK;
 }

@@ -43,6 +43,10 @@ static ft_err page(ft_request *req, ft_response *resp) {
     return send_asset(req, resp, FT_STR("index.html"));
 }
 
+static ft_err mark(ft_request *req, ft_response *resp) {
+    return send_asset(req, resp, FT_STR("mark.svg")); /* browsers ask, also for a report */
+}
+
 static ft_err asset(ft_request *req, ft_response *resp) {
     return send_asset(req, resp, req->params[0]);
 }
@@ -103,6 +107,7 @@ static ft_err health(ft_request *req, ft_response *resp) {
 const ft_route ft_routes_page[] = {
     { .method = "GET", .pattern = "/", .doc = "the dashboard", .handle = page },
     { .method = "GET", .pattern = "/web/{file}", .doc = "the dashboard's files", .handle = asset },
+    { .method = "GET", .pattern = "/favicon.ico", .doc = "the mark, SVG", .handle = mark },
     { .method = "GET",
       .pattern = "/reports/{job}",
       .doc = "a job's report, HTML",

@@ -8,14 +8,18 @@
 
 #define LIST_DEFAULT 100
 #define LIST_MAX     1000
+#define EVIDENCE_MAX 2000
 
-/* Evidence is stored as JSON text; "" where there is none. */
+/* Evidence is stored as JSON text; "" where there is none. A list that is asked for every two
+ * seconds says of a long one only how long it is. */
 static void write_evidence(ft_json_out *j, ft_str json) {
+    bool told = json.len && json.len <= EVIDENCE_MAX;
     ft_json_out_name(j, "evidence");
-    if (json.len)
+    if (told)
         ft_json_out_raw(j, json);
     else
         ft_json_out_null(j);
+    ft_reply_int(j, "evidence_bytes", told ? 0 : (int64_t)json.len);
 }
 
 /* Where it was judged: a step of a job, a moment of anything else. */

@@ -121,6 +121,7 @@ static void test_sampling(void **state) {
     char text[16];
     snprintf(text, sizeof text, "%d", captured);
     EXPECT_STR(text, member(list.body, "endpoints.0.captured_now"));
+    EXPECT_STR(text, member(list.body, "endpoints.0.captured"));
     EXPECT_STR("1", member(list.body, "endpoints.0.classes.0.class"));
     EXPECT_STR("1", member(list.body, "endpoints.0.classes.0.share"));
     EXPECT_STR("\"never\"", member(list.body, "endpoints.1.name"));

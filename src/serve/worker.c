@@ -18,6 +18,8 @@ static void slot_close(ft_slot *slot) {
     if (err) ft_log_err(FT_LOG_WARN, "serve", err, "closing a capture");
     ft_err_clear();
     slot->capture = NULL;
+    if (slot->meter) atomic_fetch_sub(&slot->meter->growing, slot->lines);
+    slot->lines = 0;
 }
 
 /* Captures of a version that still answers go on; a new version begins a segment of its own, so
@@ -58,13 +60,21 @@ static ft_err note_segment(ft_worker *w, const ft_live *live, ft_slot *slot, ft_
                                  FT_STR_ARG(live->name)));
     FT_GOTO(err, ft_lineage_node(w->store, capture, note));
     FT_GOTO(err, ft_lineage_edge(w->store, capture, endpoint));
-    if (segment.len < sizeof slot->noted) {
-        memcpy(slot->noted, segment.at, segment.len);
-        slot->noted[segment.len] = '\0';
-    }
+    slot->noted = true;
 done:
     ft_arena_fini(&arena);
     return err;
+}
+
+/* The writer went on to another file; what the last one holds is now told by its row. */
+static void segment_begin(ft_slot *slot, const ft_live *live, ft_str segment) {
+    atomic_fetch_sub(&live->meter->growing, slot->lines);
+    slot->meter = live->meter;
+    slot->lines = 0;
+    slot->noted = false;
+    size_t len = segment.len < sizeof slot->segment ? segment.len : 0;
+    memcpy(slot->segment, segment.at, len);
+    slot->segment[len] = '\0';
 }
 
 ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT],
@@ -78,7 +88,10 @@ ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT
     FT_TRY(ft_capture_add(slot->capture, ft_str_n(id, FT_UUID_TEXT - 1), now_us, in, out,
                           inference_id, custom_attributes));
     ft_str segment = ft_capture_segment(slot->capture);
-    if (ft_str_is(segment, slot->noted)) return FT_OK;
+    if (!ft_str_is(segment, slot->segment)) segment_begin(slot, live, segment);
+    slot->lines++;
+    atomic_fetch_add_explicit(&live->meter->growing, 1, memory_order_relaxed);
+    if (slot->noted) return FT_OK;
     ft_err err = note_segment(w, live, slot, segment);
     if (err)
         ft_log_err(FT_LOG_WARN, "serve", err, "lineage of a capture (tried again with the next)");

@@ -11,9 +11,12 @@
 
 #define FT_SEGMENT_URI_MAX 1200
 
-typedef struct ft_slot {            /* beside each live endpoint */
-    ft_capture *capture;            /* NULL before the first captured request */
-    char noted[FT_SEGMENT_URI_MAX]; /* segment whose lineage is stored */
+typedef struct ft_slot { /* beside each live endpoint */
+    ft_capture *capture; /* NULL before the first captured request */
+    ft_meter *meter;
+    char segment[FT_SEGMENT_URI_MAX]; /* that was written last */
+    uint64_t lines;                   /* in it */
+    bool noted;                       /* its lineage is stored */
 } ft_slot;
 
 typedef struct ft_worker {
