@@ -6,9 +6,15 @@
 #include "fuzz/target.h"
 #include "models/rows.h"
 
-static const char *const types[] = { "text/csv",    "application/json",      "",
-                                     "text/libsvm", "application/jsonlines", "image/png",
-                                     "text/plain" };
+static const char *const types[] = { "text/csv",
+                                     "application/json",
+                                     "",
+                                     "text/libsvm",
+                                     "application/jsonlines",
+                                     "image/png",
+                                     "text/plain",
+                                     "application/x-recordio-protobuf",
+                                     "application/x-npy" };
 static const char *const accepts[] = { "", "application/json",
                                        "application/jsonlines;q=0.5, */*;q=0" };
 

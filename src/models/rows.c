@@ -243,6 +243,8 @@ ft_err rows_libsvm(rows_build *b, ft_str body) {
 
 /* By the first bytes, for a body without content type. */
 static ft_err rows_guessed(rows_build *b, ft_str body) {
+    if (ft_str_starts(body, FT_STR("\x93NUMPY"))) return rows_npy(b, body);
+    if (ft_str_starts(body, FT_STR("\x0a\x23\xd7\xce"))) return rows_recordio(b, body);
     ft_str text = ft_str_trim(body), line = ft_str_slice(text, 0, ft_str_find(text, '\n'));
     if (text.len && (text.at[0] == '{' || text.at[0] == '[')) return rows_json(b, body);
     size_t colon = ft_str_find(line, ':');
@@ -261,6 +263,8 @@ static const struct {
     { "text/x-libsvm", rows_libsvm },
     { "application/jsonlines", rows_jsonlines },
     { "application/x-jsonlines", rows_jsonlines },
+    { "application/x-recordio-protobuf", rows_recordio },
+    { "application/x-npy", rows_npy },
     { "text/tab-separated-values", rows_csv },
     { "text/plain", rows_guessed },
     { "application/octet-stream", rows_guessed },
@@ -280,8 +284,9 @@ ft_err ft_rows_parse(ft_matrix *out, const ft_payload *in, const ft_schema *sche
         FT_TRY(readers[i].read(&b, in->bytes));
         return finish(out, &b);
     }
-    return FT_FAIL(FT_EMEDIA,
-                   "content type '%s' is not read here: expected text/csv, application/json, "
-                   "application/jsonlines or text/libsvm",
-                   ft_shown(in->content_type));
+    return FT_FAIL(
+        FT_EMEDIA,
+        "content type '%s' is not read here: expected text/csv, application/json, "
+        "application/jsonlines, text/libsvm, application/x-recordio-protobuf or application/x-npy",
+        ft_shown(in->content_type));
 }

@@ -4,7 +4,8 @@
  * Reads text/csv (one row a line, no label; another delimiter where the first line has no comma),
  * text/libsvm (a label before the first index:value is passed over), application/json
  * ({"instances":[[…]]} | {"instances":[{"features":[…]}]} | {"data":…} | [[…]] | […] | objects by
- * feature name when the schema is named), application/jsonlines (one row a line). A schema turns
+ * feature name when the schema is named), application/jsonlines (one row a line),
+ * application/x-recordio-protobuf, application/x-npy (one row or a matrix). A schema turns
  * category texts into codes; a text it does not have is missing. Empty, "nan" and null cells are
  * missing; infinities are refused. Rows and columns in messages count from 1.
  *

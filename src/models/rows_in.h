@@ -27,5 +27,7 @@ ft_err rows_csv(rows_build *b, ft_str body);
 ft_err rows_libsvm(rows_build *b, ft_str body);
 ft_err rows_json(rows_build *b, ft_str body);
 ft_err rows_jsonlines(rows_build *b, ft_str body);
+ft_err rows_recordio(rows_build *b, ft_str body);
+ft_err rows_npy(rows_build *b, ft_str body);
 
 #endif

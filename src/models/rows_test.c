@@ -5,6 +5,7 @@
 #include <math.h>
 #include <time.h>
 
+#include "data/npy.h"
 #include "tests/test.h"
 
 static ft_arena arena;
@@ -157,6 +158,46 @@ static void test_refused(void **state) {
     refused(FT_EMEDIA, "content type 'image/png' is not read here", "image/png", "1,2,3");
 }
 
+/* Bodies with NUL bytes in them. */
+static void test_binary(void **state) {
+    static const char recordio[] =
+        "\x0a\x23\xd7\xce\x2d\0\0\0\x0a\x1a\x0a\x06values\x12\x10\x12\x0e\x0a\x0c"
+        "\0\0\xc0\x3f\0\0\0\x40\0\0\x40\xc0\x12\x0f\x0a\x06values\x12\x05\x3a\x03\x0a\x01\x07\0\0\0"
+        "\x0a\x23\xd7\xce\x2e\0\0\0\x0a\x18\x0a\x06values\x12\x0e\x12\x0c\x0a\x04\0\0\xa0\x40\x12"
+        "\x01"
+        "\x02\x1a\x01\x03\x12\x12\x0a\x06values\x12\x08\x12\x06\x0a\x04\0\0\x80\x3f\0\0";
+    float values[] = { 1, 2, 3, 4, 5, 6 };
+    ft_array a = { FT_F32, 2, { 2, 3 }, values };
+    ft_buf npy = { 0 };
+    ft_matrix m;
+    ft_payload in = { FT_STR("application/x-recordio-protobuf"),
+                      ft_str_n(recordio, sizeof recordio - 1) };
+    (void)state;
+    for (int guess = 0; guess < 2; guess++) {
+        ft_arena_reset(&arena);
+        EXPECT_OK(ft_rows_parse(&m, &in, NULL, 3, &arena));
+        EXPECT(m.rows == 2 && m.at[0] == 1.5f && m.at[2] == -3 && isnan(m.at[3]) && m.at[5] == 5);
+        in.content_type = FT_STR("");
+    }
+    EXPECT_ERR(FT_EINVAL, ft_rows_parse(&m, &in, NULL, 2, &arena));
+    in.bytes.len -= 40;
+    EXPECT_ERR(FT_ECORRUPT, ft_rows_parse(&m, &in, NULL, 3, &arena));
+    EXPECT_OK(ft_npy_write(&npy, &a));
+    in = (ft_payload){ FT_STR("application/x-npy"), ft_buf_str(&npy) };
+    EXPECT_OK(ft_rows_parse(&m, &in, NULL, 3, &arena));
+    EXPECT(m.rows == 2 && m.cols == 3 && m.at[5] == 6);
+    in.content_type = FT_STR("");
+    EXPECT_ERR(FT_EINVAL, ft_rows_parse(&m, &in, NULL, 4, &arena));
+    EXPECT_WHY("row 1 has 3 columns, the model takes 4");
+    ft_buf_reset(&npy);
+    a = (ft_array){ FT_F32, 1, { 3 }, values };
+    EXPECT_OK(ft_npy_write(&npy, &a));
+    in.bytes = ft_buf_str(&npy);
+    EXPECT_OK(ft_rows_parse(&m, &in, NULL, 3, &arena));
+    EXPECT(m.rows == 1 && m.at[2] == 3);
+    ft_buf_fini(&npy);
+}
+
 static void answer_is(const char *accept, size_t rows, size_t cols, const char *type,
                       const char *body) {
     static const float scores[] = { 0.5f, 3, -1e-7f, NAN, 1e20f, 0.0254000034f };
@@ -269,5 +310,6 @@ static void test_faults(void **state) {
 
 TEST_MAIN(cmocka_unit_test(test_same_rows), cmocka_unit_test(test_one_row),
           cmocka_unit_test(test_categories), cmocka_unit_test(test_refused),
-          cmocka_unit_test(test_answers), cmocka_unit_test(test_answer_numbers),
-          cmocka_unit_test(test_time), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_binary), cmocka_unit_test(test_answers),
+          cmocka_unit_test(test_answer_numbers), cmocka_unit_test(test_time),
+          cmocka_unit_test(test_faults))
