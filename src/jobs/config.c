@@ -54,6 +54,7 @@ ft_err ft_job_config_write(ft_str *json, ft_arena *arena, const ft_job_spec *spe
     ft_json_out_object(&w);
     str_member(&w, "algorithm", spec->algorithm);
     str_member(&w, "program", FT_STR(FETTLE_VERSION));
+    str_member(&w, "archive", spec->archive);
     params_write(&w, spec->params, true);
     params_write(&w, spec->params, false);
     channels_write(&w, spec);
@@ -139,6 +140,8 @@ ft_err ft_job_config_read(ft_job_config *out, ft_arena *arena, ft_str json) {
     while (ft_json_next_member(&j, &name)) {
         if (ft_str_is(name, "hyperparameters"))
             FT_TRY(params_read(out->params, &j));
+        else if (ft_str_is(name, "archive"))
+            FT_TRY(ft_json_string(&j, &out->archive));
         else if (ft_str_is(name, "channels"))
             FT_TRY(channels_read(out, arena, &j));
         else if (ft_str_is(name, "debug_hook")) {

@@ -14,6 +14,7 @@ typedef struct ft_job_config { /* texts in the arena */
     size_t channel_count;
     ft_collection *collections;
     size_t collection_count;
+    ft_str archive;
 } ft_job_config;
 /* FT_EUNSUPPORTED when this program lacks the algorithm, FT_EPARSE. */
 ft_err ft_job_config_read(ft_job_config *out, ft_arena *arena, ft_str json);

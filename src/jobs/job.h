@@ -58,6 +58,10 @@ typedef struct ft_job_spec {
     size_t channel_count;
     ft_str output_uri;                /* s3://… prefix; empty: FT_JOB_OUTPUT. Artefacts go to
                                          <uri>/<job>/output/…, <uri>/<job>/debug-output/ */
+    ft_str debug_uri; /* s3://… prefix of the trial, <uri>/<job>/debug-output/; empty: output_uri */
+    /* The model also as one file, <output_uri>/<job>/output/model.tar.gz; "model.json=xgboost-model"
+     * renames a file in it. Empty: no. */
+    ft_str archive;
     const ft_collection *collections; /* what the hook keeps */
     size_t collection_count;
     const ft_watch_spec *watches; /* subject and trial_uri are filled in */

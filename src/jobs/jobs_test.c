@@ -173,6 +173,37 @@ static void test_rule_hangs(void **state) {
     unsetenv("FETTLE_RULE_DEADLINE");
 }
 
+#define RUN_FAULTS_MAX 400
+
+/* Whatever fails in the supervisor: the job comes to an end that is stored, and nothing runs on. */
+static void test_run_faults(void **state) {
+    (void)state;
+    world w;
+    ft_job job;
+    int n = 0, completed = 0;
+    char name[16];
+    world_begin(&w, "run-faults");
+    for (int i = 0; i < RUN_FAULTS_MAX; i++) {
+        snprintf(name, sizeof name, "r%d", i);
+        create(&w, name, "rounds=1", NULL, NULL);
+    }
+    EACH_FAULT {
+        ft_supervisor *sup = NULL;
+        EXPECT(n < RUN_FAULTS_MAX);
+        snprintf(name, sizeof name, "r%d", n++);
+        ft_err err = ft_supervisor_new(&sup);
+        if (err == FT_OK) err = ft_job_run(w.store, sup, ft_str_of(name), NULL, NULL);
+        ft_supervisor_free(sup);
+        ft_fault_off();
+        EXPECT_OK(ft_job_get(&job, w.store, &w.arena, ft_str_of(name)));
+        completed += err == FT_OK && job.status == FT_JOB_COMPLETED;
+        EXPECT(job.pid == 0 || !ft_pid_alive(job.pid, job.pid_started));
+        EXPECT(ft_job_status_final(job.status) || err != FT_OK);
+    }
+    EXPECT(completed >= 1);
+    world_end(&w);
+}
+
 static void test_finish_faults(void **state) {
     (void)state;
     world w;
@@ -230,5 +261,5 @@ static void test_start_many(void **state) {
 TOY_MAIN(cmocka_unit_test(test_completes), cmocka_unit_test(test_without_rules),
          cmocka_unit_test(test_failures), cmocka_unit_test(test_input_gone),
          cmocka_unit_test(test_program_missing), cmocka_unit_test(test_rule_crashes),
-         cmocka_unit_test(test_rule_hangs), cmocka_unit_test(test_finish_faults),
-         cmocka_unit_test(test_start_many))
+         cmocka_unit_test(test_rule_hangs), cmocka_unit_test(test_run_faults),
+         cmocka_unit_test(test_finish_faults), cmocka_unit_test(test_start_many))

@@ -13,8 +13,12 @@ static void test_recover_unstarted(void **state) {
     if (pid == 0) _exit(execl(self, self, "supervise", "orphan", home, "none", (char *)NULL));
     int status;
     EXPECT(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    EXPECT_OK(ft_jobs_recover(w.store, &failed));
-    EXPECT(failed == 1);
+    int total = 0;
+    EACH_FAULT {
+        ft_jobs_recover(w.store, &failed);
+        total += failed;
+    }
+    EXPECT(total == 1);
     EXPECT_OK(ft_job_get(&job, w.store, &w.arena, FT_STR("orphan")));
     EXPECT(job.status == FT_JOB_FAILED &&
            strstr(job.reason.at, "vanished before the job had begun"));

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "data/tar.h"
 #include "jobs/tables_in.h"
 #include "store/lineage.h"
 #include "store/objects.h"
@@ -80,6 +81,72 @@ ft_err ft_model_upload(ft_model_made *out, ft_store *s, ft_arena *arena, const f
     FT_GOTO(err, ft_arena_str(&out->manifest, arena, ft_buf_str(&u.manifest)));
 done:
     ft_buf_fini(&u.manifest);
+    return err;
+}
+
+/* ---- one file */
+
+typedef struct archive {
+    ft_arena *arena;
+    ft_tar *tar;
+    ft_str from, to; /* the file that gets another name */
+} archive;
+
+static ft_err archive_write(void *ctx, ft_str bytes) { return ft_object_write_add(ctx, bytes); }
+
+static ft_err archive_file(archive *a, const char *path, ft_str relative) {
+    ft_str bytes;
+    FT_TRY(ft_file_map(&bytes, path));
+    ft_err err = ft_tar_add(a->tar, ft_str_eq(relative, a->from) ? a->to : relative, bytes);
+    ft_file_unmap(bytes);
+    return err;
+}
+
+static ft_err archive_folder(archive *a, const char *dir, const char *relative, int depth) {
+    ft_str *names;
+    size_t count;
+    if (depth == MODEL_DEPTH_MAX)
+        return FT_FAIL(FT_ETOOBIG, "%s: folders more than %d deep", dir, MODEL_DEPTH_MAX);
+    FT_TRY(ft_dir_list(&names, &count, a->arena, dir));
+    for (size_t i = 0; i < count; i++) {
+        const char *path;
+        ft_str below;
+        ft_file_info info;
+        FT_TRY(ft_path_join(&path, a->arena, dir, names[i].at));
+        FT_TRY(ft_arena_printf(&below, a->arena, "%s%s%s", relative, *relative ? "/" : "",
+                               names[i].at));
+        FT_TRY(ft_file_stat(&info, path));
+        if (info.is_dir)
+            FT_TRY(archive_folder(a, path, below.at, depth + 1));
+        else
+            FT_TRY(archive_file(a, path, below));
+    }
+    return FT_OK;
+}
+
+ft_err ft_model_archive(ft_store *s, ft_arena *arena, const ft_job *job, const char *dir,
+                        ft_str rename) {
+    archive a = { .arena = arena, .to = rename };
+    ft_object_writer *writer = NULL;
+    ft_uri at;
+    ft_str uri;
+    ft_err err;
+    a.from = ft_str_cut(&a.to, '=');
+    FT_TRY(ft_arena_printf(&uri, arena, "%.*s/%.*s/output/model.tar.gz",
+                           FT_STR_ARG(job->output_uri), FT_STR_ARG(job->name)));
+    FT_TRY(ft_uri_parse(&at, uri));
+    FT_TRY(ft_object_write(&writer, s, at.bucket, at.key,
+                           &(ft_object_put_opts){ .content_type = FT_STR("application/gzip") }));
+    FT_GOTO(err, ft_tar_new(&a.tar, archive_write, writer));
+    FT_GOTO(err, archive_folder(&a, dir, "", 0));
+    FT_GOTO(err, ft_tar_end(a.tar));
+    ft_object object;
+    ft_object_writer *whole = writer;
+    writer = NULL;
+    err = ft_object_write_commit(&object, whole);
+done:
+    ft_tar_free(a.tar);
+    ft_object_write_abort(writer);
     return err;
 }
 

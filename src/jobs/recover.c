@@ -9,7 +9,8 @@
 #include "jobs/tables_in.h"
 #include "watch/guard.h"
 
-#define GONE_US (5 * FT_SECOND_US)
+#define GONE_US   (5 * FT_SECOND_US)
+#define UNTOLD_US (30 * FT_SECOND_US)
 
 /* The one action of a job's watch that is this room's: it has been done, or has become pointless.
  */
@@ -73,13 +74,21 @@ static ft_err subject_recover(ft_store *s, ft_arena *arena, ft_str subject) {
     return ft_job_settle(s, subject, FT_WATCH_STOPPED, details);
 }
 
+/* A supervisor that lives stores the end itself, at once; when it could not (a full disk), its
+ * job is picked up here after a while. */
+static bool is_supervised(const ft_job *job) {
+    if (!ft_pid_alive(job->owner_pid, job->owner_started)) return false;
+    return !job->pid || ft_pid_alive(job->pid, job->pid_started) ||
+           ft_clock_now_us() - job->modified_us < UNTOLD_US;
+}
+
 static ft_err jobs_recover(ft_store *s, ft_arena *arena, int *failed) {
     ft_job *list;
     size_t count;
     FT_TRY(ft_job_list_going(&list, &count, s, arena));
     for (size_t i = 0; i < count; i++) {
         bool one = false;
-        if (ft_pid_alive(list[i].owner_pid, list[i].owner_started)) {
+        if (is_supervised(&list[i])) {
             FT_TRY(ft_job_host_check(s, arena, list[i].name));
             continue;
         }

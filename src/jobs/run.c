@@ -22,7 +22,9 @@ typedef struct run {
     ft_store *store;
     ft_proc *job, *host;
     bool job_over, host_over;
-    bool waited; /* by ft_job_run, which frees it; else the last exit does */
+    bool end_untold; /* the job's end could not be stored when it came */
+    ft_proc_end end; /* of the job's process */
+    bool waited;     /* by ft_job_run, which frees it; else the last exit does */
     char name[FT_JOB_NAME_MAX + 1];
 } run;
 
@@ -78,10 +80,13 @@ static void on_exit_of(void *ctx, ft_proc *p) {
     ft_err err = host ? host_ended(r, &how) : job_ended(r, &how);
     if (err != FT_OK)
         ft_log_err(FT_LOG_ERROR, "jobs", err, host ? "the end of a rule host" : "the end of a job");
-    if (host)
+    if (host) {
         r->host_over = true;
-    else
+    } else {
         r->job_over = true;
+        r->end = how;
+        r->end_untold = err != FT_OK;
+    }
     ft_proc_forget(p);
     if (r->job_over && r->host_over && !r->waited) free(r);
 }
@@ -217,7 +222,8 @@ ft_err ft_job_host_check(ft_store *s, ft_arena *arena, ft_str name) {
     return FT_OK;
 }
 
-static ft_err look(const run *r, void (*progress)(void *ctx, const ft_job_progress *p), void *ctx) {
+/* A look that fails (a busy database) is no reason to give up a job. */
+static void look(const run *r, void (*progress)(void *ctx, const ft_job_progress *p), void *ctx) {
     ft_arena arena = FT_ARENA_INIT(0);
     ft_job job;
     ft_err err = FT_OK;
@@ -227,8 +233,8 @@ static ft_err look(const run *r, void (*progress)(void *ctx, const ft_job_progre
     progress(ctx,
              &(ft_job_progress){ .done = job.step, .total = job.steps_total, .text = job.text.at });
 done:
+    if (err != FT_OK) ft_log_err(FT_LOG_WARN, "jobs", err, r->name);
     ft_arena_fini(&arena);
-    return err;
 }
 
 ft_err ft_job_run(ft_store *s, ft_supervisor *sup, ft_str name,
@@ -240,12 +246,13 @@ ft_err ft_job_run(ft_store *s, ft_supervisor *sup, ft_str name,
     while (!r->job_over || !r->host_over) {
         int64_t now = ft_clock_monotonic_us();
         if (now >= due) {
-            FT_GOTO(err, look(r, progress, ctx));
+            look(r, progress, ctx);
             due = ft_clock_monotonic_us() + LOOK_US;
         }
         FT_GOTO(err, ft_supervisor_poll(sup, due > now ? due - now : 0));
     }
-    if (progress) err = look(r, progress, ctx); /* the last step too */
+    if (r->end_untold) FT_GOTO(err, job_ended(r, &r->end)); /* now, or the caller knows */
+    look(r, progress, ctx);                                 /* the last step too */
 done:
     if (r && r->job_over && r->host_over)
         free(r);
