@@ -18,10 +18,6 @@
 static double as_f32(double v) { return (double)(float)v; }
 static double after(double v) { return (double)nextafterf((float)v, INFINITY); }
 
-static double share_of_value(const ft_weighted *w, size_t i) {
-    return (double)w->weight[i] / (double)w->total;
-}
-
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
@@ -37,12 +33,16 @@ static ft_err number_edges(double **out, size_t *count, ft_arena *arena, const f
     FT_TRY(ft_arena_items(&e, arena, 2 * (size_t)parts + 6));
     e[n++] = -INFINITY;
     e[n++] = as_f32(w->value[0]);
-    for (size_t i = 0; i < w->count; i++) {
+    for (size_t i = 0, next; i < w->count; i = next) {
         bool begins = false;
-        cumulated += share_of_value(w, i);
+        double weight = 0; /* of all that are equal */
+        for (next = i; next < w->count && as_f32(w->value[next]) == as_f32(w->value[i]); next++)
+            weight += (double)w->weight[next];
+        weight /= (double)w->total;
+        cumulated += weight;
         for (; part < parts && cumulated >= (double)part / parts - 1e-12; part++) begins = true;
         if (begins) e[n++] = as_f32(w->value[i]);
-        if (begins && share_of_value(w, i) >= 1.0 / parts) e[n++] = after(w->value[i]);
+        if (begins && weight >= 1.0 / parts) e[n++] = after(w->value[i]);
     }
     e[n++] = after(w->value[w->count - 1]);
     e[n++] = INFINITY;
