@@ -206,8 +206,8 @@ ft_err ft_job_create(ft_str *name, ft_store *s, ft_arena *arena, const ft_job_sp
     FT_TRY(channels_check(&channels, arena, &spec, algorithm));
     spec.channels = channels;
     FT_TRY(output_check(&job.output_uri, s, arena, spec.output_uri));
-    FT_TRY(output_check(&debug_uri, s, arena,
-                        spec.debug_uri.len ? spec.debug_uri : job.output_uri));
+    FT_TRY(
+        output_check(&debug_uri, s, arena, spec.debug_uri.len ? spec.debug_uri : job.output_uri));
     FT_TRY(ft_arena_printf(&job.trial_uri, arena, "%.*s/%.*s/debug-output", FT_STR_ARG(debug_uri),
                            FT_STR_ARG(job.name)));
     FT_TRY(collections_check(&spec));

@@ -56,11 +56,11 @@ typedef struct ft_job_spec {
     const ft_params *params; /* finished */
     const ft_job_channel *channels;
     size_t channel_count;
-    ft_str output_uri;                /* s3://… prefix; empty: FT_JOB_OUTPUT. Artefacts go to
-                                         <uri>/<job>/output/…, <uri>/<job>/debug-output/ */
+    ft_str output_uri; /* s3://… prefix; empty: FT_JOB_OUTPUT. Artefacts go to
+                          <uri>/<job>/output/…, <uri>/<job>/debug-output/ */
     ft_str debug_uri; /* s3://… prefix of the trial, <uri>/<job>/debug-output/; empty: output_uri */
-    /* The model also as one file, <output_uri>/<job>/output/model.tar.gz; "model.json=xgboost-model"
-     * renames a file in it. Empty: no. */
+    /* The model also as one file, <output_uri>/<job>/output/model.tar.gz;
+     * "model.json=xgboost-model" renames a file in it. Empty: no. */
     ft_str archive;
     const ft_collection *collections; /* what the hook keeps */
     size_t collection_count;

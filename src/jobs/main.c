@@ -14,12 +14,14 @@
 #include "debug/hook.h"
 #include "jobs/config_in.h"
 #include "jobs/job.h"
+#include "jobs/log.h"
 #include "jobs/model_in.h"
 #include "jobs/tables_in.h"
 #include "store/lineage.h"
 
 #define PROGRESS_US (FT_SECOND_US / 5) /* how often the row learns of steps */
 #define TEXT_BYTES  160
+#define LOG_SYNC_US (5 * FT_SECOND_US)
 
 static atomic_bool stop_asked; /* by SIGTERM; one job a process */
 
@@ -37,6 +39,7 @@ typedef struct work {
     bool *read;    /* per channel: the algorithm told what it read */
     ft_gate *gate; /* NULL: no rules */
     ft_hook *hook;
+    ft_stream_writer *log; /* NULL: its lines are lost */
     const char *model_dir, *checkpoint_dir;
     int64_t told_us;
     int64_t done, total;
@@ -68,6 +71,28 @@ static void progress_store(work *w) {
                (long long)w->total, w->text);
 }
 
+/* A log that cannot be written is no reason to lose the training. */
+static void say(work *w, ft_str line) {
+    ft_err err = ft_job_log_line(w->log, line);
+    if (err == FT_OK) return;
+    ft_log_err(FT_LOG_WARN, "jobs", err, "the job's log ends here");
+    ft_err end = ft_stream_close(w->log);
+    if (end != FT_OK) ft_log_err(FT_LOG_WARN, "jobs", end, "closing the job's log");
+    w->log = NULL;
+}
+
+static void on_line(void *ctx, ft_str line) { say(ctx, line); }
+
+static void log_open(work *w) {
+    ft_str key;
+    ft_err err = ft_job_log_key(&key, &w->arena, w->job.name);
+    if (err == FT_OK)
+        err = ft_stream_write(&w->log, w->store, &ft_kind_log, key,
+                              &(ft_stream_opts){ .sync_us = LOG_SYNC_US });
+    if (err != FT_OK) ft_log_err(FT_LOG_WARN, "jobs", err, "the job has no log");
+    ft_err_clear();
+}
+
 static void on_progress(void *ctx, int64_t done, int64_t total, const char *text) {
     work *w = ctx;
     w->done = done;
@@ -87,6 +112,14 @@ static ft_err input_note(work *w, ft_str channel, ft_str path, const char *sha25
     return ft_lineage_edge(w->store, job, node);
 }
 
+static ft_err table_say(work *w, const ft_table *table, ft_str channel) {
+    ft_str line;
+    FT_TRY(ft_arena_printf(&line, &w->arena, "INFO:root:%.*s matrix has %zu rows and %zu columns",
+                           FT_STR_ARG(channel), table->rows, table->cols));
+    say(w, line);
+    return FT_OK;
+}
+
 static ft_err table_note(work *w, const ft_table *table, ft_str channel) {
     ft_str notes = table->notes;
     for (size_t i = 0; i < table->file_count; i++)
@@ -104,7 +137,8 @@ static void on_input(void *ctx, const ft_table *table, ft_str channel) {
     work *w = ctx;
     for (size_t i = 0; i < w->config.channel_count; i++)
         if (ft_str_eq(w->config.channels[i].name, channel) && table->file_count) {
-            ft_err err = table_note(w, table, channel);
+            ft_err err = table_say(w, table, channel);
+            if (err == FT_OK) err = table_note(w, table, channel);
             if (err == FT_OK)
                 w->read[i] = true;
             else
@@ -212,6 +246,7 @@ static ft_err train(work *w) {
                            .threads = ft_cpu_count(),
                            .progress = on_progress,
                            .input = on_input,
+                           .line = on_line,
                            .ctx = w };
     FT_TRY(ft_job_enter(w->store, w->job.name, "Training", FT_STR("the algorithm is running")));
     FT_TRY(training_time(w, "update job set training_us = ? where name = ?"));
@@ -222,11 +257,17 @@ static ft_err train(work *w) {
     return training_time(w, "update job set training_end_us = ? where name = ?");
 }
 
+static ft_err archive(work *w) {
+    if (!w->config.archive.len) return FT_OK;
+    return ft_model_archive(w->store, &w->arena, &w->job, w->model_dir, w->config.archive);
+}
+
 static ft_err upload(work *w) {
     ft_model_made made;
     FT_TRY(inputs_note(w));
     FT_TRY(ft_job_enter(w->store, w->job.name, "Uploading", FT_STR("storing the model")));
     FT_TRY(ft_model_upload(&made, w->store, &w->arena, &w->job, w->model_dir));
+    FT_TRY(archive(w));
     return ft_model_store(w->store, &w->arena, &w->job, &made, w->config.algorithm->predictor);
 }
 
@@ -240,6 +281,7 @@ static ft_err upload_stopped(work *w) {
     if (count == 0) return FT_OK;
     FT_TRY(inputs_note(w));
     FT_TRY(ft_model_upload(&made, w->store, &w->arena, &w->job, w->model_dir));
+    FT_TRY(archive(w));
     return ft_model_store_stopped(w->store, &w->arena, &w->job, &made,
                                   w->config.algorithm->predictor);
 }
@@ -250,7 +292,9 @@ static ft_err tell_end(work *w, ft_err why) {
     ft_job now;
     ft_str sentence;
     if (why == FT_OK) return FT_OK;
-    FT_TRY(ft_arena_str(&sentence, &w->arena, ft_str_of(ft_err_why())));
+    FT_TRY(ft_arena_printf(&sentence, &w->arena, "ERROR:root:%s", ft_err_why()));
+    if (why != FT_ECANCELED) say(w, sentence);
+    sentence = ft_str_from(sentence, sizeof "ERROR:root:" - 1);
     if (why == FT_ECANCELED && w->hook && upload_stopped(w) != FT_OK)
         ft_log_err(FT_LOG_WARN, "jobs", FT_ECANCELED, "the stopped job's model was not stored");
     FT_TRY(ft_job_get(&now, w->store, &w->arena, w->job.name));
@@ -279,6 +323,7 @@ ft_err ft_job_main(ft_store *s, ft_str name) {
     FT_GOTO(err, ft_jobs_db(&w.db, s));
     FT_GOTO(err, ft_job_get(&w.job, s, &w.arena, name));
     FT_GOTO(err, claim(&w));
+    log_open(&w);
     err = stages(&w);
     if (err == FT_ECANCELED)
         ft_log_err(FT_LOG_INFO, "jobs", err, "the job ends early");
@@ -287,6 +332,8 @@ ft_err ft_job_main(ft_store *s, ft_str name) {
     ft_err told = tell_end(&w, err);
     if (told != FT_OK) ft_log_err(FT_LOG_ERROR, "jobs", told, "the job's end was not stored");
 done:
+    if (ft_stream_close(w.log) != FT_OK)
+        ft_log_err(FT_LOG_WARN, "jobs", FT_EIO, "closing the job's log");
     ft_hook_free(w.hook);
     ft_gate_free(w.gate);
     ft_arena_fini(&w.arena);

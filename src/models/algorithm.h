@@ -31,6 +31,9 @@ typedef struct ft_train_args {
     /* Progress for people: done of total steps, and a short text ("validation-merror 0.17"). May be
      * NULL. */
     void (*progress)(void *ctx, int64_t done, int64_t total, const char *text);
+    /* A line of what the algorithm has to say ("[0]\ttrain-logloss:0.5"), as its own program prints
+     * it; without its end. May be NULL. */
+    void (*line)(void *ctx, ft_str line);
     void (*input)(void *ctx, const ft_table *table,
                   ft_str channel); /* each table read, once: for lineage. May be NULL */
     void *ctx;

@@ -135,6 +135,7 @@ static ft_err evaluate(ft_training *t, int64_t step) {
     }
     FT_TRY(
         FT_XGB(t->x, BoosterEvalOneIter(t->booster, (int)step, data, names, t->set_count, &text)));
+    if (t->args->line) t->args->line(t->args->ctx, ft_str_of(text));
     return read_metrics(t, text);
 }
 
