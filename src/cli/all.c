@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "debug/hook.h"
+#include "jobs/log.h"
 #include "models/algorithm.h"
 #include "models/predictor.h"
 #include "monitor/capture.h"
@@ -17,7 +18,7 @@ extern const ft_predictor ft_predictor_xgboost;
 static const ft_predictor *const predictors[] = { &ft_predictor_xgboost, NULL };
 
 static const ft_stream_kind *const kinds[] = { &ft_kind_metric, &ft_kind_tensor, &ft_kind_capture,
-                                               &ft_kind_drift, NULL };
+                                               &ft_kind_drift,  &ft_kind_log,    NULL };
 
 static const ft_rule *const rules[] = {
     &ft_rule_all_zero,

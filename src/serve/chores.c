@@ -25,6 +25,7 @@ struct ft_chores {
     pthread_cond_t wake;
     bool stop;
     const ft_watch_hooks *hooks;
+    ft_err (*more)(ft_store *s);
     ft_store *store;
 };
 
@@ -52,6 +53,10 @@ static void outbox_run(struct ft_chores *c) {
     if (sent) ft_log(FT_LOG_INFO, "serve", "%d alerts delivered, %d waiting", sent, left);
 }
 
+static void more_run(struct ft_chores *c) {
+    if (c->more) handled(c->more(c->store), "a chore of the front door");
+}
+
 /* One row a chore: how often, and when it was done last. */
 typedef struct chore {
     void (*run)(struct ft_chores *c);
@@ -77,7 +82,8 @@ static void *main_loop(void *arg) {
     struct ft_chores *c = arg;
     chore chores[] = { { streams_recover, STREAMS_US, 0 },
                        { jobs_recover, JOBS_US, 0 },
-                       { outbox_run, OUTBOX_US, 0 } };
+                       { outbox_run, OUTBOX_US, 0 },
+                       { more_run, WAKE_US, 0 } };
     bool first = true;
     do {
         int64_t now_us = ft_clock_monotonic_us();
@@ -98,13 +104,14 @@ static void chores_free(struct ft_chores *c) {
     free(c);
 }
 
-ft_err ft_chores_start(struct ft_chores **out, const char *home, const ft_watch_hooks *hooks) {
+ft_err ft_chores_start(struct ft_chores **out, const char *home, const ft_serve_opts *opts) {
     pthread_condattr_t attr;
     ft_err err;
     *out = NULL;
     struct ft_chores *c = ft_fault_here() ? NULL : calloc(1, sizeof *c);
     if (!c) return FT_FAIL(FT_ENOMEM, "no memory for the server's chores");
-    c->hooks = hooks;
+    c->hooks = opts->hooks;
+    c->more = opts->chore;
     pthread_mutex_init(&c->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -145,7 +145,8 @@ ft_err ft_serve_start(ft_serve **out, const ft_serve_opts *opts) {
                                 s->store)); /* every model answers before the first request */
     FT_GOTO(err, listen_at(s, opts));
     FT_GOTO(err, address_write(s));
-    FT_GOTO(err, ft_chores_start(&s->chores, s->home, opts->hooks));
+    FT_GOTO(err, ft_chores_start(&s->chores, s->home, opts));
+    FT_GOTO(err, ft_job_runner_start(&s->runner, s->home));
 done:
     if (err)
         ft_serve_stop(s);
@@ -161,6 +162,7 @@ ft_err ft_serve_follow(ft_serve *s) { return ft_live_follow(s->registry, s->stor
 void ft_serve_stop(ft_serve *s) {
     if (!s) return;
     ft_server_stop(s->server);
+    ft_job_runner_stop(s->runner);
     ft_chores_stop(s->chores);
     if (s->url[0]) address_remove(s);
     ft_sparks_free(s->sparks);

@@ -1,8 +1,9 @@
 /* serve.h -- `fettle serve`: endpoints, dashboard and its JSON, alerts, on one port.
  *
  * Threads: the server's (net/server.h), each with a worker of its own; one that follows the
- * endpoints (the caller of ft_serve_run); one for chores (alerts, recovery of streams and jobs). A
- * deploy from any process answers within 200 ms. */
+ * endpoints (the caller of ft_serve_run); one for chores (alerts, recovery of streams and jobs);
+ * one that runs the jobs which requests made (jobs/runner.h). A deploy from any process answers
+ * within 200 ms. */
 #ifndef FT_SERVE_H
 #define FT_SERVE_H
 
@@ -22,6 +23,9 @@ typedef struct ft_serve_opts {
      * NULL. */
     const ft_route *(*front)(const ft_request *req, void *app);
     const char *tls_cert_pem, *tls_key_pem;
+    /* A chore of a room above, about every 250 ms from one thread with a store of its own. Its
+     * failures are logged. May be NULL. */
+    ft_err (*chore)(ft_store *s);
     const ft_watch_hooks *hooks; /* actions that stored verdicts still ask for after a crash; used
                                     from one thread; may be NULL */
 } ft_serve_opts;

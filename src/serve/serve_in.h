@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "jobs/runner.h"
 #include "net/server.h"
 #include "serve/live.h"
 #include "serve/serve.h"
@@ -15,11 +16,12 @@ struct ft_serve {
     ft_registry *registry;
     ft_server *server;
     struct ft_chores *chores;
+    ft_job_runner *runner;
     struct ft_sparks *sparks;
 };
 
 /* ---- chores.c: what is done beside the requests, in a thread of its own */
-ft_err ft_chores_start(struct ft_chores **out, const char *home, const ft_watch_hooks *hooks);
+ft_err ft_chores_start(struct ft_chores **out, const char *home, const ft_serve_opts *opts);
 void ft_chores_stop(struct ft_chores *c); /* fine on NULL */
 
 /* ---- spark.c: the metric of a job, as few points; kept until the job goes on. Any thread. */
