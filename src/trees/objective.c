@@ -89,7 +89,7 @@ void ft_objective_transform(const ft_objective *o, float *margins, size_t rows, 
         for (size_t r = 0; r < rows; r++) margins[r] = argmax(margins + r * groups, groups);
         return;
     }
-    FT_CHECK(!"a transform without a case");
+    FT_CHECK(false); /* a transform without a case */
 }
 
 bool ft_objective_label_fits(const ft_objective *o, float label, size_t classes) {
@@ -110,7 +110,7 @@ bool ft_objective_label_fits(const ft_objective *o, float label, size_t classes)
     case FT_LABEL_ABOVE_MINUS_ONE:
         return label > -1;
     }
-    FT_CHECK(!"a label rule without a case");
+    FT_CHECK(false); /* a label rule without a case */
     return false;
 }
 
@@ -131,6 +131,6 @@ const char *ft_objective_label_text(const ft_objective *o) {
     case FT_LABEL_ABOVE_MINUS_ONE:
         return "a number above -1";
     }
-    FT_CHECK(!"a label rule without a case");
+    FT_CHECK(false); /* a label rule without a case */
     return "";
 }

@@ -38,7 +38,7 @@ static inline bool oracle_run(const char *script, const char *args) {
     if (!f || fputs(script, f) < 0 || fclose(f) != 0) return false;
     snprintf(
         command, sizeof command,
-        "cd '%s' && OMP_NUM_THREADS=2 timeout 100 /usr/bin/python3 script.py %s > out.txt 2>&1 "
+        "cd '%s' && OMP_NUM_THREADS=1 timeout 100 /usr/bin/python3 script.py %s > out.txt 2>&1 "
         "|| { cat out.txt >&2; false; }",
         test_dir(), args);
     return system(command) == 0;

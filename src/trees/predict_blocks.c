@@ -16,11 +16,8 @@ FT_TARGET_VBMI static inline uint32_t bin_of(const ft_bins *b, uint32_t i, float
     __m512 v = _mm512_set1_ps(x);
     const float *pivots = b->pivots + (size_t)i * FT_PIVOTS;
     const float *cuts = b->cuts + (size_t)b->block_at[i] * FT_PIVOTS;
-    uint32_t block =
-        (uint32_t)_mm_popcnt_u32(_mm512_cmp_ps_mask(v, _mm512_load_ps(pivots), _CMP_GE_OQ));
-    uint32_t in_block = (uint32_t)_mm_popcnt_u32(
-        _mm512_cmp_ps_mask(v, _mm512_load_ps(cuts + block * FT_PIVOTS), _CMP_GE_OQ));
-    return block * FT_PIVOTS + in_block;
+    uint32_t block = below_or_equal(v, pivots) * FT_PIVOTS;
+    return block + below_or_equal(v, cuts + block);
 }
 
 FT_TARGET_VBMI static inline float block_leaf(const ft_block_tree *t, __m512i right, __m512i left) {

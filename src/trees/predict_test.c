@@ -25,9 +25,9 @@ static const char script[] =
     "    z = x[:, 0] * x[:, cols // 2] + x[:, 1] - 2 * (x[:, cols - 1] > 0.5)\n"
     "    x[rng.random(x.shape) < missing] = np.nan\n"
     "    return x, z\n"
-    "def case(name, params, x, y, rounds, limit=None, rows=1237):\n"
+    "def case(name, params, x, y, rounds, limit=None, rows=700):\n"
     "    d = xgb.DMatrix(x, y)\n"
-    "    b = xgb.train(dict(params, verbosity=0, nthread=2), d, rounds)\n"
+    "    b = xgb.train(dict(params, verbosity=0, nthread=1), d, rounds)\n"
     "    if limit is not None: b.set_attr(best_iteration=str(limit - 1))\n"
     "    b.save_model(name + '.ubj')\n"
     "    show = x[:rows].copy()\n"
@@ -46,9 +46,9 @@ static const char script[] =
     "    case(f'depth{depth}', dict(B, max_depth=depth), x, z > 0, 12)\n"
     "x, z = data(4000, 3, 0.02)\n"
     "case('manycuts', dict(B, tree_method='exact', max_depth=6, min_child_weight=0), x, z > 0, "
-    "60)\n"
+    "25)\n"
     "x, z = data(3000, 100, 0.1)\n"
-    "case('wide', dict(B, max_depth=6, colsample_bytree=0.5), x, z > 0, 40)\n"
+    "case('wide', dict(B, max_depth=6, colsample_bytree=0.5), x, z > 0, 20)\n"
     "x, z = data(1500, 5, 0.3)\n"
     "case('softprob', {'objective': 'multi:softprob', 'num_class': 4}, x, np.digitize(z, [-1, 0, "
     "1]), 8)\n"
@@ -128,7 +128,7 @@ static void check_equal(const oracle_case *c, const float *got, const float *wan
         if (!near(got[i], want[i])) {
             print_error("%s: %s of row %zu: %.9g, XGBoost %.9g\n", c->name, what, i / width,
                         (double)got[i], (double)want[i]);
-            EXPECT(!"equal to XGBoost");
+            EXPECT(false);
         }
 }
 
@@ -164,12 +164,12 @@ static void same_bits(const oracle_case *c, const float *a, const float *b, size
     while (memcmp(&a[i], &b[i], sizeof *a) == 0) i++;
     print_error("%s, path %d, %zu rows at once: value %zu: %.9g, plain %.9g\n", c->name, path, step,
                 i, (double)a[i], (double)b[i]);
-    EXPECT(!"the same bits on every path");
+    EXPECT(false);
 }
 
 static void test_paths_agree(void **state) {
     (void)state;
-    static const size_t steps[] = { 1, 24, 65, 513, 1237 };
+    static const size_t steps[] = { 1, 65, 513, 700 };
     if (!have_cases()) SKIP("python3-xgboost is not installed");
     for (size_t i = 0; i < case_count; i++) {
         const oracle_case *c = &cases[i];
@@ -208,7 +208,7 @@ static void test_paths_taken(void **state) {
         if (!strcmp(cases[i].name, "depth7"))
             EXPECT_STR("rows: 0 of 12 trees in blocks, batches: 12 in masks (AVX-512)", text);
         if (!strcmp(cases[i].name, "manycuts"))
-            EXPECT_STR("rows: 60 of 60 trees in blocks, batches: 60 in masks (AVX-512)", text);
+            EXPECT_STR("rows: 25 of 25 trees in blocks, batches: 25 in masks (AVX-512)", text);
         if (!strcmp(cases[i].name, "linear")) EXPECT_STR("plain (0 trees)", text);
         if (!strcmp(cases[i].name, "best")) EXPECT(ft_scorer_trees(s) == 4);
         ft_scorer_free(s);
@@ -275,7 +275,7 @@ static void random_forest(ft_forest *f, ft_random *r) {
 
 static void test_random_forests(void **state) {
     (void)state;
-    for (uint64_t seed = 0; seed < 80; seed++) {
+    for (uint64_t seed = 0; seed < 50; seed++) {
         ft_random r;
         ft_forest f;
         ft_random_seed(&r, seed);

@@ -146,7 +146,7 @@ static inline ft_err rig_prepare(rig *r) {
                                .checkpoint_dir = r->checkpoint_dir,
                                .tap = &r->tap,
                                .stop = &r->stop,
-                               .threads = 2,
+                               .threads = 1, /* more would spin on a busy machine */
                                .progress = rig_progress,
                                .input = rig_input,
                                .ctx = r };
@@ -182,7 +182,7 @@ static inline const rig_seen *rig_find(const rig *r, const char *name, int64_t s
 
 /* 300 rows of 5 columns, label first; a few cells are empty. `kind`: what the label is. */
 static __attribute__((noinline, unused)) const char *rig_csv(const char *name, const char *kind,
-                                                     uint32_t seed) {
+                                                             uint32_t seed) {
     const char *path = in_test_dir(name);
     FILE *f = fopen(path, "w");
     EXPECT(f != NULL);

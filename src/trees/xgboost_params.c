@@ -26,7 +26,7 @@
 
 #define METRICS                                                                             \
     "rmse|rmsle|mae|mape|mphe|logloss|error|merror|mlogloss|auc|aucpr|ndcg|map|ndcg-|map-|" \
-    "pre|poisson-nloglik|gamma-nloglik|cox-nloglik|gamma-deviance|tweedie-nloglik|"   \
+    "pre|poisson-nloglik|gamma-nloglik|cox-nloglik|gamma-deviance|tweedie-nloglik|"         \
     "aft-nloglik|interval-regression-accuracy"
 #define TREE_UPDATERS "grow_colmaker|grow_histmaker|grow_quantile_histmaker|refresh|prune|sync"
 #define DEPTH_MAX     10000
