@@ -111,7 +111,11 @@ static ft_err process_start(ft_proc **out, run *r, ft_supervisor *sup, ft_arena 
     FT_TRY(ft_arena_printf(&home, arena, "FETTLE_HOME=%s", ft_store_home(r->store)));
     FT_TRY(ft_job_path(&spec.output_path, r->store, arena, ft_str_of(r->name), log));
     const char *argv[] = { program, command, argument, NULL };
-    const char *env[] = { home.at, NULL };
+    /* Threads that wait for each other sleep instead of spinning: on a machine that does anything
+     * else beside training, spinning took 9 of 10 CPU seconds (Adult, 60 rounds: 0.7 s against 5.7
+     * s). */
+    const char *env[] = { home.at, getenv("OMP_WAIT_POLICY") ? NULL : "OMP_WAIT_POLICY=PASSIVE",
+                          NULL };
     spec.name = command;
     spec.argv = argv;
     spec.env = env;
