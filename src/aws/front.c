@@ -7,6 +7,7 @@
 #include "aws/front_in.h"
 #include "aws/keys_in.h"
 #include "aws/reply_in.h"
+#include "aws/s3_checksum.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -61,10 +62,34 @@ static const ft_aws_service *service_fitting(const ft_request *req, ft_str name)
     return first;
 }
 
+/* Where a bucket's name ends in "bucket.s3.us-east-1.amazonaws.com"; 0: the host names none. */
+static size_t host_bucket(ft_str host) {
+    for (size_t i = host.len; i > 1; i--) {
+        ft_str rest = ft_str_from(host, i - 1);
+        if (ft_str_starts(rest, FT_STR(".s3.")) || ft_str_starts(rest, FT_STR(".s3-")))
+            return i - 1;
+    }
+    return 0;
+}
+
+ft_str ft_aws_path(const ft_request *req, ft_str path) {
+    ft_str host = ft_request_header(req, "host"), full;
+    size_t len = host_bucket(host);
+    if (!len ||
+        ft_arena_printf(&full, req->arena, "/%.*s", FT_STR_ARG(ft_str_slice(host, 0, len))) !=
+            FT_OK ||
+        ft_arena_printf(&full, req->arena, "%s%.*s", full.at, FT_STR_ARG(path)) != FT_OK)
+        return path;
+    return full;
+}
+
+/* Signed for AWS, or at least sent by one of its SDKs. */
 static bool is_for_aws(const ft_request *req) {
-    return ft_request_header(req, "authorization").at ||
+    return ft_str_starts(ft_request_header(req, "authorization"), FT_STR("AWS")) ||
            ft_request_header(req, "x-amz-target").at || ft_request_header(req, "x-amz-date").at ||
            ft_request_header(req, "x-amz-content-sha256").at ||
+           ft_request_header(req, "amz-sdk-invocation-id").at ||
+           host_bucket(ft_request_header(req, "host")) > 0 ||
            ft_request_query(req, "X-Amz-Signature").at ||
            ft_request_query(req, "AWSAccessKeyId").at;
 }
@@ -106,11 +131,48 @@ static bool query_fits(const ft_aws_op *op, const ft_request *req) {
     return true;
 }
 
+/* Parts of a bucket or object that S3 addresses by a bare query name: a request for one that has no
+ * row must not be taken for the object itself. */
+static const char subresources[] =
+    "|accelerate|acl|analytics|attributes|cors|delete|encryption|intelligent-tiering|inventory|"
+    "legal-hold|lifecycle|location|logging|metrics|notification|object-lock|ownershipControls|"
+    "partNumber|policy|policyStatus|publicAccessBlock|replication|requestPayment|restore|retention|"
+    "select|tagging|torrent|uploadId|uploads|versionId|versioning|versions|website|";
+
+size_t ft_aws_subresources(ft_str out[FT_AWS_SUBRESOURCES_MAX], const ft_request *req) {
+    ft_str name, value;
+    size_t count = 0;
+    for (size_t i = 0; ft_request_each_query(req, i, &name, &value); i++) {
+        char word[32];
+        int n = snprintf(word, sizeof word, "|%.*s|", FT_STR_ARG(name));
+        if (count < FT_AWS_SUBRESOURCES_MAX && n < (int)sizeof word && strstr(subresources, word))
+            out[count++] = name;
+    }
+    return count;
+}
+
+static bool all_asked(const char *query, const ft_str *names, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        ft_str rest = ft_str_of(query);
+        bool found = false;
+        while (rest.at && !found) {
+            ft_str one = ft_str_cut(&rest, '&');
+            found = ft_str_eq(ft_str_cut(&one, '='), names[i]);
+        }
+        if (!found) return false;
+    }
+    return true;
+}
+
 static const ft_aws_op *op_rest(ft_aws_call *c) {
+    bool s3 = c->service->protocol == FT_AWS_REST_XML;
+    ft_str target = s3 ? ft_aws_path(c->req, c->req->path) : c->req->path,
+           parts[FT_AWS_SUBRESOURCES_MAX];
+    size_t part_count = s3 ? ft_aws_subresources(parts, c->req) : 0;
     for (const ft_aws_op *op = c->service->ops; op && op->name; op++)
-        if (ft_str_is(c->req->method, op->method) &&
-            ft_aws_path_fits(op->path, c->req->path, c->path, &c->path_count) &&
-            query_fits(op, c->req) && (!op->header || ft_request_header(c->req, op->header).at))
+        if (ft_str_is(c->req->method, op->method) && all_asked(op->query, parts, part_count) &&
+            ft_aws_path_fits(op->path, target, c->path, &c->path_count) && query_fits(op, c->req) &&
+            (!op->header || ft_request_header(c->req, op->header).at))
             return op;
     return NULL;
 }
@@ -162,6 +224,8 @@ ft_err ft_aws_authenticate(ft_aws_call *c, const ft_sig *sig, ft_str body_sha256
     const auth_words *w = c->service->protocol == FT_AWS_REST_XML ? &s3_words : &other_words;
     ft_sig_request req = ft_aws_sig_request(c->req);
     ft_sig_outcome outcome;
+    /* Version 2 signs the bucket, wherever it stands. */
+    if (sig->form == FT_SIG_V2_QUERY) req.raw_target = ft_aws_path(c->req, req.raw_target);
     ft_str secret;
     if (sig->form == FT_SIG_NONE)
         return ft_aws_fail(c, 403, w->missing,
@@ -244,6 +308,19 @@ static ft_err required_check(ft_aws_call *c) {
     return FT_OK;
 }
 
+static ft_err md5_check(ft_aws_call *c) {
+    char md5[FT_MD5_HEX], unused[FT_SHA256_HEX];
+    ft_hasher *h;
+    if (c->service->protocol != FT_AWS_REST_XML || !ft_request_header(c->req, "content-md5").at)
+        return FT_OK;
+    FT_TRY(ft_hasher_new(&h, true));
+    ft_err err = ft_hasher_add(h, c->body.at, c->body.len);
+    if (err == FT_OK) err = ft_hasher_end(h, unused, md5);
+    ft_hasher_free(h);
+    FT_TRY(err);
+    return ft_s3_sums_check(&(ft_s3_sums){ 0 }, c, NULL, md5, "");
+}
+
 static ft_err body_check(ft_aws_call *c, const ft_sig *sig, const char *sha256) {
     bool json = c->service->protocol == FT_AWS_JSON_1_0 || c->service->protocol == FT_AWS_JSON_1_1;
     if (sig->payload.at && sig->payload.len == 64 && !ft_str_is(sig->payload, sha256))
@@ -252,6 +329,7 @@ static ft_err body_check(ft_aws_call *c, const ft_sig *sig, const char *sha256) 
             c->service->protocol == FT_AWS_REST_XML ? "XAmzContentSHA256Mismatch"
                                                     : "InvalidSignatureException",
             "The provided 'x-amz-content-sha256' header does not match what was computed.");
+    FT_TRY(md5_check(c));
     if (json && c->body.len) {
         ft_json j;
         ft_json_init(&j, c->body, c->arena, NULL);

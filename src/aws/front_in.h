@@ -10,6 +10,11 @@ ft_err ft_aws_call_begin(ft_aws_call *c, ft_sig *sig, ft_request *req, ft_respon
 /* FT_OK when a known key signed it now; sets c->secret. `body_sha256` as ft_sig_check. */
 ft_err ft_aws_authenticate(ft_aws_call *c, const ft_sig *sig, ft_str body_sha256);
 ft_sig_request ft_aws_sig_request(const ft_request *req);
+/* A path or target with the bucket that the Host header may name before it. */
+ft_str ft_aws_path(const ft_request *req, ft_str path);
+/* Query names by which S3 addresses a part of a bucket or object ("acl", "uploadId" …). */
+#define FT_AWS_SUBRESOURCES_MAX 8
+size_t ft_aws_subresources(ft_str out[FT_AWS_SUBRESOURCES_MAX], const ft_request *req);
 bool ft_aws_path_fits(const char *pattern, ft_str path, ft_str params[8], int *count);
 
 /* Does the request carry a body of any size (s3 PutObject, UploadPart)? Then it goes to the route

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/files.h"
 #include "base/log.h"
 
 /* What a failure of a room below is called when the operation gave no better name. A permanent
@@ -44,7 +45,7 @@ ft_err ft_aws_fail(ft_aws_call *c, int status, const char *code, const char *fmt
     return status == 404 ? FT_ENOTFOUND : status >= 500 ? FT_EBUSY : FT_EINVAL;
 }
 
-static void error_name(ft_aws_call *c, ft_err err) {
+void ft_aws_error_name(ft_aws_call *c, ft_err err) {
     if (c->error_code) return;
     bool s3 = c->service && c->service->protocol == FT_AWS_REST_XML;
     c->error_status = 500;
@@ -138,11 +139,13 @@ static ft_err body_take(ft_aws_call *c) {
 }
 
 ft_err ft_aws_reply_error(ft_aws_call *c, ft_err err) {
-    error_name(c, err);
+    ft_aws_error_name(c, err);
+    if (c->resp->fd > 0) ft_fd_close(&c->resp->fd);
     *c->resp = (ft_response){ .status = c->error_status };
     ft_buf_reset(&c->out);
     request_id_header(c);
-    if (ft_str_is(c->req->method, "HEAD")) return FT_OK; /* no body: the client shows the status */
+    if (ft_str_is(c->req->method, "HEAD") || c->error_status == 304)
+        return FT_OK; /* no body: the client shows the status */
     if (c->service->protocol == FT_AWS_REST_XML || c->service->protocol == FT_AWS_QUERY)
         error_xml(c);
     else

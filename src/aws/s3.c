@@ -77,6 +77,15 @@ static ft_err bucket_location(ft_aws_call *c) {
     return FT_OK;
 }
 
+/* Empty: never switched on. */
+static ft_err bucket_versioning(ft_aws_call *c) {
+    ft_str bucket;
+    FT_TRY(ft_s3_bucket(&bucket, c));
+    ft_xml_open_ns(&c->xml, "VersioningConfiguration", FT_S3_XMLNS);
+    ft_xml_close(&c->xml);
+    return FT_OK;
+}
+
 #define BUCKET "/{Bucket}"
 #define OBJECT "/{Bucket}/{Key+}"
 
@@ -94,6 +103,11 @@ static const ft_aws_op ops[] = {
       .path = BUCKET,
       .query = "location",
       .run = bucket_location },
+    { .name = "GetBucketVersioning",
+      .method = "GET",
+      .path = BUCKET,
+      .query = "versioning",
+      .run = bucket_versioning },
     { .name = "ListMultipartUploads",
       .method = "GET",
       .path = BUCKET,
@@ -133,6 +147,17 @@ static const ft_aws_op ops[] = {
       .path = OBJECT,
       .query = "uploadId",
       .run = ft_s3_upload_parts },
+    { .name = "GetObjectTagging",
+      .method = "GET",
+      .path = OBJECT,
+      .query = "tagging",
+      .run = ft_s3_tagging },
+    { .name = "UploadPartCopy",
+      .method = "PUT",
+      .path = OBJECT,
+      .query = "uploadId&partNumber",
+      .header = "x-amz-copy-source",
+      .run = ft_s3_copy_part },
     { .name = "CopyObject",
       .method = "PUT",
       .path = OBJECT,

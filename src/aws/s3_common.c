@@ -100,6 +100,32 @@ ft_err ft_s3_url(ft_str *out, ft_aws_call *c, ft_str key) {
     return FT_OK;
 }
 
+/* Headers that would be a lie to accept and leave undone. */
+static ft_err undoable(ft_aws_call *c) {
+    static const char *const names[] = { "x-amz-tagging", "x-amz-object-lock-mode",
+                                         "x-amz-object-lock-legal-hold",
+                                         "x-amz-server-side-encryption-customer-key",
+                                         "x-amz-website-redirect-location" };
+    for (size_t i = 0; i < FT_COUNT(names); i++)
+        if (ft_request_header(c->req, names[i]).at)
+            return ft_aws_fail(c, 501, "NotImplemented",
+                               "The header %s implies functionality that is not implemented",
+                               names[i]);
+    return FT_OK;
+}
+
+ft_err ft_s3_put_conditions(ft_object_put_opts *opts, ft_aws_call *c) {
+    ft_str none = ft_request_header(c->req, "if-none-match"),
+           match = ft_str_trim(ft_request_header(c->req, "if-match"));
+    if (match.len >= 2 && match.at[0] == '"') match = ft_str_slice(match, 1, match.len - 2);
+    if ((none.at && !ft_str_is(none, "*")) || ft_str_is(match, "*"))
+        return ft_aws_fail(c, 501, "NotImplemented",
+                           "A header you provided implies functionality that is not implemented");
+    opts->if_absent = none.at != NULL;
+    opts->if_etag = match;
+    return FT_OK;
+}
+
 /* ---- metadata: {"color":"red","content-encoding":"gzip"} with user names without their prefix
  * under "meta:" */
 
@@ -109,6 +135,7 @@ ft_err ft_s3_put_opts(ft_object_put_opts *out, ft_aws_call *c) {
     ft_str name, value;
     size_t bytes = 0;
     ft_err err = FT_OK;
+    FT_TRY(undoable(c));
     ft_json_out_init(&w, &buf, false);
     ft_json_out_object(&w);
     for (size_t i = 0; ft_request_each_header(c->req, i, &name, &value); i++) {
@@ -167,7 +194,7 @@ ft_err ft_s3_object_headers(ft_aws_call *c, const ft_object *o) {
         ft_str copy;
         FT_TRY(ft_json_string(&j, &value));
         FT_TRY(ft_arena_str(&copy, c->arena, name));
-        if (c->resp->header_count < (int)FT_COUNT(c->resp->headers) - 4)
+        if (c->resp->header_count < FT_RESPONSE_HEADERS_MAX - 4)
             ft_response_header(c->resp, copy.at, value);
     }
     return ft_json_end(&j);

@@ -14,6 +14,10 @@ ft_err ft_s3_bucket(ft_str *out, ft_aws_call *c);
 ft_err ft_s3_key(ft_str *out, ft_aws_call *c);
 /* A failure of the object store in S3's words. */
 ft_err ft_s3_error(ft_aws_call *c, ft_err err);
+/* NoSuchUpload. */
+ft_err ft_s3_no_upload(ft_aws_call *c);
+/* If-Match and If-None-Match of a put. */
+ft_err ft_s3_put_conditions(ft_object_put_opts *opts, ft_aws_call *c);
 /* "2022-11-22T05:00:00.000Z" for documents, "Tue, 22 Nov 2022 05:00:00 GMT" for headers; in the
  * arena. */
 ft_err ft_s3_time_iso(ft_str *out, ft_aws_call *c, int64_t us);
@@ -34,7 +38,9 @@ ft_err ft_s3_conditions(ft_aws_call *c, const ft_object *o, const char *prefix);
 ft_err ft_s3_list_v1(ft_aws_call *c);
 ft_err ft_s3_list_v2(ft_aws_call *c);
 ft_err ft_s3_get(ft_aws_call *c);
+ft_err ft_s3_tagging(ft_aws_call *c);
 ft_err ft_s3_copy(ft_aws_call *c);
+ft_err ft_s3_copy_part(ft_aws_call *c);
 ft_err ft_s3_delete(ft_aws_call *c);
 ft_err ft_s3_upload_create(ft_aws_call *c);
 ft_err ft_s3_upload_complete(ft_aws_call *c);

@@ -8,7 +8,7 @@
 
 #define PAGE_MAX 1000
 
-static ft_err no_upload(ft_aws_call *c) {
+ft_err ft_s3_no_upload(ft_aws_call *c) {
     return ft_aws_fail(c, 404, "NoSuchUpload",
                        "The specified upload does not exist. The upload ID may be invalid, or the "
                        "upload may have been aborted or completed.");
@@ -65,6 +65,9 @@ ft_err ft_s3_upload_complete(ft_aws_call *c) {
     FT_TRY(ft_s3_bucket(&bucket, c));
     FT_TRY(ft_s3_key(&key, c));
     FT_TRY(parts_read(&parts, &count, c));
+    if (ft_request_header(c->req, "if-none-match").at || ft_request_header(c->req, "if-match").at)
+        return ft_aws_fail(c, 501, "NotImplemented",
+                           "A header you provided implies functionality that is not implemented");
     ft_upload_outcome outcome;
     FT_TRY(ft_upload_complete(&outcome, &made, c->store, c->arena,
                               ft_request_query(c->req, "uploadId"), bucket, key, parts, count));
@@ -72,7 +75,7 @@ ft_err ft_s3_upload_complete(ft_aws_call *c) {
     case FT_UPLOAD_DONE:
         break;
     case FT_UPLOAD_UNKNOWN:
-        return no_upload(c);
+        return ft_s3_no_upload(c);
     case FT_UPLOAD_PART_WRONG:
         return ft_aws_fail(c, 400, "InvalidPart",
                            "One or more of the specified parts could not be found. The part may "
@@ -101,26 +104,42 @@ ft_err ft_s3_upload_abort(ft_aws_call *c) {
     FT_TRY(ft_s3_bucket(&bucket, c));
     FT_TRY(ft_s3_key(&key, c));
     ft_err err = ft_upload_abort(c->store, ft_request_query(c->req, "uploadId"), bucket, key);
-    if (err == FT_ENOTFOUND) return no_upload(c);
+    if (err == FT_ENOTFOUND) return ft_s3_no_upload(c);
     FT_TRY(err);
     c->resp->status = 204;
     return FT_OK;
 }
 
+/* "max-uploads", "max-parts": 1 to 1000. */
+static ft_err page_size(int64_t *out, ft_aws_call *c, const char *name) {
+    ft_str text = ft_request_query(c->req, name);
+    *out = PAGE_MAX;
+    if (text.len && (!ft_str_i64(out, text) || *out < 1))
+        return ft_aws_fail(c, 400, "InvalidArgument", "%s must be an integer of at least 1", name);
+    if (*out > PAGE_MAX) *out = PAGE_MAX;
+    return FT_OK;
+}
+
 ft_err ft_s3_upload_list(ft_aws_call *c) {
-    ft_str bucket, prefix = ft_request_query(c->req, "prefix");
+    ft_str bucket, prefix = ft_request_query(c->req, "prefix"), names[2];
     ft_upload *uploads;
     size_t count;
     bool more;
+    int64_t limit;
     FT_TRY(ft_s3_bucket(&bucket, c));
+    FT_TRY(page_size(&limit, c, "max-uploads"));
+    if (ft_request_query(c->req, "delimiter").len)
+        return ft_aws_fail(c, 501, "NotImplemented", "uploads are not listed by delimiter here");
     FT_TRY(ft_upload_list(&uploads, &count, &more, c->store, c->arena, bucket, prefix,
                           ft_request_query(c->req, "key-marker"),
-                          ft_request_query(c->req, "upload-id-marker"), PAGE_MAX));
+                          ft_request_query(c->req, "upload-id-marker"), (size_t)limit));
     bool url = ft_request_query(c->req, "encoding-type").len > 0;
     ft_xml_open_ns(&c->xml, "ListMultipartUploadsResult", FT_S3_XMLNS);
     ft_xml_text(&c->xml, "Bucket", bucket);
-    ft_xml_text(&c->xml, "Prefix", prefix);
-    ft_xml_int(&c->xml, "MaxUploads", PAGE_MAX);
+    names[0] = prefix, names[1] = more && count ? uploads[count - 1].key : (ft_str){ 0 };
+    for (int i = 0; url && i < 2; i++) FT_TRY(ft_s3_url(&names[i], c, names[i]));
+    ft_xml_text(&c->xml, "Prefix", names[0]);
+    ft_xml_int(&c->xml, "MaxUploads", limit);
     if (url) ft_xml_text(&c->xml, "EncodingType", FT_STR("url"));
     ft_xml_bool(&c->xml, "IsTruncated", more);
     for (size_t i = 0; i < count; i++) {
@@ -135,7 +154,7 @@ ft_err ft_s3_upload_list(ft_aws_call *c) {
         ft_xml_close(&c->xml);
     }
     if (more && count) {
-        ft_xml_text(&c->xml, "NextKeyMarker", uploads[count - 1].key);
+        ft_xml_text(&c->xml, "NextKeyMarker", names[1]);
         ft_xml_text(&c->xml, "NextUploadIdMarker", uploads[count - 1].id);
     }
     ft_xml_close(&c->xml);
@@ -147,23 +166,24 @@ ft_err ft_s3_upload_parts(ft_aws_call *c) {
                         marker = ft_request_query(c->req, "part-number-marker");
     ft_upload_part_info *parts;
     size_t count;
-    int64_t after = 0;
+    int64_t after = 0, limit;
     FT_TRY(ft_s3_bucket(&bucket, c));
     FT_TRY(ft_s3_key(&key, c));
+    FT_TRY(page_size(&limit, c, "max-parts"));
     if (marker.len && !ft_str_i64(&after, marker))
         return ft_aws_fail(c, 400, "InvalidArgument", "part-number-marker must be an integer");
     ft_err err = ft_upload_parts(&parts, &count, c->store, c->arena, id, bucket, key);
-    if (err == FT_ENOTFOUND) return no_upload(c);
+    if (err == FT_ENOTFOUND) return ft_s3_no_upload(c);
     FT_TRY(err);
     ft_xml_open_ns(&c->xml, "ListPartsResult", FT_S3_XMLNS);
     ft_xml_text(&c->xml, "Bucket", bucket);
     ft_xml_text(&c->xml, "Key", key);
     ft_xml_text(&c->xml, "UploadId", id);
-    ft_xml_int(&c->xml, "MaxParts", PAGE_MAX);
+    ft_xml_int(&c->xml, "MaxParts", limit);
     int64_t shown = 0, last = 0;
     size_t i = 0;
     while (i < count && parts[i].number <= after) i++;
-    for (; i < count && shown < PAGE_MAX; i++, shown++) {
+    for (; i < count && shown < limit; i++, shown++) {
         ft_str etag, modified;
         FT_TRY(ft_s3_quoted(&etag, c, parts[i].etag));
         FT_TRY(ft_s3_time_iso(&modified, c, parts[i].modified_us));

@@ -1,19 +1,32 @@
 /* s3_object.c -- GetObject with ranges, HeadObject, CopyObject, DeleteObject, DeleteObjects. */
 #include <stdio.h>
+#include <sys/stat.h>
 
+#include "aws/s3_checksum.h"
 #include "aws/s3_in.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/files.h"
+#include "store/multipart.h"
 
 #define DELETE_MAX 1000
+#define OPEN_TRIES 100
 #define COPY_BYTES ((size_t)1 << 20)
 
-static ft_err object_of(ft_object *o, ft_str *bucket, ft_str *key, ft_aws_call *c) {
-    FT_TRY(ft_s3_bucket(bucket, c));
-    FT_TRY(ft_s3_key(key, c));
-    FT_TRY(ft_s3_error(c, ft_object_head(o, c->store, c->arena, *bucket, *key)));
-    return ft_s3_conditions(c, o, "");
+/* Description and bytes of one and the same put: between the two looks another one may replace the
+ * object, then both are taken again. */
+static ft_err object_open(ft_object *o, int *fd, ft_aws_call *c, ft_str bucket, ft_str key) {
+    for (int i = 0; i < OPEN_TRIES; i++) {
+        struct stat st;
+        FT_TRY(ft_s3_error(c, ft_object_head(o, c->store, c->arena, bucket, key)));
+        FT_TRY(ft_s3_error(c, ft_object_open(fd, c->store, bucket, key)));
+        if (fstat(*fd, &st) == 0 && (uint64_t)st.st_size == o->size_bytes &&
+            st.st_mtim.tv_sec * FT_SECOND_US + st.st_mtim.tv_nsec / 1000 == o->modified_us)
+            return FT_OK;
+        ft_fd_close(fd);
+    }
+    *fd = 0;
+    return FT_FAIL(FT_EBUSY, "the object is being replaced all the time");
 }
 
 /* "bytes=0-99", "bytes=100-", "bytes=-100"; several ranges or another unit are as no range. */
@@ -55,7 +68,10 @@ ft_err ft_s3_get(ft_aws_call *c) {
     ft_str bucket, key;
     bool is_range;
     uint64_t first, length;
-    FT_TRY(object_of(&o, &bucket, &key, c));
+    FT_TRY(ft_s3_bucket(&bucket, c));
+    FT_TRY(ft_s3_key(&key, c));
+    FT_TRY(object_open(&o, &c->resp->fd, c, bucket, key));
+    FT_TRY(ft_s3_conditions(c, &o, ""));
     FT_TRY(range_read(&is_range, &first, &length, c, o.size_bytes));
     FT_TRY(ft_s3_object_headers(c, &o));
     overrides(c);
@@ -67,28 +83,32 @@ ft_err ft_s3_get(ft_aws_call *c) {
         ft_response_header(c->resp, "Content-Range", text);
         c->resp->status = 206;
     }
-    if (o.size_bytes == 0) return FT_OK;
-    FT_TRY(ft_s3_error(c, ft_object_path(&c->resp->file, c->store, c->arena, bucket, key)));
     c->resp->file_offset = first, c->resp->file_length = length;
+    return FT_OK;
+}
+
+/* No tags can be set here (s3_common.c refuses them), so none are there. Copies of large objects
+ * ask. */
+ft_err ft_s3_tagging(ft_aws_call *c) {
+    ft_object o;
+    ft_str bucket, key;
+    FT_TRY(ft_s3_bucket(&bucket, c));
+    FT_TRY(ft_s3_key(&key, c));
+    FT_TRY(ft_s3_error(c, ft_object_head(&o, c->store, c->arena, bucket, key)));
+    ft_xml_open_ns(&c->xml, "Tagging", FT_S3_XMLNS);
+    ft_xml_open(&c->xml, "TagSet");
+    ft_xml_close(&c->xml);
+    ft_xml_close(&c->xml);
     return FT_OK;
 }
 
 /* ---- copy */
 
-static ft_err copy_bytes(ft_object_writer *w, int fd, const char *name) {
-    static _Thread_local char block[COPY_BYTES];
-    size_t got = 1;
-    while (got) {
-        FT_TRY(ft_fd_read(&got, fd, block, sizeof block, name));
-        if (got) FT_TRY(ft_object_write_add(w, ft_str_n(block, got)));
-    }
-    return FT_OK;
-}
-
-/* "/bucket/key" or "bucket/key", percent-encoded */
+/* "/bucket/key" or "bucket/key", percent-encoded, "?versionId=…" not. */
 static ft_err copy_source(ft_str *bucket, ft_str *key, ft_aws_call *c) {
     ft_str source = ft_request_header(c->req, "x-amz-copy-source");
-    source = ft_str_slice(source, 0, ft_str_find(source, '?'));
+    if (ft_str_find(source, '?') < source.len)
+        return ft_aws_fail(c, 501, "NotImplemented", "Objects have no versions here");
     if (ft_form_decode(&source, c->arena, source) != FT_OK) source = (ft_str){ 0 };
     if (ft_str_starts(source, FT_STR("/"))) source = ft_str_from(source, 1);
     *key = source;
@@ -101,43 +121,123 @@ static ft_err copy_source(ft_str *bucket, ft_str *key, ft_aws_call *c) {
     return FT_OK;
 }
 
-ft_err ft_s3_copy(ft_aws_call *c) {
-    ft_str bucket, key, from_bucket, from_key, etag, modified;
-    ft_object from, made = { 0 };
-    ft_object_put_opts opts;
-    ft_object_writer *w = NULL;
-    int fd = -1;
-    FT_TRY(ft_s3_bucket(&bucket, c));
-    FT_TRY(ft_s3_key(&key, c));
-    FT_TRY(copy_source(&from_bucket, &from_key, c));
-    FT_TRY(ft_s3_error(c, ft_object_head(&from, c->store, c->arena, from_bucket, from_key)));
-    FT_TRY(ft_s3_conditions(c, &from, "x-amz-copy-source-"));
-    bool replace = ft_str_is(ft_request_header(c->req, "x-amz-metadata-directive"), "REPLACE");
-    if (replace)
-        FT_TRY(ft_s3_put_opts(&opts, c));
-    else
-        opts = (ft_object_put_opts){ .content_type = from.content_type,
-                                     .metadata_json = from.metadata_json };
-    if (!replace && ft_str_eq(bucket, from_bucket) && ft_str_eq(key, from_key))
-        return ft_aws_fail(c, 400, "InvalidRequest",
-                           "This copy request is illegal because it is trying to copy an object to "
-                           "itself without changing the object's metadata");
-    ft_err err = ft_object_open(&fd, c->store, from_bucket, from_key);
-    if (err == FT_OK) err = ft_object_write(&w, c->store, bucket, key, &opts);
-    if (err == FT_OK) err = copy_bytes(w, fd, "object");
-    if (err == FT_OK)
-        err = ft_object_write_commit(&made, w);
-    else
-        ft_object_write_abort(w);
-    ft_fd_close(&fd);
-    FT_TRY(ft_s3_error(c, err));
-    FT_TRY(ft_s3_quoted(&etag, c, made.etag));
-    FT_TRY(ft_s3_time_iso(&modified, c, made.modified_us));
-    ft_xml_open_ns(&c->xml, "CopyObjectResult", FT_S3_XMLNS);
+static ft_err source_open(ft_object *from, int *fd, ft_aws_call *c) {
+    ft_str bucket, key;
+    FT_TRY(copy_source(&bucket, &key, c));
+    FT_TRY(object_open(from, fd, c, bucket, key));
+    ft_err err = ft_s3_conditions(c, from, "x-amz-copy-source-");
+    if (err != FT_OK) ft_fd_close(fd);
+    return err;
+}
+
+/* `length` bytes from `first` on. */
+static ft_err copy_bytes(ft_object_writer *w, int fd, uint64_t first, uint64_t length) {
+    static _Thread_local char block[COPY_BYTES];
+    while (length) {
+        size_t want = length < sizeof block ? (size_t)length : sizeof block, got;
+        FT_TRY(ft_fd_pread(&got, fd, block, want, first, "the object that is copied"));
+        if (!got) return FT_FAIL(FT_ECORRUPT, "the object that is copied ends too early");
+        FT_TRY(ft_object_write_add(w, ft_str_n(block, got)));
+        first += got, length -= got;
+    }
+    return FT_OK;
+}
+
+/* Copies, then commits or aborts `w`. */
+static ft_err copy_into(ft_object *made, ft_object_writer *w, int fd, uint64_t first,
+                        uint64_t length) {
+    ft_err err = copy_bytes(w, fd, first, length);
+    if (err == FT_OK) return ft_object_write_commit(made, w);
+    ft_object_write_abort(w);
+    return err;
+}
+
+static ft_err copy_reply(ft_aws_call *c, const char *root, const ft_object *made) {
+    ft_str etag, modified;
+    FT_TRY(ft_s3_quoted(&etag, c, made->etag));
+    FT_TRY(ft_s3_time_iso(&modified, c, made->modified_us));
+    ft_xml_open_ns(&c->xml, root, FT_S3_XMLNS);
     ft_xml_text(&c->xml, "LastModified", modified);
     ft_xml_text(&c->xml, "ETag", etag);
     ft_xml_close(&c->xml);
     return FT_OK;
+}
+
+/* The new object's description: the source's, or the request's when it says so. */
+static ft_err copy_opts(ft_object_put_opts *opts, ft_aws_call *c, const ft_object *from,
+                        bool same) {
+    bool replace = ft_str_is(ft_request_header(c->req, "x-amz-metadata-directive"), "REPLACE");
+    if (replace) return ft_s3_put_opts(opts, c);
+    *opts = (ft_object_put_opts){ .content_type = from->content_type,
+                                  .metadata_json = from->metadata_json };
+    if (same)
+        return ft_aws_fail(c, 400, "InvalidRequest",
+                           "This copy request is illegal because it is trying to copy an object to "
+                           "itself without changing the object's metadata");
+    return FT_OK;
+}
+
+ft_err ft_s3_copy(ft_aws_call *c) {
+    ft_str bucket, key;
+    ft_object from, made = { 0 };
+    ft_object_put_opts opts;
+    ft_object_writer *w;
+    int fd = -1;
+    FT_TRY(ft_s3_bucket(&bucket, c));
+    FT_TRY(ft_s3_key(&key, c));
+    FT_TRY(source_open(&from, &fd, c));
+    bool same = ft_str_eq(bucket, from.bucket) && ft_str_eq(key, from.key);
+    ft_err err = copy_opts(&opts, c, &from, same);
+    if (err == FT_OK) err = ft_s3_error(c, ft_object_write(&w, c->store, bucket, key, &opts));
+    if (err == FT_OK) err = ft_s3_error(c, copy_into(&made, w, fd, 0, from.size_bytes));
+    ft_fd_close(&fd);
+    FT_TRY(err);
+    return copy_reply(c, "CopyObjectResult", &made);
+}
+
+/* "bytes=first-last", both given and inside the source. */
+static ft_err copy_range(uint64_t *first, uint64_t *length, ft_aws_call *c, uint64_t size) {
+    ft_str range = ft_request_header(c->req, "x-amz-copy-source-range"), last;
+    uint64_t end;
+    *first = 0, *length = size;
+    if (!range.at) return FT_OK;
+    last = ft_str_from(range, sizeof "bytes=" - 1);
+    ft_str begin = ft_str_cut(&last, '-');
+    if (!ft_str_starts(range, FT_STR("bytes=")) || !ft_str_u64(first, begin) ||
+        !ft_str_u64(&end, last) || end < *first || end >= size)
+        return ft_aws_fail(c, 400, "InvalidArgument",
+                           "The x-amz-copy-source-range value must be of the form "
+                           "bytes=first-last where first and last are the zero-based offsets of "
+                           "the first and last bytes to copy");
+    *length = end - *first + 1;
+    return FT_OK;
+}
+
+ft_err ft_s3_copy_part(ft_aws_call *c) {
+    ft_str bucket, key;
+    ft_object from, made = { 0 };
+    ft_object_writer *w;
+    int64_t number;
+    uint64_t first, length;
+    int fd = -1;
+    FT_TRY(ft_s3_bucket(&bucket, c));
+    FT_TRY(ft_s3_key(&key, c));
+    if (!ft_str_i64(&number, ft_request_query(c->req, "partNumber")) || number < 1 ||
+        number > FT_UPLOAD_PARTS_MAX)
+        return ft_aws_fail(c, 400, "InvalidArgument",
+                           "Part number must be an integer between 1 and %d, inclusive",
+                           FT_UPLOAD_PARTS_MAX);
+    FT_TRY(source_open(&from, &fd, c));
+    ft_err err = copy_range(&first, &length, c, from.size_bytes);
+    if (err == FT_OK) {
+        err = ft_upload_part(&w, c->store, ft_request_query(c->req, "uploadId"), bucket, key,
+                             (int)number);
+        if (err == FT_OK) err = copy_into(&made, w, fd, first, length);
+        err = err == FT_ENOTFOUND ? ft_s3_no_upload(c) : ft_s3_error(c, err);
+    }
+    ft_fd_close(&fd);
+    FT_TRY(err);
+    return copy_reply(c, "CopyPartResult", &made);
 }
 
 /* ---- delete */
@@ -151,32 +251,41 @@ ft_err ft_s3_delete(ft_aws_call *c) {
     return FT_OK;
 }
 
+static void delete_one(ft_aws_call *c, ft_str bucket, const ft_xml_node *node, bool quiet) {
+    const ft_xml_node *name = ft_xml_child(node, "Key");
+    ft_str key = name ? name->text : FT_STR("");
+    ft_err err = ft_object_remove(c->store, bucket, key);
+    if (err == FT_OK && quiet) return;
+    ft_xml_open(&c->xml, err == FT_OK ? "Deleted" : "Error");
+    ft_xml_text(&c->xml, "Key", key);
+    if (err != FT_OK) {
+        ft_xml_text(&c->xml, "Code",
+                    ft_err_retry(err) ? FT_STR("InternalError") : FT_STR("InvalidArgument"));
+        ft_xml_text(&c->xml, "Message", ft_str_of(ft_err_why()));
+        ft_err_clear();
+    }
+    ft_xml_close(&c->xml);
+}
+
 ft_err ft_s3_delete_many(ft_aws_call *c) {
     ft_xml_node *root;
+    ft_s3_sums sums;
     ft_str bucket;
     size_t count = 0;
     FT_TRY(ft_s3_bucket(&bucket, c));
-    if (ft_xml_parse(&root, c->arena, c->body) != FT_OK || !ft_str_is(root->name, "Delete"))
+    FT_TRY(ft_s3_sums_begin(&sums, c));
+    ft_s3_sums_add(&sums, c->body);
+    FT_TRY(ft_s3_sums_check(&sums, c, NULL, "", ""));
+    if (ft_xml_parse(&root, c->arena, c->body) != FT_OK)
         return ft_aws_fail(c, 400, "MalformedXML", "%s", ft_err_why());
+    for (const ft_xml_node *n = root->child; n; n = n->next) count += ft_str_is(n->name, "Object");
+    if (!ft_str_is(root->name, "Delete") || !count || count > DELETE_MAX)
+        return ft_aws_fail(c, 400, "MalformedXML", "Expected a Delete of 1 to %d objects",
+                           DELETE_MAX);
     bool quiet = ft_str_is(ft_xml_child_text(root, "Quiet"), "true");
     ft_xml_open_ns(&c->xml, "DeleteResult", FT_S3_XMLNS);
-    for (const ft_xml_node *n = root->child; n; n = n->next) {
-        if (!ft_str_is(n->name, "Object")) continue;
-        if (++count > DELETE_MAX)
-            return ft_aws_fail(c, 400, "MalformedXML", "More than %d objects in one request",
-                               DELETE_MAX);
-        ft_str key = ft_xml_child_text(n, "Key");
-        ft_err err = ft_object_remove(c->store, bucket, key);
-        if (err == FT_OK && quiet) continue;
-        ft_xml_open(&c->xml, err == FT_OK ? "Deleted" : "Error");
-        ft_xml_text(&c->xml, "Key", key);
-        if (err != FT_OK) {
-            ft_xml_text(&c->xml, "Code",
-                        err == FT_EINVAL ? FT_STR("InvalidArgument") : FT_STR("InternalError"));
-            ft_xml_text(&c->xml, "Message", ft_str_of(ft_err_why()));
-        }
-        ft_xml_close(&c->xml);
-    }
+    for (const ft_xml_node *n = root->child; n; n = n->next)
+        if (ft_str_is(n->name, "Object")) delete_one(c, bucket, n, quiet);
     ft_xml_close(&c->xml);
     return FT_OK;
 }

@@ -8,7 +8,7 @@
 
 /* ---- writing */
 
-void ft_xml_escape(ft_buf *buf, ft_str s) {
+static void escape_utf8(ft_buf *buf, ft_str s) {
     size_t plain = 0;
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.at[i];
@@ -26,6 +26,14 @@ void ft_xml_escape(ft_buf *buf, ft_str s) {
         plain = i + 1;
     }
     ft_buf_add_n(buf, s.at + plain, s.len - plain);
+}
+
+void ft_xml_escape(ft_buf *buf, ft_str s) {
+    for (size_t good; (good = ft_str_utf8_valid_len(s)) < s.len; s = ft_str_from(s, good + 1)) {
+        escape_utf8(buf, ft_str_slice(s, 0, good));
+        ft_buf_add(buf, FT_STR("\xef\xbf\xbd"));
+    }
+    escape_utf8(buf, s);
 }
 
 void ft_xml_out_init(ft_xml_out *x, ft_buf *buf) {
@@ -145,7 +153,7 @@ static void on_close(void *ctx, const XML_Char *name) {
     FT_UNUSED(name);
     if (t->err != FT_OK) return;
     t->depth--;
-    ft_str text = ft_str_trim(ft_buf_str(&t->text[t->depth]));
+    ft_str text = ft_buf_str(&t->text[t->depth]);
     if (t->text[t->depth].err != FT_OK ||
         ft_arena_str(&t->open[t->depth]->text, t->arena, text) != FT_OK)
         tree_stop(t, FT_ENOMEM, "out of memory");
@@ -200,5 +208,5 @@ const ft_xml_node *ft_xml_child(const ft_xml_node *node, const char *name) {
 
 ft_str ft_xml_child_text(const ft_xml_node *node, const char *name) {
     const ft_xml_node *c = ft_xml_child(node, name);
-    return c ? c->text : (ft_str){ 0 };
+    return c ? ft_str_trim(c->text) : (ft_str){ 0 };
 }

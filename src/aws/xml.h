@@ -29,7 +29,8 @@ void ft_xml_bool(ft_xml_out *x, const char *name, bool value);
 /* Characters that XML cannot carry become U+FFFD; & < > " ' are escaped. */
 void ft_xml_escape(ft_buf *buf, ft_str s);
 
-/* A document as a tree in the arena. Texts are unescaped and trimmed. */
+/* A document as a tree in the arena. Texts are unescaped; blanks are kept, since names may have
+ * them. */
 typedef struct ft_xml_node ft_xml_node;
 struct ft_xml_node {
     ft_str name, text;
@@ -38,6 +39,6 @@ struct ft_xml_node {
 /* FT_EPARSE with line and column; FT_ETOOBIG past the limits. */
 ft_err ft_xml_parse(ft_xml_node **out, ft_arena *arena, ft_str text);
 const ft_xml_node *ft_xml_child(const ft_xml_node *node, const char *name); /* NULL-safe */
-ft_str ft_xml_child_text(const ft_xml_node *node, const char *name);
+ft_str ft_xml_child_text(const ft_xml_node *node, const char *name); /* trimmed */
 
 #endif

@@ -19,6 +19,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#define FT_RESPONSE_HEADERS_MAX 64
+
 typedef struct ft_server ft_server;
 typedef struct ft_request ft_request;
 typedef struct ft_response ft_response;
@@ -50,9 +52,10 @@ struct ft_response {
     struct {
         const char *name;
         ft_str value;
-    } headers[16]; /* names static, values in the arena */
+    } headers[FT_RESPONSE_HEADERS_MAX]; /* names static or in the arena, values in the arena */
     int header_count;
-    const char *file;                  /* instead of body: send this file … */
+    int fd; /* > 0: instead of body, this open file, which is the response's from here on … */
+    const char *file;                  /* … or the file of this name … */
     uint64_t file_offset, file_length; /* … this part; length 0: to the end */
     /* Instead of body: called for the next bytes until it gives 0 (end); used for event streams and
      * large answers. FT_EBUSY (without a trail): nothing yet, ask again in 50 ms. Another failure
@@ -63,7 +66,7 @@ struct ft_response {
     void (*stop)(void *ctx);
     void *ctx;
 };
-/* Add one; control characters in the value become blanks. Past 16 headers: a check. */
+/* Add one; control characters in the value become blanks. Past the limit: a check. */
 void ft_response_header(ft_response *resp, const char *name, ft_str value);
 
 typedef struct ft_route {

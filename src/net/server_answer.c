@@ -29,6 +29,8 @@ void ft_response_header(ft_response *resp, const char *name, ft_str value) {
 void ft_http_response_drop(ft_response *resp) {
     if (resp->next && resp->stop) resp->stop(resp->ctx);
     resp->next = NULL;
+    if (resp->fd > 0) ft_fd_close(&resp->fd);
+    resp->fd = 0;
 }
 
 /* ---- pulled answers ---- */
@@ -79,18 +81,20 @@ static ft_err pull_new(struct MHD_Response **out, ft_connection *c, ft_response 
 
 /* ---- files ---- */
 
-static ft_err file_new(struct MHD_Response **out, const ft_response *resp) {
+static ft_err file_new(struct MHD_Response **out, ft_response *resp) {
     ft_err err = FT_OK;
-    int fd = -1;
+    int fd = resp->fd > 0 ? resp->fd : -1;
+    const char *name = resp->file ? resp->file : "the file of an answer";
     struct stat st;
-    FT_TRY(ft_fd_open(&fd, resp->file, O_RDONLY, 0));
-    if (fstat(fd, &st) != 0) FT_GOTO(err, FT_FAIL_ERRNO("cannot look at '%s'", resp->file));
-    if (!S_ISREG(st.st_mode)) FT_GOTO(err, FT_FAIL(FT_EINVAL, "'%s' is not a file", resp->file));
+    resp->fd = 0;
+    if (fd < 0) FT_TRY(ft_fd_open(&fd, name, O_RDONLY, 0));
+    if (fstat(fd, &st) != 0) FT_GOTO(err, FT_FAIL_ERRNO("cannot look at '%s'", name));
+    if (!S_ISREG(st.st_mode)) FT_GOTO(err, FT_FAIL(FT_EINVAL, "'%s' is not a file", name));
     uint64_t size = (uint64_t)st.st_size, from = resp->file_offset;
     uint64_t length = resp->file_length ? resp->file_length : size - (from < size ? from : size);
     if (from > size || length > size - from)
         FT_GOTO(err, FT_FAIL(FT_EINVAL, "'%s' has %llu bytes, %llu from %llu on were asked for",
-                             resp->file, (unsigned long long)size, (unsigned long long)length,
+                             name, (unsigned long long)size, (unsigned long long)length,
                              (unsigned long long)from));
     *out = ft_mhd_api.create_response_from_fd_at_offset64(length, fd, from);
     if (!*out) FT_GOTO(err, FT_FAIL(FT_ENOMEM, "no memory for an answer"));
@@ -117,7 +121,7 @@ static void header_put(struct MHD_Response *r, const char *name, ft_str value) {
 static ft_err response_new(struct MHD_Response **out, ft_connection *c, ft_response *resp) {
     *out = NULL;
     if (resp->next) return pull_new(out, c, resp);
-    if (resp->file) return file_new(out, resp);
+    if (resp->fd > 0 || resp->file) return file_new(out, resp);
     *out = ft_mhd_api.create_response_from_buffer(resp->body.len, (void *)resp->body.at,
                                                   MHD_RESPMEM_PERSISTENT);
     return *out ? FT_OK : FT_FAIL(FT_ENOMEM, "no memory for an answer");
@@ -163,7 +167,8 @@ enum MHD_Result ft_http_answer_error(ft_connection *c, ft_response *resp, ft_err
     if (resp->status >= 500)
         ft_log(FT_LOG_WARN, "net", "%.*s %.*s: %d: %.*s", FT_STR_ARG(c->req.method),
                FT_STR_ARG(c->req.raw_target), resp->status, FT_STR_ARG(why));
-    if ((resp->status == 503 || resp->status == 429) && resp->header_count < 16)
+    if ((resp->status == 503 || resp->status == 429) &&
+        resp->header_count < FT_RESPONSE_HEADERS_MAX)
         ft_response_header(resp, "Retry-After", FT_STR("1"));
     if (error_text(&c->text, err, why) != FT_OK) return MHD_NO;
     resp->file = NULL;

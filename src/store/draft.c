@@ -47,6 +47,11 @@ static ft_err taken(const ft_object *o) {
                    FT_STR_ARG(o->key));
 }
 
+static ft_err other_etag(const ft_object *o, const char *etag) {
+    return FT_FAIL(FT_EEXIST, "object 's3://%.*s/%.*s' has the ETag %s", FT_STR_ARG(o->bucket),
+                   FT_STR_ARG(o->key), etag);
+}
+
 /* In a transaction. A key stays where its row says; a new one is plain when it can be. */
 static ft_err publish_row_and_file(int *folder, ft_draft *d, ft_arena *arena) {
     ft_object *o = &d->row.object;
@@ -60,6 +65,12 @@ static ft_err publish_row_and_file(int *folder, ft_draft *d, ft_arena *arena) {
         bool escaped;
         err = ft_object_file(place, &escaped, &st, d->s, o->bucket, o->key, known);
         if (err != FT_ENOTFOUND) return err == FT_OK ? taken(o) : err;
+    }
+    if (d->opts.if_etag.len) {
+        if (!known)
+            return FT_FAIL(FT_ENOTFOUND, "no object 's3://%.*s/%.*s'", FT_STR_ARG(o->bucket),
+                           FT_STR_ARG(o->key));
+        if (!ft_str_is(d->opts.if_etag, old.object.etag)) return other_etag(o, old.object.etag);
     }
     d->row.escaped = known ? old.escaped : !ft_key_is_plain(o->key);
     FT_TRY(ft_object_row_put(d->s, &d->row));

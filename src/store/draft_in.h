@@ -40,7 +40,5 @@ struct ft_object_writer {
     ft_str upload; /* of a part: its upload and number */
     int number;
 };
-/* Everything of a commit that may take long and changes nothing that others see. */
-ft_err ft_object_write_seal(ft_object_writer *w);
 
 #endif

@@ -269,7 +269,7 @@ static ft_err join(ft_object *out, ft_store *s, ft_arena *arena, ft_str id, ft_s
     FT_GOTO(err, read_options(&opts, s, arena, id));
     FT_GOTO(err, ft_object_write(&w, s, bucket, key, &opts));
     for (size_t i = 0; i < count; i++) FT_GOTO(err, copy_part(w, s, &parts[i], block));
-    FT_GOTO(err, ft_object_write_seal(w)); /* syncing gigabytes needs no transaction */
+    FT_GOTO(err, ft_object_write_seal(NULL, w)); /* syncing gigabytes needs no transaction */
     FT_GOTO(err, files_of(&files, &file_count, s, arena, id));
     FT_GOTO(err, ft_db_begin(s->db));
     ft_db_durable(s->db);

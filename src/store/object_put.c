@@ -39,7 +39,8 @@ static ft_err publish_object(ft_object_writer *w) { return ft_draft_publish(&w->
 
 static ft_err copy_texts(ft_object_writer *w, ft_str *bucket, ft_str *key,
                          ft_object_put_opts *opts) {
-    ft_str *texts[] = { bucket, key, &opts->content_type, &opts->metadata_json, &opts->etag };
+    ft_str *texts[] = { bucket,      key,           &opts->content_type, &opts->metadata_json,
+                        &opts->etag, &opts->if_etag };
     for (size_t i = 0; i < FT_COUNT(texts); i++)
         if (texts[i]->at) FT_TRY(ft_arena_str(texts[i], &w->texts, *texts[i]));
     return FT_OK;
@@ -102,7 +103,7 @@ static ft_err texts_to_store(ft_object *out, ft_object_writer *w) {
     return ft_arena_str(&out->metadata_json, texts, w->d.opts.metadata_json);
 }
 
-ft_err ft_object_write_seal(ft_object_writer *w) {
+static ft_err seal(ft_object_writer *w) {
     if (w->failed != FT_OK) return FT_FAIL(w->failed, "some bytes could not be written");
     if (w->d.sealed) return FT_OK;
     FT_TRY(write_through(w, w->block, w->held));
@@ -110,11 +111,18 @@ ft_err ft_object_write_seal(ft_object_writer *w) {
     return ft_draft_seal(&w->d);
 }
 
+ft_err ft_object_write_seal(ft_object *out, ft_object_writer *w) {
+    ft_err err = seal(w);
+    if (err != FT_OK) w->failed = err; /* the hash has ended */
+    if (err == FT_OK && out) *out = w->d.row.object;
+    return err;
+}
+
 ft_err ft_object_write_commit(ft_object *out, ft_object_writer *w) {
     ft_err err = FT_OK;
     ft_object texts;
     FT_GOTO(err, texts_to_store(&texts, w));
-    FT_GOTO(err, ft_object_write_seal(w));
+    FT_GOTO(err, seal(w));
     FT_GOTO(err, w->publish(w));
     if (out) {
         *out = w->d.row.object;

@@ -66,6 +66,8 @@ typedef struct ft_object_put_opts {
     ft_str etag;    /* empty: MD5 of the bytes */
     bool lazy;      /* not synced to disk: for what can be made again, such as tensors */
     bool if_absent; /* FT_EEXIST when the key is taken */
+    ft_str if_etag; /* not empty: FT_EEXIST when the object has another ETag, FT_ENOTFOUND without
+                       one */
 } ft_object_put_opts;
 
 /* Whole object from memory. The bucket must exist (FT_ENOTFOUND), but FT_BUCKET_DEFAULT is made as
@@ -79,6 +81,9 @@ typedef struct ft_object_writer ft_object_writer;
 ft_err ft_object_write(ft_object_writer **out, ft_store *s, ft_str bucket, ft_str key,
                        const ft_object_put_opts *opts);
 ft_err ft_object_write_add(ft_object_writer *w, ft_str bytes);
+/* All bytes have come: they are on disk (unless lazy) and hashed; `out` (may be NULL) gets size,
+ * SHA-256 and ETag while it can still be aborted. Commit does it when it was not done. */
+ft_err ft_object_write_seal(ft_object *out, ft_object_writer *w);
 ft_err ft_object_write_commit(ft_object *out, ft_object_writer *w); /* frees w, also on failure */
 void ft_object_write_abort(ft_object_writer *w);                    /* fine on NULL */
 

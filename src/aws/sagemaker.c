@@ -1,0 +1,30 @@
+/* sagemaker.c -- the SageMaker service: its operations' rows. */
+#include "aws/sagemaker_in.h"
+#include "aws/services_in.h"
+
+/* clang-format off */
+static const ft_aws_op ops[] = {
+    { .name = "CreateTrainingJob", .run = ft_sagemaker_create_training,
+      .required = "TrainingJobName|AlgorithmSpecification|RoleArn|OutputDataConfig|ResourceConfig|StoppingCondition" },
+    { .name = "DescribeTrainingJob", .required = "TrainingJobName", .run = ft_sagemaker_describe_training },
+    { .name = "StopTrainingJob", .required = "TrainingJobName", .run = ft_sagemaker_stop_training },
+    { .name = "ListTrainingJobs", .run = ft_sagemaker_list_training },
+    { .name = "CreateProcessingJob", .run = ft_sagemaker_create_processing,
+      .required = "ProcessingJobName|ProcessingResources|AppSpecification|RoleArn" },
+    { .name = "DescribeProcessingJob", .required = "ProcessingJobName", .run = ft_sagemaker_describe_processing },
+    { .name = "StopProcessingJob", .required = "ProcessingJobName", .run = ft_sagemaker_stop_processing },
+    { .name = "ListProcessingJobs", .run = ft_sagemaker_list_processing },
+    { 0 },
+};
+/* clang-format on */
+
+static ft_err prepare(ft_store *s) { return ft_sagemaker_rules_prepare(s); }
+
+const ft_aws_service ft_aws_sagemaker = { .name = "sagemaker",
+                                          .title = "SageMaker",
+                                          .target = "SageMaker",
+                                          .protocol = FT_AWS_JSON_1_1,
+                                          .xmlns = "",
+                                          .version = "2017-07-24",
+                                          .ops = ops,
+                                          .prepare = prepare };

@@ -1,0 +1,70 @@
+/* sagemaker_in.h -- the pieces of the SageMaker service: operations by file, and what they share.
+ * The rows stand in sagemaker.c. */
+#ifndef FT_AWS_SAGEMAKER_IN_H
+#define FT_AWS_SAGEMAKER_IN_H
+
+#include "aws/aws.h"
+#include "jobs/job.h"
+
+/* ---- sagemaker_training.c */
+ft_err ft_sagemaker_create_training(ft_aws_call *c);
+ft_err ft_sagemaker_describe_training(ft_aws_call *c);
+ft_err ft_sagemaker_stop_training(ft_aws_call *c);
+ft_err ft_sagemaker_list_training(ft_aws_call *c);
+
+/* ---- sagemaker_processing.c: rules as processing jobs */
+ft_err ft_sagemaker_create_processing(ft_aws_call *c);
+ft_err ft_sagemaker_describe_processing(ft_aws_call *c);
+ft_err ft_sagemaker_stop_processing(ft_aws_call *c);
+ft_err ft_sagemaker_list_processing(ft_aws_call *c);
+
+/* ---- sagemaker_request.c: CreateTrainingJob's request as a job's specification. Everything is
+ * checked; errors are AWS's. */
+ft_err ft_sagemaker_training_spec(ft_job_spec *out, ft_aws_call *c, ft_str name);
+
+/* ---- sagemaker_rules.c: the rules of a training job as the request names them. Rules over tensors
+ * are watches of the job; reports are rows that a chore does after the job's end. */
+typedef enum ft_rule_kind {
+    FT_RULE_WATCH,   /* evaluated beside the job */
+    FT_RULE_REPORT,  /* CreateXgboostReport */
+    FT_RULE_PROFILER /* rules over system metrics */
+} ft_rule_kind;
+
+typedef struct ft_rule_job {
+    ft_str name; /* as a processing job: "<job[:26]>-<configuration[:26]>-<8 hex>" */
+    ft_str job, configuration, rule, params_json, image;
+    ft_str details;
+    ft_rule_kind kind;
+    ft_watch_status status;
+    int64_t created_us, modified_us;
+} ft_rule_job;
+
+/* The request's rules into `spec` (watches); FT_EINVAL in words. */
+ft_err ft_sagemaker_rules_spec(ft_job_spec *spec, ft_aws_call *c);
+/* Within the transaction that stores the job: rows of its reports. */
+ft_err ft_sagemaker_rules_store(ft_aws_call *c, ft_str job);
+/* Every rule of one training job, or of all when `job` is empty; newest job first. */
+ft_err ft_sagemaker_rules(ft_rule_job **out, size_t *count, ft_store *s, ft_arena *arena,
+                          ft_str job);
+/* Writes the reports of ended jobs. */
+ft_err ft_sagemaker_rules_chore(ft_store *s);
+ft_err ft_sagemaker_rules_prepare(ft_store *s);
+
+/* ---- sagemaker_shared.c */
+/* 1 to 63 letters, digits and hyphens; the ValidationException of AWS, `member` in its spelling. */
+ft_err ft_sagemaker_name_check(ft_aws_call *c, const char *member, ft_str name);
+/* "s3://b/p" + "/job/output/…" with one slash; a trailing slash of the prefix is dropped. */
+ft_err ft_sagemaker_join(ft_str *out, ft_arena *arena, ft_str prefix, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* What a List operation shows and is asked by. */
+typedef struct ft_sagemaker_item {
+    ft_str name, status;
+    int64_t created_us, modified_us, ended_us;
+    const void *of; /* the caller's own */
+} ft_sagemaker_item;
+/* Filter by NameContains, StatusEquals and times, sort by SortBy and SortOrder, cut to the page:
+ * items [0, *count) are the answer; NextToken is put when there are more. */
+ft_err ft_sagemaker_page(ft_aws_call *c, ft_sagemaker_item *items, size_t *count);
+
+#endif

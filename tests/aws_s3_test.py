@@ -1,0 +1,705 @@
+#!/usr/bin/python3
+"""aws_s3_test.py -- S3 by the clients that people have: boto3, the AWS CLI, curl. Every answer that boto3 gets is
+held against botocore's own model; hostile requests are written by hand."""
+import base64
+import concurrent.futures
+import datetime
+import hashlib
+import os
+import random
+import socket
+import subprocess
+import threading
+import time
+import urllib.parse
+import zlib
+from xml.etree import ElementTree
+
+from aws_home import Aws, boto3, error_of, failure_of
+from tap import Skip, case, main, until
+
+if boto3:
+    import boto3.s3.transfer
+    import botocore
+    import botocore.auth
+    import botocore.awsrequest
+    import botocore.credentials
+
+MB = 1 << 20
+KEYS = ["plain.txt", "a b c", "a+b", "a%2Fb", "käse/straße €.txt", "日本/語", " lead", "trail ", "x/../y", "../../etc/passwd",
+        "..", ".", "a//b", "/first", "slash/", "q?x=1&y=2", "a#b", "<&>\"'", "tab\there", "%", "a" * 900, "file", "file/below"]
+
+
+def blob(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+def outside(home):
+    """Files of the machine that a key could have reached."""
+    parent = os.path.dirname(home.path)
+    return {n for n in os.listdir(parent) if n in ("y", "etc", "passwd", "below")}
+
+
+def code_of(body):
+    return ElementTree.fromstring(body).findtext("Code")
+
+
+# ---- buckets and objects
+
+@case
+def buckets_are_made_listed_and_removed(t):
+    s3 = Aws(t).client("s3")
+    s3.create_bucket(Bucket="data")
+    assert "data" in [b["Name"] for b in s3.list_buckets()["Buckets"]]
+    assert s3.get_bucket_location(Bucket="data")["LocationConstraint"] in (None, "us-east-1")
+    assert "Status" not in s3.get_bucket_versioning(Bucket="data")
+    s3.head_bucket(Bucket="data")
+    assert failure_of(s3.create_bucket, Bucket="data")[0::2] == ("BucketAlreadyOwnedByYou", 409)
+    assert failure_of(s3.create_bucket, Bucket="Bad_Name")[0::2] == ("InvalidBucketName", 400)
+    assert failure_of(s3.head_bucket, Bucket="absent")[0::2] == ("404", 404)
+    assert failure_of(s3.list_objects_v2, Bucket="absent")[0::2] == ("NoSuchBucket", 404)
+    assert failure_of(s3.put_object, Bucket="absent", Key="k", Body=b"x")[0::2] == ("NoSuchBucket", 404)
+    s3.put_object(Bucket="data", Key="k", Body=b"x")
+    assert failure_of(s3.delete_bucket, Bucket="data")[0::2] == ("BucketNotEmpty", 409)
+    s3.delete_object(Bucket="data", Key="k")
+    s3.delete_bucket(Bucket="data")
+    assert failure_of(s3.delete_bucket, Bucket="data")[0::2] == ("NoSuchBucket", 404)
+
+
+@case
+def objects_come_back_as_they_went(t):
+    s3 = Aws(t).client("s3")
+    s3.create_bucket(Bucket="data")
+    for size in (0, 1, 4096, 65536, 65537, 3 * MB + 7):
+        body = blob(size, size)
+        put = s3.put_object(Bucket="data", Key=f"k{size}", Body=body, ContentType="text/x-mine", CacheControl="no-cache",
+                            Metadata={"Color": "red", "n": "7"}, ContentEncoding="x-own")
+        assert put["ETag"] == f'"{hashlib.md5(body).hexdigest()}"', put["ETag"]
+        got = s3.get_object(Bucket="data", Key=f"k{size}")
+        assert got["Body"].read() == body
+        head = s3.head_object(Bucket="data", Key=f"k{size}")
+        for answer in (got, head):
+            assert answer["ContentLength"] == size and answer["ContentType"] == "text/x-mine"
+            assert answer["Metadata"] == {"color": "red", "n": "7"} and answer["CacheControl"] == "no-cache"
+            assert answer["ETag"] == put["ETag"] and answer["ContentEncoding"] == "x-own"
+    s3.put_object(Bucket="data", Key="bare", Body=b"x")
+    assert s3.get_object(Bucket="data", Key="bare")["ContentType"] == "binary/octet-stream"
+    many = {f"name-{i}": "v" * 20 for i in range(40)}
+    s3.put_object(Bucket="data", Key="many", Body=b"x", Metadata=many)
+    assert s3.head_object(Bucket="data", Key="many")["Metadata"] == many
+    assert error_of(s3.put_object, Bucket="data", Key="m", Body=b"x", Metadata={"a": "v" * 2049}) == "MetadataTooLarge"
+    assert failure_of(s3.get_object, Bucket="data", Key="absent")[0::2] == ("NoSuchKey", 404)
+    assert failure_of(s3.head_object, Bucket="data", Key="absent")[0::2] == ("404", 404)
+    assert s3.get_object(Bucket="data", Key="bare", ResponseContentType="text/csv")["ContentType"] == "text/csv"
+
+
+@case
+def any_key_works_and_none_leaves_the_home(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    before = outside(t)
+    for key in KEYS:
+        s3.put_object(Bucket="data", Key=key, Body=key.encode())
+    for key in KEYS:
+        assert s3.get_object(Bucket="data", Key=key)["Body"].read() == key.encode(), key
+        assert s3.head_object(Bucket="data", Key=key)["ContentLength"] == len(key.encode())
+    want = sorted(KEYS, key=lambda k: k.encode())
+    got = [o["Key"] for p in s3.get_paginator("list_objects_v2").paginate(Bucket="data", PaginationConfig={"PageSize": 3})
+           for o in p.get("Contents", [])]
+    assert got == want, (got, want)
+    v1 = [o["Key"] for p in s3.get_paginator("list_objects").paginate(Bucket="data", PaginationConfig={"PageSize": 4})
+          for o in p.get("Contents", [])]
+    assert v1 == want, v1
+    for key in KEYS:
+        s3.copy_object(Bucket="data", Key="copy/" + key, CopySource={"Bucket": "data", "Key": key})
+        assert s3.get_object(Bucket="data", Key="copy/" + key)["Body"].read() == key.encode(), key
+    # A blank at the end of a key is part of it, in XML too.
+    gone = s3.delete_objects(Bucket="data", Delete={"Objects": [{"Key": k} for k in KEYS if "\t" not in k]})
+    assert not gone.get("Errors") and len(gone["Deleted"]) == len(KEYS) - 1, gone
+    left = {o["Key"] for o in s3.list_objects_v2(Bucket="data")["Contents"]}
+    assert {k for k in left if not k.startswith("copy/")} == {"tab\there"}, left
+    assert outside(t) == before and not os.path.exists("/tmp/below")
+    assert error_of(s3.put_object, Bucket="data", Key="k" * 1025, Body=b"") == "KeyTooLongError"
+    status, _, body = aws.raw("PUT", "/data/%FF%FE", b"x")
+    assert status == 400 and code_of(body) == "InvalidURI", body
+
+
+@case
+def ranges_are_served(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    body = blob(100000)
+    s3.put_object(Bucket="data", Key="k", Body=body)
+    for text, want in (("bytes=0-9", (0, 10)), ("bytes=99990-", (99990, 100000)), ("bytes=-5", (99995, 100000)),
+                       ("bytes=5-200000", (5, 100000)), ("bytes=0-0", (0, 1)), ("bytes=-200000", (0, 100000))):
+        got = s3.get_object(Bucket="data", Key="k", Range=text)
+        assert got["Body"].read() == body[want[0]:want[1]], text
+        assert got["ContentRange"] == f"bytes {want[0]}-{want[1] - 1}/100000", got["ContentRange"]
+        assert got["ResponseMetadata"]["HTTPStatusCode"] == 206
+        assert s3.head_object(Bucket="data", Key="k", Range=text)["ContentLength"] == want[1] - want[0]
+    assert failure_of(s3.get_object, Bucket="data", Key="k", Range="bytes=100000-")[0::2] == ("InvalidRange", 416)
+    for odd in ("bytes=5-2", "lines=1-2", "bytes=a-b", "bytes=0-1,5-6", "bytes="):
+        assert len(s3.get_object(Bucket="data", Key="k", Range=odd)["Body"].read()) == 100000, odd
+    s3.put_object(Bucket="data", Key="empty", Body=b"")
+    assert error_of(s3.get_object, Bucket="data", Key="empty", Range="bytes=0-1") == "InvalidRange"
+    assert s3.get_object(Bucket="data", Key="empty")["Body"].read() == b""
+
+
+@case
+def conditions_are_kept(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    tag = s3.put_object(Bucket="data", Key="k", Body=b"one")["ETag"]
+    now = s3.head_object(Bucket="data", Key="k")["LastModified"]
+    hour = datetime.timedelta(hours=1)
+    for call in (s3.get_object, s3.head_object):
+        assert call(Bucket="data", Key="k", IfMatch=tag)["ETag"] == tag
+        assert failure_of(call, Bucket="data", Key="k", IfMatch='"0"')[2] == 412
+        assert failure_of(call, Bucket="data", Key="k", IfNoneMatch=tag)[2] == 304
+        assert failure_of(call, Bucket="data", Key="k", IfModifiedSince=now)[2] == 304
+        assert failure_of(call, Bucket="data", Key="k", IfUnmodifiedSince=now - hour)[2] == 412
+        assert call(Bucket="data", Key="k", IfModifiedSince=now - hour)["ETag"] == tag
+    # A 304 has no body: the connection goes on.
+    c = aws.connect()
+    for _ in range(3):
+        c.request("GET", "/data/k", headers=aws.sign("GET", "/data/k", headers={"If-None-Match": tag}))
+        r = c.getresponse()
+        assert (r.status, r.read()) == (304, b"")
+    c.close()
+    # Puts: only when absent, only over what one has seen.
+    put = lambda headers, key="k": aws.raw("PUT", "/data/" + key, b"two", headers)
+    status, _, body = put({"If-None-Match": "*"})
+    assert status == 412 and code_of(body) == "PreconditionFailed", body
+    assert put({"If-None-Match": "*"}, "new")[0] == 200
+    assert put({"If-Match": '"0"'})[0] == 412 and put({"If-Match": tag})[0] == 200
+    assert put({"If-Match": tag})[0] == 412, "it has another ETag now"
+    assert put({"If-Match": tag}, "absent")[0] == 404
+    assert s3.get_object(Bucket="data", Key="k")["Body"].read() == b"two"
+
+
+@case
+def objects_are_copied(t):
+    s3 = Aws(t).client("s3")
+    for b in ("data", "other"):
+        s3.create_bucket(Bucket=b)
+    tag = s3.put_object(Bucket="data", Key="k", Body=b"one", ContentType="text/csv", Metadata={"a": "b"})["ETag"]
+    source = {"Bucket": "data", "Key": "k"}
+    made = s3.copy_object(Bucket="other", Key="c", CopySource=source)["CopyObjectResult"]
+    assert made["ETag"] == tag
+    head = s3.head_object(Bucket="other", Key="c")
+    assert head["ContentType"] == "text/csv" and head["Metadata"] == {"a": "b"}
+    s3.copy_object(Bucket="data", Key="k", CopySource=source, MetadataDirective="REPLACE", Metadata={"x": "y"})
+    assert s3.head_object(Bucket="data", Key="k")["Metadata"] == {"x": "y"}
+    assert error_of(s3.copy_object, Bucket="data", Key="k", CopySource=source) == "InvalidRequest"
+    assert error_of(s3.copy_object, Bucket="data", Key="c", CopySource={"Bucket": "data", "Key": "no"}) == "NoSuchKey"
+    assert error_of(s3.copy_object, Bucket="data", Key="c", CopySource={"Bucket": "none", "Key": "k"}) == "NoSuchBucket"
+    assert error_of(s3.copy_object, Bucket="data", Key="c", CopySource=source,
+                    CopySourceIfMatch='"0"') == "PreconditionFailed"
+    assert error_of(s3.copy_object, Bucket="data", Key="c", CopySource=source,
+                    CopySourceIfNoneMatch=tag) == "PreconditionFailed"
+
+
+@case
+def many_objects_are_deleted_at_once(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    for i in range(50):
+        s3.put_object(Bucket="data", Key=f"k{i}", Body=b"x")
+    gone = s3.delete_objects(Bucket="data", Delete={"Objects": [{"Key": f"k{i}"} for i in range(60)]})
+    assert len(gone["Deleted"]) == 60 and s3.list_objects_v2(Bucket="data")["KeyCount"] == 0
+    quiet = s3.delete_objects(Bucket="data", Delete={"Objects": [{"Key": "k1"}], "Quiet": True})
+    assert "Deleted" not in quiet and "Errors" not in quiet
+    s3.delete_object(Bucket="data", Key="never there")
+    bomb = b'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><Delete><Object><Key>&b;</Key></Object></Delete>'
+    secret = b'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]><Delete><Object><Key>&x;</Key></Object></Delete>'
+    deep = b"<a>" * 5000 + b"</a>" * 5000
+    for text in (bomb, secret, deep, b"", b"<Delete>", b"<Delete/>", b"no xml", b"<Other><Object/></Other>",
+                 b"<Delete>" + b"<Object><Key>k</Key></Object>" * 1001 + b"</Delete>"):
+        status, _, body = aws.raw("POST", "/data?delete", text)
+        assert status == 400 and code_of(body) == "MalformedXML", (status, body)
+        assert b"root:" not in body
+    status, _, body = aws.raw("POST", "/data?delete", b"<Delete><Object><Key>k</Key></Object></Delete>",
+                              {"Content-MD5": base64.b64encode(hashlib.md5(b"other").digest()).decode()})
+    assert status == 400 and code_of(body) == "BadDigest", body
+
+
+# ---- listings
+
+@case
+def listings_are_in_byte_order_with_delimiter_and_pages(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    rng = random.Random(5)
+    keys = sorted({"/".join(rng.choice(["a", "b", "a-", "a.", "é", "Z", "0"]) for _ in range(rng.randint(1, 4)))
+                   for _ in range(120)}, key=str.encode)
+    for k in keys:
+        s3.put_object(Bucket="data", Key=k, Body=b"")
+
+    def model(prefix, delimiter, after):
+        """What S3 documents, on the list of all keys."""
+        out = []
+        for k in keys:
+            if not k.startswith(prefix):
+                continue
+            rest = k[len(prefix):]
+            name = prefix + rest[:rest.index(delimiter) + 1] if delimiter and delimiter in rest else k
+            if name != after and (not out or out[-1] != name) and k.encode() > after.encode():
+                out.append(name)
+        return out
+
+    for prefix in ("", "a", "a/", "b/a", "é", "none"):
+        for delimiter in ("", "/"):
+            for after in ("", "a", "a/b", "é"):
+                for size in (1, 7, 1000):
+                    got = []
+                    extra = {"StartAfter": after} if after else {}
+                    for page in s3.get_paginator("list_objects_v2").paginate(
+                            Bucket="data", Prefix=prefix, Delimiter=delimiter, PaginationConfig={"PageSize": size}, **extra):
+                        assert page["KeyCount"] == len(page.get("Contents", [])) + len(page.get("CommonPrefixes", []))
+                        assert page["KeyCount"] <= size
+                        got += sorted([o["Key"] for o in page.get("Contents", [])] +
+                                      [p["Prefix"] for p in page.get("CommonPrefixes", [])], key=str.encode)
+                    want = model(prefix, delimiter, after)  # a group that goes on behind `after` is there
+                    assert got == want, (prefix, delimiter, after, size, got, want)
+    page = s3.list_objects(Bucket="data", Delimiter="/", MaxKeys=3)
+    assert page["IsTruncated"] and page["NextMarker"]
+    page = s3.list_objects(Bucket="data", MaxKeys=3)
+    assert page["IsTruncated"] and "NextMarker" not in page
+    assert s3.list_objects_v2(Bucket="data", MaxKeys=0)["KeyCount"] == 0
+    assert failure_of(s3.list_objects_v2, Bucket="data", ContinuationToken="zz")[0::2] == ("InvalidArgument", 400)
+    for query in ("max-keys=-1", "max-keys=x", "encoding-type=other"):
+        status, _, body = aws.raw("GET", "/data?list-type=2&" + query)
+        assert status == 400 and code_of(body) == "InvalidArgument", (query, body)
+    plain = ElementTree.fromstring(aws.raw("GET", "/data?list-type=2&prefix=%C3%A9")[2])
+    names = [e.text for e in plain.iter("{http://s3.amazonaws.com/doc/2006-03-01/}Key")]
+    assert names and all(n.startswith("é") for n in names), names
+
+
+# ---- multipart
+
+@case
+def an_object_comes_in_parts(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    parts = [blob(5 * MB, 1), blob(5 * MB + 3, 2), blob(10, 3)]
+    made = s3.create_multipart_upload(Bucket="data", Key="big", ContentType="text/x-big", Metadata={"a": "b"})
+    who = {"Bucket": "data", "Key": "big", "UploadId": made["UploadId"]}
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        tags = list(pool.map(lambda i: s3.upload_part(**who, PartNumber=i + 1, Body=parts[i])["ETag"], (2, 0, 1)))
+    tags = [tags[1], tags[2], tags[0]]
+    assert tags == [f'"{hashlib.md5(p).hexdigest()}"' for p in parts]
+    assert error_of(s3.head_object, Bucket="data", Key="big") == "404", "parts are not visible"
+    assert "Contents" not in s3.list_objects_v2(Bucket="data")
+    seen = s3.list_parts(**who)["Parts"]
+    assert [(p["PartNumber"], p["Size"]) for p in seen] == [(1, 5 * MB), (2, 5 * MB + 3), (3, 10)]
+    page = s3.list_parts(**who, MaxParts=2)
+    assert page["IsTruncated"] and page["NextPartNumberMarker"] == 2
+    assert [u["UploadId"] for u in s3.list_multipart_uploads(Bucket="data")["Uploads"]] == [made["UploadId"]]
+    listed = lambda *order: {"Parts": [{"PartNumber": n, "ETag": tags[n - 1]} for n in order]}
+    assert error_of(s3.complete_multipart_upload, **who, MultipartUpload=listed(2, 1, 3)) == "InvalidPartOrder"
+    wrong = {"Parts": [{"PartNumber": 1, "ETag": tags[1]}]}
+    assert error_of(s3.complete_multipart_upload, **who, MultipartUpload=wrong) == "InvalidPart"
+    assert error_of(s3.complete_multipart_upload, **who, MultipartUpload={
+        "Parts": [{"PartNumber": 3, "ETag": tags[2]}, {"PartNumber": 7, "ETag": tags[0]}]}) in ("InvalidPart", "EntityTooSmall")
+    done = s3.complete_multipart_upload(**who, MultipartUpload=listed(1, 2, 3))
+    md5s = b"".join(hashlib.md5(p).digest() for p in parts)
+    assert done["ETag"] == f'"{hashlib.md5(md5s).hexdigest()}-3"', done["ETag"]
+    got = s3.get_object(Bucket="data", Key="big")
+    assert got["Body"].read() == b"".join(parts) and got["ContentType"] == "text/x-big" and got["Metadata"] == {"a": "b"}
+    assert error_of(s3.upload_part, **who, PartNumber=1, Body=b"x") == "NoSuchUpload"
+    assert error_of(s3.complete_multipart_upload, **who, MultipartUpload=listed(1)) == "NoSuchUpload"
+    # Abort, and small parts before the last.
+    who["UploadId"] = s3.create_multipart_upload(Bucket="data", Key="big")["UploadId"]
+    small = [{"PartNumber": i, "ETag": s3.upload_part(**who, PartNumber=i, Body=b"x")["ETag"]} for i in (1, 2)]
+    assert error_of(s3.complete_multipart_upload, **who, MultipartUpload={"Parts": small}) == "EntityTooSmall"
+    assert error_of(s3.upload_part, **who, PartNumber=10001, Body=b"x") == "InvalidArgument"
+    s3.abort_multipart_upload(**who)
+    assert error_of(s3.abort_multipart_upload, **who) == "NoSuchUpload"
+    assert error_of(s3.list_parts, **who) == "NoSuchUpload"
+    assert s3.get_object(Bucket="data", Key="big")["ContentLength"] == 10 * MB + 13, "the old object stays"
+    # Parts out of another object.
+    who["UploadId"] = s3.create_multipart_upload(Bucket="data", Key="big2")["UploadId"]
+    who["Key"] = "big2"
+    copied = [s3.upload_part_copy(**who, PartNumber=i + 1, CopySource={"Bucket": "data", "Key": "big"}, CopySourceRange=r)
+              for i, r in enumerate((f"bytes=0-{6 * MB - 1}", f"bytes={6 * MB}-{10 * MB + 12}"))]
+    assert error_of(s3.upload_part_copy, **who, PartNumber=3, CopySource={"Bucket": "data", "Key": "big"},
+                    CopySourceRange=f"bytes=0-{99 * MB}") == "InvalidArgument"
+    s3.complete_multipart_upload(**who, MultipartUpload={
+        "Parts": [{"PartNumber": i + 1, "ETag": c["CopyPartResult"]["ETag"]} for i, c in enumerate(copied)]})
+    assert s3.get_object(Bucket="data", Key="big2")["Body"].read() == b"".join(parts)
+
+
+@case
+def a_hundred_megabytes_go_up_and_down_in_parallel(t):
+    aws = Aws(t, "--threads", "4")
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    source, target = os.path.join(t.path, "up"), os.path.join(t.path, "down")
+    body = blob(100 * MB + 12345, 9)
+    with open(source, "wb") as f:
+        f.write(body)
+    config = boto3.s3.transfer.TransferConfig(multipart_threshold=8 * MB, multipart_chunksize=8 * MB, max_concurrency=10)
+    s3.upload_file(source, "data", "big", Config=config)
+    assert s3.head_object(Bucket="data", Key="big")["ETag"].endswith('-13"')
+    s3.download_file("data", "big", target, Config=config)
+    with open(target, "rb") as f:
+        assert f.read() == body
+    aws.cli("s3", "cp", source, "s3://data/by-cli")
+    os.remove(target)
+    aws.cli("s3", "cp", "s3://data/by-cli", target)
+    with open(target, "rb") as f:
+        assert f.read() == body
+    aws.cli("s3", "cp", "s3://data/by-cli", "s3://data/copied")
+    assert s3.head_object(Bucket="data", Key="copied")["ContentLength"] == len(body)
+
+
+# ---- the command line
+
+@case
+def the_aws_command_line_does_its_everyday_work(t):
+    aws = Aws(t, "--threads", "2")
+    aws.cli("s3", "mb", "s3://work")
+    assert b"work" in aws.cli("s3", "ls").stdout
+    folder = os.path.join(t.path, "tree")
+    for i in range(2000):
+        path = os.path.join(folder, f"d{i % 20}", f"file {i}+ä.txt")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(f"{i}\n" * (i % 7))
+    out = aws.cli("s3", "sync", folder, "s3://work/tree", "--no-progress").stdout
+    assert out.count(b"upload: ") == 2000, out.count(b"upload: ")
+    assert not aws.cli("s3", "sync", folder, "s3://work/tree").stdout.strip(), "nothing is left to do"
+    listed = aws.cli("s3", "ls", "s3://work/tree/", "--recursive").stdout.decode().splitlines()
+    assert len(listed) == 2000 and listed[0].endswith("tree/d0/file 0+ä.txt"), listed[:2]
+    assert b"PRE d7/" in aws.cli("s3", "ls", "s3://work/tree/").stdout
+    back = os.path.join(t.path, "back")
+    aws.cli("s3", "sync", "s3://work/tree", back, "--no-progress")
+    assert subprocess.run(["diff", "-r", folder, back], check=False).returncode == 0
+    aws.cli("s3", "mv", "s3://work/tree/d3/file 3+ä.txt", "s3://work/moved €.txt")
+    assert aws.cli("s3", "cp", "s3://work/moved €.txt", "-").stdout == b"3\n" * 3
+    aws.cli("s3", "cp", "-", "s3://work/from stdin", stdin=b"piped")
+    assert aws.cli("s3", "cp", "s3://work/from stdin", "-").stdout == b"piped"
+    p = aws.cli("s3", "cp", "s3://work/absent", "-", ok=False)
+    assert p.returncode != 0 and b"404" in p.stderr, p.stderr
+    p = aws.cli("s3", "rb", "s3://work", ok=False)
+    assert p.returncode != 0 and b"BucketNotEmpty" in p.stderr, p.stderr
+    url = aws.cli("s3", "presign", "s3://work/from stdin").stdout.decode().strip()
+    assert subprocess.run(["curl", "-sf", url], capture_output=True, check=True).stdout == b"piped"
+    aws.cli("s3", "rm", "s3://work/tree", "--recursive", "--only-show-errors")
+    aws.cli("s3", "rb", "s3://work", "--force")
+    assert b"work" not in aws.cli("s3", "ls").stdout
+    p = aws.cli("s3", "ls", ok=False, AWS_SECRET_ACCESS_KEY="wrong")
+    assert p.returncode != 0 and b"SignatureDoesNotMatch" in p.stderr, p.stderr
+
+
+# ---- who may, and how it is sent
+
+@case
+def wrong_keys_and_times_are_refused(t):
+    aws = Aws(t)
+    aws.client("s3").create_bucket(Bucket="data")
+    bad = aws.client("s3", secret="wrong")
+    assert failure_of(bad.list_buckets)[0::2] == ("SignatureDoesNotMatch", 403)
+    assert failure_of(bad.put_object, Bucket="data", Key="k", Body=b"x")[0::2] == ("SignatureDoesNotMatch", 403)
+    nobody = aws.client("s3", key="AKIANOBODY")
+    assert failure_of(nobody.list_buckets)[0::2] == ("InvalidAccessKeyId", 403)
+    assert failure_of(nobody.put_object, Bucket="data", Key="k", Body=b"x")[0::2] == ("InvalidAccessKeyId", 403)
+    unsigned = aws.client("s3", signature_version=botocore.UNSIGNED)
+    assert failure_of(unsigned.list_buckets)[0::2] == ("AccessDenied", 403)
+    assert failure_of(unsigned.put_object, Bucket="data", Key="k", Body=b"x")[0::2] == ("AccessDenied", 403)
+
+    signed = aws.sign("PUT", "/data/k", b"x")
+    send = lambda **changed: aws.raw("PUT", changed.pop("target", "/data/k"), changed.pop("body", b"x"),
+                                     {**signed, **{k.replace("_", "-"): v for k, v in changed.items()}}, sign=False)
+    assert send()[0] == 200
+    for what, want in (({"body": b"y"}, "XAmzContentSHA256Mismatch"), ({"target": "/data/other"}, "SignatureDoesNotMatch"),
+                       ({"target": "/data/k?x=1"}, "SignatureDoesNotMatch"),
+                       ({"X_Amz_Date": "20200101T000000Z"}, None), ({"Authorization": "AWS4-HMAC-SHA256 nonsense"}, None),
+                       ({"Authorization": signed["Authorization"].replace("us-east-1", "eu-west-1")}, "SignatureDoesNotMatch"),
+                       ({"X_Amz_Content_SHA256": "0" * 64}, "SignatureDoesNotMatch"),
+                       ({"X_Amz_Content_SHA256": "nonsense"}, None)):
+        status, _, body = send(**what)
+        assert 400 <= status < 500 and (want is None or code_of(body) == want), (what, status, body)
+    # A clock that is wrong by 16 minutes, before and after.
+    real = botocore.auth.datetime
+    for minutes in (-16, 16):
+        class Shifted(datetime.datetime):
+            @classmethod
+            def utcnow(cls):
+                return real.datetime.utcnow() + datetime.timedelta(minutes=minutes)
+        botocore.auth.datetime = type("m", (), {"datetime": Shifted, "timedelta": datetime.timedelta})
+        try:
+            status, _, body = aws.raw("GET", "/data/k")
+        finally:
+            botocore.auth.datetime = real
+        assert status == 403 and code_of(body) == "RequestTimeTooSkewed", (minutes, body)
+    t.run("keys", "rm", aws.key)
+    assert code_of(aws.raw("GET", "/data/k")[2]) == "InvalidAccessKeyId", "a removed key is refused at once"
+
+
+@case
+def presigned_addresses_work_without_a_client(t):
+    aws = Aws(t)
+    body = b"presigned"
+    aws.client("s3").create_bucket(Bucket="data")
+
+    def curl(url, *args):
+        p = subprocess.run(["curl", "-s", "-w", "\n%{http_code}", *args, url], capture_output=True, check=True)
+        text, _, status = p.stdout.rpartition(b"\n")
+        return int(status), text
+
+    for version in ("s3v4", "s3"):
+        s3 = aws.client("s3", signature_version=version)
+        for key in ("plain", "a b+c/ä€"):
+            who = {"Bucket": "data", "Key": key}
+            status, text = curl(s3.generate_presigned_url("put_object", Params=who), "-X", "PUT", "-H", "Content-Type:",
+                                "--data-binary", "presigned")
+            assert status == 200, (version, key, text)
+            url = s3.generate_presigned_url("get_object", Params=who, ExpiresIn=60)
+            assert curl(url) == (200, body), (version, key, curl(url))
+            broken = url.replace("Signature=", "Signature=A", 1)
+            status, text = curl(broken)
+            assert status in (400, 403), (status, text)
+            status, text = curl(url.replace("data/", "data/other-", 1))
+            assert status == 403 and code_of(text) == "SignatureDoesNotMatch", text
+            assert curl(url, "-X", "DELETE")[0] == 403, "it is for GET alone"
+            typed = s3.generate_presigned_url("get_object", Params={**who, "ResponseContentType": "text/csv"})
+            head = subprocess.run(["curl", "-s", "-D", "-", "-o", "/dev/null", typed], capture_output=True, check=True)
+            assert b"text/csv" in head.stdout, head.stdout
+        gone = s3.generate_presigned_url("get_object", Params={"Bucket": "data", "Key": "plain"}, ExpiresIn=1)
+        until(lambda: curl(gone)[0] == 403, 10, "expiry")
+        status, text = curl(gone)
+        assert code_of(text) == "AccessDenied" and b"expired" in text, text
+    far = aws.client("s3", signature_version="s3v4").generate_presigned_url(
+        "get_object", Params={"Bucket": "data", "Key": "plain"}, ExpiresIn=604801)
+    assert curl(far)[0] in (400, 403)
+
+
+@case
+def a_bucket_may_stand_in_the_host(t):
+    aws = Aws(t)
+    aws.client("s3").create_bucket(Bucket="my.data")
+    aws.client("s3").put_object(Bucket="my.data", Key="a/b c", Body=b"v")
+
+    def request(method, host, path, body=b""):
+        made = botocore.awsrequest.AWSRequest(method, f"http://{host}{path}", {}, body)
+        botocore.auth.S3SigV4Auth(botocore.credentials.Credentials(aws.key, aws.secret), "s3", "us-east-1").add_auth(made)
+        return aws.raw(method, path, body, {**dict(made.headers.items()), "Host": host}, sign=False)
+
+    for host in ("my.data.s3.amazonaws.com", "my.data.s3.us-east-1.amazonaws.com", "my.data.s3-us-west-2.amazonaws.com"):
+        assert request("GET", host, "/a/b%20c")[::2] == (200, b"v")
+        assert request("PUT", host, "/new", b"by host")[0] == 200
+        assert request("GET", host, "/new")[2] == b"by host"
+        assert b"<Key>a/b c</Key>" in request("GET", host, "/")[2]
+    assert b"<Name>my.data</Name>" in request("GET", "s3.us-east-1.amazonaws.com", "/")[2]
+    status, _, body = aws.raw("GET", "/k", headers={"Host": "no.s3.amazonaws.com"}, sign=False)
+    assert status == 403 and code_of(body) == "AccessDenied", body
+
+
+def chunked(body, pieces=65536, trailer=None):
+    out = b""
+    for i in range(0, len(body), pieces):
+        p = body[i:i + pieces]
+        out += b"%x\r\n" % len(p) + p + b"\r\n"
+    return out + b"0\r\n" + (trailer or b"") + b"\r\n"
+
+
+@case
+def bodies_in_pieces_are_checked(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    body = blob(300000, 4)
+    good = b"x-amz-checksum-crc32:" + base64.b64encode(zlib.crc32(body).to_bytes(4, "big")) + b"\r\n"
+    bad = b"x-amz-checksum-crc32:" + base64.b64encode(b"abcd") + b"\r\n"
+
+    def put(raw, kind="STREAMING-UNSIGNED-PAYLOAD-TRAILER", length=len(body), trailer="x-amz-checksum-crc32", key="k"):
+        made = botocore.awsrequest.AWSRequest("PUT", f"{aws.url}/data/{key}", {
+            "Content-Encoding": "aws-chunked", "X-Amz-Decoded-Content-Length": str(length), "X-Amz-Trailer": trailer,
+            "X-Amz-Content-SHA256": kind}, raw)
+        made.context["payload_signing_enabled"] = False
+
+        class Signer(botocore.auth.S3SigV4Auth):
+            def payload(self, request):
+                return kind
+        Signer(botocore.credentials.Credentials(aws.key, aws.secret), "s3", "us-east-1").add_auth(made)
+        return aws.raw("PUT", f"/data/{key}", raw, dict(made.headers.items()), sign=False)
+
+    assert put(chunked(body, trailer=good))[0] == 200
+    got = s3.get_object(Bucket="data", Key="k")
+    assert got["Body"].read() == body and "ContentEncoding" not in got
+    for raw, want in ((chunked(body, trailer=bad), "BadDigest"), (chunked(body, trailer=good)[:-400], "IncompleteBody"),
+                      (b"zz\r\nabc\r\n0\r\n\r\n", "InvalidRequest"), (chunked(b"short"), "IncompleteBody"),
+                      (b"ffffffffffffffff\r\nabc", "InvalidRequest"),
+                      (chunked(body, trailer=b"x-amz-checksum-crc32:no base64\r\n"), "InvalidDigest")):
+        status, _, text = put(raw, key="never")
+        assert status == 400 and code_of(text) == want, (raw[:20], want, text)
+    assert put(chunked(body, trailer=b"x-amz-checksum-sha1:AAAA\r\n"), trailer="x-amz-checksum-sha1", key="never")[0] == 501
+    # Without trailers: checksums as headers.
+    for name, value in (("crc32", zlib.crc32(b"123456789").to_bytes(4, "big")),
+                        ("crc32c", bytes.fromhex("e3069283")), ("crc64nvme", bytes.fromhex("ae8b14860a799888")),
+                        ("sha256", hashlib.sha256(b"123456789").digest())):
+        header = {f"x-amz-checksum-{name}": base64.b64encode(value).decode()}
+        assert aws.raw("PUT", "/data/sum", b"123456789", header)[0] == 200, name
+        status, _, text = aws.raw("PUT", "/data/never", b"12345678", header)
+        assert status == 400 and code_of(text) == "BadDigest", (name, text)
+    md5 = {"Content-MD5": base64.b64encode(hashlib.md5(b"v").digest()).decode()}
+    assert aws.raw("PUT", "/data/md5", b"v", md5)[0] == 200
+    assert code_of(aws.raw("PUT", "/data/never", b"w", md5)[2]) == "BadDigest"
+    assert code_of(aws.raw("PUT", "/data/never", b"w", {"Content-MD5": "xx"})[2]) == "InvalidDigest"
+    assert error_of(s3.head_object, Bucket="data", Key="never") == "404"
+
+
+@case
+def waiting_clients_are_told_to_go_on_and_cut_uploads_leave_nothing(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    host = urllib.parse.urlsplit(aws.url)
+
+    def begin(headers, target="/data/slow"):
+        s = socket.create_connection((host.hostname, host.port))
+        s.settimeout(10)
+        lines = [f"PUT {target} HTTP/1.1", f"Host: {host.netloc}"] + [f"{k}: {v}" for k, v in headers.items()]
+        s.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        return s
+
+    body = blob(200000, 8)
+    signed = aws.sign("PUT", "/data/slow", body)
+    began = time.monotonic()
+    s = begin({**signed, "Content-Length": len(body), "Expect": "100-continue"})
+    assert s.recv(4096).startswith(b"HTTP/1.1 100"), "no 100 Continue"
+    assert time.monotonic() - began < 0.9, "the client would have gone on by itself"
+    s.sendall(body[:100000])
+    time.sleep(0.05)
+    assert error_of(s3.head_object, Bucket="data", Key="slow") == "404", "nothing is visible before the end"
+    s.close()  # cut
+    s = begin({**signed, "Content-Length": len(body)})
+    s.sendall(body)
+    assert s.recv(4096).startswith(b"HTTP/1.1 200")
+    s.close()
+    assert s3.get_object(Bucket="data", Key="slow")["Body"].read() == body
+    s = begin({k: v for k, v in signed.items()})  # no length at all
+    answer = s.recv(65536)
+    assert b" 411 " in answer.split(b"\r\n")[0] and b"MissingContentLength" in answer, answer
+    s.close()
+    temp = os.path.join(t.path, "objects", ".tmp")
+    until(lambda: not os.listdir(temp), 10, "the cut upload's file is gone")
+
+
+@case
+def two_writers_of_one_key_leave_one_whole_object(t):
+    aws = Aws(t, "--threads", "4")
+    s3 = aws.client("s3", max_pool_connections=16)
+    s3.create_bucket(Bucket="data")
+    bodies = [bytes([65 + i]) * (1000 + 37 * i) for i in range(8)]
+    s3.put_object(Bucket="data", Key="k", Body=bodies[0])
+    stop = threading.Event()
+    wrong = []
+
+    def write(i):
+        while not stop.is_set():
+            s3.put_object(Bucket="data", Key="k", Body=bodies[i])
+
+    def read():
+        while not stop.is_set():
+            got = s3.get_object(Bucket="data", Key="k")
+            body = got["Body"].read()
+            if body not in bodies or got["ETag"] != f'"{hashlib.md5(body).hexdigest()}"':
+                wrong.append((len(body), got["ETag"]))
+
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        jobs = [pool.submit(write, i) for i in range(5)] + [pool.submit(read) for _ in range(4)]
+        time.sleep(2)
+        stop.set()
+        for job in jobs:
+            job.result()
+    assert not wrong, wrong[:3]
+    wins = []
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        put = lambda i: aws.raw("PUT", "/data/once", bodies[i], {"If-None-Match": "*"})[0]
+        wins = list(pool.map(put, range(8)))
+    assert sorted(wins) == [200] + [412] * 7, wins
+
+
+@case
+def what_is_not_done_here_is_said(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    s3.put_object(Bucket="data", Key="k", Body=b"x")
+    for call, more in ((s3.get_bucket_acl, {}), (s3.get_bucket_policy, {}), (s3.get_object_acl, {"Key": "k"}),
+                       (s3.put_bucket_versioning, {"VersioningConfiguration": {"Status": "Enabled"}}),
+                       (s3.list_object_versions, {}), (s3.get_bucket_lifecycle_configuration, {}),
+                       (s3.put_object_tagging, {"Key": "k", "Tagging": {"TagSet": []}}),
+                       (s3.get_object, {"Key": "k", "VersionId": "7"}),
+                       (s3.put_object, {"Key": "k", "Body": b"", "Tagging": "a=b"})):
+        code, message, status = failure_of(call, Bucket="data", **more)
+        assert (code, status) == ("NotImplemented", 501), (call, code, status)
+    assert s3.get_object_tagging(Bucket="data", Key="k")["TagSet"] == []
+    assert s3.get_object(Bucket="data", Key="k")["Body"].read() == b"x"
+    status, _, body = aws.raw("PATCH", "/data/k")
+    assert status in (405, 501), (status, body)
+
+
+@case
+def it_works_over_tls(t):
+    if subprocess.run(["sh", "-c", "command -v openssl"], capture_output=True, check=False).returncode:
+        raise Skip("openssl is not installed")
+    aws = Aws(t, "--tls")
+    assert aws.url.startswith("https://")
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    body = blob(9 * MB)
+    s3.put_object(Bucket="data", Key="k", Body=body)
+    assert s3.get_object(Bucket="data", Key="k")["Body"].read() == body
+    aws.cli("s3", "cp", "-", "s3://data/cli", stdin=b"by cli")
+    assert aws.cli("s3", "cp", "s3://data/cli", "-").stdout == b"by cli"
+    p = t.run("serve", "--port", "0", "--tls-cert", "/dev/null", "--tls-key", "/dev/null", ok=False)
+    assert p.returncode != 0 and "PEM" in p.stderr, p.stderr
+    p = t.run("serve", "--port", "0", "--tls-cert", "x", ok=False)
+    assert p.returncode != 0 and "belong together" in p.stderr, p.stderr
+
+
+@case
+def unchanged_code_is_caught_by_its_environment(t):
+    aws = Aws(t)
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    env = {**aws.env, "PYTHONPATH": os.path.join(root, "examples", "aws")}
+    code = ("import boto3\nboto3.client('s3').create_bucket(Bucket='caught')\n"
+            "boto3.resource('s3').Object('caught', 'k').put(Body=b'v')\n"
+            "print(boto3.client('sts', endpoint_url='https://sts.us-east-1.amazonaws.com').get_caller_identity()['Account'])")
+    p = subprocess.run(["/usr/bin/python3", "-c", code], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert p.returncode == 0 and p.stdout.strip() == "123456789012", p.stderr[-2000:]
+    if os.path.exists("/usr/bin/aws"):
+        p = subprocess.run(["/usr/bin/aws", "s3", "ls", "s3://caught"], env=env, capture_output=True, text=True,
+                           timeout=60, check=False)
+        assert p.returncode == 0 and p.stdout.strip().endswith(" k"), (p.stdout, p.stderr)
+    shell = subprocess.run(["sh", "-c", f'eval "$({os.environ.get("FETTLE_PROGRAM_UNDER_TEST", root + "/build/fettle")} aws env)"; '
+                            'echo $AWS_ENDPOINT_URL $AWS_EC2_METADATA_DISABLED'], env=t.env, capture_output=True, text=True,
+                           check=True)
+    assert shell.stdout.strip() == f"{aws.url} true", shell.stdout
+
+
+@case
+def access_keys_are_made_listed_and_removed(t):
+    made = t.json("keys", "add", "--note", "mine")
+    assert made["id"].startswith("AKIA") and len(made["id"]) == 20 and len(made["secret"]) == 40, made
+    t.run("keys", "add", "OWNID")
+    assert t.run("keys", "add", "OWNID", ok=False).returncode != 0
+    assert t.run("keys", "add", "bad id", ok=False).returncode != 0
+    rows = t.json("keys", "ls")
+    assert [r["id"] for r in rows] == [made["id"], "OWNID"] and rows[0]["note"] == "mine"
+    assert made["secret"] not in t.run("keys", "ls").stdout
+    t.run("keys", "rm", "OWNID")
+    assert t.run("keys", "rm", "OWNID", ok=False).returncode != 0
+    assert t.run("aws", "env", ok=False).returncode != 0, "no server runs"
+
+
+main()
