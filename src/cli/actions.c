@@ -1,104 +1,38 @@
 /* actions.c -- see actions.h. */
 #include "cli/actions.h"
 
-#include "base/log.h"
-#include "base/proc.h"
 #include "jobs/job.h"
 #include "serve/endpoint.h"
-#include "watch/outbox.h"
 
-#define RUN_DEADLINE_US ((int64_t)60 * 1000000)
-
-/* "job/NAME" -> NAME when the kind fits */
-static bool subject_of(ft_str *name, ft_str subject, const char *kind) {
+/* "job/NAME" -> NAME; FT_EINVAL when the subject is of another kind. */
+static ft_err subject_of(ft_str *name, ft_str subject, const char *kind, const char *action) {
     *name = subject;
-    return ft_str_is(ft_str_cut(name, '/'), kind);
-}
-
-static ft_err act_alert(ft_store *s, ft_arena *arena, const ft_watch_row *watch, int64_t verdict_id,
-                        const ft_verdict *v) {
-    ft_alert alert = { .subject = watch->spec.subject,
-                       .rule = watch->spec.name,
-                       .text = v->reason,
-                       .evidence_json = v->evidence_json,
-                       .verdict_id = verdict_id };
-    return ft_alert_raise(NULL, s, arena, &alert);
-}
-
-static ft_err act_stop(ft_store *s, const ft_watch_row *watch, const ft_verdict *v) {
-    ft_str job;
-    if (!subject_of(&job, watch->spec.subject, "job"))
-        return FT_FAIL(FT_EUNSUPPORTED, "action 'stop' is for jobs, not for %.*s",
-                       FT_STR_ARG(watch->spec.subject));
-    ft_err err = ft_job_stop(s, job, v->reason);
-    return err == FT_ECONFLICT ? FT_OK : err; /* it ended by itself: what was wanted */
-}
-
-static ft_err act_rollback(ft_store *s, const ft_watch_row *watch) {
-    ft_str endpoint;
-    if (!subject_of(&endpoint, watch->spec.subject, "endpoint"))
-        return FT_FAIL(FT_EUNSUPPORTED, "action 'rollback' is for endpoints, not for %.*s",
-                       FT_STR_ARG(watch->spec.subject));
-    return ft_endpoint_rollback(s, endpoint);
-}
-
-/* The program learns what happened from its environment. */
-static ft_err act_run(ft_arena *arena, ft_str program, const ft_watch_row *watch,
-                      const ft_verdict *v) {
-    ft_str path, subject, rule, reason, evidence;
-    FT_TRY(ft_arena_str(&path, arena, program));
-    FT_TRY(
-        ft_arena_printf(&subject, arena, "FETTLE_SUBJECT=%.*s", FT_STR_ARG(watch->spec.subject)));
-    FT_TRY(ft_arena_printf(&rule, arena, "FETTLE_RULE=%.*s", FT_STR_ARG(watch->spec.name)));
-    FT_TRY(ft_arena_printf(&reason, arena, "FETTLE_REASON=%.*s", FT_STR_ARG(v->reason)));
-    FT_TRY(ft_arena_printf(&evidence, arena, "FETTLE_EVIDENCE=%.*s", FT_STR_ARG(v->evidence_json)));
-    const char *argv[] = { path.at, NULL };
-    const char *env[] = { subject.at, rule.at, reason.at, evidence.at, NULL };
-    ft_supervisor *sup = NULL;
-    ft_proc *proc = NULL;
-    ft_err err;
-    FT_GOTO(err, ft_supervisor_new(&sup));
-    FT_GOTO(err, ft_proc_start(&proc, sup,
-                               &(ft_proc_spec){ .name = "action",
-                                                .argv = argv,
-                                                .env = env,
-                                                .deadline_us = RUN_DEADLINE_US }));
-    FT_GOTO(err, ft_proc_wait(proc, -1));
-    ft_proc_end end = ft_proc_result(proc);
-    if (end.exit_code != 0)
-        err = FT_FAIL(FT_EPEER, "action program %s: %s", path.at, ft_proc_end_text(&end));
-done:
-    ft_supervisor_free(sup);
-    return err;
+    if (ft_str_is(ft_str_cut(name, '/'), kind)) return FT_OK;
+    return FT_FAIL(FT_EINVAL, "action '%s' is for a %s, not for %.*s", action, kind,
+                   FT_STR_ARG(subject));
 }
 
 static ft_err act(void *ctx, ft_str action, const ft_watch_row *watch, int64_t verdict_id,
                   const ft_verdict *v) {
-    ft_store *s = ctx;
-    ft_arena arena = FT_ARENA_INIT(0);
-    ft_err err;
-    if (ft_str_is(action, "stop"))
-        err = act_stop(s, watch, v);
-    else if (ft_str_is(action, "alert"))
-        err = act_alert(s, &arena, watch, verdict_id, v);
-    else if (ft_str_is(action, "rollback"))
-        err = act_rollback(s, watch);
-    else if (ft_str_starts(action, FT_STR("run:")))
-        err = act_run(&arena, ft_str_from(action, 4), watch, v);
-    else
-        err = FT_FAIL(FT_EUNSUPPORTED, "unknown action '%.*s'", FT_STR_ARG(action));
-    ft_arena_fini(&arena);
-    return err;
+    ft_str name;
+    (void)verdict_id;
+    if (ft_str_is(action, "stop")) {
+        FT_TRY(subject_of(&name, watch->spec.subject, "job", "stop"));
+        return ft_job_stop(ctx, name, v->reason);
+    }
+    if (ft_str_is(action, "rollback")) {
+        FT_TRY(subject_of(&name, watch->spec.subject, "endpoint", "rollback"));
+        return ft_endpoint_rollback(ctx, name);
+    }
+    return FT_EUNSUPPORTED; /* alert, run: the host's own */
 }
 
 static bool ended(void *ctx, ft_str subject) {
-    ft_str job;
     ft_arena arena = FT_ARENA_INIT(0);
-    ft_job row;
-    bool over = false;
-    if (subject_of(&job, subject, "job"))
-        over = ft_job_get(&row, ctx, &arena, job) == FT_OK && row.status != FT_JOB_IN_PROGRESS &&
-               row.status != FT_JOB_STOPPING;
+    ft_str name = subject;
+    ft_job job;
+    bool over = ft_str_is(ft_str_cut(&name, '/'), "job") &&
+                ft_job_get(&job, ctx, &arena, name) == FT_OK && ft_job_status_final(job.status);
     ft_arena_fini(&arena);
     return over;
 }

@@ -1,5 +1,6 @@
-/* actions.h -- what a verdict may do to the world: the callback that lower rooms are handed, since
- * they may not reach up to jobs and endpoints. stop, alert, rollback, run:PROGRAM. */
+/* actions.h -- what a verdict may do to rooms above the rule host: the callback that it is handed,
+ * since it may not reach up to jobs and endpoints. stop and rollback; the host itself does alert
+ * and run:PROGRAM. */
 #ifndef FT_ACTIONS_H
 #define FT_ACTIONS_H
 
