@@ -2,7 +2,8 @@
  *
  * A number column's cell is read in place by ft_decimal_f32 when a number fills it to the delimiter
  * (nearly always); anything else — blanks, quotes, texts, missing values, errors — goes through
- * ft_csv_cell. Measured on Zen 4: 400–700 MB/s a core on numbers, see bench. */
+ * ft_csv_cell. Measured on Zen 4 with hashing: 250 MB/s of pixels (2.3
+ * bytes a number), 330 MB/s of "-0.1234", 450 MB/s of 17 digits, a core. */
 #include <math.h>
 
 #include "base/check.h"

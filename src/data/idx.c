@@ -252,7 +252,6 @@ static ft_err labels_path(ft_str *out, ft_table_build *b, ft_str path) {
         else if (len + 4 < sizeof text)
             strcpy(text + len, ".gz");
     }
-    if (len > 3) snprintf(name, sizeof name, "%s", text);
     return FT_FAIL(FT_ENOTFOUND,
                    "'%.*s' has no labels beside it: looked for '%.*s' (packed or not); name the "
                    "file of the labels, or say that there is none",
