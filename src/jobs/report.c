@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "data/table.h"
+#include "debug/system_report.h"
 #include "debug/training_report.h"
 #include "jobs/job.h"
 #include "store/objects.h"
@@ -129,25 +130,49 @@ static ft_err gather(gathered *g, ft_str job) {
     return names(g);
 }
 
-ft_err ft_job_report(ft_str *uri, ft_store *s, ft_arena *arena, ft_str job) {
+static ft_err page_put(ft_store *s, ft_str uri, ft_str html) {
+    ft_uri at;
+    FT_TRY(ft_uri_parse(&at, uri));
+    return ft_object_put(
+        NULL, s, at.bucket, at.key, html,
+        &(ft_object_put_opts){ .content_type = FT_STR("text/html; charset=utf-8"), .lazy = true });
+}
+
+ft_err ft_job_report_at(ft_store *s, ft_arena *arena, ft_str job, ft_str uri) {
     gathered g = { .store = s, .arena = arena };
     ft_buf html = { 0 };
-    ft_uri at;
     ft_err err;
     FT_TRY(gather(&g, job));
     err = ft_training_report(&html, s, &g.opts);
     if (err == FT_ENOTFOUND)
         err = FT_FAIL(FT_ENOTFOUND, "job %.*s recorded nothing to report%s%.*s", FT_STR_ARG(job),
                       g.job.reason.len ? ": " : "", FT_STR_ARG(g.job.reason));
-    if (err != FT_OK) goto done;
-    FT_GOTO(err, ft_arena_printf(uri, arena, "%.*s/%.*s/report/report.html",
-                                 FT_STR_ARG(g.job.output_uri), FT_STR_ARG(g.job.name)));
-    FT_GOTO(err, ft_uri_parse(&at, *uri));
-    FT_GOTO(err,
-            ft_object_put(NULL, s, at.bucket, at.key, ft_buf_str(&html),
-                          &(ft_object_put_opts){ .content_type = FT_STR("text/html; charset=utf-8"),
-                                                 .lazy = true }));
-done:
+    if (err == FT_OK) err = page_put(s, uri, ft_buf_str(&html));
+    ft_buf_fini(&html);
+    return err;
+}
+
+ft_err ft_job_report(ft_str *uri, ft_store *s, ft_arena *arena, ft_str job) {
+    ft_job row;
+    FT_TRY(ft_job_get(&row, s, arena, job));
+    FT_TRY(ft_arena_printf(uri, arena, "%.*s/%.*s/report/report.html", FT_STR_ARG(row.output_uri),
+                           FT_STR_ARG(row.name)));
+    return ft_job_report_at(s, arena, row.name, *uri);
+}
+
+ft_err ft_job_system_report_at(ft_store *s, ft_arena *arena, ft_str job, ft_str uri) {
+    ft_buf html = { 0 };
+    ft_job j;
+    FT_TRY(ft_job_get(&j, s, arena, job));
+    ft_err err = ft_system_report(
+        &html, &(ft_system_report_opts){ .job = j.name,
+                                         .status = ft_str_of(ft_job_status_name(j.status)),
+                                         .started_us = j.started_us,
+                                         .ended_us = j.ended_us,
+                                         .loop_us = j.training_us,
+                                         .loop_end_us = j.training_end_us,
+                                         .steps = j.step });
+    if (err == FT_OK) err = page_put(s, uri, ft_buf_str(&html));
     ft_buf_fini(&html);
     return err;
 }

@@ -10,4 +10,9 @@
  * job's own reason). */
 ft_err ft_job_report(ft_str *uri, ft_store *s, ft_arena *arena, ft_str job);
 
+/* The same to another place, "s3://…/x.html". */
+ft_err ft_job_report_at(ft_store *s, ft_arena *arena, ft_str job, ft_str uri);
+/* How long the job's parts took (debug/system_report.h), to `uri`. FT_ENOTFOUND. */
+ft_err ft_job_system_report_at(ft_store *s, ft_arena *arena, ft_str job, ft_str uri);
+
 #endif
