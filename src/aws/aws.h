@@ -45,11 +45,13 @@ typedef struct ft_aws_service {
     const char *title;  /* for people: "SageMaker" */
     const char *target; /* X-Amz-Target's prefix, "SageMaker"; NULL when it has none */
     ft_aws_protocol protocol;
-    const char *xmlns;    /* QUERY and REST_XML */
-    const char *version;  /* QUERY: the API version that requests carry */
-    const ft_aws_op *ops; /* ends with a NULL name */
-    const char *absent;   /* the service's room does not exist yet: a sentence; ops is NULL then */
+    const char *xmlns;     /* QUERY and REST_XML */
+    const char *version;   /* QUERY: the API version that requests carry */
+    const ft_aws_op *ops;  /* ends with a NULL name */
+    const ft_aws_op *also; /* a second table, for a service in two halves; NULL: none */
+    const char *absent;    /* the service's room does not exist yet: a sentence; ops is NULL then */
     ft_err (*prepare)(ft_store *s); /* makes its tables (ft_db_migrate); NULL: it has none */
+    ft_err (*chore)(ft_store *s);   /* done about every 250 ms by the server; NULL: nothing */
 } ft_aws_service;
 
 struct ft_aws_call {
@@ -119,6 +121,8 @@ ft_err ft_aws_page(ft_aws_call *c, const char *limit_member, int64_t limit_defau
 
 /* ---- the front. Once before serving: the tables of this room and its services. */
 ft_err ft_aws_prepare(ft_store *s);
+/* Given to the server as `chore`: what the front door does beside the requests. */
+ft_err ft_aws_chore(ft_store *s);
 /* Given to the server as `front`. A route for AWS requests, NULL for others. */
 const ft_route *ft_aws_front(const ft_request *req, void *app);
 extern const ft_aws_service *const ft_aws_services[]; /* ends with NULL; in services.c */

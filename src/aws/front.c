@@ -6,6 +6,7 @@
 #include "aws/aws.h"
 #include "aws/front_in.h"
 #include "aws/keys_in.h"
+#include "aws/resource.h"
 #include "aws/reply_in.h"
 #include "aws/s3_checksum.h"
 #include "base/check.h"
@@ -191,8 +192,10 @@ static ft_err op_find(ft_aws_call *c) {
     default:
         c->op = op_rest(c);
     }
-    for (const ft_aws_op *op = c->service->ops; !c->op && name.at && op && op->name; op++)
-        if (ft_str_is(name, op->name)) c->op = op;
+    const ft_aws_op *tables[] = { c->service->ops, c->service->also };
+    for (size_t i = 0; i < FT_COUNT(tables); i++)
+        for (const ft_aws_op *op = tables[i]; !c->op && name.at && op && op->name; op++)
+            if (ft_str_is(name, op->name)) c->op = op;
     if (c->op) return FT_OK;
     if (c->service->absent) return ft_aws_fail(c, 501, "NotImplemented", "%s", c->service->absent);
     if (c->service->protocol == FT_AWS_REST_XML)
@@ -374,8 +377,15 @@ static const ft_route document_route = { .method = "*",
 
 ft_err ft_aws_prepare(ft_store *s) {
     FT_TRY(ft_aws_migrate(s));
+    FT_TRY(ft_aws_resource_prepare(s));
     for (const ft_aws_service *const *service = ft_aws_services; *service; service++)
         if ((*service)->prepare) FT_TRY((*service)->prepare(s));
+    return FT_OK;
+}
+
+ft_err ft_aws_chore(ft_store *s) {
+    for (const ft_aws_service *const *service = ft_aws_services; *service; service++)
+        if ((*service)->chore) FT_TRY((*service)->chore(s));
     return FT_OK;
 }
 

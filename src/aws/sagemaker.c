@@ -1,4 +1,5 @@
 /* sagemaker.c -- the SageMaker service: its operations' rows. */
+#include "aws/hosting_in.h"
 #include "aws/sagemaker_in.h"
 #include "aws/services_in.h"
 
@@ -27,4 +28,6 @@ const ft_aws_service ft_aws_sagemaker = { .name = "sagemaker",
                                           .xmlns = "",
                                           .version = "2017-07-24",
                                           .ops = ops,
-                                          .prepare = prepare };
+                                          .also = ft_hosting_ops,
+                                          .prepare = prepare,
+                                          .chore = ft_sagemaker_rules_chore };

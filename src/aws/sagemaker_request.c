@@ -10,7 +10,7 @@
 #include "debug/hook_config.h"
 #include "store/objects.h"
 
-#define CHANNELS_MAX        20  /* as SageMaker's */
+#define CHANNELS_MAX        20 /* as SageMaker's */
 #define CHANNEL_OBJECTS_MAX 10000
 #define HOOK_INTERVAL       10 /* XGBoost's hook, when nothing is said */
 #define RUNTIME_MAX_S       (28 * 24 * 3600)
@@ -139,8 +139,8 @@ static ft_err local_of(ft_str *out, ft_aws_call *c, ft_str text, ft_str job, ft_
     const char *path;
     if (ft_uri_parse(&uri, text) != FT_OK) return invalid(c, "InputDataConfig: S3Uri");
     if (!ft_bucket_exists(c->store, uri.bucket)) return none_found(c, text);
-    FT_TRY(ft_object_list(&list, &count, &more, c->store, c->arena, uri.bucket, uri.key,
-                          FT_STR(""), CHANNEL_OBJECTS_MAX));
+    FT_TRY(ft_object_list(&list, &count, &more, c->store, c->arena, uri.bucket, uri.key, FT_STR(""),
+                          CHANNEL_OBJECTS_MAX));
     if (more)
         return ft_aws_fail(c, 400, "ValidationException", "%.*s: more than %d objects",
                            FT_STR_ARG(text), CHANNEL_OBJECTS_MAX);

@@ -70,8 +70,8 @@ static ft_err params_split(ft_watch_spec *out, ft_aws_call *c, ft_str raw) {
         if (ft_str_is(name, "action_json")) {
             char text[512];
             snprintf(text, sizeof text, "%.*s", FT_STR_ARG(value));
-            bool stops = strstr(text, "stoptraining"), tells = strstr(text, "email") ||
-                                                               strstr(text, "sms");
+            bool stops = strstr(text, "stoptraining"),
+                 tells = strstr(text, "email") || strstr(text, "sms");
             out->actions = stops && tells ? FT_STR("stop,alert")
                            : stops        ? FT_STR("stop")
                            : tells        ? FT_STR("alert")
@@ -154,13 +154,14 @@ static ft_err row_add(ft_aws_call *c, ft_str job, const char *list, size_t i, ft
                            FT_STR_ARG(ft_str_slice(rule.name, 0, 26)), unlike));
     FT_TRY(ft_sagemaker_join(&uri, c->arena, out, "%.*s/rule-output/%.*s", FT_STR_ARG(job),
                              FT_STR_ARG(rule.name)));
-    return ft_db_run(ft_store_db(c->store),
-                     "insert into aws_rule_job (name, job, configuration, rule, params, image, kind,"
-                     " status, uri, created_us, modified_us)"
-                     " values (?, ?, ?, ?, ?, ?, ?, 'InProgress', ?, ?, ?)",
-                     "ssssssnsii", name, job, rule.name, rule.rule.at ? rule.rule : FT_STR(""),
-                     raw.at ? raw : FT_STR("{}"), member(c, list, i, "RuleEvaluatorImage"),
-                     (int)kind, uri, now, now);
+    return ft_db_run(
+        ft_store_db(c->store),
+        "insert into aws_rule_job (name, job, configuration, rule, params, image, kind,"
+        " status, uri, created_us, modified_us)"
+        " values (?, ?, ?, ?, ?, ?, ?, 'InProgress', ?, ?, ?)",
+        "ssssssnsii", name, job, rule.name, rule.rule.at ? rule.rule : FT_STR(""),
+        raw.at ? raw : FT_STR("{}"), member(c, list, i, "RuleEvaluatorImage"), (int)kind, uri, now,
+        now);
 }
 
 ft_err ft_sagemaker_rules_store(ft_aws_call *c, ft_str job) {
@@ -199,11 +200,12 @@ static ft_err rows_read(ft_rule_job *list, size_t *count, size_t limit, ft_store
                         ft_arena *arena, ft_str job) {
     ft_rows *rows;
     ft_err err = FT_OK;
-    FT_TRY(ft_db_query(&rows, ft_store_db(s),
-                       "select name, job, configuration, rule, params, image, kind, status, details,"
-                       " created_us, modified_us from aws_rule_job where ?1 = '' or job = ?1"
-                       " order by created_us desc, rowid",
-                       "s", job));
+    FT_TRY(
+        ft_db_query(&rows, ft_store_db(s),
+                    "select name, job, configuration, rule, params, image, kind, status, details,"
+                    " created_us, modified_us from aws_rule_job where ?1 = '' or job = ?1"
+                    " order by created_us desc, rowid",
+                    "s", job));
     while (err == FT_OK && *count < limit && ft_rows_next(rows))
         err = row_copy(&list[(*count)++], rows, arena);
     ft_err end = ft_rows_end(rows);
@@ -275,11 +277,12 @@ static ft_err report_write(ft_store *s, ft_arena *arena, const ft_rule_job *r, f
         return ft_job_report_at(s, arena, r->job, at);
     }
     if (!ft_str_is(r->rule, PROFILER))
-        return FT_FAIL(FT_EUNSUPPORTED, "the rule %.*s was not evaluated: the metrics of the "
-                                        "system are not recorded here",
+        return FT_FAIL(FT_EUNSUPPORTED,
+                       "the rule %.*s was not evaluated: the metrics of the "
+                       "system are not recorded here",
                        FT_STR_ARG(r->rule));
-    FT_TRY(ft_arena_printf(&at, arena, "%.*s/profiler-output/profiler-report.html",
-                           FT_STR_ARG(uri)));
+    FT_TRY(
+        ft_arena_printf(&at, arena, "%.*s/profiler-output/profiler-report.html", FT_STR_ARG(uri)));
     return ft_job_system_report_at(s, arena, r->job, at);
 }
 
@@ -295,8 +298,8 @@ static ft_err report_do(ft_store *s, ft_arena *arena, const ft_rule_job *r) {
     ft_err err = report_write(s, arena, r, uri);
     if (err == FT_OK) return row_end(s, r->name, FT_WATCH_NO_ISSUES, FT_STR(""));
     bool stopped = err == FT_EUNSUPPORTED;
-    FT_TRY(ft_arena_printf(&details, arena, "%s%s", stopped ? "" : "InternalServerError: ",
-                           ft_err_why()));
+    FT_TRY(ft_arena_printf(&details, arena, "%s%s",
+                           stopped ? "" : "InternalServerError: ", ft_err_why()));
     ft_err_clear();
     return row_end(s, r->name, stopped ? FT_WATCH_STOPPED : FT_WATCH_ERROR, details);
 }
@@ -311,8 +314,8 @@ ft_err ft_sagemaker_rules_chore(ft_store *s) {
                            "select count(*) from aws_rule_job where status = 'InProgress'", "", "i",
                            &going));
     if (!going) goto done;
-    FT_GOTO(err, ft_db_one(ft_store_db(s), NULL, "select count(*) from aws_rule_job", "", "i",
-                           &going));
+    FT_GOTO(err,
+            ft_db_one(ft_store_db(s), NULL, "select count(*) from aws_rule_job", "", "i", &going));
     FT_GOTO(err, ft_arena_items(&list, &arena, (size_t)going + 1));
     FT_GOTO(err, rows_read(list, &count, (size_t)going, s, &arena, FT_STR("")));
     for (size_t i = 0; i < count; i++)

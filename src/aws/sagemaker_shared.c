@@ -14,7 +14,8 @@ ft_err ft_sagemaker_name_check(ft_aws_call *c, const char *member, ft_str name) 
     bool good = name.len > 0, hyphen = true;
     for (size_t i = 0; good && i < name.len; i++) {
         char ch = name.at[i];
-        bool word = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9');
+        bool word =
+            (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9');
         good = word || (ch == '-' && i > 0);
         hyphen = ch == '-';
     }
@@ -55,7 +56,8 @@ static int compare(const void *a, const void *b, void *ctx) {
     const order *o = ctx;
     int way = 0;
     if (o->by_status) way = ft_str_cmp(x->status, y->status);
-    if (!way && !o->by_name) way = (x->created_us > y->created_us) - (x->created_us < y->created_us);
+    if (!way && !o->by_name)
+        way = (x->created_us > y->created_us) - (x->created_us < y->created_us);
     if (!way) way = ft_str_cmp(x->name, y->name);
     return o->ascending ? way : -way;
 }
@@ -124,8 +126,7 @@ ft_err ft_sagemaker_page(ft_aws_call *c, ft_sagemaker_item *items, size_t *count
     if (*count) qsort_r(items, *count, sizeof *items, compare, &o);
     if (after.len) {
         while (begin < *count && !ft_str_eq(items[begin].name, after)) begin++;
-        if (begin == *count)
-            return ft_aws_fail(c, 400, "ValidationException", "Invalid NextToken");
+        if (begin == *count) return ft_aws_fail(c, 400, "ValidationException", "Invalid NextToken");
         begin++;
     }
     size_t left = *count - begin, n = left < (size_t)limit ? left : (size_t)limit;

@@ -14,7 +14,6 @@
                                                              ") is not built" }
 
 /* clang-format off */
-ABSENT(sagemaker, "sagemaker", "SageMaker", "SageMaker", FT_AWS_JSON_1_1, "aws/sagemaker");
 ABSENT(logs, "logs", "CloudWatch Logs", "Logs_20140328", FT_AWS_JSON_1_1, "aws/logs");
 ABSENT(monitoring, "monitoring", "CloudWatch", "GraniteServiceVersion20100801", FT_AWS_JSON_1_0, "aws/cloudwatch");
 ABSENT(sns, "sns", "SNS", NULL, FT_AWS_QUERY, "aws/sns");
@@ -28,7 +27,7 @@ ABSENT(robomaker, "robomaker", "RoboMaker", NULL, FT_AWS_REST_JSON, "sim");
 const ft_aws_service *const ft_aws_services[] = {
     &ft_aws_s3,
     &ft_aws_sts,
-    &sagemaker, &logs, &monitoring, &sns, &iot_data,
+    &ft_aws_sagemaker, &ft_aws_sagemaker_runtime, &logs, &monitoring, &sns, &iot_data,
     &polly, &comprehend, &lambda, &dynamodb, &robomaker,
     NULL,
 };

@@ -6,5 +6,7 @@
 
 extern const ft_aws_service ft_aws_s3;  /* s3.c */
 extern const ft_aws_service ft_aws_sts; /* sts.c */
+extern const ft_aws_service ft_aws_sagemaker_runtime; /* runtime.c */
+extern const ft_aws_service ft_aws_sagemaker;
 
 #endif

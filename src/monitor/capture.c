@@ -16,6 +16,8 @@ struct ft_capture {
     ft_buf line;
     int64_t second;          /* whose text is kept; -1 at first */
     char time[FT_TIME_TEXT]; /* "2022-02-14T17:25:49Z" */
+    ft_capture_opts opts;    /* texts in the arena */
+    ft_arena arena;
 };
 
 /* ---- event ids: RFC 9562, version 7 with the sub-millisecond part in rand_a (its method 3) */
@@ -73,21 +75,27 @@ typedef enum encoding { ENCODING_CSV, ENCODING_JSON, ENCODING_BASE64 } encoding;
 static const char *const encoding_tail[] = { ",\"encoding\":\"CSV\"}", ",\"encoding\":\"JSON\"}",
                                              ",\"encoding\":\"BASE64\"}" };
 
-/* By the media type without its parameters: the types that Model Monitor's CaptureContentTypeHeader
- * holds by default. */
-static encoding encoding_of(const ft_payload *p) {
+/* Is `type` one of "text/csv|text/plain"? */
+static bool is_listed(ft_str list, ft_str type) {
+    while (list.at)
+        if (ft_str_ieq(ft_str_cut(&list, '|'), type)) return true;
+    return false;
+}
+
+/* By the media type without its parameters. */
+static encoding encoding_of(const ft_capture *c, const ft_payload *p) {
     ft_str type = ft_str_trim(ft_str_slice(p->content_type, 0, ft_str_find(p->content_type, ';')));
     encoding e = ENCODING_BASE64;
-    if (ft_str_ieq(type, FT_STR("text/csv")))
+    if (is_listed(c->opts.csv_types, type))
         e = ENCODING_CSV;
-    else if (ft_str_ieq(type, FT_STR("application/json")) ||
-             ft_str_ieq(type, FT_STR("application/jsonlines")))
+    else if (is_listed(c->opts.json_types, type))
         e = ENCODING_JSON;
     return e == ENCODING_BASE64 || ft_str_utf8(p->bytes) ? e : ENCODING_BASE64;
 }
 
-static void add_body(ft_buf *line, ft_str head, const ft_payload *p, ft_str mode) {
-    encoding e = encoding_of(p);
+static void add_body(ft_capture *c, ft_str head, const ft_payload *p, ft_str mode) {
+    ft_buf *line = &c->line;
+    encoding e = encoding_of(c, p);
     ft_buf_add(line, head);
     ft_json_quote(line, p->content_type);
     ft_buf_add(line, mode);
@@ -124,26 +132,48 @@ static void add_event(ft_capture *c, ft_str event_id, int64_t time_us, ft_str in
     ft_buf_add(line, FT_STR("\"},\"eventVersion\":\"0\"}"));
 }
 
-ft_err ft_capture_open(ft_capture **out, ft_store *s, ft_str endpoint, ft_str uri) {
-    ft_arena arena = FT_ARENA_INIT(0);
+static ft_err opts_keep(ft_capture *c, const ft_capture_opts *opts) {
+    static const ft_capture_opts by_default = {
+        .uri = { FT_CAPTURE_URI, sizeof FT_CAPTURE_URI - 1 },
+        .variant = { FT_CAPTURE_VARIANT, sizeof FT_CAPTURE_VARIANT - 1 }
+    };
+    bool listed = opts->csv_types.len || opts->json_types.len;
+    c->opts = *opts;
+    if (!opts->uri.len) c->opts.uri = by_default.uri;
+    if (!opts->variant.len) c->opts.variant = by_default.variant;
+    if (!listed) {
+        c->opts.csv_types = FT_STR("text/csv");
+        c->opts.json_types = FT_STR("application/json|application/jsonlines");
+    }
+    while (ft_str_ends(c->opts.uri, FT_STR("/"))) c->opts.uri.len--;
+    FT_TRY(ft_arena_str(&c->opts.variant, &c->arena, c->opts.variant));
+    FT_TRY(ft_arena_str(&c->opts.csv_types, &c->arena, c->opts.csv_types));
+    return ft_arena_str(&c->opts.json_types, &c->arena, c->opts.json_types);
+}
+
+ft_err ft_capture_open_as(ft_capture **out, ft_store *s, ft_str endpoint,
+                          const ft_capture_opts *opts) {
     ft_str prefix;
     ft_err err;
     *out = NULL;
     ft_capture *c = ft_fault_here() ? NULL : calloc(1, sizeof *c);
     if (!c) return FT_FAIL(FT_ENOMEM, "no memory for a capture");
     c->second = -1;
-    if (!uri.len) uri = FT_STR(FT_CAPTURE_URI);
-    while (ft_str_ends(uri, FT_STR("/"))) uri.len--;
-    FT_GOTO(err,
-            ft_arena_printf(&prefix, &arena, "%.*s/%.*s", FT_STR_ARG(uri), FT_STR_ARG(endpoint)));
-    ft_stream_opts opts = { .uri = prefix.at, .variant = FT_CAPTURE_VARIANT };
-    FT_GOTO(err, ft_stream_write(&c->writer, s, &ft_kind_capture, endpoint, &opts));
+    FT_GOTO(err, opts_keep(c, opts));
+    FT_GOTO(err, ft_arena_printf(&prefix, &c->arena, "%.*s/%.*s", FT_STR_ARG(c->opts.uri),
+                                 FT_STR_ARG(endpoint)));
+    ft_stream_opts stream = { .uri = prefix.at, .variant = c->opts.variant.at };
+    FT_GOTO(err, ft_stream_write(&c->writer, s, &ft_kind_capture, endpoint, &stream));
     *out = c;
-    c = NULL;
+    return FT_OK;
 done:
+    ft_arena_fini(&c->arena);
     free(c);
-    ft_arena_fini(&arena);
     return err;
+}
+
+ft_err ft_capture_open(ft_capture **out, ft_store *s, ft_str endpoint, ft_str uri) {
+    return ft_capture_open_as(out, s, endpoint, &(ft_capture_opts){ .uri = uri });
 }
 
 ft_err ft_capture_add(ft_capture *c, ft_str event_id, int64_t time_us, const ft_payload *in,
@@ -151,10 +181,14 @@ ft_err ft_capture_add(ft_capture *c, ft_str event_id, int64_t time_us, const ft_
     ft_buf *line = &c->line;
     ft_buf_reset(line);
     FT_TRY(ft_buf_reserve(line, in->bytes.len + out->bytes.len + LINE_OVERHEAD_BYTES));
-    add_body(line, FT_STR("{\"captureData\":{\"endpointInput\":{\"observedContentType\":"), in,
-             FT_STR(",\"mode\":\"INPUT\",\"data\":"));
-    add_body(line, FT_STR(",\"endpointOutput\":{\"observedContentType\":"), out,
-             FT_STR(",\"mode\":\"OUTPUT\",\"data\":"));
+    ft_buf_add(line, FT_STR("{\"captureData\":{"));
+    if (!c->opts.skip_input)
+        add_body(c, FT_STR("\"endpointInput\":{\"observedContentType\":"), in,
+                 FT_STR(",\"mode\":\"INPUT\",\"data\":"));
+    if (!c->opts.skip_input && !c->opts.skip_output) ft_buf_byte(line, ',');
+    if (!c->opts.skip_output)
+        add_body(c, FT_STR("\"endpointOutput\":{\"observedContentType\":"), out,
+                 FT_STR(",\"mode\":\"OUTPUT\",\"data\":"));
     add_event(c, event_id, time_us, inference_id, custom_attributes);
     FT_TRY(line->err);
     FT_TRY(ft_stream_append_raw(c->writer, time_us, ft_buf_str(line)));
@@ -170,6 +204,7 @@ ft_err ft_capture_close(ft_capture *c) {
     if (!c) return FT_OK;
     ft_err err = ft_stream_close(c->writer);
     ft_buf_fini(&c->line);
+    ft_arena_fini(&c->arena);
     free(c);
     return err;
 }

@@ -47,6 +47,17 @@ int64_t ft_capture_id_time(ft_str id);
 typedef struct ft_capture ft_capture; /* one per serving thread and endpoint */
 /* Lines go to <uri>/<endpoint>/<variant>/yyyy/mm/dd/hh/….jsonl; `uri` empty: FT_CAPTURE_URI. */
 ft_err ft_capture_open(ft_capture **out, ft_store *s, ft_str endpoint, ft_str uri);
+/* The same with everything that Model Monitor's DataCaptureConfig says; the texts are copied. */
+typedef struct ft_capture_opts {
+    ft_str uri;     /* empty: FT_CAPTURE_URI */
+    ft_str variant; /* empty: FT_CAPTURE_VARIANT */
+    /* Media types kept as text, "text/csv|text/plain"; both empty: text/csv; application/json and
+     * application/jsonlines. All others are kept as BASE64. */
+    ft_str csv_types, json_types;
+    int skip_input, skip_output; /* 1: this half is not kept */
+} ft_capture_opts;
+ft_err ft_capture_open_as(ft_capture **out, ft_store *s, ft_str endpoint,
+                          const ft_capture_opts *opts);
 /* Write one pair: when this returns, a killed process does not lose it. A body is kept as text
  * (CSV, JSON) by its content type, as BASE64 when it has none of these types or is not UTF-8: what
  * was sent can always be sent again, byte for byte. */

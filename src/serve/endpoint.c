@@ -26,6 +26,11 @@ static const char *const steps[] = {
     " job text not null default '', capture_percent integer not null,"
     " capture_uri text not null default '', created_us integer not null,"
     " primary key (endpoint, version)) without rowid",
+    "alter table endpoint_version add column variant text not null default ''",
+    "alter table endpoint_version add column csv_types text not null default ''",
+    "alter table endpoint_version add column json_types text not null default ''",
+    "alter table endpoint_version add column skip_input integer not null default 0",
+    "alter table endpoint_version add column skip_output integer not null default 0",
 };
 
 ft_err ft_endpoint_db(ft_db **out, ft_store *s) {
@@ -49,19 +54,35 @@ static ft_err name_check(ft_str name) {
 
 /* ---- reading */
 
-#define COLUMNS                                                                          \
-    "e.name, e.status, e.reason, e.version, e.serving, v.model_uri, v.model_sha256, "    \
-    "v.predictor, v.job, v.capture_percent, v.capture_uri, e.created_us, e.modified_us " \
-    "from endpoint e join endpoint_version v on v.endpoint = e.name and v.version = e.version"
-#define COLUMNS_FORMAT "sssnnssssnsii"
-#define COLUMNS_INTO(ep)                                                                         \
-    &(ep)->name, &(ep)->status, &(ep)->reason, &(ep)->version, &(ep)->serving, &(ep)->model_uri, \
-        &(ep)->model_sha256, &(ep)->predictor, &(ep)->job, &(ep)->capture_percent,               \
-        &(ep)->capture_uri, &(ep)->created_us, &(ep)->modified_us
+#define VERSION_COLUMNS                                                    \
+    "v.model_uri, v.model_sha256, v.predictor, v.job, v.capture_percent, " \
+    "v.capture_uri, v.variant, v.csv_types, v.json_types, v.skip_input, v.skip_output"
+#define VERSION_FORMAT "ssssnssssnn"
+#define VERSION_INTO(ep)                                                                         \
+    &(ep)->model_uri, &(ep)->model_sha256, &(ep)->predictor, &(ep)->job, &(ep)->capture_percent, \
+        &(ep)->capture.uri, &(ep)->capture.variant, &(ep)->capture.csv_types,                    \
+        &(ep)->capture.json_types, &(ep)->capture.skip_input, &(ep)->capture.skip_output
+#define COLUMNS                                                        \
+    "e.name, e.status, e.reason, e.version, e.serving, e.created_us, " \
+    "e.modified_us, " VERSION_COLUMNS                                  \
+    " from endpoint e join endpoint_version v on v.endpoint = e.name and v.version = e.version"
+#define COLUMNS_FORMAT "sssnnii" VERSION_FORMAT
+#define COLUMNS_INTO(ep)                                                                          \
+    &(ep)->name, &(ep)->status, &(ep)->reason, &(ep)->version, &(ep)->serving, &(ep)->created_us, \
+        &(ep)->modified_us, VERSION_INTO(ep)
 
 static ft_err copy_texts(ft_endpoint *ep, ft_arena *arena) {
-    ft_str *texts[] = { &ep->name,         &ep->status,    &ep->reason, &ep->model_uri,
-                        &ep->model_sha256, &ep->predictor, &ep->job,    &ep->capture_uri };
+    ft_str *texts[] = { &ep->name,
+                        &ep->status,
+                        &ep->reason,
+                        &ep->model_uri,
+                        &ep->model_sha256,
+                        &ep->predictor,
+                        &ep->job,
+                        &ep->capture.uri,
+                        &ep->capture.variant,
+                        &ep->capture.csv_types,
+                        &ep->capture.json_types };
     for (size_t i = 0; i < FT_COUNT(texts); i++) FT_TRY(ft_arena_str(texts[i], arena, *texts[i]));
     return FT_OK;
 }
@@ -124,12 +145,10 @@ ft_err ft_endpoint_version(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_st
     ft_db *db;
     *out = (ft_endpoint){ .name = name, .version = version };
     FT_TRY(ft_endpoint_db(&db, s));
-    ft_err err =
-        ft_db_one(db, arena,
-                  "select model_uri, model_sha256, predictor, job, capture_percent, capture_uri"
-                  " from endpoint_version where endpoint = ? and version = ?",
-                  "sn", "ssssns", name, version, &out->model_uri, &out->model_sha256,
-                  &out->predictor, &out->job, &out->capture_percent, &out->capture_uri);
+    ft_err err = ft_db_one(db, arena,
+                           "select " VERSION_COLUMNS
+                           " from endpoint_version v where v.endpoint = ? and v.version = ?",
+                           "sn", VERSION_FORMAT, name, version, VERSION_INTO(out));
     if (err == FT_ENOTFOUND)
         return FT_FAIL(FT_ENOTFOUND, "endpoint '%.*s' has no version %d", FT_STR_ARG(name),
                        version);
@@ -152,10 +171,12 @@ static ft_err store_version(ft_db *db, const ft_endpoint *ep) {
     FT_TRY(ft_db_run(
         db,
         "insert into endpoint_version (endpoint, version, previous, model_uri, model_sha256,"
-        " predictor, job, capture_percent, capture_uri, created_us)"
-        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        "snnssssnsi", ep->name, last + 1, serving, ep->model_uri, ep->model_sha256, ep->predictor,
-        ep->job, ep->capture_percent, ep->capture_uri, now));
+        " predictor, job, capture_percent, capture_uri, variant, csv_types, json_types, skip_input,"
+        " skip_output, created_us) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "snnssssnssssnni", ep->name, last + 1, serving, ep->model_uri, ep->model_sha256,
+        ep->predictor, ep->job, ep->capture_percent, ep->capture.uri, ep->capture.variant,
+        ep->capture.csv_types, ep->capture.json_types, ep->capture.skip_input,
+        ep->capture.skip_output, now));
     return ft_db_run(
         db,
         "insert into endpoint (name, status, version, created_us, modified_us)"
@@ -180,19 +201,27 @@ static ft_err store_lineage(ft_store *s, ft_arena *arena, const ft_endpoint *ep)
     return ft_lineage_edge(s, model, job);
 }
 
-ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
-                          ft_str model_uri, ft_str job, int capture_percent) {
-    ft_endpoint ep = { .name = name,
-                       .model_uri = model_uri,
-                       .job = job,
-                       .capture_percent = capture_percent,
-                       .capture_uri = FT_STR("") };
+/* A missing text is an empty one: columns are never null. */
+static void texts_fill(ft_endpoint *ep) {
+    ft_str *texts[] = { &ep->job, &ep->capture.uri, &ep->capture.variant, &ep->capture.csv_types,
+                        &ep->capture.json_types };
+    for (size_t i = 0; i < FT_COUNT(texts); i++)
+        if (!texts[i]->at) *texts[i] = FT_STR("");
+}
+
+ft_err ft_endpoint_put(ft_endpoint *out, ft_store *s, ft_arena *arena, const ft_endpoint *ask) {
+    ft_endpoint ep = { .name = ask->name,
+                       .model_uri = ask->model_uri,
+                       .job = ask->job,
+                       .capture_percent = ask->capture_percent,
+                       .capture = ask->capture };
+    ft_str name = ep.name;
     ft_db *db;
     ft_err err;
-    if (!ep.job.at) ep.job = FT_STR("");
+    texts_fill(&ep);
     FT_TRY(name_check(name));
-    if (capture_percent < 0 || capture_percent > 100)
-        return FT_FAIL(FT_EINVAL, "capture of %d %%: expected 0 to 100", capture_percent);
+    if (ep.capture_percent < 0 || ep.capture_percent > 100)
+        return FT_FAIL(FT_EINVAL, "capture of %d %%: expected 0 to 100", ep.capture_percent);
     FT_TRY(ft_endpoint_db(&db, s));
     FT_TRY(ft_model_examine(s, arena, &ep));
     FT_TRY(
@@ -208,6 +237,14 @@ done:
         return err;
     }
     return ft_db_commit(db);
+}
+
+ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
+                          ft_str model_uri, ft_str job, int capture_percent) {
+    return ft_endpoint_put(
+        out, s, arena,
+        &(ft_endpoint){
+            .name = name, .model_uri = model_uri, .job = job, .capture_percent = capture_percent });
 }
 
 /* ---- the rest of an endpoint's life */

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "models/predictor.h"
+#include "monitor/capture.h"
 #include "store/store.h"
 
 typedef struct ft_endpoint {
@@ -22,7 +23,7 @@ typedef struct ft_endpoint {
     int serving;         /* last known to answer; 0: none yet */
     ft_str model_uri, model_sha256, predictor, job; /* of `version` */
     int capture_percent;                            /* 0..100 */
-    ft_str capture_uri;                             /* empty: FT_CAPTURE_URI */
+    ft_capture_opts capture;                        /* where to, and which of it */
     int64_t created_us, modified_us;
 } ft_endpoint;
 
@@ -31,6 +32,9 @@ typedef struct ft_endpoint {
  * s3:// object or prefix, or a path; `job` may be empty. FT_EINVAL for a name that is none. */
 ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
                           ft_str model_uri, ft_str job, int capture_percent);
+/* The same with everything that can be asked for: name, model_uri, job, capture_percent and capture
+ * of `ask` are read. */
+ft_err ft_endpoint_put(ft_endpoint *out, ft_store *s, ft_arena *arena, const ft_endpoint *ask);
 /* FT_ENOTFOUND with the nearest name. */
 ft_err ft_endpoint_get(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name);
 ft_err ft_endpoint_list(ft_endpoint **out, size_t *count, ft_store *s, ft_arena *arena);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "monitor/answer.h"
+#include "serve/invoke.h"
 #include "serve/serve_in.h"
 #include "serve/worker.h"
 
@@ -56,11 +57,13 @@ static void capture(ft_request *req, ft_response *resp, const ft_live *live, con
     ft_err_clear();
 }
 
-static ft_err invoke(ft_request *req, ft_response *resp) {
-    ft_worker *w = req->thread;
+const ft_live *ft_invoke_find(ft_worker *w, ft_str endpoint) {
     ft_worker_refresh(w);
-    const ft_live *live = ft_live_find(w->set, req->params[0]);
-    if (!live) return not_live(req, w);
+    return ft_live_find(w->set, endpoint);
+}
+
+ft_err ft_invoke(ft_request *req, ft_response *resp, const ft_live *live) {
+    ft_worker *w = req->thread;
     atomic_fetch_add_explicit(&live->meter->requests, 1, memory_order_relaxed);
     if (!req->body.len) {
         resp->status = 204; /* as SageMaker's XGBoost container answers nothing with nothing */
@@ -80,6 +83,11 @@ static ft_err invoke(ft_request *req, ft_response *resp) {
         ft_random_below(&w->random, 100) < (uint64_t)live->capture_percent)
         capture(req, resp, live, &in, &out);
     return FT_OK;
+}
+
+static ft_err invoke(ft_request *req, ft_response *resp) {
+    const ft_live *live = ft_invoke_find(req->thread, req->params[0]);
+    return live ? ft_invoke(req, resp, live) : not_live(req, req->thread);
 }
 
 const ft_route ft_routes_invoke[] = {

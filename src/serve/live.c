@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/fault.h"
 #include "base/log.h"
 
@@ -121,7 +122,11 @@ static ft_err set_add(ft_live_set *set, ft_registry *r, const ft_endpoint *ep,
     ft_err err;
     *item = (ft_live){ .version = ep->version, .capture_percent = ep->capture_percent };
     FT_GOTO(err, ft_arena_str(&item->name, &set->arena, ep->name));
-    FT_GOTO(err, ft_arena_str(&item->capture_uri, &set->arena, ep->capture_uri));
+    item->capture = ep->capture;
+    ft_str *texts[] = { &item->capture.uri, &item->capture.variant, &item->capture.csv_types,
+                        &item->capture.json_types };
+    for (size_t i = 0; i < FT_COUNT(texts); i++)
+        FT_GOTO(err, ft_arena_str(texts[i], &set->arena, *texts[i]));
     FT_GOTO(err, ft_arena_str(&item->model_sha256, &set->arena, ep->model_sha256));
     FT_GOTO(err, meter_of(&item->meter, r, ep->name));
     item->held = held;

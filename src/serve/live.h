@@ -37,7 +37,8 @@ typedef struct ft_live_model { /* one loaded model, held by every set that has i
 typedef struct ft_live {
     ft_str name;
     int version, capture_percent;
-    ft_str capture_uri, model_sha256;
+    ft_capture_opts capture;
+    ft_str model_sha256;
     ft_live_model *held;
     ft_meter *meter;
 } ft_live;

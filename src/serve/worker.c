@@ -83,7 +83,7 @@ ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT
     ft_slot *slot = &w->slots[live - w->set->items];
     int64_t now_us = ft_clock_now_us();
     if (!slot->capture)
-        FT_TRY(ft_capture_open(&slot->capture, w->store, live->name, live->capture_uri));
+        FT_TRY(ft_capture_open_as(&slot->capture, w->store, live->name, &live->capture));
     ft_capture_id(id, now_us, &w->random);
     FT_TRY(ft_capture_add(slot->capture, ft_str_n(id, FT_UUID_TEXT - 1), now_us, in, out,
                           inference_id, custom_attributes));

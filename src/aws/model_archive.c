@@ -1,0 +1,96 @@
+/* model_archive.c -- a model as SageMaker keeps it, model.tar.gz in a bucket, made ready to serve:
+ * its files become objects under s3://fettle/models/<sha256 of the archive>/, once. */
+#include <fcntl.h>
+
+#include "aws/hosting_in.h"
+#include "base/check.h"
+#include "base/files.h"
+#include "base/random.h"
+#include "data/tar.h"
+#include "store/objects.h"
+
+#define KIND        "model-archive" /* name: the archive's SHA-256; note: where its files lie */
+#define PLACE       "models"
+#define DEPTH_MAX   16
+#define PIECE_BYTES ((size_t)64 << 10)
+
+static bool is_archive(ft_str key) {
+    return ft_str_ends(key, FT_STR(".tar.gz")) || ft_str_ends(key, FT_STR(".tgz")) ||
+           ft_str_ends(key, FT_STR(".tar"));
+}
+
+static ft_err copy_file(ft_store *s, ft_arena *arena, const char *path, ft_str key) {
+    ft_object_writer *w = NULL;
+    char *piece;
+    size_t got;
+    int fd = -1;
+    ft_err err;
+    FT_GOTO(err, ft_arena_take(&piece, arena, PIECE_BYTES));
+    FT_GOTO(err, ft_fd_open(&fd, path, O_RDONLY, 0));
+    FT_GOTO(err, ft_object_write(&w, s, FT_STR(FT_BUCKET_DEFAULT), key, NULL));
+    for (;;) {
+        FT_GOTO(err, ft_fd_read(&got, fd, piece, PIECE_BYTES, path));
+        if (!got) break;
+        FT_GOTO(err, ft_object_write_add(w, ft_str_n(piece, got)));
+    }
+    err = ft_object_write_commit(NULL, w);
+    w = NULL;
+done:
+    ft_object_write_abort(w);
+    ft_fd_close(&fd);
+    return err;
+}
+
+static ft_err copy_folder(ft_store *s, ft_arena *arena, const char *path, ft_str key, int depth) {
+    ft_str *names;
+    size_t count;
+    if (depth > DEPTH_MAX)
+        return FT_FAIL(FT_ETOOBIG, "a model's archive has folders deeper than %d", DEPTH_MAX);
+    FT_TRY(ft_dir_list(&names, &count, arena, path));
+    for (size_t i = 0; i < count; i++) {
+        const char *inner;
+        ft_str below;
+        ft_file_info info;
+        FT_TRY(ft_path_join(&inner, arena, path, names[i].at));
+        FT_TRY(ft_arena_printf(&below, arena, "%.*s/%.*s", FT_STR_ARG(key), FT_STR_ARG(names[i])));
+        FT_TRY(ft_file_stat(&info, inner));
+        FT_TRY(info.is_dir ? copy_folder(s, arena, inner, below, depth + 1)
+                           : copy_file(s, arena, inner, below));
+    }
+    return FT_OK;
+}
+
+/* Through a folder of its own beside the objects, which is gone afterwards. */
+static ft_err unpack(ft_store *s, ft_arena *arena, const ft_object *archive, ft_str key) {
+    char id[FT_UUID_TEXT];
+    const char *path, *folder;
+    ft_str name;
+    ft_err err;
+    ft_uuid(id);
+    FT_TRY(ft_arena_printf(&name, arena, "unpack-%s", id));
+    FT_TRY(ft_path_join(&folder, arena, ft_store_home(s), name.at));
+    FT_TRY(ft_object_path(&path, s, arena, archive->bucket, archive->key));
+    FT_TRY(ft_dir_make(folder));
+    FT_GOTO(err, ft_tar_unpack(path, folder, NULL));
+    FT_GOTO(err, copy_folder(s, arena, folder, key, 0));
+done:
+    ft_dir_remove(folder);
+    return err;
+}
+
+ft_err ft_model_archive_place(ft_str *uri, ft_store *s, ft_arena *arena, ft_str data_url) {
+    ft_uri where;
+    ft_object archive;
+    ft_aws_resource done;
+    ft_str key;
+    *uri = data_url;
+    FT_TRY(ft_uri_parse(&where, data_url));
+    if (!is_archive(where.key)) return FT_OK;
+    FT_TRY(ft_object_head(&archive, s, arena, where.bucket, where.key));
+    FT_TRY(ft_arena_printf(&key, arena, PLACE "/%s", archive.sha256));
+    FT_TRY(ft_arena_printf(uri, arena, "s3://" FT_BUCKET_DEFAULT "/%.*s/", FT_STR_ARG(key)));
+    ft_err err = ft_aws_resource_get(&done, s, arena, KIND, ft_str_of(archive.sha256));
+    if (err != FT_ENOTFOUND) return err;
+    FT_TRY(unpack(s, arena, &archive, key));
+    return ft_aws_resource_put(s, KIND, ft_str_of(archive.sha256), FT_STR("{}"), *uri);
+}

@@ -1,0 +1,319 @@
+/* sagemaker_endpoint.c -- SageMaker's endpoints on serve's: an endpoint configuration becomes a
+ * deployed version; what AWS's members say beyond that is kept beside it.
+ *
+ * A version remembers the configuration it was made of, which clients delete as soon as the
+ * endpoint is there. A deployment that fails is no failure of the call: the endpoint's status says
+ * so, and why. */
+#include "aws/hosting_in.h"
+#include "base/check.h"
+#include "serve/endpoint.h"
+#include "store/objects.h"
+
+#define VERSION "endpoint-version" /* name: "<endpoint>@<version>"; the configuration's request */
+
+/* ---- from a configuration to what serve is asked for */
+
+/* ["text/csv", …] as "text/csv|…". */
+static ft_err types_of(ft_str *out, ft_aws_call *c, ft_str config, const char *path) {
+    ft_str raw, type;
+    ft_json j;
+    ft_err err;
+    *out = FT_STR("");
+    if (ft_json_find(&raw, config, path) != FT_OK || ft_str_is(raw, "null")) return FT_OK;
+    ft_json_init(&j, raw, c->arena, NULL);
+    FT_TRY(ft_json_enter_array(&j));
+    while (ft_json_next_item(&j)) {
+        FT_TRY(ft_json_string(&j, &type));
+        err = ft_arena_printf(out, c->arena, "%.*s%s%.*s", FT_STR_ARG(*out), out->len ? "|" : "",
+                              FT_STR_ARG(type));
+        FT_TRY(err);
+    }
+    return ft_json_end(&j);
+}
+
+static ft_err capture_of(ft_endpoint *ask, ft_aws_call *c, ft_str config) {
+    ft_str on = ft_hosting_text(c, config, "DataCaptureConfig.EnableCapture");
+    int64_t percent;
+    ask->capture.variant = ft_hosting_text(c, config, "ProductionVariants.0.VariantName");
+    if (!ft_str_i64(&percent,
+                    ft_hosting_text(c, config, "DataCaptureConfig.InitialSamplingPercentage")) ||
+        ft_str_is(on, "false"))
+        return FT_OK;
+    ask->capture_percent = (int)percent;
+    ask->capture.uri = ft_hosting_text(c, config, "DataCaptureConfig.DestinationS3Uri");
+    ask->capture.skip_input = ask->capture.skip_output = 1;
+    for (int i = 0; i < 2; i++) {
+        ft_str path;
+        FT_TRY(
+            ft_arena_printf(&path, c->arena, "DataCaptureConfig.CaptureOptions.%d.CaptureMode", i));
+        ft_str mode = ft_hosting_text(c, config, path.at);
+        if (ft_str_is(mode, "Input")) ask->capture.skip_input = 0;
+        if (ft_str_is(mode, "Output")) ask->capture.skip_output = 0;
+    }
+    FT_TRY(types_of(&ask->capture.csv_types, c, config,
+                    "DataCaptureConfig.CaptureContentTypeHeader.CsvContentTypes"));
+    return types_of(&ask->capture.json_types, c, config,
+                    "DataCaptureConfig.CaptureContentTypeHeader.JsonContentTypes");
+}
+
+/* A member of the model's one container, wherever it stands. */
+static ft_str container(ft_aws_call *c, ft_str model, const char *member) {
+    static const char *const places[] = { "PrimaryContainer", "Containers.0" };
+    for (size_t i = 0; i < FT_COUNT(places); i++) {
+        ft_str path;
+        if (ft_arena_printf(&path, c->arena, "%s.%s", places[i], member) != FT_OK) break;
+        ft_str text = ft_hosting_text(c, model, path.at);
+        if (text.at) return text;
+    }
+    return (ft_str){ 0 };
+}
+
+/* Deploy; its failures are in words for FailureReason. */
+static ft_err deploy(ft_endpoint *out, ft_aws_call *c, ft_str name, ft_str config, ft_str model) {
+    ft_endpoint ask = { .name = name };
+    ft_str data = container(c, model, "ModelDataUrl"),
+           program = container(c, model, "Environment.SAGEMAKER_PROGRAM"), id;
+    if (program.len)
+        return FT_FAIL(FT_EUNSUPPORTED,
+                       "the model brings a program of its own (%.*s); here models are served by "
+                       "built-in predictors",
+                       FT_STR_ARG(program));
+    if (!data.len)
+        return FT_FAIL(FT_EUNSUPPORTED, "the model has no ModelDataUrl; its image %.*s is not run",
+                       FT_STR_ARG(container(c, model, "Image")));
+    FT_TRY(capture_of(&ask, c, config));
+    FT_TRY(ft_model_archive_place(&ask.model_uri, c->store, c->arena, data));
+    FT_TRY(ft_endpoint_put(out, c->store, c->arena, &ask));
+    FT_TRY(ft_arena_printf(&id, c->arena, "%.*s@%d", FT_STR_ARG(name), out->version));
+    return ft_aws_resource_put(c->store, VERSION, id, config, FT_STR(""));
+}
+
+/* A failure that asking again may mend is the call's; another is the endpoint's. */
+static bool is_endpoints(ft_err err) { return err != FT_ENOMEM && err != FT_EBUSY; }
+
+static ft_err reason_of(ft_str *out, ft_aws_call *c) {
+    FT_TRY(ft_arena_str(out, c->arena, ft_str_of(ft_err_why())));
+    ft_err_clear();
+    return FT_OK;
+}
+
+/* The configuration and its model. */
+static ft_err asked(ft_aws_resource *config, ft_aws_resource *model, ft_aws_call *c) {
+    FT_TRY(ft_hosting_get(config, c, "endpoint configuration", FT_AWS_CONFIG,
+                          ft_aws_str(c, "EndpointConfigName")));
+    return ft_hosting_get(model, c, "model", FT_AWS_MODEL,
+                          ft_hosting_text(c, config->json, "ProductionVariants.0.ModelName"));
+}
+
+/* What is known of an endpoint: serve's row (version 0: it has none) and the request. */
+typedef struct known {
+    ft_endpoint row;
+    ft_aws_resource request; /* json empty: it was deployed by another door */
+} known;
+
+static ft_err look(known *k, ft_aws_call *c, ft_str name) {
+    *k = (known){ 0 };
+    ft_err row = ft_endpoint_get(&k->row, c->store, c->arena, name);
+    if (row == FT_ENOTFOUND) ft_err_clear(), k->row = (ft_endpoint){ .name = name };
+    if (row && row != FT_ENOTFOUND) return row;
+    ft_err request = ft_aws_resource_get(&k->request, c->store, c->arena, FT_AWS_ENDPOINT, name);
+    if (request && request != FT_ENOTFOUND) return request;
+    return row && request ? FT_ENOTFOUND : FT_OK;
+}
+
+static ft_err look_or_fail(known *k, ft_aws_call *c) {
+    ft_str name = ft_aws_str(c, "EndpointName");
+    ft_err err = look(k, c, name);
+    return err == FT_ENOTFOUND ? ft_hosting_unknown(c, "endpoint", FT_AWS_ENDPOINT, name) : err;
+}
+
+static ft_str status_of(const known *k) {
+    return k->row.version ? k->row.status : FT_STR("Failed");
+}
+
+/* ---- operations */
+
+ft_err ft_hosting_create_endpoint(ft_aws_call *c) {
+    ft_str name = ft_aws_str(c, "EndpointName"), reason = FT_STR("");
+    ft_str arn = ft_aws_arn(c, "sagemaker", FT_AWS_ENDPOINT, name);
+    ft_aws_resource config, model;
+    ft_endpoint ep;
+    known k;
+    FT_TRY(ft_sagemaker_name_check(c, "endpointName", name));
+    ft_err err = look(&k, c, name);
+    if (err == FT_OK)
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "Cannot create already existing endpoint \"%.*s\".", FT_STR_ARG(arn));
+    if (err != FT_ENOTFOUND) return err;
+    FT_TRY(asked(&config, &model, c));
+    err = ft_aws_resource_add(c->store, FT_AWS_ENDPOINT, name, c->body, FT_STR(""));
+    if (err == FT_EEXIST)
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "Cannot create already existing endpoint \"%.*s\".", FT_STR_ARG(arn));
+    FT_TRY(err);
+    err = deploy(&ep, c, name, config.json, model.json);
+    if (err) {
+        if (!is_endpoints(err)) {
+            ft_aws_resource_remove(c->store, FT_AWS_ENDPOINT, name);
+            return err;
+        }
+        FT_TRY(reason_of(&reason, c));
+        FT_TRY(ft_aws_resource_put(c->store, FT_AWS_ENDPOINT, name, c->body, reason));
+    }
+    ft_aws_put(c, "EndpointArn", arn);
+    return FT_OK;
+}
+
+ft_err ft_hosting_update_endpoint(ft_aws_call *c) {
+    ft_str name = ft_aws_str(c, "EndpointName"), reason = FT_STR(""), status;
+    ft_str arn = ft_aws_arn(c, "sagemaker", FT_AWS_ENDPOINT, name);
+    ft_aws_resource config, model;
+    ft_endpoint ep;
+    known k;
+    FT_TRY(look_or_fail(&k, c));
+    status = status_of(&k);
+    if (!ft_str_is(status, "InService") && !ft_str_is(status, "Failed"))
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "Cannot update in-progress endpoint \"%.*s\".", FT_STR_ARG(arn));
+    FT_TRY(asked(&config, &model, c));
+    ft_err err = deploy(&ep, c, name, config.json, model.json);
+    if (err && !is_endpoints(err)) return err;
+    if (err) FT_TRY(reason_of(&reason, c));
+    /* The old version goes on, with the configuration it has. */
+    ft_str kept = err && k.request.json.len ? k.request.json : c->body;
+    FT_TRY(ft_aws_resource_put(c->store, FT_AWS_ENDPOINT, name, kept, reason));
+    ft_aws_put(c, "EndpointArn", arn);
+    return FT_OK;
+}
+
+static void put_variant(ft_aws_call *c, ft_str config) {
+    int64_t count;
+    ft_str variant = ft_hosting_text(c, config, "ProductionVariants.0.VariantName");
+    if (!ft_str_i64(&count,
+                    ft_hosting_text(c, config, "ProductionVariants.0.InitialInstanceCount")))
+        count = 1;
+    ft_json_out_name(&c->json, "ProductionVariants");
+    ft_json_out_array(&c->json);
+    ft_json_out_object(&c->json);
+    ft_aws_put(c, "VariantName", variant.len ? variant : FT_STR(FT_CAPTURE_VARIANT));
+    ft_aws_put_raw(c, "CurrentWeight", FT_STR("1.0"));
+    ft_aws_put_raw(c, "DesiredWeight", FT_STR("1.0"));
+    ft_aws_put_int(c, "CurrentInstanceCount", count);
+    ft_aws_put_int(c, "DesiredInstanceCount", count);
+    ft_json_out_close(&c->json);
+    ft_json_out_close(&c->json);
+}
+
+/* The summary's five members are all required. */
+static void put_capture(ft_aws_call *c, ft_str config, const ft_endpoint *ep) {
+    ft_str raw, kms = ft_hosting_text(c, config, "DataCaptureConfig.KmsKeyId"), uri;
+    if (config.len && ft_json_find(&raw, config, "DataCaptureConfig") != FT_OK) return;
+    bool on = ep->capture_percent > 0;
+    uri = ep->capture.uri.len ? ep->capture.uri
+                              : ft_hosting_text(c, config, "DataCaptureConfig.DestinationS3Uri");
+    ft_json_out_name(&c->json, "DataCaptureConfig");
+    ft_json_out_object(&c->json);
+    ft_aws_put_bool(c, "EnableCapture", on);
+    ft_aws_put(c, "CaptureStatus", on ? FT_STR("Started") : FT_STR("Stopped"));
+    ft_aws_put_int(c, "CurrentSamplingPercentage", ep->capture_percent);
+    ft_aws_put(c, "DestinationS3Uri", uri.len ? uri : FT_STR(FT_CAPTURE_URI));
+    ft_aws_put(c, "KmsKeyId", kms.at ? kms : FT_STR(""));
+    ft_json_out_close(&c->json);
+}
+
+/* The configuration that the endpoint's version was made of; empty for one of another door. */
+static ft_err config_of(ft_str *out, ft_aws_call *c, const known *k) {
+    ft_aws_resource r;
+    ft_str id;
+    *out = (ft_str){ 0 };
+    if (!k->row.version) return FT_OK;
+    FT_TRY(ft_arena_printf(&id, c->arena, "%.*s@%d", FT_STR_ARG(k->row.name), k->row.version));
+    ft_err err = ft_aws_resource_get(&r, c->store, c->arena, VERSION, id);
+    if (err == FT_OK) *out = r.json;
+    return err == FT_ENOTFOUND ? FT_OK : err;
+}
+
+ft_err ft_hosting_describe_endpoint(ft_aws_call *c) {
+    known k;
+    ft_str config, name = ft_aws_str(c, "EndpointName");
+    FT_TRY(look_or_fail(&k, c));
+    FT_TRY(config_of(&config, c, &k));
+    ft_str config_name =
+        ft_hosting_text(c, config.len ? config : k.request.json, "EndpointConfigName");
+    ft_str reason = k.request.note.len ? k.request.note : k.row.reason;
+    ft_aws_put(c, "EndpointName", name);
+    ft_aws_put(c, "EndpointArn", ft_aws_arn(c, "sagemaker", FT_AWS_ENDPOINT, name));
+    ft_aws_put(c, "EndpointConfigName", config_name.len ? config_name : name);
+    ft_aws_put(c, "EndpointStatus", status_of(&k));
+    if (reason.len) ft_aws_put(c, "FailureReason", reason);
+    if (k.row.version) {
+        put_variant(c, config);
+        put_capture(c, config, &k.row);
+    }
+    ft_aws_put_time(c, "CreationTime", k.row.version ? k.row.created_us : k.request.created_us);
+    ft_aws_put_time(c, "LastModifiedTime",
+                    k.row.modified_us > k.request.modified_us ? k.row.modified_us
+                                                              : k.request.modified_us);
+    return FT_OK;
+}
+
+/* serve's endpoints, then those that could not be deployed. */
+static ft_err list_all(ft_sagemaker_item **out, size_t *count, ft_aws_call *c) {
+    ft_endpoint *rows;
+    ft_aws_resource *requests;
+    size_t row_count, request_count, n = 0;
+    FT_TRY(ft_endpoint_list(&rows, &row_count, c->store, c->arena));
+    FT_TRY(ft_aws_resource_list(&requests, &request_count, c->store, c->arena, FT_AWS_ENDPOINT,
+                                FT_STR(""), FT_STR(""), 10000));
+    FT_TRY(ft_arena_items(out, c->arena, row_count + request_count + 1));
+    for (size_t i = 0; i < row_count; i++)
+        (*out)[n++] = (ft_sagemaker_item){ .name = rows[i].name,
+                                           .status = rows[i].status,
+                                           .created_us = rows[i].created_us,
+                                           .modified_us = rows[i].modified_us };
+    for (size_t i = 0; i < request_count; i++) {
+        bool there = false;
+        for (size_t r = 0; r < row_count; r++) there |= ft_str_eq(rows[r].name, requests[i].name);
+        if (!there)
+            (*out)[n++] = (ft_sagemaker_item){ .name = requests[i].name,
+                                               .status = FT_STR("Failed"),
+                                               .created_us = requests[i].created_us,
+                                               .modified_us = requests[i].modified_us };
+    }
+    *count = n;
+    return FT_OK;
+}
+
+ft_err ft_hosting_list_endpoints(ft_aws_call *c) {
+    ft_sagemaker_item *items;
+    size_t count;
+    FT_TRY(list_all(&items, &count, c));
+    FT_TRY(ft_sagemaker_page(c, items, &count));
+    ft_json_out_name(&c->json, "Endpoints");
+    ft_json_out_array(&c->json);
+    for (size_t i = 0; i < count; i++) {
+        ft_json_out_object(&c->json);
+        ft_aws_put(c, "EndpointName", items[i].name);
+        ft_aws_put(c, "EndpointArn", ft_aws_arn(c, "sagemaker", FT_AWS_ENDPOINT, items[i].name));
+        ft_aws_put(c, "EndpointStatus", items[i].status);
+        ft_aws_put_time(c, "CreationTime", items[i].created_us);
+        ft_aws_put_time(c, "LastModifiedTime", items[i].modified_us);
+        ft_json_out_close(&c->json);
+    }
+    ft_json_out_close(&c->json);
+    return FT_OK;
+}
+
+ft_err ft_hosting_delete_endpoint(ft_aws_call *c) {
+    known k;
+    FT_TRY(look_or_fail(&k, c));
+    ft_str name = ft_aws_str(c, "EndpointName");
+    ft_err err = k.row.version ? ft_endpoint_delete(c->store, name) : FT_OK;
+    if (err == FT_ENOTFOUND) ft_err_clear(), err = FT_OK;
+    FT_TRY(err);
+    err = ft_aws_resource_remove(c->store, FT_AWS_ENDPOINT, name);
+    if (err && err != FT_ENOTFOUND) return err;
+    err =
+        ft_aws_resource_remove(c->store, "tags", ft_aws_arn(c, "sagemaker", FT_AWS_ENDPOINT, name));
+    return err == FT_ENOTFOUND ? FT_OK : err;
+}

@@ -1,0 +1,323 @@
+/* sagemaker_model.c -- SageMaker's models, endpoint configurations and tags: requests kept as they
+ * were given. Texts are AWS's, since SDKs look for them (formats.md 1.14). */
+#include "aws/hosting_in.h"
+#include "base/check.h"
+#include "store/objects.h"
+
+#define TAGS_MAX 50
+
+/* ---- shared */
+
+ft_err ft_hosting_unknown(ft_aws_call *c, const char *what, const char *kind, ft_str name) {
+    ft_str arn = ft_aws_arn(c, "sagemaker", kind, name);
+    ft_err_clear();
+    return ft_aws_fail(c, 400, "ValidationException", "Could not find %s \"%.*s\".", what,
+                       FT_STR_ARG(arn));
+}
+
+ft_err ft_hosting_get(ft_aws_resource *out, ft_aws_call *c, const char *what, const char *kind,
+                      ft_str name) {
+    ft_err err = ft_aws_resource_get(out, c->store, c->arena, kind, name);
+    return err == FT_ENOTFOUND ? ft_hosting_unknown(c, what, kind, name) : err;
+}
+
+void ft_hosting_put(ft_aws_call *c, ft_str json, const char *members) {
+    ft_str rest = ft_str_of(members);
+    while (rest.at) {
+        ft_str name, value, one = ft_str_cut(&rest, '|');
+        if (ft_arena_str(&name, c->arena, one) != FT_OK ||
+            ft_json_find(&value, json, name.at) != FT_OK || ft_str_is(value, "null"))
+            continue;
+        ft_aws_put_raw(c, name.at, value);
+    }
+}
+
+ft_str ft_hosting_text(ft_aws_call *c, ft_str json, const char *path) {
+    ft_str raw, text;
+    ft_json j;
+    if (ft_json_find(&raw, json, path) != FT_OK || !raw.len || ft_str_is(raw, "null"))
+        return (ft_str){ 0 };
+    if (raw.at[0] != '"') return raw;
+    ft_json_init(&j, raw, c->arena, NULL);
+    return ft_json_string(&j, &text) == FT_OK ? text : (ft_str){ 0 };
+}
+
+/* ---- tags: a JSON array by ARN */
+
+static ft_err tags_check(ft_aws_call *c) {
+    size_t count = ft_aws_count(c, "Tags");
+    if (count > TAGS_MAX)
+        return ft_aws_fail(c, 400, "ResourceLimitExceeded", "At most %d tags", TAGS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        ft_str path;
+        FT_TRY(ft_arena_printf(&path, c->arena, "Tags.%zu.Key", i));
+        if (!ft_aws_str(c, path.at).len)
+            return ft_aws_fail(c, 400, "ValidationException",
+                               "1 validation error detected: Value null at 'tags.%zu.member.key' "
+                               "failed to satisfy constraint: Member must not be null",
+                               i + 1);
+    }
+    return FT_OK;
+}
+
+/* Those of `old` whose key is not among the request's. */
+static ft_err tags_keep(ft_aws_call *c, ft_json_out *w, ft_str old, size_t count) {
+    ft_json j;
+    if (!old.len) return FT_OK;
+    ft_json_init(&j, old, c->arena, NULL);
+    FT_TRY(ft_json_enter_array(&j));
+    while (ft_json_next_item(&j)) {
+        ft_str item, key, path;
+        bool again = false;
+        FT_TRY(ft_json_skip(&j, &item));
+        key = ft_hosting_text(c, item, "Key");
+        for (size_t i = 0; i < count && !again; i++) {
+            FT_TRY(ft_arena_printf(&path, c->arena, "Tags.%zu.Key", i));
+            again = ft_str_eq(key, ft_aws_str(c, path.at));
+        }
+        if (!again) ft_json_out_raw(w, item);
+    }
+    return ft_json_end(&j);
+}
+
+/* The request's Tags beside (and over) those that the resource has. `text` in the arena. */
+static ft_err tags_add(ft_str *text, ft_aws_call *c, ft_str arn) {
+    ft_aws_resource had = { 0 };
+    ft_buf buf = { 0 };
+    ft_json_out w;
+    size_t count = ft_aws_count(c, "Tags");
+    ft_err err = ft_aws_resource_get(&had, c->store, c->arena, "tags", arn);
+    if (err && err != FT_ENOTFOUND) return err;
+    ft_json_out_init(&w, &buf, false);
+    ft_json_out_array(&w);
+    FT_GOTO(err, tags_keep(c, &w, had.json, count));
+    for (size_t i = 0; i < count; i++) {
+        ft_str path;
+        FT_GOTO(err, ft_arena_printf(&path, c->arena, "Tags.%zu", i));
+        ft_json_out_raw(&w, ft_aws_raw(c, path.at));
+    }
+    ft_json_out_close(&w);
+    FT_GOTO(err, buf.err);
+    FT_GOTO(err, ft_arena_str(text, c->arena, ft_buf_str(&buf)));
+    err = ft_aws_resource_put(c->store, "tags", arn, *text, FT_STR(""));
+done:
+    ft_buf_fini(&buf);
+    return err;
+}
+
+static ft_err add_tags(ft_aws_call *c) {
+    ft_str text;
+    FT_TRY(tags_check(c));
+    FT_TRY(tags_add(&text, c, ft_aws_str(c, "ResourceArn")));
+    ft_aws_put_raw(c, "Tags", text);
+    return FT_OK;
+}
+
+static ft_err list_tags(ft_aws_call *c) {
+    ft_aws_resource r = { 0 };
+    ft_err err = ft_aws_resource_get(&r, c->store, c->arena, "tags", ft_aws_str(c, "ResourceArn"));
+    if (err && err != FT_ENOTFOUND) return err;
+    ft_aws_put_raw(c, "Tags", r.json.len ? r.json : FT_STR("[]"));
+    return FT_OK;
+}
+
+/* ---- create, describe, delete: the same for models and configurations */
+
+static ft_err store_new(ft_aws_call *c, const char *what, const char *kind, const char *member,
+                        ft_str *arn) {
+    ft_str name = ft_aws_str(c, member), text;
+    *arn = ft_aws_arn(c, "sagemaker", kind, name);
+    FT_TRY(tags_check(c));
+    ft_err err = ft_aws_resource_add(c->store, kind, name, c->body, FT_STR(""));
+    if (err == FT_EEXIST)
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "Cannot create already existing %s \"%.*s\".", what, FT_STR_ARG(*arn));
+    FT_TRY(err);
+    return ft_aws_count(c, "Tags") ? tags_add(&text, c, *arn) : FT_OK;
+}
+
+static ft_err remove_one(ft_aws_call *c, const char *what, const char *kind, const char *member) {
+    ft_str name = ft_aws_str(c, member);
+    ft_err err = ft_aws_resource_remove(c->store, kind, name);
+    if (err == FT_ENOTFOUND) return ft_hosting_unknown(c, what, kind, name);
+    FT_TRY(err);
+    err = ft_aws_resource_remove(c->store, "tags", ft_aws_arn(c, "sagemaker", kind, name));
+    return err == FT_ENOTFOUND ? FT_OK : err;
+}
+
+/* ---- models */
+
+/* "s3://…", and there. */
+static ft_err data_check(ft_aws_call *c, ft_str url) {
+    ft_uri uri;
+    ft_object object;
+    if (!url.len) return FT_OK; /* a model that needs none; an endpoint says so */
+    if (ft_uri_parse(&uri, url) != FT_OK)
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "1 validation error detected: Value '%.*s' at "
+                           "'primaryContainer.modelDataUrl' failed to satisfy constraint: Member "
+                           "must satisfy regular expression pattern: ^(https|s3)://([^/]+)/?(.*)$",
+                           FT_STR_ARG(url));
+    if (!uri.key.len || ft_str_ends(uri.key, FT_STR("/"))) return FT_OK;
+    ft_err err = ft_object_head(&object, c->store, c->arena, uri.bucket, uri.key);
+    if (err == FT_ENOTFOUND && ft_str_find(ft_str_from(uri.key, 0), '.') < uri.key.len) {
+        ft_err_clear();
+        return ft_aws_fail(c, 400, "ValidationException", "Could not find model data at %.*s.",
+                           FT_STR_ARG(url));
+    }
+    return err == FT_ENOTFOUND ? FT_OK : err;
+}
+
+static ft_err create_model(ft_aws_call *c) {
+    ft_str arn, url = ft_aws_str(c, "PrimaryContainer.ModelDataUrl");
+    FT_TRY(ft_sagemaker_name_check(c, "modelName", ft_aws_str(c, "ModelName")));
+    size_t containers = ft_aws_count(c, "Containers");
+    if (!ft_aws_raw(c, "PrimaryContainer").at && !containers)
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "Expected exactly one of PrimaryContainer and Containers");
+    if (containers > 1)
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "A model of %zu containers is not served here: expected one",
+                           containers);
+    FT_TRY(data_check(c, url.len ? url : ft_aws_str(c, "Containers.0.ModelDataUrl")));
+    FT_TRY(store_new(c, "model", FT_AWS_MODEL, "ModelName", &arn));
+    ft_aws_put(c, "ModelArn", arn);
+    return FT_OK;
+}
+
+static ft_err describe_model(ft_aws_call *c) {
+    ft_aws_resource r;
+    ft_str name = ft_aws_str(c, "ModelName");
+    FT_TRY(ft_hosting_get(&r, c, "model", FT_AWS_MODEL, name));
+    ft_hosting_put(c, r.json,
+                   "ModelName|PrimaryContainer|Containers|InferenceExecutionConfig|"
+                   "ExecutionRoleArn|VpcConfig|EnableNetworkIsolation");
+    ft_aws_put(c, "ModelArn", ft_aws_arn(c, "sagemaker", FT_AWS_MODEL, name));
+    ft_aws_put_time(c, "CreationTime", r.created_us);
+    return FT_OK;
+}
+
+static ft_err delete_model(ft_aws_call *c) {
+    return remove_one(c, "model", FT_AWS_MODEL, "ModelName");
+}
+
+/* What ListModels and ListEndpointConfigs share: "Models", "ModelName", "ModelArn". */
+static ft_err list_kind(ft_aws_call *c, const char *kind, const char *list, const char *name,
+                        const char *arn) {
+    ft_aws_resource *all;
+    ft_sagemaker_item *items;
+    size_t count;
+    FT_TRY(ft_aws_resource_list(&all, &count, c->store, c->arena, kind, FT_STR(""), FT_STR(""),
+                                10000));
+    FT_TRY(ft_arena_items(&items, c->arena, count + 1));
+    for (size_t i = 0; i < count; i++)
+        items[i] = (ft_sagemaker_item){ .name = all[i].name,
+                                        .created_us = all[i].created_us,
+                                        .modified_us = all[i].modified_us };
+    FT_TRY(ft_sagemaker_page(c, items, &count));
+    ft_json_out_name(&c->json, list);
+    ft_json_out_array(&c->json);
+    for (size_t i = 0; i < count; i++) {
+        ft_json_out_object(&c->json);
+        ft_aws_put(c, name, items[i].name);
+        ft_aws_put(c, arn, ft_aws_arn(c, "sagemaker", kind, items[i].name));
+        ft_aws_put_time(c, "CreationTime", items[i].created_us);
+        ft_json_out_close(&c->json);
+    }
+    ft_json_out_close(&c->json);
+    return FT_OK;
+}
+
+static ft_err list_models(ft_aws_call *c) {
+    return list_kind(c, FT_AWS_MODEL, "Models", "ModelName", "ModelArn");
+}
+
+static ft_err list_configs(ft_aws_call *c) {
+    return list_kind(c, FT_AWS_CONFIG, "EndpointConfigs", "EndpointConfigName",
+                     "EndpointConfigArn");
+}
+
+/* ---- endpoint configurations */
+
+static ft_err capture_check(ft_aws_call *c) {
+    int64_t percent;
+    ft_uri uri;
+    if (!ft_aws_raw(c, "DataCaptureConfig").at) return FT_OK;
+    FT_TRY(ft_aws_int(&percent, c, "DataCaptureConfig.InitialSamplingPercentage", -1));
+    if (percent < 0 || percent > 100)
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "DataCaptureConfig.InitialSamplingPercentage: expected 0 to 100");
+    ft_str where = ft_aws_str(c, "DataCaptureConfig.DestinationS3Uri");
+    if (ft_uri_parse(&uri, where) != FT_OK)
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "DataCaptureConfig.DestinationS3Uri '%.*s': expected s3://bucket/prefix",
+                           FT_STR_ARG(where));
+    size_t options = ft_aws_count(c, "DataCaptureConfig.CaptureOptions");
+    for (size_t i = 0; i < options; i++) {
+        ft_str path;
+        FT_TRY(ft_arena_printf(&path, c->arena, "DataCaptureConfig.CaptureOptions.%zu.CaptureMode",
+                               i));
+        ft_str mode = ft_aws_str(c, path.at);
+        if (!ft_str_is(mode, "Input") && !ft_str_is(mode, "Output"))
+            return ft_aws_fail(c, 400, "ValidationException",
+                               "CaptureMode '%.*s': expected Input or Output", FT_STR_ARG(mode));
+    }
+    return options
+               ? FT_OK
+               : ft_aws_fail(c, 400, "ValidationException",
+                             "DataCaptureConfig.CaptureOptions: expected Input, Output or both");
+}
+
+static ft_err create_config(ft_aws_call *c) {
+    ft_aws_resource model;
+    ft_str arn, name = ft_aws_str(c, "ProductionVariants.0.ModelName");
+    size_t variants = ft_aws_count(c, "ProductionVariants");
+    FT_TRY(ft_sagemaker_name_check(c, "endpointConfigName", ft_aws_str(c, "EndpointConfigName")));
+    if (variants != 1)
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "%zu ProductionVariants: an endpoint serves one here", variants);
+    FT_TRY(ft_hosting_get(&model, c, "model", FT_AWS_MODEL, name.at ? name : FT_STR("")));
+    FT_TRY(ft_sagemaker_name_check(c, "variantName",
+                                   ft_aws_str(c, "ProductionVariants.0.VariantName")));
+    FT_TRY(capture_check(c));
+    FT_TRY(store_new(c, "endpoint configuration", FT_AWS_CONFIG, "EndpointConfigName", &arn));
+    ft_aws_put(c, "EndpointConfigArn", arn);
+    return FT_OK;
+}
+
+static ft_err describe_config(ft_aws_call *c) {
+    ft_aws_resource r;
+    ft_str name = ft_aws_str(c, "EndpointConfigName");
+    FT_TRY(ft_hosting_get(&r, c, "endpoint configuration", FT_AWS_CONFIG, name));
+    ft_hosting_put(c, r.json,
+                   "EndpointConfigName|ProductionVariants|DataCaptureConfig|KmsKeyId|"
+                   "AsyncInferenceConfig|ExplainerConfig|ShadowProductionVariants");
+    ft_aws_put(c, "EndpointConfigArn", ft_aws_arn(c, "sagemaker", FT_AWS_CONFIG, name));
+    ft_aws_put_time(c, "CreationTime", r.created_us);
+    return FT_OK;
+}
+
+static ft_err delete_config(ft_aws_call *c) {
+    return remove_one(c, "endpoint configuration", FT_AWS_CONFIG, "EndpointConfigName");
+}
+
+/* clang-format off */
+const ft_aws_op ft_hosting_ops[] = {
+    { .name = "CreateModel", .required = "ModelName|ExecutionRoleArn", .run = create_model },
+    { .name = "DescribeModel", .required = "ModelName", .run = describe_model },
+    { .name = "DeleteModel", .required = "ModelName", .run = delete_model },
+    { .name = "ListModels", .run = list_models },
+    { .name = "CreateEndpointConfig", .required = "EndpointConfigName|ProductionVariants", .run = create_config },
+    { .name = "DescribeEndpointConfig", .required = "EndpointConfigName", .run = describe_config },
+    { .name = "DeleteEndpointConfig", .required = "EndpointConfigName", .run = delete_config },
+    { .name = "ListEndpointConfigs", .run = list_configs },
+    { .name = "CreateEndpoint", .required = "EndpointName|EndpointConfigName", .run = ft_hosting_create_endpoint },
+    { .name = "UpdateEndpoint", .required = "EndpointName|EndpointConfigName", .run = ft_hosting_update_endpoint },
+    { .name = "DescribeEndpoint", .required = "EndpointName", .run = ft_hosting_describe_endpoint },
+    { .name = "ListEndpoints", .run = ft_hosting_list_endpoints },
+    { .name = "DeleteEndpoint", .required = "EndpointName", .run = ft_hosting_delete_endpoint },
+    { .name = "AddTags", .required = "ResourceArn|Tags", .run = add_tags },
+    { .name = "ListTags", .required = "ResourceArn", .run = list_tags },
+    { 0 },
+};
+/* clang-format on */

@@ -1,0 +1,259 @@
+#!/usr/bin/python3
+"""aws_hosting_test.py -- SageMaker hosting by boto3: a model.tar.gz in a bucket becomes an endpoint that answers and
+captures; the texts that SDKs look for."""
+import base64
+import io
+import json
+import tarfile
+
+from tap import Skip, case, main, until
+from aws_home import Aws, error_of, failure_of
+
+try:
+    import numpy
+    import xgboost
+except ImportError:
+    xgboost = None
+
+ROLE = "arn:aws:iam::123456789012:role/test"
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.5-1"
+
+
+def booster(seed=0, eta=0.5):
+    """A small model of five features, made by XGBoost itself."""
+    if xgboost is None:
+        raise Skip("python3-xgboost is not installed")
+    r = numpy.random.RandomState(seed)
+    x = r.rand(200, 5)
+    y = (x[:, 0] + x[:, 1] > 1).astype(int)
+    return xgboost.train({"objective": "binary:logistic", "eta": eta, "max_depth": 3},
+                         xgboost.DMatrix(x, y), 5), x
+
+
+def archive(model, name="xgboost-model"):
+    """model.tar.gz as a training job leaves it."""
+    data = bytes(model.save_raw("json"))
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        info = tarfile.TarInfo(name)
+        info.size = len(data)
+        tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+class Hosting:
+    def __init__(self, t):
+        self.aws = Aws(t)
+        self.sm, self.s3 = self.aws.client("sagemaker"), self.aws.client("s3")
+        self.runtime = self.aws.client("sagemaker-runtime")
+        self.s3.create_bucket(Bucket="models")
+
+    def model(self, name, data, image=IMAGE, **container):
+        key = f"{name}/output/model.tar.gz"
+        self.s3.put_object(Bucket="models", Key=key, Body=data)
+        return self.sm.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=dict(
+            Image=image, ModelDataUrl=f"s3://models/{key}", **container))
+
+    def config(self, name, model, variant="AllTraffic", **more):
+        return self.sm.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[dict(
+            VariantName=variant, ModelName=model, InitialInstanceCount=1, InstanceType="ml.m4.xlarge",
+            InitialVariantWeight=1)], **more)
+
+    def status(self, name):
+        return self.sm.describe_endpoint(EndpointName=name)["EndpointStatus"]
+
+    def settled(self, name):
+        return until(lambda: self.status(name) in ("InService", "Failed") and self.status(name), what="a settled endpoint")
+
+    def endpoint(self, name, model, **more):
+        self.config(name, model, **more)
+        self.sm.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        assert self.settled(name) == "InService", self.sm.describe_endpoint(EndpointName=name)
+
+    def ask(self, name, row, **more):
+        more.setdefault("ContentType", "text/csv")
+        return self.runtime.invoke_endpoint(EndpointName=name, Body=",".join(map(str, row)), **more)
+
+
+@case
+def a_model_of_xgboost_answers_as_xgboost_does(t):
+    model, x = booster()
+    h = Hosting(t)
+    made = h.model("m", archive(model), Environment={"A": "b"})
+    assert made["ModelArn"] == "arn:aws:sagemaker:us-east-1:123456789012:model/m", made
+    told = h.sm.describe_model(ModelName="m")
+    assert told["PrimaryContainer"]["Environment"] == {"A": "b"} and told["ExecutionRoleArn"] == ROLE, told
+    h.endpoint("e", "m")
+    want = model.predict(xgboost.DMatrix(x[:20]))
+    for row, score in zip(x[:20], want):
+        got = h.ask("e", row)
+        assert got["InvokedProductionVariant"] == "AllTraffic" and got["ContentType"].startswith("text/csv"), got
+        assert abs(float(got["Body"].read()) - score) < 1e-6
+    got = h.ask("e", x[0], Accept="application/json")
+    assert abs(json.loads(got["Body"].read())["predictions"][0]["score"] - want[0]) < 1e-6
+    h.sm.delete_endpoint(EndpointName="e")
+    h.sm.delete_endpoint_config(EndpointConfigName="e")
+    h.sm.delete_model(ModelName="m")
+    for call, name in ((h.sm.describe_endpoint, "EndpointName"), (h.sm.describe_endpoint_config, "EndpointConfigName"),
+                       (h.sm.describe_model, "ModelName"), (h.sm.delete_endpoint, "EndpointName")):
+        code, text, status = failure_of(call, **{name: "e" if name != "ModelName" else "m"})
+        assert code == "ValidationException" and "Could not find" in text and status == 400, (code, text)
+
+
+@case
+def the_texts_that_clients_look_for(t):
+    model, _ = booster()
+    h = Hosting(t)
+    h.model("m", archive(model))
+    code, text, _ = failure_of(h.model, "m", archive(model))
+    assert code == "ValidationException" and "Cannot create already existing model" in text, text
+    h.endpoint("e", "m")
+    code, text, _ = failure_of(h.config, "e", "m")
+    assert code == "ValidationException" and "Cannot create already existing endpoint configuration" in text, text
+    code, text, _ = failure_of(h.sm.create_endpoint, EndpointName="e", EndpointConfigName="e")
+    assert code == "ValidationException" and "Cannot create already existing endpoint" in text, text
+    code, text, _ = failure_of(h.config, "other", "nothing")
+    assert code == "ValidationException" and "Could not find model" in text, text
+    code, text, _ = failure_of(h.sm.create_endpoint, EndpointName="f", EndpointConfigName="nothing")
+    assert code == "ValidationException" and "Could not find endpoint configuration" in text, text
+    code, text, _ = failure_of(h.sm.update_endpoint, EndpointName="f", EndpointConfigName="e")
+    assert code == "ValidationException" and "Could not find endpoint" in text, text
+    code, text, _ = failure_of(h.sm.create_model, ModelName="gone", ExecutionRoleArn=ROLE, PrimaryContainer=dict(
+        Image=IMAGE, ModelDataUrl="s3://models/nowhere/model.tar.gz"))
+    assert code == "ValidationException" and "Could not find model data" in text, text
+    for name in ("-x", "a_b", "../x", "x" * 64):
+        assert error_of(h.sm.create_model, ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=dict(
+            Image=IMAGE)) == "ValidationException", name
+    wrong = h.aws.client("sagemaker", parameter_validation=False)
+    assert error_of(wrong.create_model, ModelName="x") == "ValidationException"
+    assert error_of(h.aws.client("sagemaker", secret="wrong").list_endpoints) == "InvalidSignatureException"
+    code, text, status = failure_of(h.ask, "nobody", [1])
+    assert (code, status) == ("ValidationError", 400), (code, status)
+    assert text == "Endpoint nobody of account 123456789012 not found.", text
+
+
+@case
+def what_a_model_refuses_is_a_model_error(t):
+    model, x = booster()
+    h = Hosting(t)
+    h.model("m", archive(model))
+    h.endpoint("e", "m")
+    import botocore.exceptions
+    try:
+        h.ask("e", ["x", "y"])
+        raise AssertionError("letters were taken for numbers")
+    except botocore.exceptions.ClientError as e:
+        r = e.response
+    assert r["Error"]["Code"] == "ModelError" and r["ResponseMetadata"]["HTTPStatusCode"] == 424, r
+    assert r["OriginalStatusCode"] == 400 and "row 1" in r["OriginalMessage"], r
+    assert "/aws/sagemaker/Endpoints/e" in r["LogStreamArn"] and "client error (400)" in r["Error"]["Message"], r
+    assert error_of(h.ask, "e", x[0], ContentType="image/png") == "ModelError"
+    code, text, _ = failure_of(h.ask, "e", x[0], TargetVariant="blue")
+    assert code == "ValidationError" and "blue" in text, text
+    big = b"0.5," * (6 * 1024 * 1024 // 4)
+    status, _, body = h.aws.raw("POST", "/endpoints/e/invocations", big + b"1", {"Content-Type": "text/csv"},
+                                service="sagemaker")
+    assert status == 413, (status, body[:200])
+    assert error_of(h.runtime.invoke_endpoint, EndpointName="e", Body=big, ContentType="text/csv") == "ModelError"
+    assert h.ask("e", x[0])["Body"].read()
+
+
+def captured(h, prefix):
+    lines = []
+    for item in h.s3.list_objects_v2(Bucket="caught", Prefix=prefix).get("Contents", []):
+        body = h.s3.get_object(Bucket="caught", Key=item["Key"])["Body"].read().decode()
+        lines += [(item["Key"], json.loads(line)) for line in body.splitlines()]
+    return lines
+
+
+@case
+def requests_are_captured_where_the_configuration_says(t):
+    model, x = booster()
+    h = Hosting(t)
+    h.s3.create_bucket(Bucket="caught")
+    h.model("m", archive(model))
+    capture = dict(EnableCapture=True, InitialSamplingPercentage=100, DestinationS3Uri="s3://caught/data/",
+                   CaptureOptions=[dict(CaptureMode="Input"), dict(CaptureMode="Output")],
+                   CaptureContentTypeHeader=dict(CsvContentTypes=["text/csv"]))
+    h.endpoint("e", "m", variant="blue", DataCaptureConfig=capture)
+    assert h.sm.describe_endpoint_config(EndpointConfigName="e")["DataCaptureConfig"] == capture
+    h.sm.delete_endpoint_config(EndpointConfigName="e")
+    told = h.sm.describe_endpoint(EndpointName="e")
+    assert told["DataCaptureConfig"] == dict(EnableCapture=True, CaptureStatus="Started", CurrentSamplingPercentage=100,
+                                             DestinationS3Uri="s3://caught/data/", KmsKeyId=""), told
+    assert told["ProductionVariants"][0]["VariantName"] == "blue" and told["EndpointConfigName"] == "e", told
+    for row in x[:3]:
+        h.ask("e", row, InferenceId="id-1", CustomAttributes="trace=7")
+    h.ask("e", x[0], Accept="application/json")
+    lines = until(lambda: len(captured(h, "data/e/blue/")) == 4 and captured(h, "data/e/blue/"), what="four lines")
+    key, first = lines[0]
+    assert key.endswith(".jsonl") and len(key.split("/")) == 8, key
+    data = first["captureData"]
+    assert data["endpointInput"]["data"] == ",".join(map(str, x[0])) and data["endpointInput"]["encoding"] == "CSV", data
+    assert first["eventMetadata"]["inferenceId"] == "id-1", first
+    assert first["eventMetadata"]["customAttributes"] == ["trace=7"], first
+    last = lines[3][1]["captureData"]["endpointOutput"]  # JSON is none of the types that were named
+    assert last["encoding"] == "BASE64" and b"predictions" in base64.b64decode(last["data"]), last
+    # only outputs, from the next version on; no request is lost meanwhile
+    capture.update(CaptureOptions=[dict(CaptureMode="Output")], DestinationS3Uri="s3://caught/more")
+    h.config("f", "m", DataCaptureConfig=capture)
+    h.sm.update_endpoint(EndpointName="e", EndpointConfigName="f")
+    until(lambda: h.ask("e", x[0])["InvokedProductionVariant"] == "AllTraffic", what="the new version")
+    assert h.settled("e") == "InService"
+    told = h.sm.describe_endpoint(EndpointName="e")
+    assert told["EndpointConfigName"] == "f" and told["DataCaptureConfig"]["DestinationS3Uri"] == "s3://caught/more", told
+    lines = until(lambda: captured(h, "more/e/AllTraffic/"), what="a line")
+    assert set(lines[0][1]["captureData"]) == {"endpointOutput"}, lines[0]
+
+
+@case
+def an_endpoint_that_cannot_serve_fails_in_words(t):
+    model, x = booster()
+    other, _ = booster(1, 0.9)
+    h = Hosting(t)
+    h.model("good", archive(model))
+    h.model("broken", archive(model)[:100])
+    h.model("torch", archive(model, "model.pth"), image="763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:1.8")
+    h.model("own", archive(model), Environment={"SAGEMAKER_PROGRAM": "inference.py"})
+    for name, word in (("broken", "model.tar.gz"), ("torch", ""), ("own", "inference.py")):
+        h.config(name, name)
+        h.sm.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        told = h.sm.describe_endpoint(EndpointName=name)
+        assert told["EndpointStatus"] == "Failed" and word in told["FailureReason"], told
+        assert error_of(h.ask, name, x[0]) == "ValidationError"
+    h.endpoint("e", "good")
+    before = h.ask("e", x[0])["Body"].read()
+    h.sm.update_endpoint(EndpointName="e", EndpointConfigName="broken")
+    told = h.sm.describe_endpoint(EndpointName="e")
+    assert told["EndpointStatus"] == "InService" and told["EndpointConfigName"] == "e" and told["FailureReason"], told
+    assert h.ask("e", x[0])["Body"].read() == before
+    h.model("better", archive(other))
+    h.config("better", "better")
+    h.sm.update_endpoint(EndpointName="e", EndpointConfigName="better")
+    want = float(other.predict(xgboost.DMatrix(x[:1]))[0])
+    until(lambda: abs(float(h.ask("e", x[0])["Body"].read()) - want) < 1e-6, what="the other model")
+    names = {e["EndpointName"]: e["EndpointStatus"] for e in h.sm.list_endpoints()["Endpoints"]}
+    assert names == {"broken": "Failed", "torch": "Failed", "own": "Failed", "e": "InService"}, names
+    page = h.sm.list_endpoints(MaxResults=2, SortBy="Name", SortOrder="Ascending")
+    assert [e["EndpointName"] for e in page["Endpoints"]] == ["broken", "e"], page
+    rest = h.sm.list_endpoints(MaxResults=2, SortBy="Name", SortOrder="Ascending", NextToken=page["NextToken"])
+    assert [e["EndpointName"] for e in rest["Endpoints"]] == ["own", "torch"] and "NextToken" not in rest, rest
+    assert len(h.sm.list_endpoints(StatusEquals="Failed")["Endpoints"]) == 3
+    h.sm.delete_endpoint(EndpointName="broken")
+    assert error_of(h.sm.describe_endpoint, EndpointName="broken") == "ValidationException"
+
+
+@case
+def tags_stay_with_their_resource(t):
+    h = Hosting(t)
+    arn = h.sm.create_model(ModelName="m", ExecutionRoleArn=ROLE, PrimaryContainer=dict(Image=IMAGE), Tags=[
+        dict(Key="team", Value="a"), dict(Key="cost", Value="b")])["ModelArn"]
+    h.sm.add_tags(ResourceArn=arn, Tags=[dict(Key="team", Value="c")])
+    tags = {x["Key"]: x["Value"] for x in h.sm.list_tags(ResourceArn=arn)["Tags"]}
+    assert tags == {"team": "c", "cost": "b"}, tags
+    assert [m["ModelName"] for m in h.sm.list_models()["Models"]] == ["m"]
+    h.sm.delete_model(ModelName="m")
+    assert h.sm.list_tags(ResourceArn=arn)["Tags"] == []
+
+
+main()
