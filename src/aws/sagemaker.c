@@ -21,6 +21,11 @@ static const ft_aws_op ops[] = {
 
 static ft_err prepare(ft_store *s) { return ft_sagemaker_rules_prepare(s); }
 
+static ft_err chore(ft_store *s) {
+    FT_TRY(ft_sagemaker_inputs_chore(s));
+    return ft_sagemaker_rules_chore(s);
+}
+
 const ft_aws_service ft_aws_sagemaker = { .name = "sagemaker",
                                           .title = "SageMaker",
                                           .target = "SageMaker",
@@ -30,4 +35,4 @@ const ft_aws_service ft_aws_sagemaker = { .name = "sagemaker",
                                           .ops = ops,
                                           .also = ft_hosting_ops,
                                           .prepare = prepare,
-                                          .chore = ft_sagemaker_rules_chore };
+                                          .chore = chore };

@@ -22,6 +22,11 @@ ft_err ft_sagemaker_list_processing(ft_aws_call *c);
  * checked; errors are AWS's. */
 ft_err ft_sagemaker_training_spec(ft_job_spec *out, ft_aws_call *c, ft_str name);
 
+/* What the specification's channels link to goes with the request that failed, or (chore) with the
+ * job's end. */
+ft_err ft_sagemaker_inputs_remove(ft_store *s, ft_arena *arena, ft_str job);
+ft_err ft_sagemaker_inputs_chore(ft_store *s);
+
 /* ---- sagemaker_rules.c: the rules of a training job as the request names them. Rules over tensors
  * are watches of the job; reports are rows that a chore does after the job's end. */
 typedef enum ft_rule_kind {

@@ -12,7 +12,8 @@
 
 #define CHANNELS_MAX        20 /* as SageMaker's */
 #define CHANNEL_OBJECTS_MAX 10000
-#define HOOK_INTERVAL       10 /* XGBoost's hook, when nothing is said */
+#define INPUTS              "inputs" /* folder of the home: <job>/<channel>/ */
+#define HOOK_INTERVAL       10       /* XGBoost's hook, when nothing is said */
 #define RUNTIME_MAX_S       (28 * 24 * 3600)
 #define MODEL_NAME          "model.json=xgboost-model" /* as the built-in container leaves it */
 
@@ -89,32 +90,13 @@ static ft_err none_found(ft_aws_call *c, ft_str uri) {
                        FT_STR_ARG(ft_aws_str(c, "RoleArn")));
 }
 
-/* The folder that holds exactly these objects, when they have one of their own. */
-static bool folder_of(ft_str *out, ft_aws_call *c, const ft_object *list, size_t count,
-                      ft_str prefix) {
-    const char *path;
-    size_t head = prefix.len;
-    bool slash = head && prefix.at[head - 1] == '/';
-    for (size_t i = 0; i < count; i++) {
-        ft_str rest = ft_str_from(list[i].key, head);
-        if (!slash && (!rest.len || rest.at[0] != '/')) return false;
-        rest = ft_str_from(rest, slash ? 0 : 1);
-        if (!rest.len || ft_str_find(rest, '/') < rest.len) return false; /* deeper folders */
-    }
-    if (ft_object_path(&path, c->store, c->arena, list[0].bucket, list[0].key) != FT_OK)
-        return false;
-    ft_str whole = ft_str_of(path);
-    if (!ft_str_ends(whole, list[0].key)) return false; /* kept under an escaped name */
-    size_t keep = whole.len - ft_path_base(whole).len;
-    return ft_arena_str(out, c->arena, ft_str_slice(whole, 0, keep)) == FT_OK;
-}
-
-/* Any other choice of objects: a folder of links, each named by its order and last name. */
+/* Several objects: a folder of links, each named by its order and last name. The job so reads what
+ * was there when it was asked for, whatever happens to the keys. */
 static ft_err linked(ft_str *out, ft_aws_call *c, const ft_object *list, size_t count, ft_str job,
                      ft_str channel) {
     const char *path;
     ft_str folder, to;
-    FT_TRY(ft_arena_printf(&folder, c->arena, "%s/inputs/%.*s/%.*s", ft_store_home(c->store),
+    FT_TRY(ft_arena_printf(&folder, c->arena, "%s/" INPUTS "/%.*s/%.*s", ft_store_home(c->store),
                            FT_STR_ARG(job), FT_STR_ARG(channel)));
     FT_TRY(ft_dir_remove(folder.at));
     FT_TRY(ft_dir_make(folder.at));
@@ -150,8 +132,35 @@ static ft_err local_of(ft_str *out, ft_aws_call *c, ft_str text, ft_str job, ft_
         *out = ft_str_of(path);
         return FT_OK;
     }
-    return folder_of(out, c, list, count, uri.key) ? FT_OK
-                                                   : linked(out, c, list, count, job, channel);
+    return linked(out, c, list, count, job, channel);
+}
+
+ft_err ft_sagemaker_inputs_remove(ft_store *s, ft_arena *arena, ft_str job) {
+    ft_str folder;
+    FT_TRY(
+        ft_arena_printf(&folder, arena, "%s/" INPUTS "/%.*s", ft_store_home(s), FT_STR_ARG(job)));
+    return ft_dir_remove(folder.at);
+}
+
+ft_err ft_sagemaker_inputs_chore(ft_store *s) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    const char *path;
+    ft_str *names;
+    size_t count = 0;
+    ft_err err;
+    FT_GOTO(err, ft_path_join(&path, &arena, ft_store_home(s), INPUTS));
+    if (ft_file_exists(path)) FT_GOTO(err, ft_dir_list(&names, &count, &arena, path));
+    for (size_t i = 0; i < count; i++) {
+        ft_job job;
+        err = ft_job_get(&job, s, &arena, names[i]);
+        if (err == FT_OK && ft_job_status_final(job.status))
+            err = ft_sagemaker_inputs_remove(s, &arena, names[i]);
+        if (err != FT_ENOTFOUND) FT_GOTO(err, err); /* unknown: it is just being asked for */
+    }
+    err = FT_OK;
+done:
+    ft_arena_fini(&arena);
+    return err;
 }
 
 /* "text/csv; charset=utf-8" -> the table format that names it; empty: told from the content. */

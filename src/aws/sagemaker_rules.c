@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "jobs/report.h"
+#include "store/objects.h"
 
 #define RULES_MAX   20 /* as SageMaker's */
 #define REPORT_RULE "CreateXgboostReport"
@@ -114,7 +115,9 @@ static ft_err watch_of(ft_watch_spec *out, bool *report, ft_aws_call *c, size_t 
                            "not run here",
                            list, FT_STR_ARG(out->name));
     if (*report) return FT_OK;
-    if (ft_watch_check(out) != FT_OK)
+    ft_watch_spec whole = *out; /* its trial is known when the job is made */
+    whole.trial_uri = FT_STR("s3://" FT_BUCKET_DEFAULT "/trial");
+    if (ft_watch_check(&whole) != FT_OK)
         return ft_aws_fail(c, 400, "ValidationException", "%s: %.*s: %s", list,
                            FT_STR_ARG(out->name), ft_err_why());
     return FT_OK;

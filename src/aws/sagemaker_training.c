@@ -5,6 +5,7 @@
 #include "aws/sagemaker_in.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #define JOBS_LISTED_MAX 100000
 
@@ -34,6 +35,15 @@ static ft_err store(ft_aws_call *c, const ft_job_spec *spec) {
     return ft_sagemaker_rules_store(c, name);
 }
 
+static ft_err stored(ft_aws_call *c, const ft_job_spec *spec) {
+    ft_db *db = ft_store_db(c->store);
+    FT_TRY(ft_db_begin(db));
+    ft_err err = store(c, spec);
+    if (err == FT_OK) return ft_db_commit(db);
+    ft_db_rollback(db);
+    return err;
+}
+
 /* What a room below refuses is the request's fault, in its own words. */
 static ft_err refused(ft_aws_call *c, ft_err err, ft_str name) {
     if (c->error_code) return err;
@@ -53,18 +63,18 @@ ft_err ft_sagemaker_create_training(ft_aws_call *c) {
     ft_str name = ft_aws_str(c, "TrainingJobName");
     ft_job_spec spec;
     ft_job there;
-    ft_db *db = ft_store_db(c->store);
     FT_TRY(ft_sagemaker_name_check(c, "trainingJobName", name));
     if (ft_job_get(&there, c->store, c->arena, name) == FT_OK) return refused(c, FT_EEXIST, name);
     ft_err_clear();
-    FT_TRY(ft_sagemaker_training_spec(&spec, c, name));
-    FT_TRY(ft_db_begin(db));
-    ft_err err = store(c, &spec);
-    if (err != FT_OK)
-        ft_db_rollback(db);
-    else
-        err = ft_db_commit(db);
-    if (err != FT_OK) return refused(c, err, name);
+    ft_err err = ft_sagemaker_training_spec(&spec, c, name);
+    if (err == FT_OK) err = stored(c, &spec);
+    if (err != FT_OK) {
+        bool taken = err == FT_EEXIST;
+        err = refused(c, err, name);
+        ft_err left = taken ? FT_OK : ft_sagemaker_inputs_remove(c->store, c->arena, name);
+        if (left != FT_OK) ft_log_err(FT_LOG_WARN, "aws", left, "inputs of a refused job");
+        return err;
+    }
     ft_aws_put(c, "TrainingJobArn", arn_of(c, name));
     return FT_OK;
 }

@@ -67,6 +67,7 @@ static ft_err run(ft_cli *cli) {
                            .front = ft_aws_front,
                            .tls_cert_pem = tls.cert_pem.at,
                            .tls_key_pem = tls.key_pem.at,
+                           .chore = ft_aws_chore,
                            .hooks = &hooks };
     return ft_serve_run(&opts);
 }
