@@ -12,10 +12,11 @@
  * chi-square that theory gives, since a bucket may be empty by chance. What decides whether two
  * rows of counts differ is therefore the likelihood ratio G, which stays close to chi-square there,
  * at 1e-5 over all features together; `noise` is the index rescaled to where G would just be
- * significant, so that psi > noise says "significant". Measured in windows of 30 to 2,000 rows from
- * the test halves of Fashion-MNIST, Adult, HIGGS and eight PMLB sets: at 1e-3, 11 of 8,800 clean
- * windows had a significant feature (9 expected); the index against its own chi-square limit
- * had 68.
+ * significant, so that psi > noise says "significant". Measured: no alarm in 16,700 clean windows
+ * of 30 to 2,000 rows from the test halves of Fashion-MNIST (784 features), Adult and HIGGS; 400
+ * inverted pictures: nearly every feature. In 11,490 windows of eleven data sets (these and eight
+ * of PMLB) at a chance of 1e-3, G was significant in 9 (11 expected), the index by its own
+ * chi-square limit in 53.
  *
  * Model Monitor's comparison: the largest distance between the distribution functions (numbers) or
  * between the shares of a value (texts), "Robust" less 1.8 * sqrt(1/n + 1/m). Below about 50

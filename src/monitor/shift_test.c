@@ -191,8 +191,17 @@ static size_t raised(data *d, ft_statistics *w) {
     return count;
 }
 
+/* `n` different rows. */
 static void sample(size_t *rows, size_t n, size_t of, ft_random *r) {
-    for (size_t i = 0; i < n; i++) rows[i] = (size_t)ft_random_below(r, of);
+    size_t *all = calloc(of, sizeof *all);
+    EXPECT(all != NULL);
+    for (size_t i = 0; i < of; i++) all[i] = i;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = i + (size_t)ft_random_below(r, of - i), row = all[k];
+        all[k] = all[i];
+        rows[i] = row;
+    }
+    free(all);
 }
 
 static void clean_windows(data *d, size_t n, int windows) {
