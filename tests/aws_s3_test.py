@@ -536,7 +536,7 @@ def bodies_in_pieces_are_checked(t):
     assert got["Body"].read() == body and "ContentEncoding" not in got
     for raw, want in ((chunked(body, trailer=bad), "BadDigest"), (chunked(body, trailer=good)[:-400], "IncompleteBody"),
                       (b"zz\r\nabc\r\n0\r\n\r\n", "InvalidRequest"), (chunked(b"short"), "IncompleteBody"),
-                      (b"ffffffffffffffff\r\nabc", "InvalidRequest"),
+                      (b"ffffffffffffffff\r\nabc", "InvalidRequest"), (chunked(body), "MalformedTrailerError"),
                       (chunked(body, trailer=b"x-amz-checksum-crc32:no base64\r\n"), "InvalidDigest")):
         status, _, text = put(raw, key="never")
         assert status == 400 and code_of(text) == want, (raw[:20], want, text)

@@ -100,12 +100,18 @@ void ft_s3_sums_add(ft_s3_sums *s, ft_str bytes) {
     if (s->crc64) s->crc64_value = ft_crc64_nvme(s->crc64_value, bytes.at, bytes.len);
 }
 
+static ft_str sent_as(ft_aws_call *c, const ft_chunked *trailers, const char *name) {
+    ft_str text = ft_request_header(c->req, name);
+    return text.at || !trailers ? text : ft_chunked_trailer(trailers, name);
+}
+
 static ft_err compare(ft_aws_call *c, const ft_chunked *trailers, const char *name,
                       const void *want, size_t len) {
     ft_buf sent = { 0 };
-    ft_str text = ft_request_header(c->req, name);
-    if (!text.at && trailers) text = ft_chunked_trailer(trailers, name);
-    if (!text.at) return FT_OK;
+    ft_str text = sent_as(c, trailers, name);
+    if (!text.at)
+        return ft_aws_fail(c, 400, "MalformedTrailerError",
+                           "The %s that was announced did not come.", name);
     ft_err err = ft_base64_decode(&sent, text);
     bool is_one = err == FT_OK && sent.len == len, same = is_one && memcmp(sent.at, want, len) == 0;
     ft_buf_fini(&sent);
@@ -123,9 +129,10 @@ static ft_err compare_hex(ft_aws_call *c, const ft_chunked *trailers, const char
     unsigned char raw[32];
     size_t len = strlen(hex) / 2;
     FT_CHECK(len <= sizeof raw);
+    if (!len || !sent_as(c, trailers, name).at) return FT_OK;
     for (size_t i = 0; i < len; i++)
         raw[i] = (unsigned char)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
-    return len ? compare(c, trailers, name, raw, len) : FT_OK;
+    return compare(c, trailers, name, raw, len);
 }
 
 ft_err ft_s3_sums_check(const ft_s3_sums *s, ft_aws_call *c, const ft_chunked *trailers,
