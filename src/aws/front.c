@@ -8,6 +8,7 @@
 #include "aws/keys_in.h"
 #include "aws/resource.h"
 #include "aws/reply_in.h"
+#include "aws/sns_in.h"
 #include "aws/s3_checksum.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -391,6 +392,7 @@ ft_err ft_aws_chore(ft_store *s) {
 
 const ft_route *ft_aws_front(const ft_request *req, void *app) {
     FT_UNUSED(app);
+    if (ft_sns_is_link(req)) return &ft_sns_link_route;
     if (!is_for_aws(req)) return NULL;
     return ft_aws_streams(req) ? &ft_aws_stream_route : &document_route;
 }

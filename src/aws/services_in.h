@@ -4,9 +4,12 @@
 
 #include "aws/aws.h"
 
-extern const ft_aws_service ft_aws_s3;  /* s3.c */
-extern const ft_aws_service ft_aws_sts; /* sts.c */
+extern const ft_aws_service ft_aws_s3;                /* s3.c */
+extern const ft_aws_service ft_aws_sts;               /* sts.c */
 extern const ft_aws_service ft_aws_sagemaker_runtime; /* runtime.c */
 extern const ft_aws_service ft_aws_sagemaker;
+extern const ft_aws_service ft_aws_logs; /* logs.c */
+
+extern const ft_aws_service ft_aws_sns; /* sns.c */
 
 #endif

@@ -18,7 +18,7 @@
 #define LEASE_US         (60 * FT_SECOND_US) /* longer than any sender takes */
 #define OUTBOX_AT_ONCE   64                  /* deliveries of one run */
 
-const ft_sender *const ft_senders[] = { &ft_sender_webhook, &ft_sender_file, NULL };
+const ft_sender *const ft_senders[] = { &ft_sender_webhook, &ft_sender_file, &ft_sender_sns, NULL };
 
 static ft_str some(ft_str s) { return s.at ? s : FT_STR(""); }
 
@@ -125,8 +125,23 @@ static ft_err alert_lineage(ft_store *s, ft_arena *arena, const ft_alert *a, int
     return ft_lineage_edge(s, node, parent);
 }
 
-static ft_err alert_insert(int64_t *id, ft_store *s, ft_db *db, ft_arena *arena,
-                           const ft_alert *a) {
+/* One for every receiver that is configured, or for those of `to` when it is not NULL. */
+static ft_err deliveries_insert(ft_db *db, int64_t id, int64_t now, const ft_receiver *to,
+                                size_t count) {
+    if (!to)
+        return ft_db_run(db,
+                         "insert into delivery (alert, sender, target, due_us)"
+                         " select ?, sender, target, ? from sender",
+                         "ii", id, now);
+    for (size_t i = 0; i < count; i++)
+        FT_TRY(ft_db_run(db,
+                         "insert into delivery (alert, sender, target, due_us) values (?, ?, ?, ?)",
+                         "issi", id, to[i].sender, to[i].target, now));
+    return FT_OK;
+}
+
+static ft_err alert_insert(int64_t *id, ft_store *s, ft_db *db, ft_arena *arena, const ft_alert *a,
+                           const ft_receiver *to, size_t count) {
     char uuid[FT_UUID_TEXT];
     int64_t now = ft_clock_now_us();
     if (a->verdict_id) {
@@ -138,28 +153,37 @@ static ft_err alert_insert(int64_t *id, ft_store *s, ft_db *db, ft_arena *arena,
     FT_TRY(ft_db_run(db,
                      "insert into alert (uuid, verdict, subject, rule, text, evidence, raised_us)"
                      " values (?1, nullif(?2, 0), ?3, ?4, ?5, ?6, ?7)",
-                     "tissssi", uuid, a->verdict_id, some(a->subject), some(a->rule), some(a->text),
+                     "sissssi", a->uuid.len ? a->uuid : ft_str_of(uuid), a->verdict_id,
+                     some(a->subject), some(a->rule), some(a->text),
                      a->evidence_json.len ? a->evidence_json : FT_STR("{}"),
                      a->raised_us ? a->raised_us : now));
     *id = ft_db_last_id(db);
-    FT_TRY(ft_db_run(db,
-                     "insert into delivery (alert, sender, target, due_us)"
-                     " select ?, sender, target, ? from sender",
-                     "ii", *id, now));
+    FT_TRY(deliveries_insert(db, *id, now, to, count));
     return alert_lineage(s, arena, a, *id);
 }
 
-ft_err ft_alert_raise(ft_alert *out, ft_store *s, ft_arena *arena, const ft_alert *alert) {
+static ft_err alert_store(ft_alert *out, ft_store *s, ft_arena *arena, const ft_alert *alert,
+                          const ft_receiver *to, size_t count) {
     ft_db *db;
     int64_t id;
     FT_TRY(ft_watch_db(&db, s));
     FT_TRY(ft_db_begin(db));
-    ft_err err = alert_insert(&id, s, db, arena, alert);
+    ft_err err = alert_insert(&id, s, db, arena, alert, to, count);
     if (err != FT_OK) ft_db_rollback(db);
     FT_TRY(err);
     ft_db_durable(db);
     FT_TRY(ft_db_commit(db));
     return out ? alert_get(out, db, arena, id) : FT_OK;
+}
+
+ft_err ft_alert_raise(ft_alert *out, ft_store *s, ft_arena *arena, const ft_alert *alert) {
+    return alert_store(out, s, arena, alert, NULL, 0);
+}
+
+ft_err ft_alert_send(ft_alert *out, ft_store *s, ft_arena *arena, const ft_alert *alert,
+                     const ft_receiver *to, size_t count) {
+    static const ft_receiver none;
+    return alert_store(out, s, arena, alert, to ? to : &none, count);
 }
 
 ft_err ft_alert_list(ft_alert **out, size_t *count, ft_store *s, ft_arena *arena, size_t limit) {

@@ -39,7 +39,7 @@ typedef struct ft_sender {
     /* Hand one alert over; FT_OK means accepted. Called from any process, maybe again. */
     ft_err (*send)(ft_str target, const ft_alert *alert, ft_arena *arena);
 } ft_sender;
-extern const ft_sender ft_sender_webhook, ft_sender_file;
+extern const ft_sender ft_sender_webhook, ft_sender_file, ft_sender_sns;
 extern const ft_sender *const ft_senders[]; /* ends with NULL; in outbox.c */
 
 /* Configured receivers are rows. Adding one twice is fine. */
@@ -50,6 +50,11 @@ typedef struct ft_receiver {
     ft_str sender, target;
 } ft_receiver;
 ft_err ft_senders_list(ft_receiver **out, size_t *count, ft_store *s, ft_arena *arena);
+
+/* Store an alert for these receivers only, whatever is configured. A `uuid` that is not empty is
+ * the alert's. `out` may be NULL. */
+ft_err ft_alert_send(ft_alert *out, ft_store *s, ft_arena *arena, const ft_alert *alert,
+                     const ft_receiver *to, size_t count);
 
 /* Try what is due (back-off 1 s doubling to 10 min); `*left` = still undelivered, due or not. Safe
  * from several processes at once. */

@@ -1,0 +1,148 @@
+#!/usr/bin/python3
+"""aws_services_test.py -- SNS, CloudWatch and IoT data by boto3, with a real receiver at the other end."""
+import datetime
+import http.server
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+from tap import Skip, case, main, until
+from aws_home import Aws, error_of, failure_of
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:"
+
+
+class Sink:
+    """An HTTP receiver that may be down for a while."""
+
+    def __init__(self):
+        self.got, self.port, self.server = [], 0, None
+        self.up()
+
+    def up(self):
+        sink = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                sink.got.append((dict(self.headers.items()), body.decode()))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        http.server.ThreadingHTTPServer.allow_reuse_address = True
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def down(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/in"
+
+    def wait(self, count):
+        until(lambda: len(self.got) >= count, what=f"message {count}")
+        return self.got[count - 1]
+
+
+@case
+def a_topic_reaches_its_subscriber_after_it_was_down(t):
+    aws, sink = Aws(t), Sink()
+    sns = aws.client("sns")
+    arn = sns.create_topic(Name="posture")["TopicArn"]
+    assert arn == TOPIC + "posture" and sns.create_topic(Name="posture")["TopicArn"] == arn
+    assert sns.subscribe(TopicArn=arn, Protocol="http", Endpoint=sink.url)["SubscriptionArn"] == "pending confirmation"
+    headers, body = sink.wait(1)
+    asked = json.loads(body)
+    assert headers["x-amz-sns-message-type"] == asked["Type"] == "SubscriptionConfirmation", headers
+    assert asked["TopicArn"] == arn and asked["SubscribeURL"].startswith(aws.url), asked
+    assert sns.get_topic_attributes(TopicArn=arn)["Attributes"]["SubscriptionsPending"] == "1"
+    sns.publish(TopicArn=arn, Message="to nobody yet")
+    bad = asked["SubscribeURL"].replace(asked["Token"], "0" * 32)
+    try:
+        urllib.request.urlopen(bad)
+        raise AssertionError("a wrong token confirms")
+    except urllib.error.HTTPError as e:
+        assert e.code == 400, e.code
+    page = urllib.request.urlopen(asked["SubscribeURL"]).read().decode()
+    assert "<SubscriptionArn>" + arn + ":" in page, page
+    (sub,) = sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+    assert sub["SubscriptionArn"].startswith(arn + ":") and sub["Endpoint"] == sink.url, sub
+    first = sns.publish(TopicArn=arn, Message="sit <up> & \"rest\"\nä", Subject="Posture", MessageAttributes={
+        "level": {"DataType": "Number", "StringValue": "3"}})["MessageId"]
+    headers, body = sink.wait(2)
+    got = json.loads(body)
+    assert got["Message"] == "sit <up> & \"rest\"\nä" and got["Subject"] == "Posture" and got["Type"] == "Notification", got
+    assert got["MessageId"] == first == headers["x-amz-sns-message-id"], headers
+    assert headers["x-amz-sns-subscription-arn"] == sub["SubscriptionArn"], headers
+    assert got["MessageAttributes"] == {"level": {"Type": "Number", "Value": "3"}}, got
+    datetime.datetime.strptime(got["Timestamp"], "%Y-%m-%dT%H:%M:%S.%fZ")
+    sink.down()
+    second = sns.publish(TopicArn=arn, Message="while it is down")["MessageId"]
+    until(lambda: t.sql("select max(attempts) as n from delivery where delivered_us is null")[0]["n"], what="an attempt")
+    t.servers.pop().kill()  # the message outlives the server
+    sink.up()
+    t.serve()
+    headers, body = sink.wait(3)
+    assert json.loads(body)["MessageId"] == second, body
+    leave = got["UnsubscribeURL"].replace(aws.url, t.url)
+    aws.url = t.url  # the same keys at the server's new address
+    sns = aws.client("sns")
+    urllib.request.urlopen(leave).read()
+    assert sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"] == []
+    sns.delete_topic(TopicArn=arn)
+    code, text, status = failure_of(sns.publish, TopicArn=arn, Message="x")
+    assert (code, status) == ("NotFound", 404) and "Topic does not exist" in text, (code, text, status)
+    sink.down()
+
+
+@case
+def what_sns_refuses(t):
+    aws, sink = Aws(t), Sink()
+    sns = aws.client("sns")
+    arn = sns.create_topic(Name="t")["TopicArn"]
+    for name in ("a b", "a/b", "", "ä", "x" * 257):
+        assert error_of(sns.create_topic, Name=name) == "InvalidParameter", name
+    for protocol, endpoint in (("email", "a@b.example"), ("sms", "+123"), ("http", "https://x.example/"), ("http", "http://")):
+        assert error_of(sns.subscribe, TopicArn=arn, Protocol=protocol, Endpoint=endpoint) == "InvalidParameter", protocol
+    assert error_of(sns.subscribe, TopicArn=TOPIC + "none", Protocol="http", Endpoint=sink.url) == "NotFound"
+    assert error_of(sns.publish, TopicArn=arn, Message="") == "InvalidParameter"
+    assert error_of(sns.publish, TopicArn="nonsense", Message="x") == "InvalidParameter"
+    assert error_of(sns.publish, TopicArn=arn, Message="x" * 262145) == "InvalidParameter"
+    assert error_of(sns.publish, TopicArn=arn, Message="{}", MessageStructure="json") == "InvalidParameter"
+    assert error_of(sns.publish, PhoneNumber="+1234567", Message="x") == "InvalidParameter"
+    assert error_of(sns.confirm_subscription, TopicArn=arn, Token="nothing") == "InvalidParameter"
+    assert error_of(sns.set_topic_attributes, TopicArn=arn, AttributeName="Nothing", AttributeValue="x") == "InvalidParameter"
+    assert error_of(aws.client("sns", secret="wrong").list_topics) == "InvalidSignatureException"
+    sns.set_topic_attributes(TopicArn=arn, AttributeName="DisplayName", AttributeValue="Tea & time")
+    assert sns.get_topic_attributes(TopicArn=arn)["Attributes"]["DisplayName"] == "Tea & time"
+    for i in range(105):
+        sns.create_topic(Name=f"many-{i:03}")
+    page = sns.list_topics()
+    rest = sns.list_topics(NextToken=page["NextToken"])
+    assert len(page["Topics"]) == 100 and len(rest["Topics"]) == 6 and "NextToken" not in rest
+    told = sns.subscribe(TopicArn=arn, Protocol="http", Endpoint=sink.url, ReturnSubscriptionArn=True)["SubscriptionArn"]
+    token = json.loads(sink.wait(1)[1])["Token"]
+    assert sns.confirm_subscription(TopicArn=arn, Token=token)["SubscriptionArn"] == told
+    assert sns.subscribe(TopicArn=arn, Protocol="http", Endpoint=sink.url)["SubscriptionArn"] == told
+    sns.publish(TopicArn=arn, Message=json.dumps({"default": "all", "http": "own"}), MessageStructure="json")
+    assert json.loads(sink.wait(2)[1])["Message"] == "own"
+    out = aws.cli("sns", "publish", "--topic-arn", arn, "--message", "by hand").stdout
+    assert json.loads(sink.wait(3)[1])["MessageId"] == json.loads(out)["MessageId"]
+    sns.unsubscribe(SubscriptionArn=told)
+    sns.unsubscribe(SubscriptionArn=told)
+    sink.down()
+
+
+main()
