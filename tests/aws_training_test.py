@@ -190,6 +190,104 @@ def the_calls_of_the_debugger_post(t):
     assert sorted(both) == [bad, good] and "NextToken" not in rest, both
 
 
+def tail(logs, group, stream):
+    """The SDK's loop: go on with the forward token until the same comes back."""
+    lines, token = [], None
+    while True:
+        more = {"nextToken": token} if token else {}
+        got = logs.get_log_events(logGroupName=group, logStreamName=stream, startTime=0, startFromHead=True, **more)
+        lines += got["events"]
+        if got["nextForwardToken"] == token:
+            assert got["events"] == []
+            return lines
+        token = got["nextForwardToken"]
+
+
+TRAINING = "/aws/sagemaker/TrainingJobs"
+
+
+@case
+def the_log_of_a_job_is_tailed(t):
+    aws, s3, sm = sagemaker(t)
+    logs = aws.client("logs")
+    assert logs.describe_log_streams(logGroupName=TRAINING, logStreamNamePrefix="tailed/", orderBy="LogStreamName",
+                                     limit=1)["logStreams"] == []
+    sm.create_training_job(**request("tailed"))
+    ended(sm, "tailed")
+    streams = logs.describe_log_streams(logGroupName=TRAINING, logStreamNamePrefix="tailed/", orderBy="LogStreamName",
+                                        limit=1)["logStreams"]
+    stream = streams[0]["logStreamName"]
+    assert re.fullmatch(r"tailed/algo-1-\d+", stream), stream
+    events = tail(logs, TRAINING, stream)
+    rounds = [e["message"] for e in events if e["message"].startswith("[")]
+    assert len(rounds) == 20 and all(
+        re.fullmatch(r"\[%d\]#011train-logloss:[\d.]+#011validation-logloss:[\d.]+" % i, m) for i, m in enumerate(rounds)), rounds
+    assert any("train matrix has 400 rows" in e["message"] for e in events), events[:3]
+    assert events == sorted(events, key=lambda e: e["timestamp"]) and abs(events[0]["timestamp"] / 1000 - time.time()) < 120
+    assert streams[0]["lastEventTimestamp"] == events[-1]["timestamp"]
+    # pages, forward and backward, meet
+    first = logs.get_log_events(logGroupName=TRAINING, logStreamName=stream, startFromHead=True, limit=5)
+    second = logs.get_log_events(logGroupName=TRAINING, logStreamName=stream, nextToken=first["nextForwardToken"], limit=5)
+    assert first["events"] + second["events"] == events[:10]
+    back = logs.get_log_events(logGroupName=TRAINING, logStreamName=stream, nextToken=second["nextBackwardToken"], limit=5)
+    assert back["events"] == first["events"]
+    last = logs.get_log_events(logGroupName=TRAINING, logStreamName=stream, limit=3)
+    assert last["events"] == events[-3:], last["events"]
+    found = logs.filter_log_events(logGroupName=TRAINING, logStreamNamePrefix="tailed/", filterPattern='"[7]" train-logloss')
+    assert [e["message"] for e in found["events"]] == [rounds[7]], found["events"]
+    cut = logs.filter_log_events(logGroupName=TRAINING, filterPattern="logloss -validation", limit=1)
+    assert cut["events"] == []
+    pages = list(logs.get_paginator("filter_log_events").paginate(
+        logGroupName=TRAINING, filterPattern="train-logloss", PaginationConfig={"PageSize": 7}))
+    assert [e["message"] for p in pages for e in p["events"]] == rounds and len(pages) == 3, len(pages)
+
+
+@case
+def logs_of_ones_own(t):
+    aws = Aws(t)
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName="/my/app")
+    logs.create_log_stream(logGroupName="/my/app", logStreamName="host/1")
+    assert error_of(logs.create_log_group, logGroupName="/my/app") == "ResourceAlreadyExistsException"
+    assert error_of(logs.create_log_stream, logGroupName="/my/app", logStreamName="host/1") == "ResourceAlreadyExistsException"
+    assert error_of(logs.create_log_stream, logGroupName="/no", logStreamName="x") == "ResourceNotFoundException"
+    assert error_of(logs.create_log_group, logGroupName="a:b") == "InvalidParameterException"
+    now = int(time.time() * 1000)
+    lines = ["plain", "tab\there", "Zeichen \u00e4\u00f6\u00fc \U0001f600", '{"json": "\\n"}']
+    logs.put_log_events(logGroupName="/my/app", logStreamName="host/1", sequenceToken="1",
+                        logEvents=[{"timestamp": now + i, "message": m} for i, m in enumerate(lines)])
+    put = logs.put_log_events(logGroupName="/my/app", logStreamName="host/1",
+                              logEvents=[{"timestamp": now + 10, "message": "later"}])
+    assert "rejectedLogEventsInfo" not in put
+    old = logs.put_log_events(logGroupName="/my/app", logStreamName="host/1",
+                              logEvents=[{"timestamp": now - 15 * 86400000, "message": "old"}])
+    assert old["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1}, old
+    events = tail(logs, "/my/app", "host/1")
+    assert [e["message"] for e in events] == lines + ["later"], events
+    assert [e["timestamp"] for e in events] == [now, now + 1, now + 2, now + 3, now + 10]
+    part = logs.get_log_events(logGroupName="/my/app", logStreamName="host/1", startTime=now + 1, endTime=now + 3, startFromHead=True)
+    assert [e["message"] for e in part["events"]] == lines[1:3]
+    assert error_of(logs.put_log_events, logGroupName="/my/app", logStreamName="host/1", logEvents=[
+        {"timestamp": now, "message": "b"}, {"timestamp": now - 1, "message": "a"}]) == "InvalidParameterException"
+    assert error_of(logs.put_log_events, logGroupName="/my/app", logStreamName="host/2",
+                    logEvents=[{"timestamp": now, "message": "b"}]) == "ResourceNotFoundException"
+    assert failure_of(logs.get_log_events, logGroupName="/my/app", logStreamName="host/2")[1] == \
+        "The specified log stream does not exist."
+    assert failure_of(logs.describe_log_streams, logGroupName="/none")[:2] == (
+        "ResourceNotFoundException", "The specified log group does not exist.")
+    assert error_of(logs.get_log_events, logGroupName="/my/app", logStreamName="host/1", nextToken="x") == "InvalidParameterException"
+    assert error_of(logs.filter_log_events, logGroupName="/my/app", filterPattern="{ $.x = 1 }") == "InvalidParameterException"
+    groups = [g["logGroupName"] for g in logs.describe_log_groups()["logGroups"]]
+    assert groups == ["/aws/sagemaker/ProcessingJobs", TRAINING, "/my/app"], groups
+    first = logs.describe_log_groups(limit=2)
+    assert [g["logGroupName"] for g in logs.describe_log_groups(nextToken=first["nextToken"])["logGroups"]] == ["/my/app"]
+    for i in range(2, 5):
+        logs.create_log_stream(logGroupName="/my/app", logStreamName=f"host/{i}")
+    names = [s["logStreamName"] for p in logs.get_paginator("describe_log_streams").paginate(
+        logGroupName="/my/app", descending=True, PaginationConfig={"PageSize": 3}) for s in p["logStreams"]]
+    assert names == ["host/4", "host/3", "host/2", "host/1"], names
+
+
 @case
 def a_rule_may_stop_the_job(t):
     aws, s3, sm = sagemaker(t)
