@@ -54,11 +54,24 @@ typedef struct ft_monitor_result {
     ft_str
         report_uri; /* s3:// prefix of statistics.json, constraint_violations.json, report.html */
     ft_str status;  /* Completed | CompletedWithViolations */
+    bool no_records; /* of a run that failed: there was nothing in the window */
 } ft_monitor_result;
 /* The window is [from, until) in microseconds. FT_ENOTFOUND "no captured requests between … and …"
  * as Model Monitor fails then, and when there is no baseline. */
 ft_err ft_monitor_run(ft_monitor_result *out, ft_store *s, ft_arena *arena, ft_str endpoint,
                       int64_t from, int64_t until, const ft_watch_hooks *hooks);
+
+/* The same with a baseline and a place of the caller's choice. */
+typedef struct ft_monitor_ask {
+    ft_str endpoint;
+    int64_t from, until;
+    /* s3:// objects; empty: the endpoint's own. Statistics without constraints: those that they
+     * suggest. */
+    ft_str statistics_uri, constraints_uri;
+    ft_str output_uri; /* s3:// prefix of the run's files; empty: as above */
+} ft_monitor_ask;
+ft_err ft_monitor_run_as(ft_monitor_result *out, ft_store *s, ft_arena *arena,
+                         const ft_monitor_ask *ask, const ft_watch_hooks *hooks);
 
 /* What was run, newest first. */
 typedef struct ft_monitor_row {

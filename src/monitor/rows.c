@@ -91,6 +91,44 @@ done:
     return err;
 }
 
+static ft_err uri_get(ft_str *out, ft_store *s, ft_arena *arena, ft_str text) {
+    ft_uri uri;
+    FT_TRY(ft_uri_parse(&uri, text));
+    return ft_object_get(out, s, arena, uri.bucket, uri.key, FILE_MAX);
+}
+
+/* Statistics of another place bring no schema; their last feature may be the model's answer. */
+static ft_err statistics_replace(ft_baseline *b, ft_store *s, ft_arena *arena, ft_str uri) {
+    ft_str text;
+    FT_TRY(uri_get(&text, s, arena, uri));
+    FT_TRY(ft_statistics_read(&b->stats, text, "statistics"));
+    b->inputs = inputs_of(b->stats);
+    if (b->inputs < b->stats->count)
+        b->answers =
+            b->stats->features[b->inputs].is_text ? FT_ANSWERS_CLASSES : FT_ANSWERS_NUMBER;
+    return ft_constraints_suggest(&b->constraints, b->stats);
+}
+
+ft_err ft_baseline_load_from(ft_baseline *out, ft_store *s, ft_arena *arena, ft_str endpoint,
+                             ft_str statistics_uri, ft_str constraints_uri) {
+    ft_str text;
+    ft_constraints *given = NULL;
+    ft_err err;
+    *out = (ft_baseline){ 0 };
+    if (statistics_uri.len)
+        FT_GOTO(err, statistics_replace(out, s, arena, statistics_uri));
+    else
+        FT_GOTO(err, ft_baseline_load(out, s, arena, endpoint));
+    if (!constraints_uri.len) goto done;
+    FT_GOTO(err, uri_get(&text, s, arena, constraints_uri));
+    FT_GOTO(err, ft_constraints_read(&given, text, "constraints"));
+    ft_constraints_free(out->constraints);
+    out->constraints = given;
+done:
+    if (err) ft_baseline_free(out);
+    return err;
+}
+
 void ft_baseline_free(ft_baseline *b) {
     ft_statistics_free(b->stats);
     ft_constraints_free(b->constraints);

@@ -20,6 +20,9 @@ ft_err ft_monitor_db(ft_db **out, ft_store *s);
 ft_err ft_baseline_key(ft_str *out, ft_arena *arena, ft_str endpoint, const char *name);
 /* FT_ENOTFOUND says how to make one. */
 ft_err ft_baseline_load(ft_baseline *out, ft_store *s, ft_arena *arena, ft_str endpoint);
+/* The same with files of another place (s3://, empty: the endpoint's own). */
+ft_err ft_baseline_load_from(ft_baseline *out, ft_store *s, ft_arena *arena, ft_str endpoint,
+                             ft_str statistics_uri, ft_str constraints_uri);
 void ft_baseline_free(ft_baseline *b);
 ft_err ft_baseline_store_row(ft_store *s, ft_str endpoint, ft_answers answers, double largest_share,
                              const ft_table *table);

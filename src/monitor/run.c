@@ -340,6 +340,30 @@ static bool any_issue(const ft_run *r) {
     return false;
 }
 
+/* The constraints in force, and where they are. */
+static ft_err constraints_text(ft_str *out, ft_str *place, ft_run *r) {
+    ft_buf text = { 0 };
+    ft_uri uri = { .bucket = FT_STR(FT_BUCKET_DEFAULT) };
+    ft_err err;
+    if (r->ask->constraints_uri.len) {
+        *place = r->ask->constraints_uri;
+        FT_TRY(ft_uri_parse(&uri, *place));
+    } else if (r->ask->statistics_uri.len) { /* suggested by these: stored nowhere */
+        *place = r->ask->statistics_uri;
+        FT_GOTO(err, ft_constraints_write(&text, r->baseline.constraints));
+        FT_GOTO(err, text.err);
+        err = ft_arena_str(out, r->arena, ft_buf_str(&text));
+        goto done;
+    } else {
+        FT_TRY(ft_baseline_key(place, r->arena, r->endpoint, "constraints.json"));
+        uri.key = *place;
+    }
+    err = ft_object_get(out, r->s, r->arena, uri.bucket, uri.key, (size_t)1 << 30);
+done:
+    ft_buf_fini(&text);
+    return err;
+}
+
 /* Constraints that no rule saw are an alert too; its lineage goes over a verdict of its own, which
  * names the constraints by their content. */
 static ft_err alert_constraints(ft_run *r) {
@@ -351,9 +375,7 @@ static ft_err alert_constraints(ft_run *r) {
                            "%zu constraints of the baseline are violated; %.*s: %.*s",
                            r->violations.count, FT_STR_ARG(r->violations.at[0].feature),
                            FT_STR_ARG(r->violations.at[0].description)));
-    FT_TRY(ft_baseline_key(&key, r->arena, r->endpoint, "constraints.json"));
-    FT_TRY(ft_object_get(&constraints, r->s, r->arena, FT_STR(FT_BUCKET_DEFAULT), key,
-                         (size_t)1 << 30));
+    FT_TRY(constraints_text(&constraints, &key, r));
     FT_TRY(ft_sha256_hex(sha, constraints));
     FT_TRY(ft_arena_printf(&rule, r->arena, "rule:" CONSTRAINT_RULE "@%s", sha));
     FT_TRY(ft_arena_printf(&verdict, r->arena, "verdict:%.*s", FT_STR_ARG(r->uri)));
@@ -405,6 +427,7 @@ done:
 
 static ft_err name_files(ft_run *r) {
     ft_date d = ft_time_date(r->until);
+    if (r->ask->output_uri.len) return ft_arena_str(&r->uri, r->arena, r->ask->output_uri);
     return ft_arena_printf(
         &r->uri, r->arena, "s3://" FT_BUCKET_DEFAULT "/monitor/%.*s/runs/%04d/%02d/%02d/%02d/%lld",
         FT_STR_ARG(r->endpoint), d.year, d.month, d.day, d.hour, (long long)r->until);
@@ -434,10 +457,11 @@ static ft_err finish(ft_monitor_result *out, ft_run *r) {
 
 static ft_err run_all(ft_monitor_result *out, ft_run *r, const ft_watch_hooks *hooks) {
     ft_str subject;
-    FT_TRY(ft_baseline_load(&r->baseline, r->s, r->arena, r->endpoint));
+    FT_TRY(ft_baseline_load_from(&r->baseline, r->s, r->arena, r->endpoint, r->ask->statistics_uri,
+                                 r->ask->constraints_uri));
     FT_TRY(window_begin(r));
     FT_TRY(read_window(r));
-    if (!r->records) return nothing(r);
+    if (!r->records) return out->no_records = true, nothing(r);
     FT_TRY(measure(r));
     FT_TRY(name_files(r));
     FT_TRY(append_drift(r));
@@ -451,8 +475,17 @@ static ft_err run_all(ft_monitor_result *out, ft_run *r, const ft_watch_hooks *h
 
 ft_err ft_monitor_run(ft_monitor_result *out, ft_store *s, ft_arena *arena, ft_str endpoint,
                       int64_t from, int64_t until, const ft_watch_hooks *hooks) {
-    ft_run r = { .s = s, .arena = arena, .endpoint = endpoint, .from = from, .until = until };
-    if (from >= until) return FT_FAIL(FT_EINVAL, "the window ends before it begins");
+    return ft_monitor_run_as(
+        out, s, arena,
+        &(ft_monitor_ask){ .endpoint = endpoint, .from = from, .until = until }, hooks);
+}
+
+ft_err ft_monitor_run_as(ft_monitor_result *out, ft_store *s, ft_arena *arena,
+                         const ft_monitor_ask *ask, const ft_watch_hooks *hooks) {
+    ft_run r = { .s = s, .arena = arena, .endpoint = ask->endpoint, .from = ask->from,
+                 .until = ask->until, .ask = ask };
+    *out = (ft_monitor_result){ 0 };
+    if (ask->from >= ask->until) return FT_FAIL(FT_EINVAL, "the window ends before it begins");
     r.violations.arena = arena;
     ft_err err = run_all(out, &r, hooks);
     ft_statistics_free(r.window.stats);

@@ -18,6 +18,7 @@ typedef struct ft_run {
     ft_arena once;   /* one record */
     ft_str endpoint;
     int64_t from, until;
+    const ft_monitor_ask *ask;
     ft_baseline baseline;
     ft_window window;
     ft_shift *shifts;

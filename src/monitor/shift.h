@@ -4,9 +4,10 @@
  * Population stability index: over buckets that the baseline makes: tenths of its numbers, with a
  * value that alone makes up a tenth in a bucket of its own (pictures are mostly zeros), everything
  * below the smallest and above the largest, and the missing values; texts: the most frequent 20,
- * the other known ones, the unknown ones, the missing. The answers of a regression only get thirds:
- * a model's answers to its own training rows spread wider than those to new ones, which is no
- * drift.
+ * the other known ones, the unknown ones, the missing. The answers of a regression
+ * are only compared by halves, here and in the distance below: a model's answers to its own
+ * training rows lie further from the middle than those to new ones, which is no drift (100 deep
+ * rounds on 7,000 rows: an index of 0.6 by thirds, 0.17 by halves).
  *
  * Noise: without any shift the index of few records is large, and its tail is heavier than the
  * chi-square that theory gives, since a bucket may be empty by chance. What decides whether two

@@ -144,6 +144,30 @@ static void test_tenths(void **state) {
     ft_statistics_free(s);
 }
 
+/* Answers of a regression that knows its training rows too well: wider there than on new rows. */
+static void test_answers_of_a_regression(void **state) {
+    (void)state;
+    static float known[5000], fresh[400], moved[400];
+    ft_random r;
+    ft_random_seed(&r, 4);
+    for (size_t i = 0; i < FT_COUNT(known); i++) known[i] = (float)ft_random_normal(&r);
+    for (size_t i = 0; i < FT_COUNT(fresh); i++) fresh[i] = (float)(0.5 * ft_random_normal(&r));
+    for (size_t i = 0; i < FT_COUNT(moved); i++) moved[i] = fresh[i] + 0.6f;
+    ft_statistics *a = column(known, FT_COUNT(known)), *b = column(fresh, FT_COUNT(fresh)),
+                  *c = column(moved, FT_COUNT(moved));
+    ft_shift s = measure(a, b);
+    EXPECT(s.psi > 0.2 && s.psi > s.noise &&
+           s.linf_raw > 0.1); /* as a feature it would be a shift */
+    a->features[0].name = b->features[0].name = c->features[0].name = FT_STR("prediction");
+    s = measure(a, b);
+    EXPECT(s.psi < 0.05 && s.linf_raw < 0.1 && s.linf == 0);
+    s = measure(a, c);
+    EXPECT(s.psi > 0.5 && s.psi > s.noise && s.linf > 0.1);
+    ft_statistics_free(a);
+    ft_statistics_free(b);
+    ft_statistics_free(c);
+}
+
 /* ---- real data */
 
 typedef struct data {
@@ -307,5 +331,5 @@ static void test_collisions(void **state) {
 
 TEST_MAIN(cmocka_unit_test(test_g), cmocka_unit_test(test_odd_columns),
           cmocka_unit_test(test_texts), cmocka_unit_test(test_tenths),
-          cmocka_unit_test(test_pictures), cmocka_unit_test(test_people),
-          cmocka_unit_test(test_collisions))
+          cmocka_unit_test(test_answers_of_a_regression), cmocka_unit_test(test_pictures),
+          cmocka_unit_test(test_people), cmocka_unit_test(test_collisions))
