@@ -47,6 +47,21 @@ static void jobs_recover(struct ft_chores *c) {
     if (failed) ft_log(FT_LOG_WARN, "serve", "%d jobs had lost their process", failed);
 }
 
+/* What verdicts on endpoints asked for when their monitor run was killed. Once: a run that goes on
+ * does its own. */
+static void actions_recover(struct ft_chores *c) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_str *subjects;
+    size_t count;
+    ft_err err = ft_watch_unsettled(&subjects, &count, c->store, &arena);
+    for (size_t i = 0; i < count && err == FT_OK; i++)
+        if (ft_str_starts(subjects[i], FT_STR("endpoint/")))
+            err =
+                ft_watch_settle(c->store, subjects[i], c->hooks, FT_WATCH_IN_PROGRESS, FT_STR(""));
+    handled(err, "doing what verdicts ask for");
+    ft_arena_fini(&arena);
+}
+
 static void outbox_run(struct ft_chores *c) {
     int sent = 0, left = 0;
     handled(ft_outbox_run(c->store, &sent, &left), "sending alerts");
@@ -85,6 +100,7 @@ static void *main_loop(void *arg) {
                        { outbox_run, OUTBOX_US, 0 },
                        { more_run, WAKE_US, 0 } };
     bool first = true;
+    actions_recover(c);
     do {
         int64_t now_us = ft_clock_monotonic_us();
         for (size_t i = 0; i < sizeof chores / sizeof *chores; i++) {

@@ -391,6 +391,37 @@ static void test_process(void **state) {
     ft_store_close(s);
 }
 
+/* A monitor run was killed after its verdict and before the alert: the next server raises it. */
+static void test_actions_left_over(void **state) {
+    (void)state;
+    const char *home;
+    ft_store *s = stand_in_store(&home);
+    ft_db *db = ft_store_db(s);
+    ft_serve *serve;
+    ft_endpoint ep;
+    ft_alert *alerts;
+    size_t count = 0;
+    EXPECT_OK(ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"), stand_in_model("constant 1"),
+                                 FT_STR(""), 0));
+    EXPECT_OK(ft_db_run(
+        db,
+        "insert into verdict (watch, at, through, outcome, reason, evidence, fired, stored_us)"
+        " select id, 5, 5, 'Issue', 'it moved', '{}', 1, 5 from watch",
+        ""));
+    EXPECT_OK(ft_db_run(
+        db,
+        "insert into verdict_action (verdict, ordinal, action) select id, 0, 'alert' from verdict",
+        ""));
+    EXPECT_OK(ft_serve_start(&serve, &(ft_serve_opts){ .home = home }));
+    int64_t until_us = ft_clock_monotonic_us() + 20 * FT_SECOND_US;
+    while (!count && ft_clock_monotonic_us() < until_us)
+        EXPECT_OK(ft_alert_list(&alerts, &count, s, &arena, 10));
+    EXPECT(count == 1);
+    EXPECT_STR("it moved", alerts[0].text);
+    ft_serve_stop(serve);
+    ft_store_close(s);
+}
+
 static void test_faults(void **state) {
     (void)state;
     const char *home;
@@ -412,4 +443,5 @@ TEST_MAIN(cmocka_unit_test(test_process), cmocka_unit_test(test_invocations),
           cmocka_unit_test(test_sampling), cmocka_unit_test(test_bad_requests),
           cmocka_unit_test(test_page), cmocka_unit_test(test_lists),
           cmocka_unit_test(test_update_and_delete), cmocka_unit_test(test_update_under_traffic),
-          cmocka_unit_test(test_address), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_address), cmocka_unit_test(test_actions_left_over),
+          cmocka_unit_test(test_faults))

@@ -126,6 +126,7 @@ done:
 void ft_worker_free(void *worker) {
     ft_worker *w = worker;
     if (!w) return;
+    if (w->guest.state) w->guest.free(w->guest.state);
     for (size_t i = 0; w->set && i < w->set->count; i++) slot_close(&w->slots[i]);
     free(w->slots);
     ft_live_release(w->set);
@@ -137,6 +138,7 @@ void ft_worker_free(void *worker) {
 void ft_worker_tick(void *worker) {
     ft_worker *w = worker;
     ft_worker_refresh(w);
+    if (w->guest.state) w->guest.tick(w->guest.state);
     for (size_t i = 0; i < w->set->count; i++) {
         ft_err err = w->slots[i].capture ? ft_capture_tick(w->slots[i].capture) : FT_OK;
         if (err) ft_log_err(FT_LOG_WARN, "serve", err, "keeping captures"), ft_err_clear();

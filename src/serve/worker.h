@@ -28,6 +28,12 @@ typedef struct ft_worker {
     ft_random random;
     ft_buf json;
     int64_t warned_us; /* when a lost capture was last logged */
+    /* What a higher room keeps for this thread; `free` is called before the store is closed. */
+    struct {
+        void *state; /* NULL: nothing */
+        void (*tick)(void *state);
+        void (*free)(void *state);
+    } guest;
 } ft_worker;
 
 /* For ft_server_opts: made on, used by and freed on one thread each. `app` is the ft_serve. */
