@@ -52,8 +52,8 @@ typedef struct ft_monitor_result {
     ft_violation *violations;
     size_t violation_count;
     ft_str
-        report_uri; /* s3:// prefix of statistics.json, constraint_violations.json, report.html */
-    ft_str status;  /* Completed | CompletedWithViolations */
+        report_uri;  /* s3:// prefix of statistics.json, constraint_violations.json, report.html */
+    ft_str status;   /* Completed | CompletedWithViolations */
     bool no_records; /* of a run that failed: there was nothing in the window */
 } ft_monitor_result;
 /* The window is [from, until) in microseconds. FT_ENOTFOUND "no captured requests between … and …"

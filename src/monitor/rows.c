@@ -104,8 +104,7 @@ static ft_err statistics_replace(ft_baseline *b, ft_store *s, ft_arena *arena, f
     FT_TRY(ft_statistics_read(&b->stats, text, "statistics"));
     b->inputs = inputs_of(b->stats);
     if (b->inputs < b->stats->count)
-        b->answers =
-            b->stats->features[b->inputs].is_text ? FT_ANSWERS_CLASSES : FT_ANSWERS_NUMBER;
+        b->answers = b->stats->features[b->inputs].is_text ? FT_ANSWERS_CLASSES : FT_ANSWERS_NUMBER;
     return ft_constraints_suggest(&b->constraints, b->stats);
 }
 

@@ -476,14 +476,18 @@ static ft_err run_all(ft_monitor_result *out, ft_run *r, const ft_watch_hooks *h
 ft_err ft_monitor_run(ft_monitor_result *out, ft_store *s, ft_arena *arena, ft_str endpoint,
                       int64_t from, int64_t until, const ft_watch_hooks *hooks) {
     return ft_monitor_run_as(
-        out, s, arena,
-        &(ft_monitor_ask){ .endpoint = endpoint, .from = from, .until = until }, hooks);
+        out, s, arena, &(ft_monitor_ask){ .endpoint = endpoint, .from = from, .until = until },
+        hooks);
 }
 
 ft_err ft_monitor_run_as(ft_monitor_result *out, ft_store *s, ft_arena *arena,
                          const ft_monitor_ask *ask, const ft_watch_hooks *hooks) {
-    ft_run r = { .s = s, .arena = arena, .endpoint = ask->endpoint, .from = ask->from,
-                 .until = ask->until, .ask = ask };
+    ft_run r = { .s = s,
+                 .arena = arena,
+                 .endpoint = ask->endpoint,
+                 .from = ask->from,
+                 .until = ask->until,
+                 .ask = ask };
     *out = (ft_monitor_result){ 0 };
     if (ask->from >= ask->until) return FT_FAIL(FT_EINVAL, "the window ends before it begins");
     r.violations.arena = arena;
