@@ -145,4 +145,78 @@ def what_sns_refuses(t):
     sink.down()
 
 
+@case
+def metrics_are_put_listed_and_summed_up(t):
+    aws = Aws(t)
+    cw = aws.client("cloudwatch")
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    start = now.replace(second=0) - datetime.timedelta(minutes=10)
+    host = [dict(Name="Host", Value="a & b"), dict(Name="App", Value="x")]
+    data = [dict(MetricName="Latency", Dimensions=host, Unit="Milliseconds", Value=float(v),
+                 Timestamp=start + datetime.timedelta(seconds=20 * i)) for i, v in enumerate([3, 1, 2, 10, 20, 30])]
+    data.append(dict(MetricName="Latency", Dimensions=host, Unit="Milliseconds", Timestamp=start + datetime.timedelta(minutes=3),
+                     StatisticValues=dict(SampleCount=4, Sum=10, Minimum=1, Maximum=5)))
+    data.append(dict(MetricName="Latency", Dimensions=host, Unit="Milliseconds", Timestamp=start + datetime.timedelta(minutes=3),
+                     Values=[2.0, 9.0], Counts=[3.0, 1.0]))
+    data.append(dict(MetricName="Latency", Dimensions=[], Value=77.0))
+    data.append(dict(MetricName="Other", Dimensions=host, Value=1.5))
+    cw.put_metric_data(Namespace="Shop/Web", MetricData=data)
+    cw.put_metric_data(Namespace="Elsewhere", MetricData=[dict(MetricName="n", Value=1)])
+    ask = dict(Namespace="Shop/Web", MetricName="Latency", Dimensions=host[::-1], StartTime=start, EndTime=now, Period=60)
+    every = ["SampleCount", "Sum", "Average", "Minimum", "Maximum"]
+    got = cw.get_metric_statistics(Statistics=every, **ask)
+    assert got["Label"] == "Latency", got
+    points = [[p[s] for s in every] for p in got["Datapoints"]]
+    assert points == [[3, 6, 2, 1, 3], [3, 60, 20, 10, 30], [8, 25, 25 / 8, 1, 9]], points
+    assert got["Datapoints"][0]["Timestamp"] == start and got["Datapoints"][0]["Unit"] == "Milliseconds", got
+    assert cw.get_metric_statistics(Statistics=["Sum"], Unit="Count", **ask)["Datapoints"] == []
+    whole = dict(ask, Period=3600, StartTime=start - datetime.timedelta(hours=1))
+    assert sum(p["SampleCount"] for p in cw.get_metric_statistics(Statistics=["SampleCount"], **whole)["Datapoints"]) == 14
+    listed = cw.list_metrics(Namespace="Shop/Web")["Metrics"]
+    assert sorted((m["MetricName"], len(m["Dimensions"])) for m in listed) == [("Latency", 0), ("Latency", 2), ("Other", 2)], listed
+    assert len(cw.list_metrics()["Metrics"]) == 4
+    assert len(cw.list_metrics(MetricName="Latency", Dimensions=[dict(Name="Host")])["Metrics"]) == 1
+    rows = t.sql("select name, value, unit from cloudwatch where namespace = 'Elsewhere'")
+    assert rows == [dict(name="n", value=1.0, unit="None")], rows
+    many = [dict(MetricName=f"m{i % 7}", Dimensions=host, Value=float(i)) for i in range(1000)]
+    cw.put_metric_data(Namespace="Many", MetricData=many)
+    assert t.sql("select count(*) as n from cloudwatch where namespace = 'Many'")[0]["n"] == 1000
+    out = json.loads(aws.cli("cloudwatch", "list-metrics", "--namespace", "Elsewhere").stdout)
+    assert out["Metrics"] == [dict(Namespace="Elsewhere", MetricName="n", Dimensions=[])], out
+
+
+@case
+def metrics_in_json_and_what_is_refused(t):
+    aws = Aws(t)
+    cw = aws.client("cloudwatch")
+    one = dict(MetricName="n", Value=1.0)
+    late = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=15)
+    for bad in (dict(one, Unit="Furlongs"), dict(one, Timestamp=late), dict(one, Value=float("nan")),
+                dict(MetricName="n", StatisticValues=dict(SampleCount=0, Sum=1, Minimum=1, Maximum=1))):
+        assert error_of(cw.put_metric_data, Namespace="x", MetricData=[one, bad]) == "InvalidParameterValue", bad
+    assert error_of(cw.put_metric_data, Namespace="x", MetricData=[dict(MetricName="n")]) == "MissingParameter"
+    assert t.sql("select count(*) as n from cloudwatch")[0]["n"] == 0  # all or nothing
+    now = datetime.datetime.now(datetime.timezone.utc)
+    ask = dict(Namespace="x", MetricName="n", StartTime=now - datetime.timedelta(days=3), EndTime=now, Statistics=["Sum"])
+    assert error_of(cw.get_metric_statistics, Period=60, **ask) == "InvalidParameterCombination"
+    assert error_of(cw.get_metric_statistics, Period=61, **ask) == "InvalidParameterValue"
+    assert error_of(aws.client("cloudwatch", secret="wrong").list_metrics) == "InvalidSignatureException"
+
+    def call(operation, **members):
+        return aws.raw("POST", "/", json.dumps(members).encode(), {
+            "Content-Type": "application/x-amz-json-1.0",
+            "X-Amz-Target": "GraniteServiceVersion20100801." + operation}, service="monitoring")
+    status, _, body = call("PutMetricData", Namespace="j", MetricData=[dict(
+        MetricName="n", Value=2.5, Timestamp=time.time(), Dimensions=[dict(Name="a", Value="b")])])
+    assert status == 200, body
+    status, headers, body = call("GetMetricStatistics", Namespace="j", MetricName="n", StartTime=time.time() - 600,
+                                 EndTime=time.time() + 60, Period=60, Statistics=["Sum"], Dimensions=[dict(Name="a", Value="b")])
+    got = json.loads(body)
+    assert got["Datapoints"][0]["Sum"] == 2.5 and "json" in headers["Content-Type"], (body, headers)
+    status, _, body = call("ListMetrics", Namespace="j")
+    assert json.loads(body)["Metrics"] == [dict(Namespace="j", MetricName="n", Dimensions=[dict(Name="a", Value="b")])], body
+    status, headers, body = call("PutMetricData", Namespace="j")
+    assert status == 400 and json.loads(body)["__type"] == "MissingRequiredParameterException", body
+
+
 main()

@@ -55,13 +55,21 @@ ft_err ft_form_decode(ft_str *out, ft_arena *arena, ft_str text) {
     return FT_OK;
 }
 
+/* Most names are plain: they are compared where they stand, and cost no memory. */
+static bool is_escaped(ft_str text) {
+    return text.len && (memchr(text.at, '%', text.len) || memchr(text.at, '+', text.len));
+}
+
 /* A form value, %XX and + undone; at == NULL when the name is not there. */
 static ft_str form_value(ft_aws_call *c, ft_str name) {
     ft_str rest = c->body;
     while (rest.at) {
         ft_str value = ft_str_cut(&rest, '&'), key = ft_str_cut(&value, '=');
-        ft_str decoded;
-        if (ft_form_decode(&decoded, c->arena, key) != FT_OK || !ft_str_eq(decoded, name)) continue;
+        ft_str decoded = key;
+        if (key.len < name.len || (key.len > name.len && !is_escaped(key)) ||
+            (is_escaped(key) && ft_form_decode(&decoded, c->arena, key) != FT_OK) ||
+            !ft_str_eq(decoded, name))
+            continue;
         if (ft_form_decode(&decoded, c->arena, value.at ? value : FT_STR("")) == FT_OK)
             return decoded;
     }
@@ -132,14 +140,14 @@ static size_t count_json(ft_aws_call *c, const char *path) {
 static bool form_has_item(ft_aws_call *c, const char *path, size_t i) {
     static const char *const words[] = { "member", "entry" };
     for (size_t w = 0; w < FT_COUNT(words); w++) {
-        char head[PATH_MAX_BYTES];
-        int n = snprintf(head, sizeof head, "%s.%s.%zu", path, words[w], i + 1);
-        ft_str rest = c->body;
+        char item[PATH_MAX_BYTES], text[PATH_MAX_BYTES];
+        snprintf(item, sizeof item, "%s.%zu", path, i);
+        ft_str head = form_name(text, item, words[w]), rest = c->body;
         while (rest.at) {
             ft_str pair = ft_str_cut(&rest, '&'), key;
-            if (ft_form_decode(&key, c->arena, ft_str_cut(&pair, '=')) == FT_OK &&
-                ft_str_starts(key, (ft_str){ head, (size_t)n }) &&
-                (key.len == (size_t)n || key.at[n] == '.'))
+            key = ft_str_cut(&pair, '=');
+            if ((!is_escaped(key) || ft_form_decode(&key, c->arena, key) == FT_OK) &&
+                ft_str_starts(key, head) && (key.len == head.len || key.at[head.len] == '.'))
                 return true;
         }
     }

@@ -1,4 +1,5 @@
 /* all.c -- see all.h. A new row stands here once, and nowhere else. */
+#include "aws/cloudwatch.h"
 #include "cli/all.h"
 
 #include "cli/cli.h"
@@ -17,8 +18,13 @@ static const ft_algorithm *const algorithms[] = { &ft_algorithm_xgboost, NULL };
 extern const ft_predictor ft_predictor_xgboost;
 static const ft_predictor *const predictors[] = { &ft_predictor_xgboost, NULL };
 
-static const ft_stream_kind *const kinds[] = { &ft_kind_metric, &ft_kind_tensor, &ft_kind_capture,
-                                               &ft_kind_drift,  &ft_kind_log,    NULL };
+static const ft_stream_kind *const kinds[] = { &ft_kind_metric,
+                                               &ft_kind_tensor,
+                                               &ft_kind_capture,
+                                               &ft_kind_drift,
+                                               &ft_kind_log,
+                                               &ft_kind_cloudwatch,
+                                               NULL };
 
 static const ft_rule *const rules[] = {
     &ft_rule_all_zero,

@@ -1,0 +1,21 @@
+/* cloudwatch.h -- metrics that programs put by CloudWatch's calls, as the stream kind "cloudwatch"
+ * keyed by namespace. */
+#ifndef FT_AWS_CLOUDWATCH_H
+#define FT_AWS_CLOUDWATCH_H
+
+#include "streams/stream.h"
+
+enum { /* columns of the kind; a record is one value, or a set of `samples` values summed up */
+       FT_CLOUDWATCH_TIME,
+       FT_CLOUDWATCH_NAME,
+       FT_CLOUDWATCH_DIMENSIONS, /* {"Host":"a"}, names in byte order */
+       FT_CLOUDWATCH_VALUE,      /* the sum of the samples */
+       FT_CLOUDWATCH_SAMPLES,
+       FT_CLOUDWATCH_MIN,
+       FT_CLOUDWATCH_MAX,
+       FT_CLOUDWATCH_UNIT,
+       FT_CLOUDWATCH_COLUMNS
+};
+extern const ft_stream_kind ft_kind_cloudwatch;
+
+#endif
