@@ -26,7 +26,18 @@ smdebug() {
     echo "smdebug is there"
 }
 
+# Python packages of the newest version, by any Python 3.8 or later.
+newest() {
+    folder=$1; shift
+    mkdir -p "$peers"
+    python3 -m venv --clear "$peers/$folder"
+    "$peers/$folder/bin/pip" install -q --disable-pip-version-check "$@"
+    echo "$folder is there"
+}
+
 case ${1:-} in
+boto3) newest boto3 boto3 ;;
+moto) newest moto 'moto[s3,server]' ;;
 smdebug) smdebug ;;
-*) echo "usage: $0 smdebug" >&2; exit 64 ;;
+*) echo "usage: $0 boto3|moto|smdebug" >&2; exit 64 ;;
 esac
