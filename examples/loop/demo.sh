@@ -27,7 +27,7 @@ finish() {
 trap finish EXIT
 [ -f "$train" ] || { echo "the package dataset-fashion-mnist is missing; ./run setup installs it" >&2; exit 1; }
 
-settings=(--train "$train" --validation "$test" --rows 4000
+settings=(--train "$train" --validation "$test" --rows 10000
     --set objective=multi:softmax --set num_class=10 --set max_depth=4 --set tree_method=hist
     --set max_bin=32 --set eval_metric=merror,mlogloss --rule LossNotDecreasing)
 
@@ -47,7 +47,7 @@ for _ in $(seq 100); do grep -q 'serving on' "$FETTLE_HOME/server.log" && break;
 url=$(sed -n 's/^serving on //p' "$FETTLE_HOME/server.log")
 [ -n "$url" ] || { cat "$FETTLE_HOME/server.log" >&2; exit 1; }
 show deploy learns --endpoint fashion --capture 100
-show monitor baseline fashion --data "$train" --rows 4000
+show monitor baseline fashion --data "$train" --rows 10000
 show alerts to file "$FETTLE_HOME/alerts.jsonl"
 
 say "4. 400 clean test pictures. The monitor compares what was captured with the training data: no violation."
