@@ -120,7 +120,9 @@ ft_err ft_job_run(ft_store *s, ft_supervisor *sup, ft_str name,
  * every second or so, look at the row. The supervisor is freed before the store is closed. */
 ft_err ft_job_start(ft_store *s, ft_supervisor *sup, ft_str name);
 /* Stop a running job, from any process: closes the gate, SIGTERM, after FT_JOB_KILL_US SIGKILL;
- * returns when its process is gone. `reason` is stored. FT_ECONFLICT when it has ended. */
+ * returns when its process is gone. A job that runs
+ * the user's program (jobs/program.h) may still be Stopping then: its program has
+ * FT_PROGRAM_KILL_US. `reason` is stored. FT_ECONFLICT when it has ended. */
 ft_err ft_job_stop(ft_store *s, ft_str name, ft_str reason);
 /* Jobs in progress whose processes are gone become Failed ("process 123 vanished after 41 steps"),
  * what their verdicts still ask for is done, evaluations past their deadline are ended. `failed`

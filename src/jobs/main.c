@@ -16,6 +16,7 @@
 #include "jobs/job.h"
 #include "jobs/log.h"
 #include "jobs/model_in.h"
+#include "jobs/program.h"
 #include "jobs/tables_in.h"
 #include "store/lineage.h"
 
@@ -43,6 +44,7 @@ typedef struct work {
     const char *model_dir, *checkpoint_dir;
     int64_t told_us;
     int64_t done, total;
+    int exit_code; /* of the user's program that failed */
     char text[TEXT_BYTES];
     ft_arena arena;
 } work;
@@ -247,6 +249,7 @@ static ft_err train(work *w) {
                            .progress = on_progress,
                            .input = on_input,
                            .line = on_line,
+                           .exit_code = &w->exit_code,
                            .ctx = w };
     FT_TRY(ft_job_enter(w->store, w->job.name, "Training", FT_STR("the algorithm is running")));
     FT_TRY(training_time(w, "update job set training_us = ? where name = ?"));
@@ -258,14 +261,30 @@ static ft_err train(work *w) {
 }
 
 static ft_err archive(work *w) {
-    if (!w->config.archive.len) return FT_OK;
+    if (!w->config.archive.len && !w->config.algorithm->runs_program) return FT_OK;
     return ft_model_archive(w->store, &w->arena, &w->job, w->model_dir, w->config.archive);
+}
+
+/* A program of the user's may leave other things than a model, or nothing. */
+static ft_err program_upload(bool *model, work *w) {
+    ft_str *names, uri;
+    size_t count;
+    FT_TRY(ft_arena_printf(&uri, &w->arena, "%.*s/%.*s", FT_STR_ARG(w->job.output_uri),
+                           FT_STR_ARG(w->job.name)));
+    FT_TRY(ft_program_upload(w->store, &w->arena, w->model_dir, uri, w->config.params));
+    FT_TRY(ft_dir_list(&names, &count, &w->arena, w->model_dir));
+    *model = count > 0;
+    return FT_OK;
 }
 
 static ft_err upload(work *w) {
     ft_model_made made;
+    bool model = true;
     FT_TRY(inputs_note(w));
     FT_TRY(ft_job_enter(w->store, w->job.name, "Uploading", FT_STR("storing the model")));
+    if (w->config.algorithm->runs_program) FT_TRY(program_upload(&model, w));
+    if (!model)
+        return ft_job_finish(w->store, w->job.name, &(ft_job_end){ .status = FT_JOB_COMPLETED });
     FT_TRY(ft_model_upload(&made, w->store, &w->arena, &w->job, w->model_dir));
     FT_TRY(archive(w));
     return ft_model_store(w->store, &w->arena, &w->job, &made, w->config.algorithm->predictor);
@@ -300,6 +319,7 @@ static ft_err tell_end(work *w, ft_err why) {
     FT_TRY(ft_job_get(&now, w->store, &w->arena, w->job.name));
     if (why == FT_ECANCELED && now.status == FT_JOB_IN_PROGRESS) return FT_OK;
     ft_job_end end = { .status = FT_JOB_FAILED, .reason = sentence, .exit_code = ft_err_exit(why) };
+    if (w->exit_code) end.exit_code = w->exit_code;
     if (why == FT_ECANCELED) end.reason = FT_STR("stopped on request");
     return ft_job_finish(w->store, w->job.name, &end);
 }
@@ -331,6 +351,9 @@ ft_err ft_job_main(ft_store *s, ft_str name) {
         ft_log_err(FT_LOG_ERROR, "jobs", err, "the job failed");
     ft_err told = tell_end(&w, err);
     if (told != FT_OK) ft_log_err(FT_LOG_ERROR, "jobs", told, "the job's end was not stored");
+    if (w.config.algorithm && w.config.algorithm->runs_program && w.model_dir &&
+        ft_program_clean(&w.arena, w.model_dir) != FT_OK)
+        ft_log_err(FT_LOG_WARN, "jobs", FT_EIO, "the program's folder stays");
 done:
     if (ft_stream_close(w.log) != FT_OK)
         ft_log_err(FT_LOG_WARN, "jobs", FT_EIO, "closing the job's log");

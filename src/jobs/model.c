@@ -124,16 +124,12 @@ static ft_err archive_folder(archive *a, const char *dir, const char *relative, 
     return FT_OK;
 }
 
-ft_err ft_model_archive(ft_store *s, ft_arena *arena, const ft_job *job, const char *dir,
-                        ft_str rename) {
+ft_err ft_folder_archive(ft_store *s, ft_arena *arena, ft_str uri, const char *dir, ft_str rename) {
     archive a = { .arena = arena, .to = rename };
     ft_object_writer *writer = NULL;
     ft_uri at;
-    ft_str uri;
     ft_err err;
     a.from = ft_str_cut(&a.to, '=');
-    FT_TRY(ft_arena_printf(&uri, arena, "%.*s/%.*s/output/model.tar.gz",
-                           FT_STR_ARG(job->output_uri), FT_STR_ARG(job->name)));
     FT_TRY(ft_uri_parse(&at, uri));
     FT_TRY(ft_object_write(&writer, s, at.bucket, at.key,
                            &(ft_object_put_opts){ .content_type = FT_STR("application/gzip") }));
@@ -148,6 +144,14 @@ done:
     ft_tar_free(a.tar);
     ft_object_write_abort(writer);
     return err;
+}
+
+ft_err ft_model_archive(ft_store *s, ft_arena *arena, const ft_job *job, const char *dir,
+                        ft_str rename) {
+    ft_str uri;
+    FT_TRY(ft_arena_printf(&uri, arena, "%.*s/%.*s/output/model.tar.gz",
+                           FT_STR_ARG(job->output_uri), FT_STR_ARG(job->name)));
+    return ft_folder_archive(s, arena, uri, dir, rename);
 }
 
 /* ---- rows and lineage */

@@ -18,6 +18,8 @@ ft_err ft_model_upload(ft_model_made *out, ft_store *s, ft_arena *arena, const f
  * beside each other. `rename` "model.json=xgboost-model" gives one file another name in it. */
 ft_err ft_model_archive(ft_store *s, ft_arena *arena, const ft_job *job, const char *dir,
                         ft_str rename);
+/* A folder as one object, in the same way. */
+ft_err ft_folder_archive(ft_store *s, ft_arena *arena, ft_str uri, const char *dir, ft_str rename);
 /* The job is Completed and its model known, in one transaction. FT_ECANCELED when it was stopped
  * meanwhile: nothing is stored then. */
 ft_err ft_model_store(ft_store *s, ft_arena *arena, const ft_job *job, const ft_model_made *model,

@@ -9,12 +9,14 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "jobs/job.h"
+#include "jobs/program.h"
 #include "jobs/run_in.h"
 #include "jobs/tables_in.h"
 #include "watch/guard.h"
 
-#define LOOK_US       (FT_SECOND_US / 10) /* how often the row and the host are looked at */
-#define PROGRAM_BYTES 4096
+#define LOOK_US        (FT_SECOND_US / 10) /* how often the row and the host are looked at */
+#define PROGRAM_BYTES  4096
+#define PROGRAM_END_US (10 * FT_SECOND_US) /* for the job's process after the user's program */
 
 /* One job under this supervisor; lives until both processes have ended, and, when somebody waits
  * for it, until they have looked. */
@@ -121,7 +123,7 @@ static ft_err process_start(ft_proc **out, run *r, ft_supervisor *sup, ft_arena 
     spec.env = env;
     spec.on_exit = on_exit_of;
     spec.ctx = r;
-    spec.grace_us = FT_JOB_KILL_US;
+    if (!spec.grace_us) spec.grace_us = FT_JOB_KILL_US;
     spec.die_with_parent = true;
     return ft_proc_start(out, sup, &spec);
 }
@@ -145,8 +147,13 @@ static ft_err own(ft_store *s, ft_str name) {
 
 static ft_err job_start(run *r, ft_supervisor *sup, ft_arena *arena, const ft_job *job) {
     ft_job_end end = { .status = FT_JOB_FAILED, .exit_code = -1 };
-    ft_err err = process_start(&r->job, r, sup, arena, "run-job", r->name, "log.txt",
-                               &(ft_proc_spec){ .deadline_us = job->max_runtime_us });
+    ft_proc_spec spec = { .deadline_us = job->max_runtime_us };
+    const ft_algorithm *algorithm = ft_algorithm_find(job->algorithm);
+    if (algorithm && algorithm->runs_program) {
+        FT_TRY(ft_program_grace(&spec.grace_us));
+        spec.grace_us += PROGRAM_END_US;
+    }
+    ft_err err = process_start(&r->job, r, sup, arena, "run-job", r->name, "log.txt", &spec);
     if (err == FT_OK) return FT_OK;
     FT_TRY(ft_arena_printf(&end.reason, arena, "its process cannot be started: %s", ft_err_why()));
     FT_TRY(ft_job_finish(r->store, job->name, &end));

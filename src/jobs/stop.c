@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "jobs/job.h"
+#include "jobs/program.h"
 #include "jobs/run_in.h"
 #include "jobs/tables_in.h"
 
@@ -72,10 +73,14 @@ static ft_err gate_close(ft_store *s, ft_arena *arena, ft_str name) {
 
 /* Without a process yet there is nothing to end: one that is just starting finds the job Stopping
  * and leaves. */
-static ft_err process_stop(const ft_job *job) {
+static ft_err process_stop(bool *going, const ft_job *job) {
+    const ft_algorithm *algorithm = ft_algorithm_find(job->algorithm);
+    *going = false;
     if (!job->pid) return FT_OK;
     process_signal(job->pid, job->pid_started, SIGTERM);
     if (process_gone(job->pid, job->pid_started, FT_JOB_KILL_US)) return FT_OK;
+    *going = algorithm && algorithm->runs_program;
+    if (*going) return FT_OK; /* its process ends the program in time, and tells */
     if (ft_process_end(job->pid, job->pid_started, GONE_US)) return FT_OK;
     return FT_FAIL(FT_ETIMEOUT, "process %d of job %.*s does not end", job->pid,
                    FT_STR_ARG(job->name));
@@ -84,13 +89,15 @@ static ft_err process_stop(const ft_job *job) {
 ft_err ft_job_stop(ft_store *s, ft_str name, ft_str reason) {
     ft_arena arena = FT_ARENA_INIT(0);
     ft_job job;
+    bool going;
     ft_err err;
     FT_GOTO(err, ft_job_get(&job, s, &arena, name));
     FT_GOTO(err, stopping(&job, s, &arena, job.name, reason));
     /* After the reason is stored: the job may be gone a moment later. A rule host that stops it has
      * not yet let it past the gate. */
     FT_GOTO(err, gate_close(s, &arena, job.name));
-    FT_GOTO(err, process_stop(&job));
+    FT_GOTO(err, process_stop(&going, &job));
+    if (going) goto done;
     FT_GOTO(err, ft_job_finish(
                      s, job.name,
                      &(ft_job_end){ .status = FT_JOB_STOPPED, .reason = reason, .exit_code = -1 }));

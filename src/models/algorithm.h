@@ -36,6 +36,9 @@ typedef struct ft_train_args {
     void (*line)(void *ctx, ft_str line);
     void (*input)(void *ctx, const ft_table *table,
                   ft_str channel); /* each table read, once: for lineage. May be NULL */
+    /* Of a program that it ran and that failed; then the failure's sentence is the program's. May
+     * be NULL. */
+    int *exit_code;
     void *ctx;
 } ft_train_args;
 
@@ -45,6 +48,9 @@ typedef struct ft_algorithm {
     const ft_param *params;
     const char *predictor;         /* who serves its models */
     const char *required_channels; /* "train" */
+    /* It runs a program of the user's, which gets more time when it is stopped (jobs/program.h),
+     * and need not leave a model. */
+    bool runs_program;
     /* May refuse combinations before a process starts (num_class missing for multi:softmax …). May
      * be NULL. */
     ft_err (*validate)(const ft_params *params);

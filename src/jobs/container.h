@@ -1,0 +1,56 @@
+/* container.h -- the place a user's program runs in: the tree that SageMaker's containers find at
+ * /opt/ml, and the environment of its framework containers.
+ *
+ * The tree is <job's folder>/ml:
+ *
+ *     input/config/{hyperparameters,resourceconfig,inputdataconfig,…}.json
+ *     input/data/<channel>/…     copies: a program may write there
+ *     code/                      the unpacked source archive (channel FT_CONTAINER_SOURCE)
+ *     model/  checkpoints/  output/data/  output/failure
+ *     processing/…               inputs and outputs of processing jobs
+ *
+ * Where the kernel allows it (a mount namespace: as root, or by a user namespace), the calling
+ * process and its children see the tree at /opt/ml; nobody else does, and the rest of /opt stays
+ * what it is. Else the program is told the tree's own path, by its environment and by its arguments
+ * that begin with /opt/ml.
+ *
+ * Source: docs.aws.amazon.com/sagemaker, "How Amazon SageMaker Provides Training Information";
+ * sagemaker-training-toolkit, ENVIRONMENT_VARIABLES.md.
+ *
+ * Threads: one. Memory: in the arena. */
+#ifndef FT_CONTAINER_H
+#define FT_CONTAINER_H
+
+#include "models/algorithm.h"
+
+#define FT_CONTAINER_PLACE  "/opt/ml"
+#define FT_CONTAINER_SOURCE "sagemaker_submit_directory" /* a channel that is no input */
+
+typedef struct ft_container {
+    ft_arena *arena;
+    const ft_train_args *args;
+    ft_str job;       /* its name */
+    const char *root; /* the tree */
+    const char *seen; /* the same, as the program sees it */
+    ft_str why_not;   /* why it is not at /opt/ml; empty: it is */
+    char **env;       /* "NAME=value", ends with NULL */
+    size_t env_count;
+} ft_container;
+
+/* Makes the tree beside args->out_dir, fills it and mounts it. `processing` tells the other
+ * contract. */
+ft_err ft_container_make(ft_container *out, ft_arena *arena, const ft_train_args *args,
+                         bool processing);
+/* "NAME=value" more. FT_ETOOBIG beyond 1,000. */
+ft_err ft_container_env(ft_container *c, ft_str name, ft_str value);
+/* A path or argument as the program must see it. */
+ft_err ft_container_seen(ft_str *out, const ft_container *c, ft_str given);
+/* "/opt/ml/x" -> the tree's file; FT_EINVAL for a path elsewhere or with "..". */
+ft_err ft_container_path(const char **out, ft_arena *arena, const char *root, ft_str given);
+/* Shows `root` at /opt/ml to this process and its children. A failure says why not, and changes
+ * nothing that matters. (container_mount.c) */
+ft_err ft_container_mount(ft_arena *arena, const char *root);
+/* The tree of a job whose model folder is `model_dir`. */
+ft_err ft_container_root(const char **out, ft_arena *arena, const char *model_dir);
+
+#endif
