@@ -1,7 +1,15 @@
 /* sagemaker.c -- the SageMaker service: its operations' rows. */
 #include "aws/hosting_in.h"
+#include "aws/monitoring_in.h"
 #include "aws/sagemaker_in.h"
 #include "aws/services_in.h"
+
+/* An execution of a monitoring schedule is a processing job too. */
+static ft_err describe_processing(ft_aws_call *c) {
+    return ft_monitoring_is_execution(ft_aws_str(c, "ProcessingJobName"))
+               ? ft_monitoring_describe_processing(c)
+               : ft_sagemaker_describe_processing(c);
+}
 
 /* clang-format off */
 static const ft_aws_op ops[] = {
@@ -12,9 +20,19 @@ static const ft_aws_op ops[] = {
     { .name = "ListTrainingJobs", .run = ft_sagemaker_list_training },
     { .name = "CreateProcessingJob", .run = ft_sagemaker_create_processing,
       .required = "ProcessingJobName|ProcessingResources|AppSpecification|RoleArn" },
-    { .name = "DescribeProcessingJob", .required = "ProcessingJobName", .run = ft_sagemaker_describe_processing },
+    { .name = "DescribeProcessingJob", .required = "ProcessingJobName", .run = describe_processing },
     { .name = "StopProcessingJob", .required = "ProcessingJobName", .run = ft_sagemaker_stop_processing },
     { .name = "ListProcessingJobs", .run = ft_sagemaker_list_processing },
+    { .name = "CreateMonitoringSchedule", .run = ft_monitoring_create,
+      .required = "MonitoringScheduleName|MonitoringScheduleConfig" },
+    { .name = "UpdateMonitoringSchedule", .run = ft_monitoring_update,
+      .required = "MonitoringScheduleName|MonitoringScheduleConfig" },
+    { .name = "DescribeMonitoringSchedule", .required = "MonitoringScheduleName", .run = ft_monitoring_describe },
+    { .name = "StartMonitoringSchedule", .required = "MonitoringScheduleName", .run = ft_monitoring_start },
+    { .name = "StopMonitoringSchedule", .required = "MonitoringScheduleName", .run = ft_monitoring_stop },
+    { .name = "DeleteMonitoringSchedule", .required = "MonitoringScheduleName", .run = ft_monitoring_delete },
+    { .name = "ListMonitoringSchedules", .run = ft_monitoring_list },
+    { .name = "ListMonitoringExecutions", .run = ft_monitoring_list_executions },
     { 0 },
 };
 /* clang-format on */

@@ -67,7 +67,8 @@ static ft_err order_read(order *o, ft_aws_call *c) {
     *o = (order){ .by_name = ft_str_is(by, "Name"),
                   .by_status = ft_str_is(by, "Status"),
                   .ascending = ft_str_is(way, "Ascending") };
-    if (by.len && !o->by_name && !o->by_status && !ft_str_is(by, "CreationTime"))
+    if (by.len && !o->by_name && !o->by_status && !ft_str_is(by, "CreationTime") &&
+        !ft_str_is(by, "ScheduledTime"))
         return ft_aws_fail(c, 400, "ValidationException",
                            "SortBy: expected Name, CreationTime or Status, found '%.*s'",
                            FT_STR_ARG(by));

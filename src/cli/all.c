@@ -44,7 +44,8 @@ static const ft_rule *const rules[] = {
 };
 
 extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, ft_command_serve,
-    ft_command_invoke, ft_command_monitor_baseline, ft_command_monitor_run, ft_command_rules_ls,
+    ft_command_invoke, ft_command_monitor_baseline, ft_command_monitor_run,
+    ft_command_monitor_schedules, ft_command_rules_ls,
     ft_command_rules_show, ft_command_rules_try, ft_command_rules_add, ft_command_sql,
     ft_command_sql_tables, ft_command_lineage, ft_command_jobs_ls, ft_command_jobs_show,
     ft_command_jobs_stop, ft_command_endpoints_ls, ft_command_endpoints_rm,
@@ -57,6 +58,7 @@ const ft_command *const ft_commands[] = {
     &ft_command_train,         &ft_command_report,
     &ft_command_deploy,        &ft_command_serve,
     &ft_command_invoke,        &ft_command_monitor_baseline,
+    &ft_command_monitor_schedules,
     &ft_command_monitor_run,   &ft_command_sql,
     &ft_command_sql_tables,    &ft_command_lineage,
     &ft_command_jobs_ls,       &ft_command_jobs_show,

@@ -1,5 +1,5 @@
-/* cmd_monitor.c -- `fettle monitor baseline|run`: what traffic should look like, and whether it
- * does. */
+/* cmd_monitor.c -- `fettle monitor baseline|run|schedules`: what traffic should look like, and
+ * whether it does. */
 #include <stdio.h>
 
 #include "base/check.h"
@@ -8,6 +8,7 @@
 #include "cli/listing.h"
 #include "data/table.h"
 #include "monitor/monitor.h"
+#include "monitor/schedule.h"
 #include "serve/endpoint.h"
 
 #define VIOLATIONS_SHOWN 10 /* to people; the files and --json have all */
@@ -96,6 +97,33 @@ static ft_err run_run(ft_cli *cli) {
     return tell(cli, &result);
 }
 
+static ft_err run_schedules(ft_cli *cli) {
+    static const char *const columns[] = { "name", "endpoint", "when",  "status",
+                                           "next", "last run", "found", "files" };
+    ft_store *s;
+    ft_schedule *list;
+    size_t count;
+    ft_listing l;
+    FT_TRY(ft_cli_store(&s, cli));
+    FT_TRY(ft_schedule_list(&list, &count, s, &cli->arena));
+    ft_listing_init(&l, cli, columns, FT_COUNT(columns));
+    for (size_t i = 0; i < count; i++) {
+        ft_execution *runs, none = { .status = FT_STR(""), .output_uri = FT_STR("") };
+        size_t run_count;
+        FT_TRY(ft_execution_list(&runs, &run_count, s, &cli->arena, list[i].name));
+        const ft_execution *last = run_count ? &runs[0] : &none;
+        ft_listing_text(&l, list[i].name);
+        ft_listing_text(&l, list[i].endpoint);
+        ft_listing_text(&l, list[i].expression);
+        ft_listing_text(&l, list[i].stopped ? FT_STR("Stopped") : FT_STR("Scheduled"));
+        ft_listing_time(&l, list[i].stopped ? 0 : list[i].next_us);
+        ft_listing_time(&l, last->due_us);
+        ft_listing_text(&l, last->status);
+        ft_listing_text(&l, last->output_uri);
+    }
+    return ft_listing_print(&l, "no monitoring schedules");
+}
+
 const ft_command ft_command_monitor_baseline = {
     .name = "monitor baseline",
     .args = "ENDPOINT --data FILE",
@@ -117,4 +145,10 @@ const ft_command ft_command_monitor_run = {
             "cases; it is not for errors.",
     .options = run_options,
     .run = run_run
+};
+const ft_command ft_command_monitor_schedules = {
+    .name = "monitor schedules",
+    .doc = "monitor runs by the clock: when, and what the last one found",
+    .more = "AWS clients make them (CreateMonitoringSchedule); `fettle serve` runs them.",
+    .run = run_schedules
 };

@@ -97,14 +97,24 @@ static ft_err uri_get(ft_str *out, ft_store *s, ft_arena *arena, ft_str text) {
     return ft_object_get(out, s, arena, uri.bucket, uri.key, FILE_MAX);
 }
 
+/* What the answers mean, by a file that only has their values: of two classes both the
+ * probability and the class itself are read right as a probability. */
+static ft_answers answers_of(const ft_stat *prediction) {
+    if (!prediction->is_text) return FT_ANSWERS_NUMBER;
+    for (size_t i = 0; i < prediction->value_count; i++)
+        if (!ft_str_is(prediction->values[i].value, "0") &&
+            !ft_str_is(prediction->values[i].value, "1"))
+            return FT_ANSWERS_CLASSES;
+    return FT_ANSWERS_BINARY;
+}
+
 /* Statistics of another place bring no schema; their last feature may be the model's answer. */
 static ft_err statistics_replace(ft_baseline *b, ft_store *s, ft_arena *arena, ft_str uri) {
     ft_str text;
     FT_TRY(uri_get(&text, s, arena, uri));
     FT_TRY(ft_statistics_read(&b->stats, text, "statistics"));
     b->inputs = inputs_of(b->stats);
-    if (b->inputs < b->stats->count)
-        b->answers = b->stats->features[b->inputs].is_text ? FT_ANSWERS_CLASSES : FT_ANSWERS_NUMBER;
+    if (b->inputs < b->stats->count) b->answers = answers_of(&b->stats->features[b->inputs]);
     return ft_constraints_suggest(&b->constraints, b->stats);
 }
 

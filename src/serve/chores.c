@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "jobs/job.h"
+#include "monitor/schedule.h"
 #include "serve/serve_in.h"
 #include "streams/stream.h"
 #include "watch/outbox.h"
@@ -68,6 +69,10 @@ static void outbox_run(struct ft_chores *c) {
     if (sent) ft_log(FT_LOG_INFO, "serve", "%d alerts delivered, %d waiting", sent, left);
 }
 
+static void schedules_run(struct ft_chores *c) {
+    handled(ft_schedules_run(c->store, c->hooks), "monitoring schedules");
+}
+
 static void more_run(struct ft_chores *c) {
     if (c->more) handled(c->more(c->store), "a chore of the front door");
 }
@@ -98,6 +103,7 @@ static void *main_loop(void *arg) {
     chore chores[] = { { streams_recover, STREAMS_US, 0 },
                        { jobs_recover, JOBS_US, 0 },
                        { outbox_run, OUTBOX_US, 0 },
+                       { schedules_run, WAKE_US, 0 },
                        { more_run, WAKE_US, 0 } };
     bool first = true;
     actions_recover(c);

@@ -1,0 +1,22 @@
+/* monitoring_in.h -- the monitoring part of SageMaker (sagemaker_monitoring.c); its rows stand in
+ * sagemaker.c. */
+#ifndef FT_AWS_MONITORING_IN_H
+#define FT_AWS_MONITORING_IN_H
+
+#include "aws/aws.h"
+
+ft_err ft_monitoring_create(ft_aws_call *c);
+ft_err ft_monitoring_update(ft_aws_call *c);
+ft_err ft_monitoring_describe(ft_aws_call *c);
+ft_err ft_monitoring_list(ft_aws_call *c);
+ft_err ft_monitoring_start(ft_aws_call *c);
+ft_err ft_monitoring_stop(ft_aws_call *c);
+ft_err ft_monitoring_delete(ft_aws_call *c);
+ft_err ft_monitoring_list_executions(ft_aws_call *c);
+
+/* Is it the name of an execution? */
+bool ft_monitoring_is_execution(ft_str job);
+/* DescribeProcessingJob of one. */
+ft_err ft_monitoring_describe_processing(ft_aws_call *c);
+
+#endif
