@@ -41,7 +41,10 @@ ft_err ft_system_report(ft_buf *out, const ft_system_report_opts *o) {
         ft_page_cell_number(&p, 100 * parts[i].seconds / whole, 1);
     }
     ft_page_table_end(&p);
-    ft_page_text(&p, "%lld steps; %.3f s in all.", (long long)o->steps, whole);
+    if (isfinite(whole))
+        ft_page_text(&p, "%lld steps; %.3f s in all.", (long long)o->steps, whole);
+    else
+        ft_page_text(&p, "%lld steps; the job has not ended.", (long long)o->steps);
     ft_page_section(&p, FT_STR("System Usage Statistics"));
     ft_page_text(&p, "Processor, memory and network were not sampled during this job, so the rules "
                      "over them were not evaluated.");
