@@ -219,4 +219,73 @@ def metrics_in_json_and_what_is_refused(t):
     assert status == 400 and json.loads(body)["__type"] == "MissingRequiredParameterException", body
 
 
+class Broker:
+    """mosquitto on a free port, and a subscriber that prints what comes."""
+
+    def __init__(self, t, topic):
+        self.program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        if not os.path.exists(self.program) or not shutil.which("mosquitto_sub"):
+            raise Skip("mosquitto or mosquitto_sub is not installed")
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        conf = os.path.join(t.path, "mosquitto.conf")
+        with open(conf, "w", encoding="utf-8") as f:
+            f.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
+        self.broker = subprocess.Popen([self.program, "-c", conf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(self.listens, what="a broker")
+        subprocess.run(["mosquitto_pub", "-p", str(self.port), "-t", "ready", "-r", "-m", "yes"], check=True, timeout=20)
+        self.sub = subprocess.Popen(["mosquitto_sub", "-p", str(self.port), "-t", topic, "-t", "ready", "-q", "1", "-v"],
+                                    stdout=subprocess.PIPE, text=True)
+        assert self.message("ready") == "yes"  # both are subscribed to
+
+    def listens(self):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def message(self, topic):
+        for line in self.sub.stdout:
+            if line.startswith(topic + " "):
+                return line[len(topic) + 1:].rstrip("\n")
+        raise AssertionError("the subscriber ended")
+
+    def close(self):
+        for p in (self.sub, self.broker):
+            p.terminate()
+            p.wait(10)
+
+
+@case
+def what_iot_publishes_reaches_a_subscriber(t):
+    topic = "$aws/things/camera/infer"
+    broker = Broker(t, topic)
+    try:
+        t.env["FETTLE_MQTT"] = f"127.0.0.1:{broker.port}"
+        aws = Aws(t)
+        iot = aws.client("iot-data")
+        for qos in (0, 1):
+            payload = json.dumps({"boxes": [[1, 2, 3, 4]], "qos": qos, "text": "ä"}, ensure_ascii=False)
+            iot.publish(topic=topic, qos=qos, payload=payload.encode())
+            assert broker.message(topic) == payload
+        iot.publish(topic=topic, qos=1, retain=True, payload=b"kept")
+        assert broker.message(topic) == "kept"
+        out = subprocess.run(["mosquitto_sub", "-p", str(broker.port), "-t", topic, "-C", "1", "-W", "10"],
+                             capture_output=True, text=True, check=True, timeout=20)
+        assert out.stdout == "kept\n", out
+        assert error_of(iot.publish, topic="a/#", payload=b"x") == "InvalidRequestException"
+        assert error_of(iot.publish, topic=topic, payload=b"x" * 131073) == "RequestEntityTooLargeException"
+        assert error_of(aws.client("iot-data", secret="wrong").publish, topic="t") == "InvalidSignatureException"
+    finally:
+        broker.close()
+    code, text, status = failure_of(iot.publish, topic=topic, payload=b"x")
+    assert (code, status) == ("ServiceUnavailableException", 503) and "MQTT broker" in text, (code, text)
+
+
+@case
+def iot_without_a_broker_says_so(t):
+    t.env.pop("FETTLE_MQTT", None)
+    code, text, status = failure_of(Aws(t).client("iot-data").publish, topic="t", payload=b"x")
+    assert (code, status) == ("InvalidRequestException", 400) and "FETTLE_MQTT" in text, (code, text)
+
+
 main()
