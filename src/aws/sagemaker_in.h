@@ -22,10 +22,23 @@ ft_err ft_sagemaker_list_processing(ft_aws_call *c);
  * checked; errors are AWS's. */
 ft_err ft_sagemaker_training_spec(ft_job_spec *out, ft_aws_call *c, ft_str name);
 
+/* The objects below an s3://… prefix as a file or folder. `named`: always a folder, and the objects
+ * keep their names below the prefix' last '/'. */
+ft_err ft_sagemaker_local(ft_str *out, ft_aws_call *c, ft_str uri, ft_str job, ft_str channel,
+                          bool named);
 /* What the specification's channels link to goes with the request that failed, or (chore) with the
  * job's end. */
 ft_err ft_sagemaker_inputs_remove(ft_store *s, ft_arena *arena, ft_str job);
 ft_err ft_sagemaker_inputs_chore(ft_store *s);
+
+/* ---- sagemaker_program.c: programs of users (jobs/program.h) */
+bool ft_sagemaker_is_program(ft_aws_call *c); /* CreateTrainingJob in script mode */
+ft_err ft_sagemaker_program_params(ft_params **out, ft_aws_call *c);
+/* The source archive, a channel that is no input. */
+ft_err ft_sagemaker_program_source(ft_job_channel *out, ft_aws_call *c, ft_str job);
+bool ft_sagemaker_has_program(ft_aws_call *c, ft_str processing_job);
+ft_err ft_sagemaker_describe_program(ft_aws_call *c, ft_str processing_job);
+ft_err ft_sagemaker_stop_program(ft_aws_call *c, ft_str processing_job);
 
 /* ---- sagemaker_rules.c: the rules of a training job as the request names them. Rules over tensors
  * are watches of the job; reports are rows that a chore does after the job's end. */
@@ -68,6 +81,8 @@ typedef struct ft_sagemaker_item {
     int64_t created_us, modified_us, ended_us;
     const void *of; /* the caller's own */
 } ft_sagemaker_item;
+/* Processing jobs that run programs (sagemaker_program.c). */
+ft_err ft_sagemaker_programs(ft_sagemaker_item **out, size_t *count, ft_aws_call *c);
 /* Filter by NameContains, StatusEquals and times, sort by SortBy and SortOrder, cut to the page:
  * items [0, *count) are the answer; NextToken is put when there are more. */
 ft_err ft_sagemaker_page(ft_aws_call *c, ft_sagemaker_item *items, size_t *count);

@@ -1,5 +1,5 @@
 /* sagemaker_processing.c -- processing jobs. Each rule of a training job is one, by the last part
- * of its RuleEvaluationJobArn; programs of users are not run. */
+ * of its RuleEvaluationJobArn; the others run a program (sagemaker_program.c). */
 #include "aws/sagemaker_in.h"
 #include "base/check.h"
 
@@ -65,6 +65,8 @@ static void environment_put(ft_aws_call *c, const ft_rule_job *r) {
 
 ft_err ft_sagemaker_describe_processing(ft_aws_call *c) {
     const ft_rule_job *r;
+    ft_str name = ft_aws_str(c, "ProcessingJobName");
+    if (ft_sagemaker_has_program(c, name)) return ft_sagemaker_describe_program(c, name);
     FT_TRY(find(&r, c));
     ft_aws_put(c, "ProcessingJobName", r->name);
     ft_aws_put(c, "ProcessingJobArn", ft_aws_arn(c, "sagemaker", "processing-job", r->name));
@@ -88,10 +90,11 @@ ft_err ft_sagemaker_describe_processing(ft_aws_call *c) {
 
 ft_err ft_sagemaker_list_processing(ft_aws_call *c) {
     ft_rule_job *rules;
-    ft_sagemaker_item *items;
-    size_t count;
+    ft_sagemaker_item *items, *programs;
+    size_t count, program_count;
     FT_TRY(ft_sagemaker_rules(&rules, &count, c->store, c->arena, FT_STR("")));
-    FT_TRY(ft_arena_items(&items, c->arena, count + 1));
+    FT_TRY(ft_sagemaker_programs(&programs, &program_count, c));
+    FT_TRY(ft_arena_items(&items, c->arena, count + program_count + 1));
     for (size_t i = 0; i < count; i++)
         items[i] =
             (ft_sagemaker_item){ .name = rules[i].name,
@@ -99,6 +102,7 @@ ft_err ft_sagemaker_list_processing(ft_aws_call *c) {
                                  .created_us = rules[i].created_us,
                                  .modified_us = rules[i].modified_us,
                                  .ended_us = has_ended(&rules[i]) ? rules[i].modified_us : 0 };
+    for (size_t i = 0; i < program_count; i++) items[count++] = programs[i];
     FT_TRY(ft_sagemaker_page(c, items, &count));
     ft_json_out_name(&c->json, "ProcessingJobSummaries");
     ft_json_out_array(&c->json);
@@ -120,6 +124,8 @@ ft_err ft_sagemaker_list_processing(ft_aws_call *c) {
 /* A rule lives and ends with its training job; alone it cannot be stopped. */
 ft_err ft_sagemaker_stop_processing(ft_aws_call *c) {
     const ft_rule_job *r;
+    ft_str name = ft_aws_str(c, "ProcessingJobName");
+    if (ft_sagemaker_has_program(c, name)) return ft_sagemaker_stop_program(c, name);
     FT_TRY(find(&r, c));
     if (has_ended(r))
         return ft_aws_fail(c, 400, "ValidationException",
@@ -129,10 +135,4 @@ ft_err ft_sagemaker_stop_processing(ft_aws_call *c) {
                        "%.*s is a rule of the training job %.*s and ends with it; StopTrainingJob "
                        "stops both",
                        FT_STR_ARG(r->name), FT_STR_ARG(r->job));
-}
-
-ft_err ft_sagemaker_create_processing(ft_aws_call *c) {
-    return ft_aws_fail(c, 501, "NotImplemented",
-                       "Processing jobs with a program of your own are not run here; the rules of "
-                       "training jobs and `fettle monitor` are");
 }

@@ -30,6 +30,10 @@ static const struct {
 static ft_err algorithm_of(ft_str *out, ft_aws_call *c) {
     ft_str image = ft_aws_str(c, "AlgorithmSpecification.TrainingImage"),
            base = ft_path_base(image);
+    if (ft_sagemaker_is_program(c)) {
+        *out = FT_STR("program");
+        return FT_OK;
+    }
     if (!image.len)
         return ft_aws_fail(c, 400, "ValidationException",
                            "AlgorithmSpecification.TrainingImage: an image is needed; algorithms "
@@ -43,7 +47,8 @@ static ft_err algorithm_of(ft_str *out, ft_aws_call *c) {
         }
     return ft_aws_fail(c, 400, "ValidationException",
                        "The image %.*s is not built in: XGBoost is (…/sagemaker-xgboost:TAG, "
-                       "…/xgboost:TAG); other containers are not run here",
+                       "…/xgboost:TAG); other images are known in script mode alone "
+                       "(sagemaker_program)",
                        FT_STR_ARG(image));
 }
 
@@ -56,6 +61,7 @@ static bool is_own(ft_str name) {
 static ft_err params_of(ft_params **out, ft_aws_call *c, const ft_algorithm *algorithm) {
     ft_str raw = ft_aws_raw(c, "HyperParameters"), name, value;
     ft_json j;
+    if (algorithm->runs_program) return ft_sagemaker_program_params(out, c);
     FT_TRY(ft_params_new(out, c->arena, algorithm->params));
     if (raw.at) {
         ft_json_init(&j, raw, c->arena, &(ft_json_opts){ .name = "HyperParameters" });
@@ -90,10 +96,33 @@ static ft_err none_found(ft_aws_call *c, ft_str uri) {
                        FT_STR_ARG(ft_aws_str(c, "RoleArn")));
 }
 
+/* One object under its own name below the prefix' folder. */
+static ft_err linked_named(ft_aws_call *c, const ft_object *object, ft_str folder, ft_str prefix) {
+    const char *path;
+    ft_str name = object->key, to, parent, rest;
+    size_t cut = prefix.len;
+    if (cut && cut < name.len && name.at[cut] == '/') cut++; /* the prefix names a folder */
+    while (cut && name.at[cut - 1] != '/') cut--;
+    name = ft_str_from(name, cut);
+    if (!name.len || name.at[name.len - 1] == '/') return FT_OK; /* a console's "folder" */
+    for (rest = name; rest.at && rest.len;) {
+        ft_str part = ft_str_cut(&rest, '/');
+        if (!part.len || ft_str_is(part, ".") || ft_str_is(part, ".."))
+            return ft_aws_fail(c, 400, "ValidationException", "the key '%.*s' is no file name",
+                               FT_STR_ARG(object->key));
+    }
+    FT_TRY(ft_object_path(&path, c->store, c->arena, object->bucket, object->key));
+    FT_TRY(ft_arena_printf(&to, c->arena, "%.*s/%.*s", FT_STR_ARG(folder), FT_STR_ARG(name)));
+    ft_str base = ft_path_base(to);
+    FT_TRY(ft_arena_str(&parent, c->arena, ft_str_slice(to, 0, to.len - base.len)));
+    FT_TRY(ft_dir_make(parent.at));
+    return ft_file_link(path, to.at);
+}
+
 /* Several objects: a folder of links, each named by its order and last name. The job so reads what
  * was there when it was asked for, whatever happens to the keys. */
 static ft_err linked(ft_str *out, ft_aws_call *c, const ft_object *list, size_t count, ft_str job,
-                     ft_str channel) {
+                     ft_str channel, ft_str named) {
     const char *path;
     ft_str folder, to;
     FT_TRY(ft_arena_printf(&folder, c->arena, "%s/" INPUTS "/%.*s/%.*s", ft_store_home(c->store),
@@ -102,6 +131,10 @@ static ft_err linked(ft_str *out, ft_aws_call *c, const ft_object *list, size_t 
     FT_TRY(ft_dir_make(folder.at));
     for (size_t i = 0; i < count; i++) {
         ft_str base = ft_path_base(list[i].key);
+        if (named.at) {
+            FT_TRY(linked_named(c, &list[i], folder, named));
+            continue;
+        }
         if (!base.len || base.at[0] == '.' || base.at[0] == '_') continue;
         FT_TRY(ft_object_path(&path, c->store, c->arena, list[i].bucket, list[i].key));
         FT_TRY(ft_arena_printf(&to, c->arena, "%s/%05zu-%.*s", folder.at, i,
@@ -113,13 +146,14 @@ static ft_err linked(ft_str *out, ft_aws_call *c, const ft_object *list, size_t 
 }
 
 /* S3Prefix is a prefix of keys as text: one object, a folder, or whatever begins so. */
-static ft_err local_of(ft_str *out, ft_aws_call *c, ft_str text, ft_str job, ft_str channel) {
+ft_err ft_sagemaker_local(ft_str *out, ft_aws_call *c, ft_str text, ft_str job, ft_str channel,
+                          bool named) {
     ft_uri uri;
     ft_object *list;
     size_t count;
     bool more;
     const char *path;
-    if (ft_uri_parse(&uri, text) != FT_OK) return invalid(c, "InputDataConfig: S3Uri");
+    if (ft_uri_parse(&uri, text) != FT_OK) return invalid(c, "S3Uri");
     if (!ft_bucket_exists(c->store, uri.bucket)) return none_found(c, text);
     FT_TRY(ft_object_list(&list, &count, &more, c->store, c->arena, uri.bucket, uri.key, FT_STR(""),
                           CHANNEL_OBJECTS_MAX));
@@ -127,12 +161,13 @@ static ft_err local_of(ft_str *out, ft_aws_call *c, ft_str text, ft_str job, ft_
         return ft_aws_fail(c, 400, "ValidationException", "%.*s: more than %d objects",
                            FT_STR_ARG(text), CHANNEL_OBJECTS_MAX);
     if (!count) return none_found(c, text);
-    if (count == 1) {
+    if (count == 1 && !named) {
         FT_TRY(ft_object_path(&path, c->store, c->arena, uri.bucket, list[0].key));
         *out = ft_str_of(path);
         return FT_OK;
     }
-    return linked(out, c, list, count, job, channel);
+    return linked(out, c, list, count, job, channel,
+                  named ? uri.key.len ? uri.key : FT_STR("") : (ft_str){ 0 });
 }
 
 ft_err ft_sagemaker_inputs_remove(ft_store *s, ft_arena *arena, ft_str job) {
@@ -186,7 +221,7 @@ static ft_err format_of(ft_str *out, ft_aws_call *c, ft_str type) {
                        FT_STR_ARG(media));
 }
 
-static ft_err channel_of(ft_job_channel *out, ft_aws_call *c, size_t i, ft_str job) {
+static ft_err channel_of(ft_job_channel *out, ft_aws_call *c, size_t i, ft_str job, bool program) {
     ft_str kind = member(c, i, "DataSource.S3DataSource.S3DataType"),
            uri = member(c, i, "DataSource.S3DataSource.S3Uri");
     *out = (ft_job_channel){ .name = member(c, i, "ChannelName"),
@@ -207,20 +242,25 @@ static ft_err channel_of(ft_job_channel *out, ft_aws_call *c, size_t i, ft_str j
                            "InputDataConfig: channel %.*s: S3DataType '%.*s' is not read here; "
                            "S3Prefix is",
                            FT_STR_ARG(out->name), FT_STR_ARG(kind));
+    if (program) {
+        out->label = FT_STR("");
+        return ft_sagemaker_local(&out->path, c, uri, job, out->name, true);
+    }
     FT_TRY(format_of(&out->format, c, member(c, i, "ContentType")));
     if (ft_str_is(out->name, "model")) out->label = FT_STR(""); /* no table */
-    return local_of(&out->path, c, uri, job, out->name);
+    return ft_sagemaker_local(&out->path, c, uri, job, out->name, false);
 }
 
-static ft_err channels_of(ft_job_spec *spec, ft_aws_call *c) {
+static ft_err channels_of(ft_job_spec *spec, ft_aws_call *c, bool program) {
     ft_job_channel *channels;
     size_t count = ft_aws_count(c, "InputDataConfig");
     if (count > CHANNELS_MAX)
         return ft_aws_fail(c, 400, "ValidationException",
                            "InputDataConfig: %zu channels, at most %d are possible", count,
                            CHANNELS_MAX);
-    FT_TRY(ft_arena_items(&channels, c->arena, count + 1));
-    for (size_t i = 0; i < count; i++) FT_TRY(channel_of(&channels[i], c, i, spec->name));
+    FT_TRY(ft_arena_items(&channels, c->arena, count + 2));
+    for (size_t i = 0; i < count; i++) FT_TRY(channel_of(&channels[i], c, i, spec->name, program));
+    if (program) FT_TRY(ft_sagemaker_program_source(&channels[count++], c, spec->name));
     spec->channels = channels, spec->channel_count = count;
     return FT_OK;
 }
@@ -273,7 +313,8 @@ ft_err ft_sagemaker_training_spec(ft_job_spec *out, ft_aws_call *c, ft_str name)
                            FT_STR_ARG(out->algorithm));
     FT_TRY(params_of(&params, c, algorithm));
     out->params = params;
-    FT_TRY(channels_of(out, c));
+    FT_TRY(channels_of(out, c, algorithm->runs_program));
+    if (algorithm->runs_program) out->archive = FT_STR("");
     FT_TRY(hook_of(out, c));
     return ft_sagemaker_rules_spec(out, c);
 }

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "debug/hook.h"
 #include "jobs/log.h"
+#include "jobs/program.h"
 #include "models/algorithm.h"
 #include "models/predictor.h"
 #include "monitor/capture.h"
@@ -13,7 +14,8 @@
 #include "streams/stream.h"
 
 extern const ft_algorithm ft_algorithm_xgboost;
-static const ft_algorithm *const algorithms[] = { &ft_algorithm_xgboost, NULL };
+static const ft_algorithm *const algorithms[] = { &ft_algorithm_xgboost, &ft_algorithm_program,
+                                                  &ft_algorithm_processing, NULL };
 
 extern const ft_predictor ft_predictor_xgboost;
 static const ft_predictor *const predictors[] = { &ft_predictor_xgboost, NULL };

@@ -265,6 +265,13 @@ static ft_err archive(work *w) {
     return ft_model_archive(w->store, &w->arena, &w->job, w->model_dir, w->config.archive);
 }
 
+/* Before the job's end is told: who waits for it finds the folder gone. */
+static void program_clean(work *w) {
+    if (!w->config.algorithm || !w->config.algorithm->runs_program || !w->model_dir) return;
+    ft_err err = ft_program_clean(&w->arena, w->model_dir);
+    if (err != FT_OK) ft_log_err(FT_LOG_WARN, "jobs", err, "the program's folder stays");
+}
+
 /* A program of the user's may leave other things than a model, or nothing. */
 static ft_err program_upload(bool *model, work *w) {
     ft_str *names, uri;
@@ -274,6 +281,7 @@ static ft_err program_upload(bool *model, work *w) {
     FT_TRY(ft_program_upload(w->store, &w->arena, w->model_dir, uri, w->config.params));
     FT_TRY(ft_dir_list(&names, &count, &w->arena, w->model_dir));
     *model = count > 0;
+    program_clean(w);
     return FT_OK;
 }
 
@@ -313,6 +321,7 @@ static ft_err tell_end(work *w, ft_err why) {
     if (why == FT_OK) return FT_OK;
     FT_TRY(ft_arena_printf(&sentence, &w->arena, "ERROR:root:%s", ft_err_why()));
     if (why != FT_ECANCELED) say(w, sentence);
+    program_clean(w);
     sentence = ft_str_from(sentence, sizeof "ERROR:root:" - 1);
     if (why == FT_ECANCELED && w->hook && upload_stopped(w) != FT_OK)
         ft_log_err(FT_LOG_WARN, "jobs", FT_ECANCELED, "the stopped job's model was not stored");
@@ -351,9 +360,6 @@ ft_err ft_job_main(ft_store *s, ft_str name) {
         ft_log_err(FT_LOG_ERROR, "jobs", err, "the job failed");
     ft_err told = tell_end(&w, err);
     if (told != FT_OK) ft_log_err(FT_LOG_ERROR, "jobs", told, "the job's end was not stored");
-    if (w.config.algorithm && w.config.algorithm->runs_program && w.model_dir &&
-        ft_program_clean(&w.arena, w.model_dir) != FT_OK)
-        ft_log_err(FT_LOG_WARN, "jobs", FT_EIO, "the program's folder stays");
 done:
     if (ft_stream_close(w.log) != FT_OK)
         ft_log_err(FT_LOG_WARN, "jobs", FT_EIO, "closing the job's log");

@@ -1,0 +1,287 @@
+#!/usr/bin/python3
+"""aws_program_test.py -- programs of users as SageMaker runs them: script mode training, processing jobs with an entry point."""
+import io
+import json
+import os
+import tarfile
+
+from aws_home import Aws, failure_of
+from tap import case, main, until
+
+ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker"
+PYTORCH = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.1-cpu-py36-ubuntu18.04"
+SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:0.23-1-cpu-py3"
+BUCKET = "sagemaker-us-east-1-123456789012"
+
+TRAIN = """
+import argparse, json, os
+import helper
+p = argparse.ArgumentParser()
+p.add_argument("--lr", type=float)
+p.add_argument("--kind")
+p.add_argument("--shuffle", type=lambda text: {"True": True, "False": False}[text])
+p.add_argument("--model-dir", default=os.environ["SM_MODEL_DIR"])
+a = p.parse_args()
+train = os.environ["SM_CHANNEL_TRAIN"]
+lines = [l for name in sorted(os.listdir(train)) for l in open(os.path.join(train, name))]
+place = os.path.dirname(os.environ["SM_INPUT_DIR"])
+config = {n: json.load(open(f"{place}/input/config/{n}.json"))
+          for n in ("hyperparameters", "inputdataconfig", "resourceconfig")}
+told = {"mean": sum(map(float, lines)) / len(lines), "lr": a.lr, "kind": a.kind, "shuffle": a.shuffle,
+        "files": sorted(os.listdir(train)), "place": place, "config": config, "hps": json.loads(os.environ["SM_HPS"]),
+        "channels": json.loads(os.environ["SM_CHANNELS"]), "env": os.environ.get("MY_VARIABLE"),
+        "hp": os.environ["SM_HP_LR"], "opt": sorted(os.listdir("/opt"))}
+with open(os.path.join(a.model_dir, "model.json"), "w") as f:
+    json.dump(told, f)
+with open(os.path.join(os.environ["SM_OUTPUT_DATA_DIR"], "curve.csv"), "w") as f:
+    f.write("step,loss\\n0,1.5\\n")
+print("epoch 0: loss=1.5")
+print(helper.WORD)
+"""
+
+FAIL = """
+import os, sys
+print("about to fail")
+with open(os.path.join(os.path.dirname(os.environ["SM_MODEL_DIR"]), "output", "failure"), "w") as f:
+    f.write("the data has no rows " + "x" * 100)
+sys.exit(7)
+"""
+
+RAISE = "raise ValueError('bad learning rate')\n"
+
+WAIT = """
+import os, signal, sys, time
+def stop(number, frame):
+    with open(os.path.join(os.environ["SM_MODEL_DIR"], "saved"), "w") as f:
+        f.write("half a model")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+print("waiting", flush=True)
+while True:
+    time.sleep(0.05)
+"""
+
+DEAF = WAIT.replace("signal.signal(signal.SIGTERM, stop)", "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
+
+COPY = """
+import json, os, shutil, sys
+print("copying", sys.argv[1])
+place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+config = json.load(open(place + "/input/config/processingjobconfig.json"))
+print("job", config["ProcessingJobName"], os.environ["FACTOR"])
+out = place + "/processing/output"
+os.makedirs(out + "/deep", exist_ok=True)
+if sys.argv[1] == "fail":
+    os.makedirs(place + "/output", exist_ok=True)
+    open(place + "/output/failure", "w").write("nothing to copy")
+    sys.exit(3)
+for name in os.listdir(place + "/processing/input/data"):
+    shutil.copy(place + "/processing/input/data/" + name, out + "/deep/" + name)
+"""
+
+
+def sagemaker(t, **env):
+    t.env.update(env)
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="data/train/a.csv", Body=b"1\n2\n")
+    s3.put_object(Bucket=BUCKET, Key="data/train/b.csv", Body=b"3\n6\n")
+    return aws, s3, aws.client("sagemaker")
+
+
+def source(s3, name, **files):
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as tar:
+        for file, text in files.items():
+            member = tarfile.TarInfo(file + ".py")
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+    key = f"{name}/source/sourcedir.tar.gz"
+    s3.put_object(Bucket=BUCKET, Key=key, Body=body.getvalue())
+    return f"s3://{BUCKET}/{key}"
+
+
+def request(name, archive, program="train.py", image=PYTORCH, **hyper):
+    """As the SDK asks: every hyperparameter is JSON in a text."""
+    own = {"sagemaker_program": program, "sagemaker_submit_directory": archive, "sagemaker_region": "us-east-1",
+           "sagemaker_job_name": name, "sagemaker_container_log_level": 20}
+    return {
+        "TrainingJobName": name, "RoleArn": ROLE,
+        "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/"},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 30},
+        "InputDataConfig": [{"ChannelName": "train", "ContentType": "text/plain", "DataSource": {"S3DataSource": {
+            "S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/data/train",
+            "S3DataDistributionType": "FullyReplicated"}}}],
+        "HyperParameters": {k: json.dumps(v) for k, v in {**own, **hyper}.items()},
+        "Environment": {"MY_VARIABLE": "a value"},
+    }
+
+
+def ended(sm, name, seconds=60):
+    def look():
+        d = sm.describe_training_job(TrainingJobName=name)
+        return d if d["TrainingJobStatus"] not in ("InProgress", "Stopping") else None
+    return until(look, seconds, name + " ends")
+
+
+def unpacked(s3, key):
+    body = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+        return {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}
+
+
+def lines(logs, name):
+    group = "/aws/sagemaker/TrainingJobs"
+    streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name + "/")["logStreams"]
+    return [e["message"] for s in streams for e in logs.get_log_events(
+        logGroupName=group, logStreamName=s["logStreamName"], startFromHead=True)["events"]]
+
+
+def printed(t, name):
+    with open(os.path.join(t.path, "jobs", name, "log.txt"), encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+@case
+def script_mode_trains_and_leaves_a_model(t):
+    aws, s3, sm = sagemaker(t)
+    name = "pytorch-training-2021-07-01-10-11-12-345"
+    archive = source(s3, name, train=TRAIN, helper="WORD = 'helped'\n")
+    sm.create_training_job(**request(name, archive, lr=0.1, kind="wide & deep", shuffle=True))
+    d = ended(sm, name)
+    assert d["TrainingJobStatus"] == "Completed", (d, printed(t, name))
+    assert d["ModelArtifacts"]["S3ModelArtifacts"] == f"s3://{BUCKET}/{name}/output/model.tar.gz"
+    told = json.loads(unpacked(s3, f"{name}/output/model.tar.gz")["model.json"])
+    assert told["mean"] == 3 and told["lr"] == 0.1 and told["kind"] == "wide & deep" and told["shuffle"] is True, told
+    assert told["files"] == ["a.csv", "b.csv"] and told["channels"] == ["train"] and told["hp"] == "0.1", told
+    assert told["hps"] == {"lr": 0.1, "kind": "wide & deep", "shuffle": True} and told["env"] == "a value", told
+    assert told["config"]["hyperparameters"]["kind"] == '"wide & deep"', told
+    assert told["config"]["inputdataconfig"]["train"]["ContentType"] == "text/plain", told
+    assert told["config"]["resourceconfig"]["hosts"] == ["algo-1"], told
+    if told["place"] == "/opt/ml":
+        assert told["opt"] == sorted(set(os.listdir("/opt")) | {"ml"}), told
+    assert unpacked(s3, f"{name}/output/output.tar.gz") == {"curve.csv": b"step,loss\n0,1.5\n"}
+    said = lines(aws.client("logs"), name)
+    assert "epoch 0: loss=1.5" in said and "helped" in said, said
+    assert not os.path.exists(os.path.join(t.path, "jobs", name, "ml"))
+    assert not os.path.exists("/opt/ml/model/model.json")
+
+
+@case
+def a_program_that_fails_says_why(t):
+    _, s3, sm = sagemaker(t)
+    archive = source(s3, "bad", train=FAIL, other=RAISE)
+    sm.create_training_job(**request("bad-1", archive, image=SKLEARN))
+    sm.create_training_job(**request("bad-2", archive, "other.py"))
+    sm.create_training_job(**request("bad-3", archive, "absent.py"))
+    d = ended(sm, "bad-1")
+    assert d["TrainingJobStatus"] == "Failed", d
+    assert d["FailureReason"] == "AlgorithmError: the data has no rows " + "x" * 100 + ", exit code: 7", d
+    d = ended(sm, "bad-2")
+    assert d["FailureReason"] == ("AlgorithmError: ExecuteUserScriptError: ValueError: bad learning rate, "
+                                  "exit code: 1"), d
+    d = ended(sm, "bad-3")
+    assert d["TrainingJobStatus"] == "Failed" and "absent.py" in d["FailureReason"], d
+
+
+@case
+def a_stopped_program_may_save(t):
+    aws, s3, sm = sagemaker(t, FETTLE_PROGRAM_GRACE="1s")
+    logs = aws.client("logs")
+    archive = source(s3, "wait", train=WAIT, deaf=DEAF)
+    for name, program in (("wait-1", "train.py"), ("deaf-1", "deaf.py")):
+        sm.create_training_job(**request(name, archive, program))
+        until(lambda: sm.describe_training_job(TrainingJobName=name)["SecondaryStatus"] == "Training", 30, "it runs")
+        until(lambda n=name: "waiting" in lines(logs, n), 30, "it prints")
+        sm.stop_training_job(TrainingJobName=name)
+        d = ended(sm, name)
+        assert d["TrainingJobStatus"] == "Stopped", d
+    assert unpacked(s3, "wait-1/output/model.tar.gz") == {"saved": b"half a model"}
+
+
+@case
+def requests_that_cannot_run_are_refused(t):
+    _, s3, sm = sagemaker(t)
+    archive = source(s3, "x", train=TRAIN)
+    code, message, _ = failure_of(sm.create_training_job, **request("x-1", f"s3://{BUCKET}/none.tar.gz"))
+    assert code == "ValidationException" and "none.tar.gz" in message, message
+    code, message, _ = failure_of(sm.create_training_job, **request("x-2", "/local/folder"))
+    assert code == "ValidationException" and "/local/folder" in message, message
+    asked = request("x-3", archive)
+    asked["ResourceConfig"]["InstanceCount"] = 2
+    code, message, _ = failure_of(sm.create_training_job, **asked)
+    assert code == "ValidationException" and "one instance" in message, message
+
+
+def processing(name, word="all", place="/opt/ml/processing/input/data", entry=True):
+    app = {"ImageUri": SKLEARN}
+    if entry:
+        app.update(ContainerEntrypoint=["python3", "/opt/ml/processing/input/code/x.py"], ContainerArguments=[word])
+
+    def taken(called, uri, local):
+        return {"InputName": called, "S3Input": {"S3Uri": uri, "LocalPath": local, "S3DataType": "S3Prefix",
+                                                 "S3InputMode": "File"}}
+    return {
+        "ProcessingJobName": name, "RoleArn": ROLE, "AppSpecification": app,
+        "ProcessingResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge",
+                                                  "VolumeSizeInGB": 30}},
+        "ProcessingInputs": [taken("data", f"s3://{BUCKET}/data/train/", place),
+                             taken("code", f"s3://{BUCKET}/code/x.py", "/opt/ml/processing/input/code")],
+        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "out", "S3Output": {
+            "S3Uri": f"s3://{BUCKET}/done/{name}", "LocalPath": "/opt/ml/processing/output",
+            "S3UploadMode": "EndOfJob"}}]},
+        "Environment": {"FACTOR": "4"},
+    }
+
+
+def processed(sm, name):
+    def look():
+        d = sm.describe_processing_job(ProcessingJobName=name)
+        return d if d["ProcessingJobStatus"] not in ("InProgress", "Stopping") else None
+    return until(look, 60, name + " ends")
+
+
+@case
+def processing_jobs_copy_inputs_to_outputs(t):
+    _, s3, sm = sagemaker(t)
+    s3.put_object(Bucket=BUCKET, Key="code/x.py", Body=COPY.encode())
+    arn = sm.create_processing_job(**processing("copy-1"))["ProcessingJobArn"]
+    assert arn.endswith(":processing-job/copy-1"), arn
+    d = processed(sm, "copy-1")
+    assert d["ProcessingJobStatus"] == "Completed" and d["AppSpecification"]["ContainerArguments"] == ["all"], \
+        (d, printed(t, "copy-1"))
+    keys = [o["Key"] for o in s3.list_objects_v2(Bucket=BUCKET, Prefix="done/")["Contents"]]
+    assert keys == ["done/copy-1/deep/a.csv", "done/copy-1/deep/b.csv"], keys
+    assert s3.get_object(Bucket=BUCKET, Key=keys[1])["Body"].read() == b"3\n6\n"
+    sm.create_processing_job(**processing("copy-2", "fail"))
+    d = processed(sm, "copy-2")
+    assert d["FailureReason"] == "AlgorithmError: nothing to copy, exit code: 3", d
+    names = [s["ProcessingJobName"] for s in sm.list_processing_jobs(SortBy="Name", SortOrder="Ascending")
+             ["ProcessingJobSummaries"]]
+    assert names == ["copy-1", "copy-2"], names
+    assert [s["ProcessingJobName"] for s in
+            sm.list_processing_jobs(StatusEquals="Failed")["ProcessingJobSummaries"]] == ["copy-2"]
+    code, message, _ = failure_of(sm.stop_processing_job, ProcessingJobName="copy-1")
+    assert code == "ValidationException" and "Completed" in message, message
+
+
+@case
+def processing_requests_are_checked(t):
+    _, s3, sm = sagemaker(t)
+    s3.put_object(Bucket=BUCKET, Key="code/x.py", Body=COPY.encode())
+    code, message, _ = failure_of(sm.create_processing_job, **processing("p-1", place="/etc"))
+    assert code == "ValidationException" and "/etc" in message, message
+    code, message, _ = failure_of(sm.create_processing_job, **processing("p-1", place="/opt/ml/../../etc"))
+    assert code == "ValidationException", message
+    code, message, _ = failure_of(sm.create_processing_job, **processing("p-1", entry=False))
+    assert code == "ValidationException" and "ContainerEntrypoint" in message, message
+    sm.create_processing_job(**processing("p-1"))
+    assert failure_of(sm.create_processing_job, **processing("p-1"))[0] == "ResourceInUse"
+    processed(sm, "p-1")
+
+
+if __name__ == "__main__":
+    main()
