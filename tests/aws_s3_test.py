@@ -3,6 +3,7 @@
 held against botocore's own model; hostile requests are written by hand."""
 import base64
 import concurrent.futures
+import contextlib
 import datetime
 import hashlib
 import os
@@ -400,6 +401,26 @@ def the_aws_command_line_does_its_everyday_work(t):
 
 # ---- who may, and how it is sent
 
+@contextlib.contextmanager
+def clock_off_by(minutes):
+    """botocore's signer has a wrong clock; older versions ask datetime, newer ones a function of theirs."""
+    off = datetime.timedelta(minutes=minutes)
+
+    class Shifted(datetime.datetime):
+        @classmethod
+        def utcnow(cls):
+            return datetime.datetime.utcnow() + off
+
+    name = "get_current_datetime" if hasattr(botocore.auth, "get_current_datetime") else "datetime"
+    real = getattr(botocore.auth, name)
+    fake = (lambda *a, **k: real(*a, **k) + off) if callable(real) else type("m", (), {"datetime": Shifted})
+    setattr(botocore.auth, name, fake)
+    try:
+        yield
+    finally:
+        setattr(botocore.auth, name, real)
+
+
 @case
 def wrong_keys_and_times_are_refused(t):
     aws = Aws(t)
@@ -427,17 +448,9 @@ def wrong_keys_and_times_are_refused(t):
         status, _, body = send(**what)
         assert 400 <= status < 500 and (want is None or code_of(body) == want), (what, status, body)
     # A clock that is wrong by 16 minutes, before and after.
-    real = botocore.auth.datetime
     for minutes in (-16, 16):
-        class Shifted(datetime.datetime):
-            @classmethod
-            def utcnow(cls):
-                return real.datetime.utcnow() + datetime.timedelta(minutes=minutes)
-        botocore.auth.datetime = type("m", (), {"datetime": Shifted, "timedelta": datetime.timedelta})
-        try:
+        with clock_off_by(minutes):
             status, _, body = aws.raw("GET", "/data/k")
-        finally:
-            botocore.auth.datetime = real
         assert status == 403 and code_of(body) == "RequestTimeTooSkewed", (minutes, body)
     t.run("keys", "rm", aws.key)
     assert code_of(aws.raw("GET", "/data/k")[2]) == "InvalidAccessKeyId", "a removed key is refused at once"
