@@ -182,4 +182,30 @@ def tags_stay_with_their_resource(t):
     assert h.sm.list_tags(ResourceArn=arn)["Tags"] == []
 
 
+@case
+def a_model_that_a_training_job_left_is_served(t):
+    _, x = booster()
+    h = Hosting(t)
+    h.s3.put_object(Bucket="models", Key="data/train.csv", Body="".join(
+        f"{int(r[0] + r[1] > 1)},{','.join(map(str, r))}\n" for r in x).encode())
+    h.sm.create_training_job(
+        TrainingJobName="left", RoleArn=ROLE, AlgorithmSpecification=dict(TrainingImage=IMAGE, TrainingInputMode="File"),
+        HyperParameters=dict(num_round="5", objective="binary:logistic"), InputDataConfig=[dict(
+            ChannelName="train", ContentType="text/csv", DataSource=dict(S3DataSource=dict(
+                S3DataType="S3Prefix", S3Uri="s3://models/data/", S3DataDistributionType="FullyReplicated")))],
+        OutputDataConfig=dict(S3OutputPath="s3://models/out"), StoppingCondition=dict(MaxRuntimeInSeconds=600),
+        ResourceConfig=dict(InstanceCount=1, InstanceType="ml.m5.large", VolumeSizeInGB=1))
+    told = until(lambda: [d for d in [h.sm.describe_training_job(TrainingJobName="left")]
+                          if d["TrainingJobStatus"] != "InProgress"], what="the job's end")[0]
+    assert told["TrainingJobStatus"] == "Completed", told
+    h.sm.create_model(ModelName="m", ExecutionRoleArn=ROLE, PrimaryContainer=dict(
+        Image=IMAGE, ModelDataUrl=told["ModelArtifacts"]["S3ModelArtifacts"]))
+    h.endpoint("e", "m")
+    scores = [float(h.ask("e", row)["Body"].read()) for row in x[:20]]
+    right = sum((s > 0.5) == (row[0] + row[1] > 1) for s, row in zip(scores, x))
+    assert right >= 17, scores
+    line = t.run("lineage", "endpoint:e@1").stdout
+    assert "job:left" in line, line
+
+
 main()

@@ -6,7 +6,9 @@
  * so, and why. */
 #include "aws/hosting_in.h"
 #include "base/check.h"
+#include "base/files.h"
 #include "serve/endpoint.h"
+#include "store/lineage.h"
 #include "store/objects.h"
 
 #define VERSION "endpoint-version" /* name: "<endpoint>@<version>"; the configuration's request */
@@ -68,6 +70,25 @@ static ft_str container(ft_aws_call *c, ft_str model, const char *member) {
     return (ft_str){ 0 };
 }
 
+/* The job that left "…/<job>/output/model.tar.gz", unless the archive was put there after its end.
+ */
+static ft_err note_job(ft_aws_call *c, const ft_endpoint *ep, ft_str data) {
+    ft_str tail = FT_STR("/output/model.tar.gz"), name, model, parent;
+    ft_uri uri;
+    ft_object archive;
+    ft_job job;
+    if (!ft_str_ends(data, tail)) return FT_OK;
+    FT_TRY(ft_uri_parse(&uri, data));
+    FT_TRY(ft_object_head(&archive, c->store, c->arena, uri.bucket, uri.key));
+    FT_TRY(ft_arena_str(&name, c->arena, ft_path_base(ft_str_slice(data, 0, data.len - tail.len))));
+    ft_err err = ft_job_get(&job, c->store, c->arena, name);
+    if (err == FT_ENOTFOUND) ft_err_clear();
+    if (err || archive.modified_us > job.ended_us) return err == FT_ENOTFOUND ? FT_OK : err;
+    FT_TRY(ft_arena_printf(&model, c->arena, "model:%.*s", FT_STR_ARG(ep->model_sha256)));
+    FT_TRY(ft_arena_printf(&parent, c->arena, "job:%.*s", FT_STR_ARG(name)));
+    return ft_lineage_edge(c->store, model, parent);
+}
+
 /* Deploy; its failures are in words for FailureReason. */
 static ft_err deploy(ft_endpoint *out, ft_aws_call *c, ft_str name, ft_str config, ft_str model) {
     ft_endpoint ask = { .name = name };
@@ -84,6 +105,7 @@ static ft_err deploy(ft_endpoint *out, ft_aws_call *c, ft_str name, ft_str confi
     FT_TRY(capture_of(&ask, c, config));
     FT_TRY(ft_model_archive_place(&ask.model_uri, c->store, c->arena, data));
     FT_TRY(ft_endpoint_put(out, c->store, c->arena, &ask));
+    FT_TRY(note_job(c, out, data));
     FT_TRY(ft_arena_printf(&id, c->arena, "%.*s@%d", FT_STR_ARG(name), out->version));
     return ft_aws_resource_put(c->store, VERSION, id, config, FT_STR(""));
 }
