@@ -374,9 +374,10 @@ def wrong_requests_get_the_documented_errors(t):
     assert (code, message, status) == ("ValidationException", "Requested resource not found.", 400)
     assert failure_of(sm.stop_training_job, TrainingJobName="wrong")[1] == "Requested resource not found."
     assert "Could not find" in failure_of(sm.describe_processing_job, ProcessingJobName="no-such")[1]
-    assert error_of(sm.create_processing_job, ProcessingJobName="p", RoleArn=ROLE, AppSpecification={"ImageUri": "x"},
-                    ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large",
-                                                           "VolumeSizeInGB": 1}}) == "NotImplemented"
+    processing = {"ProcessingJobName": "p", "RoleArn": ROLE, "AppSpecification": {"ImageUri": "x"},
+                  "ProcessingResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}}}
+    code, message, status = failure_of(sm.create_processing_job, **processing)
+    assert code == "ValidationException" and status == 400 and "ContainerEntrypoint" in message, (code, message)
     sm.create_training_job(**request("wrong"))
     code, message, status = failure_of(sm.create_training_job, **request("wrong"))
     assert code == "ResourceInUse" and "already exists" in message and status == 400, (code, message)
