@@ -162,7 +162,9 @@ ft_err ft_capture_open_as(ft_capture **out, ft_store *s, ft_str endpoint,
     FT_GOTO(err, opts_keep(c, opts));
     FT_GOTO(err, ft_arena_printf(&prefix, &c->arena, "%.*s/%.*s", FT_STR_ARG(c->opts.uri),
                                  FT_STR_ARG(endpoint)));
-    ft_stream_opts stream = { .uri = prefix.at, .variant = c->opts.variant.at };
+    ft_stream_opts stream = { .uri = prefix.at,
+                              .variant = c->opts.variant.at,
+                              .sync_us = opts->synced_elsewhere ? INT64_MAX : 0 };
     FT_GOTO(err, ft_stream_write(&c->writer, s, &ft_kind_capture, endpoint, &stream));
     *out = c;
     return FT_OK;

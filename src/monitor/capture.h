@@ -55,6 +55,7 @@ typedef struct ft_capture_opts {
      * application/jsonlines. All others are kept as BASE64. */
     ft_str csv_types, json_types;
     int skip_input, skip_output; /* 1: this half is not kept */
+    bool synced_elsewhere; /* the caller syncs the segment's file itself, at least every 100 ms */
 } ft_capture_opts;
 ft_err ft_capture_open_as(ft_capture **out, ft_store *s, ft_str endpoint,
                           const ft_capture_opts *opts);

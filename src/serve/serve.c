@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "serve/serve_in.h"
+#include "serve/syncer.h"
 #include "serve/worker.h"
 
 #define FOLLOW_US                                                                  \
@@ -105,6 +106,23 @@ static void address_remove(ft_serve *s) {
     ft_arena_fini(&arena);
 }
 
+/* Two servers of one home would both follow its jobs and schedules. */
+static ft_err only_one(ft_store *s) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_str url;
+    int64_t pid;
+    ft_err err = address_read(&url, &pid, s, &arena);
+    if (err == FT_OK && pid != getpid()) {
+        err = FT_FAIL(FT_EBUSY, "process %lld serves this home already, at %.*s", (long long)pid,
+                      FT_STR_ARG(url));
+    } else if (err != FT_ENOMEM) { /* none, or a left-over: written anew */
+        ft_err_clear();
+        err = FT_OK;
+    }
+    ft_arena_fini(&arena);
+    return err;
+}
+
 /* ---- life */
 
 static ft_err listen_at(ft_serve *s, const ft_serve_opts *opts) {
@@ -134,6 +152,7 @@ ft_err ft_serve_start(ft_serve **out, const ft_serve_opts *opts) {
     ft_serve *s = ft_fault_here() ? NULL : calloc(1, sizeof *s);
     if (!s) return FT_FAIL(FT_ENOMEM, "no memory for a server");
     FT_GOTO(err, ft_store_open(&s->store, opts->home));
+    FT_GOTO(err, only_one(s->store));
     s->home = ft_fault_here() ? NULL : strdup(ft_store_home(s->store));
     if (!s->home) {
         err = FT_FAIL(FT_ENOMEM, "no memory for a server");
@@ -141,6 +160,7 @@ ft_err ft_serve_start(ft_serve **out, const ft_serve_opts *opts) {
     }
     FT_GOTO(err, ft_registry_new(&s->registry));
     FT_GOTO(err, ft_sparks_new(&s->sparks));
+    FT_GOTO(err, ft_syncer_new(&s->syncer));
     FT_GOTO(err, ft_live_follow(s->registry,
                                 s->store)); /* every model answers before the first request */
     FT_GOTO(err, listen_at(s, opts));
@@ -164,6 +184,7 @@ void ft_serve_stop(ft_serve *s) {
     ft_server_stop(s->server);
     ft_job_runner_stop(s->runner);
     ft_chores_stop(s->chores);
+    ft_syncer_free(s->syncer);
     if (s->url[0]) address_remove(s);
     ft_sparks_free(s->sparks);
     ft_registry_free(s->registry);

@@ -15,6 +15,7 @@ struct ft_serve {
     ft_store *store; /* of the thread that follows */
     ft_registry *registry;
     ft_server *server;
+    struct ft_syncer *syncer;
     struct ft_chores *chores;
     ft_job_runner *runner;
     struct ft_sparks *sparks;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "serve/serve_in.h"
 #include "store/lineage.h"
+#include "store/objects.h"
 
 #define JSON_KEEP_BYTES ((size_t)1 << 20) /* a larger answer's memory is given back after it */
 
@@ -20,6 +21,8 @@ static void slot_close(ft_slot *slot) {
     slot->capture = NULL;
     if (slot->meter) atomic_fetch_sub(&slot->meter->growing, slot->lines);
     slot->lines = 0;
+    ft_synced_drop(slot->synced);
+    slot->synced = NULL;
 }
 
 /* Captures of a version that still answers go on; a new version begins a segment of its own, so
@@ -69,6 +72,8 @@ done:
 /* The writer went on to another file; what the last one holds is now told by its row. */
 static void segment_begin(ft_slot *slot, const ft_live *live, ft_str segment) {
     atomic_fetch_sub(&live->meter->growing, slot->lines);
+    ft_synced_drop(slot->synced);
+    slot->synced = NULL;
     slot->meter = live->meter;
     slot->lines = 0;
     slot->noted = false;
@@ -77,13 +82,40 @@ static void segment_begin(ft_slot *slot, const ft_live *live, ft_str segment) {
     slot->segment[len] = '\0';
 }
 
+/* Its file goes to the thread that syncs. */
+static ft_err sync_segment(ft_worker *w, ft_slot *slot, ft_str segment) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    const char *path;
+    ft_uri uri;
+    ft_err err;
+    FT_GOTO(err, ft_uri_parse(&uri, segment));
+    FT_GOTO(err, ft_object_path(&path, w->store, &arena, uri.bucket, uri.key));
+    err = ft_syncer_add(&slot->synced, w->serve->syncer, path);
+done:
+    ft_arena_fini(&arena);
+    return err;
+}
+
+/* Once a segment. The request is captured whatever becomes of this; it is tried again with the
+ * next. */
+static void segment_tell(ft_worker *w, const ft_live *live, ft_slot *slot, ft_str segment) {
+    ft_err err = slot->synced ? FT_OK : sync_segment(w, slot, segment);
+    if (err) ft_log_err(FT_LOG_WARN, "serve", err, "syncing a capture");
+    err = slot->noted ? FT_OK : note_segment(w, live, slot, segment);
+    if (err) ft_log_err(FT_LOG_WARN, "serve", err, "lineage of a capture");
+    ft_err_clear();
+}
+
 ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT],
                          const ft_payload *in, const ft_payload *out, ft_str inference_id,
                          ft_str custom_attributes) {
     ft_slot *slot = &w->slots[live - w->set->items];
     int64_t now_us = ft_clock_now_us();
-    if (!slot->capture)
-        FT_TRY(ft_capture_open_as(&slot->capture, w->store, live->name, &live->capture));
+    if (!slot->capture) {
+        ft_capture_opts opts = live->capture;
+        opts.synced_elsewhere = true; /* syncer.h: no request waits for the disk */
+        FT_TRY(ft_capture_open_as(&slot->capture, w->store, live->name, &opts));
+    }
     ft_capture_id(id, now_us, &w->random);
     FT_TRY(ft_capture_add(slot->capture, ft_str_n(id, FT_UUID_TEXT - 1), now_us, in, out,
                           inference_id, custom_attributes));
@@ -91,11 +123,8 @@ ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT
     if (!ft_str_is(segment, slot->segment)) segment_begin(slot, live, segment);
     slot->lines++;
     atomic_fetch_add_explicit(&live->meter->growing, 1, memory_order_relaxed);
-    if (slot->noted) return FT_OK;
-    ft_err err = note_segment(w, live, slot, segment);
-    if (err)
-        ft_log_err(FT_LOG_WARN, "serve", err, "lineage of a capture (tried again with the next)");
-    ft_err_clear(); /* the request is captured */
+    if (slot->synced) ft_synced_mark(slot->synced);
+    if (!slot->synced || !slot->noted) segment_tell(w, live, slot, segment);
     return FT_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "monitor/capture.h"
 #include "net/server.h"
 #include "serve/live.h"
+#include "serve/syncer.h"
 
 #define FT_SEGMENT_URI_MAX 1200
 
@@ -17,6 +18,7 @@ typedef struct ft_slot { /* beside each live endpoint */
     char segment[FT_SEGMENT_URI_MAX]; /* that was written last */
     uint64_t lines;                   /* in it */
     bool noted;                       /* its lineage is stored */
+    ft_synced *synced;                /* its file, for the thread that syncs; NULL: not yet */
 } ft_slot;
 
 typedef struct ft_worker {
