@@ -56,10 +56,11 @@ static void test_faults(void **state) {
         ft_aws_key made, *list;
         size_t count = 0;
         ft_arena own = FT_ARENA_INIT(0);
-        ft_err err = ft_aws_key_add(&made, store, &own, FT_STR(""), FT_STR(""));
+        ft_err err = ft_aws_key_add(&made, store, &own, FT_STR("two"), FT_STR(""));
+        if (err == FT_EEXIST) err = FT_OK; /* a round that failed to remove it left it */
         if (err == FT_OK) err = ft_aws_key_list(&list, &count, store, &own);
         if (err == FT_OK) EXPECT(count > 0);
-        if (err == FT_OK) err = ft_aws_key_remove(store, made.id);
+        if (err == FT_OK) err = ft_aws_key_remove(store, FT_STR("two"));
         ft_arena_fini(&own);
     }
 }
