@@ -50,8 +50,12 @@ static ft_err run_deploy(ft_cli *cli) {
         FT_TRY(ft_jobs_recover(s, NULL));
         FT_TRY(ft_job_get(&job, s, &cli->arena, cli->args[0]));
         if (!job.model_uri.len)
-            return FT_FAIL(FT_ECONFLICT, "job %.*s left no model (status %s)", FT_STR_ARG(job.name),
-                           ft_job_status_name(job.status));
+            return FT_FAIL(
+                FT_ECONFLICT, "job %.*s left no model (status %s%s)", FT_STR_ARG(job.name),
+                ft_job_status_name(job.status),
+                job.status == FT_JOB_STOPPED
+                    ? "; --set save_model_on_termination=true keeps the model of a stopped job"
+                    : "");
         model = job.model_uri;
     }
     FT_TRY(ft_endpoint_deploy(&ep, s, &cli->arena, ft_params_str(cli->options, "endpoint"), model,

@@ -7,6 +7,7 @@
 #include "cli/actions.h"
 #include "cli/listing.h"
 #include "data/table.h"
+#include "jobs/job.h"
 #include "monitor/monitor.h"
 #include "monitor/schedule.h"
 #include "serve/endpoint.h"
@@ -22,14 +23,35 @@ static const ft_param baseline_options[] = {
     { 0 }
 };
 
+/* The label as the endpoint's job was told it, unless --label says otherwise; empty when not known.
+ */
+static ft_err label_of(ft_str *out, ft_cli *cli, ft_store *s) {
+    ft_endpoint ep;
+    ft_job job;
+    ft_str raw;
+    ft_json j;
+    *out = ft_params_str(cli->options, "label");
+    if (out->at) return FT_OK;
+    FT_TRY(ft_endpoint_get(&ep, s, &cli->arena, cli->args[0]));
+    if (!ep.job.len || ft_job_get(&job, s, &cli->arena, ep.job) != FT_OK ||
+        ft_json_find(&raw, job.config_json, "channels.0.label") != FT_OK) {
+        ft_err_clear();
+        return FT_OK;
+    }
+    ft_json_init(&j, raw, &cli->arena, NULL);
+    return ft_json_string(&j, out);
+}
+
 static ft_err run_baseline(ft_cli *cli) {
     ft_store *s;
     ft_table *t = NULL;
     ft_model *model = NULL;
     ft_err err;
     FT_TRY(ft_cli_store(&s, cli));
+    ft_str label;
+    FT_GOTO(err, label_of(&label, cli, s));
     FT_GOTO(err, ft_endpoint_model(&model, s, cli->args[0]));
-    ft_table_opts opts = { .label = ft_params_str(cli->options, "label"),
+    ft_table_opts opts = { .label = label,
                            .rows_max = (size_t)ft_params_int(cli->options, "rows"),
                            .schema =
                                model->predictor->schema ? model->predictor->schema(model) : NULL };

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "cli/listing.h"
 #include "streams/stream.h"
 
@@ -36,7 +37,10 @@ static ft_err run(ft_cli *cli) {
     static const char *const none[] = { "rows" };
     answer a = { 0 };
     FT_TRY(ft_cli_store(&s, cli));
+    int64_t limit_us;
+    FT_TRY(ft_duration_parse(&limit_us, ft_params_str(cli->options, "timeout")));
     FT_TRY(ft_sql_open(&q, s));
+    ft_sql_limit(q, limit_us);
     ft_listing_init(&a.list, cli, none, 1);
     FT_GOTO(err, ft_sql_run(q, cli->args[0], NULL, 0, row, &a));
     err = ft_listing_print(&a.list, "no rows");
@@ -44,6 +48,10 @@ done:
     ft_sql_close(q);
     return err;
 }
+
+static const ft_param options[] = {
+    { "timeout", FT_PARAM_STRING, "60s", .doc = "TIME: stop the query after this long" }, { 0 }
+};
 
 static ft_err run_tables(ft_cli *cli) {
     static const char *const columns[] = { "table", "column", "meaning" };
@@ -74,6 +82,7 @@ const ft_command ft_command_sql = {
             "  fettle sql \"select job, name, min(value) from metric group by 1, 2\"\n"
             "  fettle sql \"select prediction, count(*) from capture where endpoint = 'fashion' "
             "group by 1\"",
+    .options = options,
     .run = run
 };
 const ft_command ft_command_sql_tables = { .name = "sql tables",

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -205,7 +206,10 @@ static void bar_draw(void *ctx, const ft_job_progress *p) {
     double seconds = (double)(now - b->began_us) / 1e6;
     if (interrupted && !b->stopping) {
         b->stopping = true;
-        (void)ft_job_stop(b->store, b->job, FT_STR("interrupted"));
+        /* The job has ended and only its rules are still judged: do not make the user wait for
+         * them. */
+        if (ft_job_stop(b->store, b->job, FT_STR("interrupted")) == FT_ECONFLICT)
+            exit(ft_err_exit(FT_ECANCELED));
     }
     if (b->terminal) {
         int full = (int)(share * 30);

@@ -18,7 +18,7 @@ const ft_lineage_kind ft_lineage_kinds[] = {
     { "rule", "", "a rule, by the hash of its code and parameters" },
     { "capture", "endpoint", "a segment of captured requests" },
     { "endpoint", "model", "a version of an endpoint" },
-    { "model", "job", "a model, by its content hash" },
+    { "model", "job|input", "a model, by its content hash; one given by hand has its file" },
     { "job", "input", "one run of an algorithm" },
     { "input", "", "a training file, by its content hash" },
     { 0 },
@@ -30,6 +30,8 @@ const char *const ft_lineage_tables[] = {
     "create table lineage_edge (child text not null, parent text not null,"
     " primary key (child, parent)) without rowid;"
     "create index lineage_edge_parent on lineage_edge (parent);",
+    /* A node remembers its parents beside the edges, so that a removed edge can be named. */
+    "alter table lineage_node add column parents text not null default ''",
 };
 const int ft_lineage_tables_count = FT_COUNT(ft_lineage_tables);
 
@@ -60,10 +62,26 @@ static ft_err id_check(ft_str id) {
 ft_err ft_lineage_node(ft_store *s, ft_str id, ft_str note) {
     FT_TRY(id_check(id));
     if (!note.at) note = FT_STR("");
+    /* One file may have been read under several names: all of them are told. */
     return ft_db_run(s->db,
                      "insert into lineage_node (id, note, noted_us) values (?1, ?2, ?3) "
-                     "on conflict (id) do update set note = ?2 where ?2 <> ''",
+                     "on conflict (id) do update set note = case when note <> '' and"
+                     " id like 'input:%' then note || '; also ' || ?2 else ?2 end"
+                     " where ?2 <> '' and (id not like 'input:%' or"
+                     " (instr(note, ?2) = 0 and length(note) < 2000))",
                      "ssi", id, note, ft_clock_now_us());
+}
+
+static ft_err edge_store(ft_store *s, ft_str child, ft_str parent) {
+    FT_TRY(ft_db_run(s->db, "insert or ignore into lineage_edge (child, parent) values (?, ?)",
+                     "ss", child, parent));
+    if (ft_db_changes(s->db) == 0) return FT_OK;
+    return ft_db_run(s->db,
+                     "insert into lineage_node (id, note, noted_us, parents) values (?1, '', ?3, "
+                     "?2) on conflict (id) do update set parents = case when instr(char(10) ||"
+                     " parents || char(10), char(10) || ?2 || char(10)) then parents"
+                     " when parents = '' then ?2 else parents || char(10) || ?2 end",
+                     "ssi", child, parent, ft_clock_now_us());
 }
 
 ft_err ft_lineage_edge(ft_store *s, ft_str child, ft_str parent) {
@@ -71,8 +89,11 @@ ft_err ft_lineage_edge(ft_store *s, ft_str child, ft_str parent) {
     FT_TRY(id_check(parent));
     if (ft_str_eq(child, parent))
         return FT_FAIL(FT_EINVAL, "'%.*s' cannot be its own parent", FT_STR_ARG(child));
-    return ft_db_run(s->db, "insert or ignore into lineage_edge (child, parent) values (?, ?)",
-                     "ss", child, parent);
+    FT_TRY(ft_db_begin(s->db));
+    ft_err err = edge_store(s, child, parent);
+    if (err == FT_OK) return ft_db_commit(s->db);
+    ft_db_rollback(s->db);
+    return err;
 }
 
 /* ---- walking ---- */
@@ -165,6 +186,25 @@ static bool has_kind(ft_str choice, const ft_str *parents, size_t count) {
     return false;
 }
 
+static bool is_among(ft_str id, const ft_str *ids, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (ft_str_eq(id, ids[i])) return true;
+    return false;
+}
+
+/* Parents that the node remembers (`known`, a line each) and whose edge is gone: named outright.
+ * Their kinds are then not asked for again. */
+static ft_err removed_steps(walk *w, int depth, ft_str known, const ft_str *parents, size_t count) {
+    while (known.len) {
+        ft_lineage_step *step;
+        ft_str parent = ft_str_cut(&known, '\n');
+        if (is_among(parent, parents, count)) continue;
+        FT_TRY(step_add(&step, w, depth, parent));
+        step->missing = true;
+    }
+    return FT_OK;
+}
+
 static ft_err missing_steps(walk *w, int depth, ft_str id, const ft_str *parents, size_t count) {
     const ft_lineage_kind *kind = kind_of(id);
     ft_str wanted = kind && *kind->parents ? ft_str_of(kind->parents) : (ft_str){ 0 };
@@ -184,20 +224,23 @@ static ft_err missing_steps(walk *w, int depth, ft_str id, const ft_str *parents
 static ft_err walk_from(walk *w, int depth, ft_str id) {
     ft_lineage_step *step;
     bool first;
-    ft_str note = { 0 }, *parents;
+    ft_str note = { 0 }, known = { 0 }, *parents;
     size_t count;
     if (depth > WALK_DEPTH_MAX)
         return FT_FAIL(FT_ETOOBIG, "the lineage is deeper than %d steps", WALK_DEPTH_MAX);
     FT_TRY(seen_add(&first, w, id));
-    ft_err err = ft_db_one(w->s->db, w->arena, "select note from lineage_node where id = ?", "s",
-                           "s", id, &note);
+    ft_err err =
+        ft_db_one(w->s->db, w->arena, "select note, parents from lineage_node where id = ?", "s",
+                  "ss", id, &note, &known);
     if (err != FT_OK && err != FT_ENOTFOUND) return err;
     FT_TRY(step_add(&step, w, depth, id));
     step->note = note;
     step->repeated = !first;
     if (!first) return FT_OK;
     FT_TRY(parents_of(&parents, &count, w, id));
-    FT_TRY(missing_steps(w, depth + 1, id, parents, count));
+    size_t before = w->count;
+    FT_TRY(removed_steps(w, depth + 1, known, parents, count));
+    if (w->count == before) FT_TRY(missing_steps(w, depth + 1, id, parents, count));
     for (size_t i = 0; i < count; i++) FT_TRY(walk_from(w, depth + 1, parents[i]));
     return FT_OK;
 }

@@ -1,6 +1,7 @@
 /* store.c -- the home folder; see store.h. */
 #include "store/store.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -56,6 +57,8 @@ static ft_err open_all(ft_store *s) {
     FT_TRY(ft_pid_started(&s->pid_started, s->pid));
     snprintf(path, sizeof path, "%s/fettle.db", s->home);
     FT_TRY(ft_db_open(&s->db, path));
+    if (chmod(path, 0600) != 0 && errno != EPERM && errno != EROFS)
+        return FT_FAIL_ERRNO("%s: cannot be made private", path);
     FT_TRY(ft_db_migrate(s->db, "objects", ft_objects_tables, ft_objects_tables_count));
     FT_TRY(ft_db_migrate(s->db, "uploads", ft_uploads_tables, ft_uploads_tables_count));
     return ft_db_migrate(s->db, "lineage", ft_lineage_tables, ft_lineage_tables_count);

@@ -91,6 +91,8 @@ static bool is_own_table(const char *name) {
 /* Under a horizon only what the records say, and tables made of arguments alone. */
 static int may_read(ft_sql *q, const char *name, const char *column) {
     static const char *const functions[] = { "json_each", "json_tree" };
+    if (sqlite3_stricmp(name, "aws_key") == 0 && sqlite3_stricmp(column, "secret") == 0)
+        return deny(q, "column", "aws_key.secret", "is not shown");
     if (!q->pure || is_one_of(name, functions, FT_COUNT(functions))) return SQLITE_OK;
     if (is_own_table(name) && sqlite3_stricmp(column, "rowid") == 0) return SQLITE_OK;
     const ft_stream_kind *kind = ft_stream_kind_find(ft_str_of(name));

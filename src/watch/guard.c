@@ -135,7 +135,9 @@ void ft_guard_free(ft_guard *g) {
 bool ft_guard_begin(ft_guard *g, int64_t watch, int64_t at) {
     guard_page *p = g->page;
     FT_CHECK(watch > 0);
-    if (p->bad_watch == watch && p->bad_at == at && p->bad_deaths >= FT_GUARD_ATTEMPTS)
+    /* A crash may pass; a rule that is too slow once is too slow at the next step as well. */
+    if (p->bad_watch == watch &&
+        (p->bad_late || (p->bad_at == at && p->bad_deaths >= FT_GUARD_ATTEMPTS)))
         return false;
     atomic_store(&p->at, at);
     atomic_store(&p->began_us, ft_clock_monotonic_us());

@@ -132,6 +132,19 @@ static ft_err row_insert(int64_t *id, ft_db *db, ft_watch_row *row, ft_arena *ar
     return FT_OK;
 }
 
+/* An SQL rule that does not even parse is refused now, not when the first record comes. */
+static ft_err query_check(ft_store *s, ft_arena *arena, const ft_watch_row *row) {
+    ft_sql *q = NULL;
+    ft_str *names;
+    int count;
+    if (!row->rule_text.len) return FT_OK;
+    FT_TRY(ft_sql_open(&q, s));
+    ft_err err = ft_sql_columns(&names, &count, q, arena, row->rule_text);
+    ft_sql_close(q);
+    if (err == FT_OK) return FT_OK;
+    return ft_err_prefix(err, "rule %.*s", FT_STR_ARG(row->spec.rule));
+}
+
 ft_err ft_watch_add(int64_t *id, ft_store *s, const ft_watch_spec *spec) {
     ft_arena arena = FT_ARENA_INIT(0);
     ft_watch_row row;
@@ -141,6 +154,7 @@ ft_err ft_watch_add(int64_t *id, ft_store *s, const ft_watch_spec *spec) {
     FT_GOTO(err, subject_check(spec->subject));
     FT_GOTO(err, ft_watch_row_make(&row, &arena, spec));
     FT_GOTO(err, row_check(&row, s, &arena));
+    FT_GOTO(err, query_check(s, &arena, &row));
     FT_GOTO(err, ft_watch_db(&db, s));
     FT_GOTO(err, ft_db_begin(db));
     begun = true;
