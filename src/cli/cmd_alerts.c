@@ -41,8 +41,12 @@ static ft_err run_to(ft_cli *cli) {
     ft_store *s;
     FT_TRY(ft_cli_store(&s, cli));
     if (ft_params_bool(cli->options, "remove"))
-        return ft_senders_remove(s, cli->args[0], cli->args[1]);
-    return ft_senders_add(s, cli->args[0], cli->args[1]);
+        FT_TRY(ft_senders_remove(s, cli->args[0], cli->args[1]));
+    else
+        FT_TRY(ft_senders_add(s, cli->args[0], cli->args[1]));
+    return ft_cli_done(cli, "alerts go to %.*s %.*s%s", FT_STR_ARG(cli->args[0]),
+                       FT_STR_ARG(cli->args[1]),
+                       ft_params_bool(cli->options, "remove") ? " no longer" : "");
 }
 
 static ft_err run_send(ft_cli *cli) {

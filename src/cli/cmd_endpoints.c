@@ -61,11 +61,9 @@ static ft_err run_deploy(ft_cli *cli) {
     FT_TRY(ft_endpoint_deploy(&ep, s, &cli->arena, ft_params_str(cli->options, "endpoint"), model,
                               job.name, (int)ft_params_int(cli->options, "capture")));
     FT_TRY(wait_served(&ep, s, &cli->arena));
-    if (!cli->json)
-        printf("endpoint %.*s version %d: %.*s, predictor %.*s, %d %% captured\n",
-               FT_STR_ARG(ep.name), ep.version, FT_STR_ARG(ep.status), FT_STR_ARG(ep.predictor),
-               ep.capture_percent);
-    return FT_OK;
+    return ft_cli_done(cli, "endpoint %.*s version %d: %.*s, predictor %.*s, %d %% captured",
+                       FT_STR_ARG(ep.name), ep.version, FT_STR_ARG(ep.status),
+                       FT_STR_ARG(ep.predictor), ep.capture_percent);
 }
 
 static ft_err run_ls(ft_cli *cli) {
@@ -94,13 +92,16 @@ static ft_err run_ls(ft_cli *cli) {
 static ft_err run_rm(ft_cli *cli) {
     ft_store *s;
     FT_TRY(ft_cli_store(&s, cli));
-    return ft_endpoint_delete(s, cli->args[0]);
+    FT_TRY(ft_endpoint_delete(s, cli->args[0]));
+    return ft_cli_done(cli, "endpoint %.*s is taken down", FT_STR_ARG(cli->args[0]));
 }
 
 static ft_err run_rollback(ft_cli *cli) {
     ft_store *s;
     FT_TRY(ft_cli_store(&s, cli));
-    return ft_endpoint_rollback(s, cli->args[0]);
+    FT_TRY(ft_endpoint_rollback(s, cli->args[0]));
+    return ft_cli_done(cli, "endpoint %.*s is back at the version before",
+                       FT_STR_ARG(cli->args[0]));
 }
 
 const ft_command ft_command_deploy = {

@@ -57,9 +57,8 @@ static ft_err run_baseline(ft_cli *cli) {
                                model->predictor->schema ? model->predictor->schema(model) : NULL };
     FT_GOTO(err, ft_table_read(&t, ft_params_str(cli->options, "data"), &opts));
     FT_GOTO(err, ft_monitor_baseline(s, cli->args[0], t, model));
-    if (!cli->json)
-        printf("baseline of %zu rows, %zu features for endpoint %.*s\n", t->rows, t->cols,
-               FT_STR_ARG(cli->args[0]));
+    err = ft_cli_done(cli, "baseline of %zu rows, %zu features for endpoint %.*s", t->rows, t->cols,
+                      FT_STR_ARG(cli->args[0]));
 done:
     ft_table_free(t);
     if (model) model->predictor->free(model);

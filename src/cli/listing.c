@@ -2,6 +2,7 @@
 #include "cli/listing.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -181,4 +182,21 @@ ft_err ft_listing_params(ft_cli *cli, const ft_param *table) {
         ft_listing_text(&l, ft_str_of(p->doc));
     }
     return ft_listing_print(&l, "no parameters");
+}
+
+ft_err ft_cli_done(ft_cli *cli, const char *fmt, ...) {
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (!cli->json) {
+        printf("%s\n", text);
+        return FT_OK;
+    }
+    ft_buf buf = { 0 };
+    ft_err err = ft_json_quote(&buf, ft_str_of(text));
+    if (err == FT_OK) printf("{\"done\":%s}\n", buf.at);
+    ft_buf_fini(&buf);
+    return err;
 }

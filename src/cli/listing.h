@@ -24,6 +24,10 @@ void ft_listing_value(ft_listing *l, const ft_value *v);
 /* Print; `empty` is the sentence for people when there is no row. */
 ft_err ft_listing_print(ft_listing *l, const char *empty);
 
+/* A command that only did something: the sentence for people, {"done":"<sentence>"} for programs.
+ */
+ft_err ft_cli_done(ft_cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* A parameter table: an algorithm's hyperparameters, a rule's parameters. */
 ft_err ft_listing_params(ft_cli *cli, const ft_param *table);
 

@@ -18,6 +18,7 @@ CHECKS = [
     ("kills", "kill -9 at 50 random moments", ["env", "POINTS=50", PYTHON, "tests/kill_test.py"]),
     ("smdebug-reader", "the real smdebug opens our trials", [PYTHON, "tests/prove/smdebug_reader.py"]),
     ("boto3-newest", "S3 by the newest boto3", [PYTHON, "tests/prove/boto3_newest.py"]),
+    ("sagemaker-posts", "the training posts by SageMaker's own SDK", [PYTHON, "tests/prove/sagemaker_posts.py"]),
     ("fuzz", "every fuzz target for 20 s", ["./run", "fuzz"]),
     ("sanitizers", "every unit test under ASAN and UBSAN", ["./run", "san"]),
 ]
