@@ -186,6 +186,20 @@ static ft_err store_version(ft_db *db, const ft_endpoint *ep) {
         "snii", ep->name, last + 1, now, now);
 }
 
+/* A model that no job is known to have left: its file is where it came from. */
+static ft_err note_file(ft_store *s, ft_arena *arena, const ft_endpoint *ep, ft_str model) {
+    ft_lineage_step *steps;
+    size_t count;
+    ft_str input, note;
+    FT_TRY(ft_lineage_walk(&steps, &count, s, arena, model));
+    for (size_t i = 0; i < count; i++)
+        if (steps[i].depth == 1 && !steps[i].missing) return FT_OK;
+    FT_TRY(ft_arena_printf(&input, arena, "input:%.*s", FT_STR_ARG(ep->model_sha256)));
+    FT_TRY(ft_arena_printf(&note, arena, "model given by hand: %.*s", FT_STR_ARG(ep->model_uri)));
+    FT_TRY(ft_lineage_node(s, input, note));
+    return ft_lineage_edge(s, model, input);
+}
+
 static ft_err store_lineage(ft_store *s, ft_arena *arena, const ft_endpoint *ep) {
     ft_str endpoint, model, note, job;
     FT_TRY(
@@ -196,7 +210,7 @@ static ft_err store_lineage(ft_store *s, ft_arena *arena, const ft_endpoint *ep)
     FT_TRY(ft_lineage_node(s, endpoint, note));
     FT_TRY(ft_lineage_node(s, model, ep->model_uri));
     FT_TRY(ft_lineage_edge(s, endpoint, model));
-    if (!ep->job.len) return FT_OK;
+    if (!ep->job.len) return note_file(s, arena, ep, model);
     FT_TRY(ft_arena_printf(&job, arena, "job:%.*s", FT_STR_ARG(ep->job)));
     return ft_lineage_edge(s, model, job);
 }

@@ -170,8 +170,9 @@ static void test_lineage_and_rules(void **state) {
     ft_watch_row *watches;
     deploy(s, "e", "constant 1");
     EXPECT_OK(ft_lineage_walk(&steps, &count, s, &arena, FT_STR("endpoint:e@1")));
-    EXPECT(count == 3 && ft_str_starts(steps[1].id, FT_STR("model:")) && steps[2].missing);
-    EXPECT_STR("job", steps[2].id); /* of no job: the walk says so */
+    EXPECT(count == 3 && ft_str_starts(steps[1].id, FT_STR("model:")) && !steps[2].missing);
+    EXPECT(ft_str_starts(steps[2].id, FT_STR("input:"))); /* of no job: its file */
+    EXPECT(ft_str_starts(steps[2].note, FT_STR("model given by hand: /")));
     EXPECT_OK(ft_watch_list(&watches, &count, s, &arena, FT_STR("endpoint/e")));
     EXPECT(count == 1);
     EXPECT_STR("PopulationStability", watches[0].spec.rule);

@@ -215,7 +215,7 @@ static void test_lists(void **state) {
     deploy(&c, "e", "constant 1", 0);
     got = get(&c, "/lineage/endpoint:e@1");
     EXPECT_STR("\"endpoint:e@1\"", member(got.body, "steps.0.id"));
-    EXPECT_STR("true", member(got.body, "steps.2.missing"));
+    EXPECT_STR("false", member(got.body, "steps.2.missing"));
     got = get(&c, "/endpoints/e");
     EXPECT_STR("1", member(got.body, "description.answer"));
     EXPECT_STR("null", member(got.body, "endpoint.monitor"));
