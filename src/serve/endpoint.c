@@ -188,12 +188,12 @@ static ft_err store_version(ft_db *db, const ft_endpoint *ep) {
 
 /* A model that no job is known to have left: its file is where it came from. */
 static ft_err note_file(ft_store *s, ft_arena *arena, const ft_endpoint *ep, ft_str model) {
-    ft_lineage_step *steps;
+    ft_lineage_step *walk;
     size_t count;
     ft_str input, note;
-    FT_TRY(ft_lineage_walk(&steps, &count, s, arena, model));
+    FT_TRY(ft_lineage_walk(&walk, &count, s, arena, model));
     for (size_t i = 0; i < count; i++)
-        if (steps[i].depth == 1 && !steps[i].missing) return FT_OK;
+        if (walk[i].depth == 1 && !walk[i].missing) return FT_OK;
     FT_TRY(ft_arena_printf(&input, arena, "input:%.*s", FT_STR_ARG(ep->model_sha256)));
     FT_TRY(ft_arena_printf(&note, arena, "model given by hand: %.*s", FT_STR_ARG(ep->model_uri)));
     FT_TRY(ft_lineage_node(s, input, note));
