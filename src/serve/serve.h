@@ -2,8 +2,8 @@
  *
  * Threads: the server's (net/server.h), each with a worker of its own; one that follows the
  * endpoints (the caller of ft_serve_run); one for chores (alerts, recovery of streams and jobs);
- * one that runs the jobs which requests made (jobs/runner.h). A deploy from any process answers
- * within 200 ms. */
+ * one that syncs captured files (syncer.h); one that runs the jobs which requests made
+ * (jobs/runner.h). A deploy from any process answers within 200 ms. */
 #ifndef FT_SERVE_H
 #define FT_SERVE_H
 
