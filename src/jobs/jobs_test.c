@@ -169,7 +169,7 @@ static void test_rule_hangs(void **state) {
     (void)state;
     setenv("FETTLE_RULE_DEADLINE", "150ms", 1);
     bad_rule_test("hang", "{\"crash\":false}",
-                  "at step 12: the evaluation passed its deadline 3 times");
+                  "at step 12: the evaluation passed its deadline");
     unsetenv("FETTLE_RULE_DEADLINE");
 }
 

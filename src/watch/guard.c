@@ -136,8 +136,8 @@ bool ft_guard_begin(ft_guard *g, int64_t watch, int64_t at) {
     guard_page *p = g->page;
     FT_CHECK(watch > 0);
     /* A crash may pass; a rule that is too slow once is too slow at the next step as well. */
-    if (p->bad_watch == watch &&
-        (p->bad_late || (p->bad_at == at && p->bad_deaths >= FT_GUARD_ATTEMPTS)))
+    if (p->bad_watch == watch && ((p->bad_late && at >= p->bad_at) ||
+                                  (p->bad_at == at && p->bad_deaths >= FT_GUARD_ATTEMPTS)))
         return false;
     atomic_store(&p->at, at);
     atomic_store(&p->began_us, ft_clock_monotonic_us());
@@ -151,7 +151,7 @@ const char *ft_guard_text(const ft_guard *g) {
     static _Thread_local char text[160];
     const guard_page *p = g->page;
     if (p->bad_late)
-        snprintf(text, sizeof text, "the evaluation passed its deadline %d times", p->bad_deaths);
+        snprintf(text, sizeof text, "the evaluation passed its deadline");
     else if (p->bad_signal)
         snprintf(text, sizeof text, "the rule host died %d times, last by signal %d (%s)",
                  p->bad_deaths, p->bad_signal, strsignal(p->bad_signal));
