@@ -365,36 +365,36 @@ def a_hundred_megabytes_go_up_and_down_in_parallel(t):
 @case
 def the_aws_command_line_does_its_everyday_work(t):
     aws = Aws(t, "--threads", "2")
-    aws.cli("s3", "mb", "s3://work")
-    assert b"work" in aws.cli("s3", "ls").stdout
+    aws.cli("s3", "mb", "s3://daily")
+    assert b"daily" in aws.cli("s3", "ls").stdout
     folder = os.path.join(t.path, "tree")
     for i in range(2000):
         path = os.path.join(folder, f"d{i % 20}", f"file {i}+ä.txt")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as f:
             f.write(f"{i}\n" * (i % 7))
-    out = aws.cli("s3", "sync", folder, "s3://work/tree", "--no-progress").stdout
+    out = aws.cli("s3", "sync", folder, "s3://daily/tree", "--no-progress").stdout
     assert out.count(b"upload: ") == 2000, out.count(b"upload: ")
-    assert not aws.cli("s3", "sync", folder, "s3://work/tree").stdout.strip(), "nothing is left to do"
-    listed = aws.cli("s3", "ls", "s3://work/tree/", "--recursive").stdout.decode().splitlines()
+    assert not aws.cli("s3", "sync", folder, "s3://daily/tree").stdout.strip(), "nothing is left to do"
+    listed = aws.cli("s3", "ls", "s3://daily/tree/", "--recursive").stdout.decode().splitlines()
     assert len(listed) == 2000 and listed[0].endswith("tree/d0/file 0+ä.txt"), listed[:2]
-    assert b"PRE d7/" in aws.cli("s3", "ls", "s3://work/tree/").stdout
+    assert b"PRE d7/" in aws.cli("s3", "ls", "s3://daily/tree/").stdout
     back = os.path.join(t.path, "back")
-    aws.cli("s3", "sync", "s3://work/tree", back, "--no-progress")
+    aws.cli("s3", "sync", "s3://daily/tree", back, "--no-progress")
     assert subprocess.run(["diff", "-r", folder, back], check=False).returncode == 0
-    aws.cli("s3", "mv", "s3://work/tree/d3/file 3+ä.txt", "s3://work/moved €.txt")
-    assert aws.cli("s3", "cp", "s3://work/moved €.txt", "-").stdout == b"3\n" * 3
-    aws.cli("s3", "cp", "-", "s3://work/from stdin", stdin=b"piped")
-    assert aws.cli("s3", "cp", "s3://work/from stdin", "-").stdout == b"piped"
-    p = aws.cli("s3", "cp", "s3://work/absent", "-", ok=False)
+    aws.cli("s3", "mv", "s3://daily/tree/d3/file 3+ä.txt", "s3://daily/moved €.txt")
+    assert aws.cli("s3", "cp", "s3://daily/moved €.txt", "-").stdout == b"3\n" * 3
+    aws.cli("s3", "cp", "-", "s3://daily/from stdin", stdin=b"piped")
+    assert aws.cli("s3", "cp", "s3://daily/from stdin", "-").stdout == b"piped"
+    p = aws.cli("s3", "cp", "s3://daily/absent", "-", ok=False)
     assert p.returncode != 0 and b"404" in p.stderr, p.stderr
-    p = aws.cli("s3", "rb", "s3://work", ok=False)
+    p = aws.cli("s3", "rb", "s3://daily", ok=False)
     assert p.returncode != 0 and b"BucketNotEmpty" in p.stderr, p.stderr
-    url = aws.cli("s3", "presign", "s3://work/from stdin").stdout.decode().strip()
+    url = aws.cli("s3", "presign", "s3://daily/from stdin").stdout.decode().strip()
     assert subprocess.run(["curl", "-sf", url], capture_output=True, check=True).stdout == b"piped"
-    aws.cli("s3", "rm", "s3://work/tree", "--recursive", "--only-show-errors")
-    aws.cli("s3", "rb", "s3://work", "--force")
-    assert b"work" not in aws.cli("s3", "ls").stdout
+    aws.cli("s3", "rm", "s3://daily/tree", "--recursive", "--only-show-errors")
+    aws.cli("s3", "rb", "s3://daily", "--force")
+    assert b"daily" not in aws.cli("s3", "ls").stdout
     p = aws.cli("s3", "ls", ok=False, AWS_SECRET_ACCESS_KEY="wrong")
     assert p.returncode != 0 and b"SignatureDoesNotMatch" in p.stderr, p.stderr
 
