@@ -62,11 +62,11 @@ static ft_err moved(ft_request *req, ft_response *resp) {
 }
 
 static const ft_route routes[] = {
-    { "*", "/echo", "", 0, echo, NULL, NULL },
-    { "GET", "/fails", "", 0, fails, NULL, NULL },
-    { "GET", "/endless", "", 0, endless, NULL, NULL },
-    { "GET", "/silent", "", 0, silent, NULL, NULL },
-    { "GET", "/moved", "", 0, moved, NULL, NULL },
+    { "*", "/echo", "", 0, echo, NULL, NULL, NULL },
+    { "GET", "/fails", "", 0, fails, NULL, NULL, NULL },
+    { "GET", "/endless", "", 0, endless, NULL, NULL, NULL },
+    { "GET", "/silent", "", 0, silent, NULL, NULL, NULL },
+    { "GET", "/moved", "", 0, moved, NULL, NULL, NULL },
     { 0 },
 };
 static const ft_route *const tables[] = { routes, NULL };
@@ -216,6 +216,43 @@ static void test_tls(void **state) {
     ft_server_stop(tls);
 }
 
+/* The body in the caller's memory, the connection kept; an error's text goes elsewhere. */
+static void test_link_and_memory(void **state) {
+    (void)state;
+    static char into[300000], big[300000];
+    ft_http_link *link;
+    ft_fetched got;
+    EXPECT_OK(ft_http_link_new(&link));
+    memset(big, 'x', sizeof big);
+    ft_fetch req = { .url = at("/echo"), .body = ft_str_n(big, sizeof big), .link = link };
+    req.into = into, req.into_bytes = sizeof into;
+    for (int i = 0; i < 3; i++) {
+        big[i] = 'y';
+        EXPECT_OK(ft_http_fetch(&got, &arena, &req));
+        EXPECT(got.body.at == into && got.body.len == sizeof into);
+        EXPECT(memcmp(into, big, sizeof into) == 0);
+    }
+    req.into_bytes = 1000; /* more comes than there is room for */
+    EXPECT_ERR(FT_ETOOBIG, ft_http_fetch(&got, &arena, &req));
+    EXPECT_WHY("longer than the 1000 bytes asked for");
+    EXPECT(got.status == 200 && got.body.len == 1000);
+    into[0] = '?';
+    req = (ft_fetch){ .url = at("/fails"), .link = link, .into = into, .into_bytes = sizeof into };
+    EXPECT_OK(ft_http_fetch(&got, &arena, &req));
+    EXPECT(got.status == 404 && into[0] == '?' && got.body.len > 20 && got.body.at != into);
+    ft_http_link_free(link);
+    ft_http_link_free(NULL);
+}
+
+static void test_stalled(void **state) {
+    (void)state;
+    ft_fetched got;
+    int64_t began_us = ft_clock_monotonic_us();
+    ft_fetch req = { .url = at("/silent"), .stall_us = FT_SECOND_US, .timeout_us = 60000000 };
+    EXPECT_ERR(FT_ETIMEOUT, ft_http_fetch(&got, &arena, &req));
+    EXPECT(ft_clock_monotonic_us() - began_us < 15 * FT_SECOND_US);
+}
+
 static void test_ipv6(void **state) {
     (void)state;
     ft_server *six;
@@ -243,9 +280,16 @@ static void test_every_fault(void **state) {
         ft_arena_fini(&own);
     }
     EXPECT(failures >= 5);
+    failures = 0;
+    EACH_FAULT {
+        ft_http_link *link;
+        if (ft_http_link_new(&link) != FT_OK) failures++;
+        ft_http_link_free(link);
+    }
+    EXPECT(failures >= 2);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 TEST_MAIN(CASE(test_exchanges), CASE(test_any_status_is_an_answer), CASE(test_big_bodies),
           CASE(test_limits), CASE(test_nobody_there), CASE(test_tls), CASE(test_ipv6),
-          CASE(test_every_fault))
+          CASE(test_link_and_memory), CASE(test_stalled), CASE(test_every_fault))

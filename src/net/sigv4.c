@@ -474,20 +474,21 @@ ft_err ft_sig_chunk(char out[65], const unsigned char key[32], const char *kind,
 /* ---- signing */
 
 static ft_str sign_header(const void *ctx, ft_str name) {
-    const ft_str *value = ctx; /* host, x-amz-content-sha256, x-amz-date */
+    const ft_str *value = ctx; /* host, x-amz-content-sha256, x-amz-date, x-amz-security-token */
     if (ft_str_is(name, "host")) return value[0];
+    if (ft_str_is(name, "x-amz-security-token")) return value[3];
     return ft_str_is(name, "x-amz-date") ? value[2] : value[1];
 }
 
 ft_err ft_sig_sign(ft_sig_headers *out, ft_arena *arena, ft_str method, ft_str raw_target,
                    ft_str host, ft_str access_key, ft_str secret, ft_str region, ft_str service,
-                   ft_str body_sha256, int64_t now_us) {
+                   ft_str body_sha256, ft_str token, int64_t now_us) {
     ft_date d = ft_time_date(now_us);
     char signature[65];
     FT_TRY(ft_arena_printf(&out->date, arena, "%04d%02d%02dT%02d%02d%02dZ", d.year, d.month, d.day,
                            d.hour, d.minute, d.second));
     FT_TRY(ft_arena_str(&out->content_sha256, arena, body_sha256));
-    const ft_str values[3] = { host, body_sha256, out->date };
+    const ft_str values[4] = { host, body_sha256, out->date, token };
     ft_sig_request req = {
         .method = method, .raw_target = raw_target, .header = sign_header, .ctx = values
     };
@@ -496,7 +497,9 @@ ft_err ft_sig_sign(ft_sig_headers *out, ft_arena *arena, ft_str method, ft_str r
                    .day = ft_str_slice(out->date, 0, 8),
                    .region = region,
                    .service = service,
-                   .signed_headers = FT_STR("host;x-amz-content-sha256;x-amz-date"),
+                   .signed_headers = token.len ? FT_STR("host;x-amz-content-sha256;x-amz-date;"
+                                                        "x-amz-security-token")
+                                               : FT_STR("host;x-amz-content-sha256;x-amz-date"),
                    .stamp = out->date };
     FT_TRY(v4_signature(signature, &sig, &req, secret, body_sha256, arena));
     return ft_arena_printf(&out->authorization, arena,

@@ -68,13 +68,13 @@ ft_err ft_sig_chunk(char out[65], const unsigned char key[32], const char *kind,
                     ft_str previous, ft_str sha256_hex);
 
 /* Sign a request of our own: the values of Authorization, X-Amz-Date and x-amz-content-sha256, in
- * the arena. Signs host, the date and the content hash. `body_sha256`: hex or "UNSIGNED-PAYLOAD".
- */
+ * the arena. Signs host, the date, the content hash and the token. `body_sha256`: hex or
+ * "UNSIGNED-PAYLOAD". `token`: of temporary keys, sent as x-amz-security-token; empty: none. */
 typedef struct ft_sig_headers {
     ft_str authorization, date, content_sha256;
 } ft_sig_headers;
 ft_err ft_sig_sign(ft_sig_headers *out, ft_arena *arena, ft_str method, ft_str raw_target,
                    ft_str host, ft_str access_key, ft_str secret, ft_str region, ft_str service,
-                   ft_str body_sha256, int64_t now_us);
+                   ft_str body_sha256, ft_str token, int64_t now_us);
 
 #endif

@@ -127,7 +127,7 @@ static void test_round_trip_and_tampering(void **state) {
         ft_sig_headers made;
         EXPECT_OK(ft_sig_sign(&made, &arena, FT_STR("PUT"), ft_str_of(target), FT_STR("h:1"),
                               FT_STR("AK"), FT_STR(SECRET), FT_STR("eu-west-1"), ft_str_of(service),
-                              FT_STR("UNSIGNED-PAYLOAD"), now));
+                              FT_STR("UNSIGNED-PAYLOAD"), FT_STR(""), now));
         header h[] = { { "host", "h:1" },
                        { "x-amz-date", made.date.at },
                        { "x-amz-content-sha256", "UNSIGNED-PAYLOAD" },
@@ -141,6 +141,26 @@ static void test_round_trip_and_tampering(void **state) {
         EXPECT(check("PUT", target, h, SECRET, now) == FT_SIG_WRONG);
         ft_arena_reset(&arena);
     }
+}
+
+/* A token of temporary keys is signed: a request with another one is not ours. */
+static void test_token_is_signed(void **state) {
+    (void)state;
+    ft_sig_headers made;
+    int64_t now = at("2022-11-22T05:00:00Z");
+    EXPECT_OK(ft_sig_sign(&made, &arena, FT_STR("GET"), FT_STR("/b/k"), FT_STR("h:1"), FT_STR("AK"),
+                          FT_STR(SECRET), FT_STR("eu-west-1"), FT_STR("s3"),
+                          FT_STR("UNSIGNED-PAYLOAD"), FT_STR("t0/ken="), now));
+    header h[] = { { "host", "h:1" },
+                   { "x-amz-date", made.date.at },
+                   { "x-amz-content-sha256", "UNSIGNED-PAYLOAD" },
+                   { "x-amz-security-token", "t0/ken=" },
+                   { "authorization", made.authorization.at },
+                   { 0 } };
+    EXPECT(check("GET", "/b/k", h, SECRET, now) == FT_SIG_GOOD);
+    h[3].value = "t0/ker=";
+    EXPECT(check("GET", "/b/k", h, SECRET, now) == FT_SIG_WRONG);
+    ft_arena_reset(&arena);
 }
 
 static void test_malformed_claims(void **state) {
@@ -254,8 +274,51 @@ static void test_signed_pieces_example(void **state) {
     free(as);
 }
 
-TEST_MAIN(cmocka_unit_test(test_iam_example), cmocka_unit_test(test_s3_examples),
+/* A body of one signed piece and a checksum after it: `form` 0 as it must be, 1 without the
+ * trailer's signature, 2 with a header after the signature, 3 with a wrong one. */
+static void trailer_body(ft_buf *out, const ft_chunked *c, int form) {
+    char none[FT_SHA256_HEX], sha[FT_SHA256_HEX], last[65], end[65];
+    EXPECT_OK(ft_sha256_hex(sha, FT_STR("abc")));
+    EXPECT_OK(ft_sig_chunk(last, c->key, "AWS4-HMAC-SHA256-PAYLOAD", c->sig, c->sig->signature,
+                           ft_str_of(sha)));
+    ft_buf_printf(out, "3;chunk-signature=%s\r\nabc\r\n", last);
+    EXPECT_OK(ft_sha256_hex(none, FT_STR("")));
+    EXPECT_OK(ft_sig_chunk(end, c->key, "AWS4-HMAC-SHA256-PAYLOAD", c->sig, ft_str_of(last),
+                           ft_str_of(none)));
+    ft_buf_printf(out, "0;chunk-signature=%s\r\nx-amz-checksum-crc32:NSRBwg==\r\n", end);
+    EXPECT_OK(ft_sha256_hex(sha, FT_STR("x-amz-checksum-crc32:NSRBwg==\n")));
+    EXPECT_OK(ft_sig_chunk(last, c->key, "AWS4-HMAC-SHA256-TRAILER", c->sig, ft_str_of(end),
+                           ft_str_of(sha)));
+    if (form == 3) last[5] = last[5] == 'a' ? 'b' : 'a';
+    if (form != 1) ft_buf_printf(out, "x-amz-trailer-signature:%s\r\n", last);
+    if (form == 2) ft_buf_printf(out, "x-amz-checksum-sha1:AAAA\r\n");
+    ft_buf_printf(out, "\r\n");
+}
+
+static void test_signed_trailers(void **state) {
+    (void)state;
+    ft_sig sig = { .form = FT_SIG_V4_HEADER,
+                   .day = FT_STR("20130524"),
+                   .region = FT_STR("us-east-1"),
+                   .service = FT_STR("s3"),
+                   .stamp = FT_STR("20130524T000000Z"),
+                   .signature =
+                       FT_STR("4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9") };
+    for (int form = 0; form < 4; form++) {
+        ft_chunked c = { .sig = &sig };
+        ft_buf body = { 0 }, out = { 0 };
+        EXPECT_OK(ft_sig_key(c.key, FT_STR(SECRET), sig.day, sig.region, sig.service));
+        trailer_body(&body, &c, form);
+        ft_err err = feed(&out, &c, ft_buf_str(&body), 9);
+        EXPECT(err == (form ? FT_EDENIED : FT_OK));
+        ft_chunked_fini(&c);
+        ft_buf_fini(&body);
+        ft_buf_fini(&out);
+    }
+}
+
+TEST_MAIN(cmocka_unit_test(test_signed_trailers), cmocka_unit_test(test_iam_example), cmocka_unit_test(test_s3_examples),
           cmocka_unit_test(test_presigned_example), cmocka_unit_test(test_round_trip_and_tampering),
-          cmocka_unit_test(test_malformed_claims),
+          cmocka_unit_test(test_token_is_signed), cmocka_unit_test(test_malformed_claims),
           cmocka_unit_test(test_unsigned_pieces_with_a_trailer),
           cmocka_unit_test(test_signed_pieces_example))
