@@ -143,6 +143,12 @@ static void worker_round(ft_http_worker *w) {
     ft_http_links_look(w);
 }
 
+static bool links_late(const ft_http_worker *w) {
+    for (const ft_http_link *link = w->links; link; link = link->after)
+        if (link->later) return true;
+    return false;
+}
+
 static void worker_drain(ft_http_worker *w) {
     w->stopping = true;
     int listen_fd = ft_mhd_api.quiesce_daemon(w->daemon);
@@ -150,6 +156,12 @@ static void worker_drain(ft_http_worker *w) {
     int64_t until = ft_clock_monotonic_us() + DRAIN_US;
     links_resume(w);
     while ((w->in_flight > 0 || w->waiting > 0) && ft_clock_monotonic_us() < until) worker_round(w);
+    /* The library cannot stop while connections are suspended. */
+    w->ending = true;
+    for (ft_http_link *link = w->links; link; link = link->after)
+        if (link->later) ft_mhd_api.resume_connection(link->mhd);
+    until = ft_clock_monotonic_us() + FT_SECOND_US;
+    while (links_late(w) && ft_clock_monotonic_us() < until) worker_round(w);
 }
 
 static ft_err worker_begin(ft_http_worker *w) {

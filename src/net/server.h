@@ -5,7 +5,8 @@
  * error's status and {"error":{"code","message"}}. HEAD goes to a GET route, its body is not sent.
  *
  * Threads: handlers run on the server's threads, one request at a time a thread, with that thread's
- * own context; a handler that waits holds up the others of its thread. Signals are blocked there.
+ * own context; a handler that waits holds up the others of its thread, unless it answers later.
+ * Signals are blocked there.
  *
  * Limits: a request's head 16 KiB and 64 headers. An idle connection is closed after the time-out;
  * a head that is not whole after twice that time, and a body slower than 1 KiB/s, are cut. */
@@ -35,6 +36,10 @@ struct ft_request {
     void *app;           /* ft_server_opts.app */
     ft_str params[8];    /* the pattern's {names} in order */
     int param_count;
+    /* Of a handler whose answer comes later (ft_response.later): its own, NULL at first. When the
+     * server ends before the answer came, `forget` gets it, and `handle` is not called again. */
+    void *waiting;
+    void (*forget)(void *waiting);
     struct ft_connection *conn; /* private */
 };
 ft_str ft_request_header(const ft_request *r,
@@ -65,7 +70,14 @@ struct ft_response {
     uint64_t next_length; /* of all that `next` will give, when known; else 0: sent in chunks */
     void (*stop)(void *ctx);
     void *ctx;
+    /* Instead of an answer: called with req->waiting once the connection waits. What it begins
+     * calls ft_request_wake once, from any thread; then `handle` is called anew with the same
+     * request. So nobody else waits for what takes long. Everything else in the response is
+     * ignored. */
+    void (*later)(void *waiting);
 };
+/* `handle` is called again, soon. Not after `forget`. */
+void ft_request_wake(ft_request *req);
 /* Add one; control characters in the value become blanks. Past the limit: a check. */
 void ft_response_header(ft_response *resp, const char *name, ft_str value);
 
@@ -81,6 +93,10 @@ typedef struct ft_route {
      * is not NULL goes to `drop`. NULL: buffered. */
     ft_err (*piece)(ft_request *req, void **state, ft_str piece);
     void (*drop)(void *state);
+    /* A request that `handle` will not see (its body is too large, say): the answer in the route's
+     * own words, instead of the server's. `status` is what it will be answered with. NULL: the
+     * server's. */
+    ft_err (*refuse)(ft_request *req, ft_response *resp, ft_err err, int status, ft_str why);
 } ft_route;
 
 typedef struct ft_server_opts {

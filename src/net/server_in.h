@@ -35,6 +35,7 @@ struct ft_http_link {
     ft_connection *request;
     ft_http_link *before, *after; /* of the worker's links */
     bool waiting;                 /* suspended until the next tick */
+    bool later;                   /* suspended until its answer is there */
 };
 
 /* A request on it. Kept for reuse, with its arena and buffers. */
@@ -72,8 +73,9 @@ struct ft_http_worker {
     int64_t tick_at, look_at;
     ft_http_link *links;
     int in_flight; /* requests with a complete head and no complete answer */
-    int waiting;   /* links that wait */
+    int waiting;   /* links that wait for a tick */
     bool stopping;
+    bool ending; /* no answer is waited for any more */
     ft_connection *free;
     int free_count;
     ft_err err; /* of its start */

@@ -49,9 +49,15 @@ static void state_drop(ft_connection *c) {
     c->req.state = NULL;
 }
 
+static void waiting_forget(ft_connection *c) {
+    if (c->req.waiting && c->req.forget) c->req.forget(c->req.waiting);
+    c->req.waiting = NULL;
+}
+
 void ft_http_request_end(ft_connection *c) {
     ft_http_worker *w = c->worker;
     if (c->route) state_drop(c);
+    waiting_forget(c);
     if (c->head_done) w->in_flight--;
     if (c->link) {
         c->link->request = NULL;
@@ -223,6 +229,12 @@ static bool expects_continue(const ft_connection *c) {
 
 static enum MHD_Result answer_refused(ft_connection *c) {
     ft_response resp = { 0 };
+    int status = c->status ? c->status : ft_err_http(c->err);
+    if (c->route && c->route->refuse &&
+        c->route->refuse(&c->req, &resp, c->err, status, c->why) == FT_OK) {
+        resp.status = status;
+        return ft_http_answer(c, &resp);
+    }
     if (c->allow[0]) ft_response_header(&resp, "Allow", ft_str_of(c->allow));
     return ft_http_answer_error(c, &resp, c->err, c->status, c->why);
 }
@@ -264,12 +276,33 @@ static enum MHD_Result on_body(ft_connection *c, ft_str piece) {
     return MHD_YES;
 }
 
+static enum MHD_Result answer_ending(ft_connection *c) {
+    ft_response resp = { 0 };
+    waiting_forget(c);
+    return ft_http_answer_error(c, &resp, FT_EBUSY, 0, FT_STR("the server ends"));
+}
+
+/* Suspended first: the answer may come the moment after it was begun. */
+static enum MHD_Result answer_later(ft_connection *c, const ft_response *resp) {
+    if (!c->link || c->worker->ending) return answer_ending(c);
+    c->link->later = true;
+    ft_mhd_api.suspend_connection(c->mhd);
+    resp->later(c->req.waiting);
+    return MHD_YES;
+}
+
+void ft_request_wake(ft_request *req) { ft_mhd_api.resume_connection(req->conn->mhd); }
+
 static enum MHD_Result on_body_end(ft_connection *c) {
     if (c->err != FT_OK) return answer_refused(c);
     ft_response resp = { 0 };
+    bool waited = c->link && c->link->later;
+    if (waited) c->link->later = false;
+    if (waited && c->worker->ending) return answer_ending(c);
     c->req.body = ft_buf_str(&c->body);
     c->handled = true;
     ft_err err = c->route->handle(&c->req, &resp);
+    if (err == FT_OK && resp.later) return answer_later(c, &resp);
     if (err == FT_OK) return ft_http_answer(c, &resp);
     return ft_http_answer_error(c, &resp, err, 0, ft_str_of(ft_err_why()));
 }

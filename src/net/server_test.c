@@ -106,6 +106,37 @@ static ft_err sum_handle(ft_request *req, ft_response *resp) {
     return err;
 }
 
+/* An answer that comes later: when the test says so. */
+static pthread_mutex_t later_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t later_cond = PTHREAD_COND_INITIALIZER;
+static bool later_go;
+
+static void *later_work(void *ctx) {
+    pthread_mutex_lock(&later_lock);
+    while (!later_go) pthread_cond_wait(&later_cond, &later_lock);
+    pthread_mutex_unlock(&later_lock);
+    ft_request_wake(ctx);
+    return NULL;
+}
+
+static void later_begin(void *waiting) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, later_work, waiting) != 0) abort();
+    pthread_detach(thread);
+}
+
+static ft_err later(ft_request *req, ft_response *resp) {
+    atomic_fetch_add(&handled, 1);
+    if (req->waiting) {
+        req->waiting = NULL;
+        resp->body = req->body;
+        return FT_OK;
+    }
+    req->waiting = req;
+    resp->later = later_begin;
+    return FT_OK;
+}
+
 /* A pulled answer: counts down; "wait" says FT_EBUSY before each, "cut" fails in the middle. */
 typedef struct counter {
     int left;
@@ -141,22 +172,29 @@ static ft_err count(ft_request *req, ft_response *resp) {
     return FT_OK;
 }
 
+/* A refusal in the route's own words. */
+static ft_err own_words(ft_request *req, ft_response *resp, ft_err err, int status, ft_str why) {
+    EXPECT(err == FT_ETOOBIG && status == 413 && why.len > 0);
+    return ft_arena_printf(&resp->body, req->arena, "<Error>%.*s</Error>", FT_STR_ARG(why));
+}
+
 static const ft_route routes[] = {
-    { "POST", "/echo", "body back", 100000, echo, NULL, NULL },
-    { "GET", "/echo", "", 0, echo, NULL, NULL },
-    { "*", "/tell/{a}/{b}", "", 0, tell, NULL, NULL },
-    { "*", "/any/{rest*}", "", 0, tell, NULL, NULL },
-    { "GET", "/fails/{name}", "", 0, fails, NULL, NULL },
-    { "GET", "/forge", "", 0, forge, NULL, NULL },
-    { "GET", "/context", "", 0, context, NULL, NULL },
-    { "GET", "/file", "", 0, send_file, NULL, NULL },
-    { "PUT", "/sum", "", 1 << 30, sum_handle, sum_piece, sum_drop },
-    { "GET", "/count", "", 0, count, NULL, NULL },
+    { "POST", "/echo", "body back", 100000, echo, NULL, NULL, NULL },
+    { "GET", "/echo", "", 0, echo, NULL, NULL, NULL },
+    { "POST", "/later", "body back, later", 0, later, NULL, NULL, NULL },
+    { "*", "/tell/{a}/{b}", "", 0, tell, NULL, NULL, NULL },
+    { "*", "/any/{rest*}", "", 0, tell, NULL, NULL, NULL },
+    { "GET", "/fails/{name}", "", 0, fails, NULL, NULL, NULL },
+    { "GET", "/forge", "", 0, forge, NULL, NULL, NULL },
+    { "GET", "/context", "", 0, context, NULL, NULL, NULL },
+    { "GET", "/file", "", 0, send_file, NULL, NULL, NULL },
+    { "PUT", "/sum", "", 1 << 30, sum_handle, sum_piece, sum_drop, NULL },
+    { "GET", "/count", "", 0, count, NULL, NULL, NULL },
     { 0 },
 };
 static const ft_route *const tables[] = { routes, NULL };
 
-static const ft_route front_route = { "*", "/{rest*}", "", 1000, tell, NULL, NULL };
+static const ft_route front_route = { "*", "/{rest*}", "", 1000, tell, NULL, NULL, own_words };
 
 /* Whatever their path, requests with this header. */
 static const ft_route *front(const ft_request *req, void *app) {
@@ -504,6 +542,33 @@ static void test_client_leaves_a_stream(void **state) {
     EXPECT_OK(ft_server_start(&server, &opts));
 }
 
+static void test_later_answers(void **state) {
+    (void)state;
+    int fds[20];
+    later_go = false;
+    for (size_t i = 0; i < FT_COUNT(fds); i++) {
+        fds[i] = wire_connect(ft_server_port(server));
+        wire_text(fds[i], "POST /later HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc");
+    }
+    int64_t end = ft_clock_monotonic_us() + 10 * FT_SECOND_US;
+    while (handled < (int)FT_COUNT(fds) && ft_clock_monotonic_us() < end) ft_clock_sleep_us(1000);
+    EXPECT(handled == (int)FT_COUNT(fds));
+    for (int i = 0; i < 20; i++) EXPECT(GET("/echo") == 200); /* nobody waits for them */
+    pthread_mutex_lock(&later_lock);
+    later_go = true;
+    pthread_cond_broadcast(&later_cond);
+    pthread_mutex_unlock(&later_lock);
+    for (size_t i = 0; i < FT_COUNT(fds); i++) {
+        EXPECT(wire_answer(&got, fds[i]) == 200);
+        expect_body("abc");
+        /* The connection goes on; now the answer is there the moment it is begun. */
+        wire_text(fds[i], "POST /later HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nde");
+        EXPECT(wire_answer(&got, fds[i]) == 200);
+        expect_body("de");
+        close(fds[i]);
+    }
+}
+
 static void test_contexts_and_ticks(void **state) {
     (void)state;
     int seen = 0;
@@ -645,6 +710,7 @@ int main(void) {
         CASE(test_files),
         CASE(test_pulled_answers),
         CASE(test_client_leaves_a_stream),
+        CASE(test_later_answers),
         CASE(test_contexts_and_ticks),
         CASE(test_thousand_connections),
         CASE(test_stop_finishes),
