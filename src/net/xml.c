@@ -1,5 +1,5 @@
 /* xml.c -- see xml.h. */
-#include "aws/xml.h"
+#include "net/xml.h"
 
 #include <expat.h>
 

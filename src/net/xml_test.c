@@ -1,6 +1,6 @@
 /* xml_test.c -- the XML reader and writer: Python's ElementTree reads what we write, entities and
  * depth are refused, names keep their blanks. */
-#include "aws/xml.h"
+#include "net/xml.h"
 
 #include "base/check.h"
 #include "tests/test.h"
