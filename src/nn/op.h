@@ -32,8 +32,8 @@ typedef struct ft_nn_infer {
     size_t in_count;
     ft_array *out; /* dtype, ndim, shape to be set; data stays NULL */
     size_t out_count;
-    /* The outputs' shapes depend on the inputs' content, which is not known (NonZero, Range …): set
-     * by the rule; it is asked again when the content is there. */
+    /* The outputs' shapes depend on the inputs' content, which is not known (Range, Reshape …): set
+     * by the rule; it is asked again when the content is there. Not for dynamic ops. */
     bool content_needed;
 } ft_nn_infer;
 
@@ -41,7 +41,7 @@ typedef struct ft_nn_call {
     const ft_nn_node *node;
     const ft_array *in; /* dense, C order; absent ones have dtype FT_DTYPE_COUNT */
     size_t in_count;
-    ft_array *out; /* memory is there; NULL data: nobody wants this output */
+    ft_array *out; /* memory is there (but for a dynamic op); NULL data: nobody wants this output */
     size_t out_count;
     /* Backward only: gradients of the outputs (NULL data: zero) and of the inputs to be *written*
      * (NULL data: not wanted). f32. */
@@ -49,6 +49,7 @@ typedef struct ft_nn_call {
     ft_array *in_grad;
     void *state;   /* what prepare made, or NULL */
     void *scratch; /* scratch_bytes, 64-aligned, content undefined */
+    ft_arena *arena; /* lives until the run ends; what a dynamic op's outputs are made in */
     int threads;
     bool training; /* Dropout, BatchNormalization */
     uint64_t seed; /* of this run and node: Dropout, random ops */
@@ -84,6 +85,9 @@ typedef struct ft_nn_op {
     bool view;
     /* Elementwise in every input and output: may run on any memory order that all share. */
     bool elementwise;
+    /* The outputs' sizes follow from running alone (NonZero, Loop): the call sets each output's
+     * ndim, shape and data itself, in `arena`. The shape rule says what is known. */
+    bool dynamic;
     /* Same inputs, another answer (RandomNormal): is never folded. */
     bool random;
 } ft_nn_op;
