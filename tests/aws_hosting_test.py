@@ -87,7 +87,16 @@ def what_a_model_refuses_is_a_model_error(t):
     big = b"0.5," * (6 * 1024 * 1024 // 4)
     status, _, body = h.aws.raw("POST", "/endpoints/e/invocations", big + b"1", {"Content-Type": "text/csv"},
                                 service="sagemaker")
-    assert status == 413, (status, body[:200])
+    assert status == 413 and json.loads(body)["message"], (status, body[:200])
+    code, text, status = failure_of(h.runtime.invoke_endpoint, EndpointName="e", Body=big + b"1", ContentType="text/csv")
+    assert status == 413 and code == "RequestEntityTooLargeException", (status, code, text)
+    try:
+        h.ask("e", x[0], Accept="image/png")
+        raise AssertionError("a picture was promised")
+    except botocore.exceptions.ClientError as e:
+        assert e.response["OriginalStatusCode"] == 406, e.response
+    answer = h.runtime.invoke_endpoint(EndpointName="e", Body="0.5,0.5,0.5,0.5,0.5", ContentType="text/csv", CustomAttributes="trace=7")
+    assert answer["CustomAttributes"] == "trace=7", answer
     assert error_of(h.runtime.invoke_endpoint, EndpointName="e", Body=big, ContentType="text/csv") == "ModelError"
     assert h.ask("e", x[0])["Body"].read()
 

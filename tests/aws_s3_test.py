@@ -553,13 +553,22 @@ def bodies_in_pieces_are_checked(t):
                       (chunked(body, trailer=b"x-amz-checksum-crc32:no base64\r\n"), "InvalidDigest")):
         status, _, text = put(raw, key="never")
         assert status == 400 and code_of(text) == want, (raw[:20], want, text)
-    assert put(chunked(body, trailer=b"x-amz-checksum-sha1:AAAA\r\n"), trailer="x-amz-checksum-sha1", key="never")[0] == 501
+    assert put(chunked(body, trailer=b"x-amz-checksum-md6:AAAA\r\n"), trailer="x-amz-checksum-md6", key="never")[0] == 501
+    for name in ("sha1", "sha256"):
+        digest = base64.b64encode(hashlib.new(name, body).digest())
+        line = b"x-amz-checksum-" + name.encode() + b":" + digest + b"\r\n"
+        status, headers, text = put(chunked(body, trailer=line), trailer="x-amz-checksum-" + name)
+        assert status == 200 and headers["x-amz-checksum-" + name] == digest.decode(), (headers, text)
+        for raw, want in ((chunked(body), "MalformedTrailerError"), (chunked(body, trailer=line[:-6] + b"AA=\r\n"), "BadDigest")):
+            status, _, text = put(raw, trailer="x-amz-checksum-" + name, key="never")
+            assert status == 400 and code_of(text) in (want, "InvalidDigest"), (name, want, text)
     # Without trailers: checksums as headers.
     for name, value in (("crc32", zlib.crc32(b"123456789").to_bytes(4, "big")),
                         ("crc32c", bytes.fromhex("e3069283")), ("crc64nvme", bytes.fromhex("ae8b14860a799888")),
-                        ("sha256", hashlib.sha256(b"123456789").digest())):
+                        ("sha1", hashlib.sha1(b"123456789").digest()), ("sha256", hashlib.sha256(b"123456789").digest())):
         header = {f"x-amz-checksum-{name}": base64.b64encode(value).decode()}
-        assert aws.raw("PUT", "/data/sum", b"123456789", header)[0] == 200, name
+        status, headers, _ = aws.raw("PUT", "/data/sum", b"123456789", header)
+        assert status == 200 and headers[f"x-amz-checksum-{name}"] == header[f"x-amz-checksum-{name}"], (name, headers)
         status, _, text = aws.raw("PUT", "/data/never", b"12345678", header)
         assert status == 400 and code_of(text) == "BadDigest", (name, text)
     md5 = {"Content-MD5": base64.b64encode(hashlib.md5(b"v").digest()).decode()}

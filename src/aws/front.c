@@ -370,11 +370,29 @@ static ft_err handle(ft_request *req, ft_response *resp) {
     return err;
 }
 
+/* What the server refused before the operation could see it, in the service's protocol. */
+static ft_err refuse(ft_request *req, ft_response *resp, ft_err err, int status, ft_str why) {
+    ft_aws_call c;
+    ft_sig sig;
+    req->body = (ft_str){ 0 };
+    FT_TRY(ft_aws_call_begin(&c, &sig, req, resp));
+    bool s3 = c.service->protocol == FT_AWS_REST_XML;
+    const char *code = err == FT_ETOOBIG ? s3 ? "EntityTooLarge" : "RequestEntityTooLargeException"
+                       : s3              ? "InvalidRequest"
+                                         : "ValidationException";
+    ft_err_clear();
+    err = ft_aws_fail(&c, status, code, "%.*s", FT_STR_ARG(why));
+    err = ft_aws_reply_error(&c, err);
+    ft_buf_fini(&c.out);
+    return err;
+}
+
 static const ft_route document_route = { .method = "*",
                                          .pattern = "/{rest*}",
                                          .doc = "AWS requests",
                                          .body_limit_bytes = DOCUMENT_LIMIT,
-                                         .handle = handle };
+                                         .handle = handle,
+                                         .refuse = refuse };
 
 ft_err ft_aws_prepare(ft_store *s) {
     FT_TRY(ft_aws_migrate(s));

@@ -66,6 +66,11 @@ static ft_err invoke_endpoint(ft_aws_call *c) {
     if (err) return model_error(c, err, name);
     FT_TRY(ft_arena_str(&variant, c->arena, variant)); /* the answer may outlive the endpoint */
     ft_response_header(c->resp, "x-Amzn-Invoked-Production-Variant", variant);
+    ft_str custom = ft_request_header(c->req, "X-Amzn-SageMaker-Custom-Attributes");
+    if (custom.len) { /* the built-in models hand them back, as containers may */
+        FT_TRY(ft_arena_str(&custom, c->arena, custom));
+        ft_response_header(c->resp, "X-Amzn-SageMaker-Custom-Attributes", custom);
+    }
     return FT_OK;
 }
 

@@ -68,17 +68,22 @@ static ft_str algorithm(ft_str header) {
 
 static ft_err announce(ft_s3_sums *s, ft_aws_call *c, ft_str header) {
     ft_str name = algorithm(header);
-    if (!name.len || ft_str_ieq(name, FT_STR("sha256"))) return FT_OK;
-    if (ft_str_ieq(name, FT_STR("crc32")))
+    if (!name.len) return FT_OK;
+    if (ft_str_ieq(name, FT_STR("sha256")))
+        s->sha256 = true;
+    else if (ft_str_ieq(name, FT_STR("crc32")))
         s->crc32 = true;
     else if (ft_str_ieq(name, FT_STR("crc32c")))
         s->crc32c = true;
     else if (ft_str_ieq(name, FT_STR("crc64nvme")))
         s->crc64 = true;
-    else
+    else if (ft_str_ieq(name, FT_STR("sha1"))) {
+        s->sha1 = true;
+        ft_sha1_begin(&s->sha1_state);
+    } else
         return ft_aws_fail(c, 501, "NotImplemented",
-                           "The checksum %.*s is not known here; crc32, crc32c, crc64nvme and "
-                           "sha256 are",
+                           "The checksum %.*s is not known here; crc32, crc32c, crc64nvme, sha1 "
+                           "and sha256 are",
                            FT_STR_ARG(name));
     return FT_OK;
 }
@@ -97,6 +102,7 @@ void ft_s3_sums_add(ft_s3_sums *s, ft_str bytes) {
         s->crc32_value =
             (uint32_t)crc32_z(s->crc32_value, (const unsigned char *)bytes.at, bytes.len);
     if (s->crc32c) s->crc32c_value = ft_crc32c(s->crc32c_value, bytes.at, bytes.len);
+    if (s->sha1) ft_sha1_add(&s->sha1_state, bytes);
     if (s->crc64) s->crc64_value = ft_crc64_nvme(s->crc64_value, bytes.at, bytes.len);
 }
 
@@ -125,23 +131,44 @@ static ft_err compare(ft_aws_call *c, const ft_chunked *trailers, const char *na
 static int digit(char ch) { return ch <= '9' ? ch - '0' : ch - 'a' + 10; }
 
 static ft_err compare_hex(ft_aws_call *c, const ft_chunked *trailers, const char *name,
-                          const char *hex) {
+                          const char *hex, bool announced) {
     unsigned char raw[32];
     size_t len = strlen(hex) / 2;
     FT_CHECK(len <= sizeof raw);
-    if (!len || !sent_as(c, trailers, name).at) return FT_OK;
+    if (!len || (!announced && !sent_as(c, trailers, name).at)) return FT_OK;
     for (size_t i = 0; i < len; i++)
         raw[i] = (unsigned char)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
     return compare(c, trailers, name, raw, len);
 }
 
-ft_err ft_s3_sums_check(const ft_s3_sums *s, ft_aws_call *c, const ft_chunked *trailers,
+ft_err ft_s3_sums_check(ft_s3_sums *s, ft_aws_call *c, const ft_chunked *trailers,
                         const char *md5_hex, const char *sha256_hex) {
     uint32_t crc32 = htobe32(s->crc32_value), crc32c = htobe32(s->crc32c_value);
     uint64_t crc64 = htobe64(s->crc64_value);
-    FT_TRY(compare_hex(c, NULL, "content-md5", md5_hex));
-    FT_TRY(compare_hex(c, trailers, CHECKSUM "sha256", sha256_hex));
+    unsigned char sha1[20];
+    FT_TRY(compare_hex(c, NULL, "content-md5", md5_hex, false));
+    FT_TRY(compare_hex(c, trailers, CHECKSUM "sha256", sha256_hex, s->sha256));
+    if (s->sha1) {
+        ft_sha1_end(&s->sha1_state, sha1);
+        FT_TRY(compare(c, trailers, CHECKSUM "sha1", sha1, sizeof sha1));
+    }
     if (s->crc32) FT_TRY(compare(c, trailers, CHECKSUM "crc32", &crc32, sizeof crc32));
     if (s->crc32c) FT_TRY(compare(c, trailers, CHECKSUM "crc32c", &crc32c, sizeof crc32c));
     return s->crc64 ? compare(c, trailers, CHECKSUM "crc64nvme", &crc64, sizeof crc64) : FT_OK;
+}
+
+void ft_s3_sums_echo(const ft_s3_sums *s, ft_aws_call *c, const ft_chunked *trailers) {
+    const struct {
+        bool checked;
+        const char *header;
+    } all[] = { { s->crc32, CHECKSUM "crc32" },
+                { s->crc32c, CHECKSUM "crc32c" },
+                { s->crc64, CHECKSUM "crc64nvme" },
+                { s->sha1, CHECKSUM "sha1" },
+                { true, CHECKSUM "sha256" } };
+    for (size_t i = 0; i < FT_COUNT(all); i++) {
+        ft_str value = sent_as(c, trailers, all[i].header), kept;
+        if (all[i].checked && value.at && ft_arena_str(&kept, c->arena, value) == FT_OK)
+            ft_response_header(c->resp, all[i].header, kept);
+    }
 }

@@ -271,11 +271,13 @@ ft_err ft_s3_delete_many(ft_aws_call *c) {
     ft_xml_node *root;
     ft_s3_sums sums;
     ft_str bucket;
+    char sha256[FT_SHA256_HEX];
     size_t count = 0;
     FT_TRY(ft_s3_bucket(&bucket, c));
     FT_TRY(ft_s3_sums_begin(&sums, c));
     ft_s3_sums_add(&sums, c->body);
-    FT_TRY(ft_s3_sums_check(&sums, c, NULL, "", ""));
+    FT_TRY(ft_sha256_hex(sha256, c->body));
+    FT_TRY(ft_s3_sums_check(&sums, c, NULL, "", sha256));
     if (ft_xml_parse(&root, c->arena, c->body) != FT_OK)
         return ft_aws_fail(c, 400, "MalformedXML", "%s", ft_err_why());
     for (const ft_xml_node *n = root->child; n; n = n->next) count += ft_str_is(n->name, "Object");

@@ -172,8 +172,10 @@ static ft_err length_compare(upload *u) {
     ft_str length = ft_request_header(u->call.req, "x-amz-decoded-content-length");
     int64_t expected;
     if (!u->chunked) return FT_OK;
-    if (ft_chunked_end(&u->pieces) != FT_OK)
-        return ft_aws_fail(&u->call, 400, "IncompleteBody", "%s", ft_err_why());
+    ft_err err = ft_chunked_end(&u->pieces);
+    if (err == FT_EDENIED)
+        return ft_aws_fail(&u->call, 403, "SignatureDoesNotMatch", "%s", ft_err_why());
+    if (err != FT_OK) return ft_aws_fail(&u->call, 400, "IncompleteBody", "%s", ft_err_why());
     if (!ft_str_i64(&expected, length) || (uint64_t)expected == u->pieces.decoded_bytes)
         return FT_OK;
     return ft_aws_fail(&u->call, 400, "IncompleteBody",
@@ -200,6 +202,7 @@ static ft_err upload_end(upload *u) {
     FT_TRY(ft_s3_error(c, err));
     FT_TRY(ft_s3_quoted(&etag, c, made.etag));
     ft_response_header(c->resp, "ETag", etag);
+    ft_s3_sums_echo(&u->sums, c, &u->pieces);
     return ft_aws_reply_end(c);
 }
 

@@ -23,6 +23,7 @@
     X(FT_EDENIED, "permission denied", 403, false, 77)                 \
     X(FT_ETOOBIG, "larger than its limit", 413, false, 65)             \
     X(FT_EMEDIA, "unsupported content type", 415, false, 65)           \
+    X(FT_EACCEPT, "no answer in the form asked for", 406, false, 65)   \
     X(FT_EFULL, "limit reached", 429, true, 75)                        \
     X(FT_EUNSUPPORTED, "not supported", 501, false, 69)                \
     X(FT_EABSENT, "an optional part is not installed", 501, false, 69) \

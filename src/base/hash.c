@@ -203,3 +203,26 @@ ft_err ft_base64_decode(ft_buf *out, ft_str text) {
     }
     return out->err;
 }
+
+/* ---- SHA-1 piece by piece */
+
+_Static_assert(sizeof(ft_sha1) >= sizeof(ft_digest), "a digest fits");
+
+void ft_sha1_begin(ft_sha1 *h) {
+    ft_digest d;
+    ft_digest_begin(&d, &ft_digest_sha1);
+    memcpy(h, &d, sizeof d);
+}
+
+void ft_sha1_add(ft_sha1 *h, ft_str bytes) {
+    ft_digest d;
+    memcpy(&d, h, sizeof d);
+    ft_digest_add(&d, bytes.at, bytes.len);
+    memcpy(h, &d, sizeof d);
+}
+
+void ft_sha1_end(ft_sha1 *h, unsigned char out[20]) {
+    ft_digest d;
+    memcpy(&d, h, sizeof d);
+    ft_digest_end(&d, out);
+}

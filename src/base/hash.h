@@ -29,6 +29,13 @@ ft_err ft_sha256_hex(char out[FT_SHA256_HEX], ft_str bytes);
 ft_err ft_sha256_file(char out[FT_SHA256_HEX], const char *path);
 ft_err ft_sha256(unsigned char out[32], ft_str bytes);
 ft_err ft_hmac_sha256(unsigned char out[32], ft_str key, ft_str bytes);
+/* SHA-1 piece by piece, where a protocol asks for it; nothing to free. */
+typedef struct ft_sha1 {
+    uint64_t private[14];
+} ft_sha1;
+void ft_sha1_begin(ft_sha1 *h);
+void ft_sha1_add(ft_sha1 *h, ft_str bytes);
+void ft_sha1_end(ft_sha1 *h, unsigned char out[20]);
 void ft_hmac_sha1(unsigned char out[20], ft_str key, ft_str bytes);
 /* CRC-32C (Castagnoli; RFC 3720, appendix B.4). Seed 0 to begin; feed the result on. */
 uint32_t ft_crc32c(uint32_t seed, const void *at, size_t len);

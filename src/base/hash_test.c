@@ -173,6 +173,23 @@ static void test_base64(void **state) {
     ft_buf_fini(&b);
 }
 
+/* FIPS 180-4's second example, in every pair of pieces. */
+static void test_sha1(void **state) {
+    (void)state;
+    ft_str text = FT_STR("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq");
+    for (size_t cut = 0; cut <= text.len; cut++) {
+        unsigned char raw[20];
+        char hex[41];
+        ft_sha1 h;
+        ft_sha1_begin(&h);
+        ft_sha1_add(&h, ft_str_slice(text, 0, cut));
+        ft_sha1_add(&h, ft_str_from(text, cut));
+        ft_sha1_end(&h, raw);
+        ft_hex(hex, raw, sizeof raw);
+        EXPECT_STR("84983e441c3bd26ebaae4aa1f95129e5e54670f1", ft_str_n(hex, 40));
+    }
+}
+
 static void test_every_fault(void **state) {
     (void)state;
     int rounds = 0;
@@ -191,8 +208,8 @@ static void test_every_fault(void **state) {
     EXPECT(!ft_equal_const_time(FT_STR("ab"), FT_STR("abc")));
 }
 
-TEST_MAIN(cmocka_unit_test(test_sha256_and_md5), cmocka_unit_test(test_hmac),
-          cmocka_unit_test(test_hashlib), cmocka_unit_test(test_sha256_ways),
-          cmocka_unit_test(test_file), cmocka_unit_test(test_crc32c),
-          cmocka_unit_test(test_hash64_spreads), cmocka_unit_test(test_base64),
-          cmocka_unit_test(test_every_fault))
+TEST_MAIN(cmocka_unit_test(test_sha1), cmocka_unit_test(test_sha256_and_md5),
+          cmocka_unit_test(test_hmac), cmocka_unit_test(test_hashlib),
+          cmocka_unit_test(test_sha256_ways), cmocka_unit_test(test_file),
+          cmocka_unit_test(test_crc32c), cmocka_unit_test(test_hash64_spreads),
+          cmocka_unit_test(test_base64), cmocka_unit_test(test_every_fault))

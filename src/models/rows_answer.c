@@ -155,7 +155,7 @@ ft_err ft_rows_answer(ft_payload *out, const float *scores, size_t rows, size_t 
     *out = (ft_payload){ 0 };
     ft_media_choose(&type, "text/csv|application/json|application/jsonlines", accept);
     if (!type.at)
-        return FT_FAIL(FT_EMEDIA,
+        return FT_FAIL(FT_EACCEPT,
                        "no answer as '%s': text/csv, application/json and application/jsonlines "
                        "are given",
                        ft_shown(accept));

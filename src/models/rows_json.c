@@ -16,8 +16,9 @@ static ft_err rows_of(rows_build *b, ft_json *j, int depth);
 static ft_err value_bool(float *out, const rows_build *b, size_t column, bool v) {
     const ft_feature *f =
         b->schema && column < b->schema->feature_count ? &b->schema->features[column] : NULL;
-    *out = v;
-    if (!f || !f->is_category) return FT_OK;
+    if (!f || !f->is_category)
+        return FT_FAIL(FT_EPARSE, "row %zu, column %zu: expected a number, found %s", b->rows + 1,
+                       column + 1, v ? "true" : "false");
     int64_t code = ft_feature_code(f, v ? FT_STR("true") : FT_STR("false"));
     if (code < 0) code = ft_feature_code(f, v ? FT_STR("True") : FT_STR("False"));
     *out = code < 0 ? NAN : (float)code;
@@ -227,7 +228,7 @@ static ft_err rows_of(rows_build *b, ft_json *j, int depth) {
 
 ft_err rows_json(rows_build *b, ft_str body) {
     ft_json j;
-    ft_json_opts opts = { .allow_nan = true, .name = "body" };
+    ft_json_opts opts = { .name = "body" };
     ft_json_init(&j, body, b->arena, &opts);
     FT_TRY(rows_of(b, &j, 0));
     return ft_json_end(&j);

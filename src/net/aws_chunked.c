@@ -65,6 +65,7 @@ static ft_err trailer_check(ft_chunked *c, ft_str claimed) {
                         ft_str_of(sha)));
     if (!ft_equal_const_time(ft_str_of(want), claimed))
         return FT_FAIL(FT_EDENIED, "the signature of the trailing headers is wrong");
+    c->vouched = true;
     return FT_OK;
 }
 
@@ -79,6 +80,7 @@ static ft_err trailer_line(ft_chunked *c, ft_str line) {
         return FT_FAIL(FT_ETOOBIG, "aws-chunked: too many trailing headers");
     if (ft_str_is(name, "x-amz-trailer-signature"))
         return c->sig ? trailer_check(c, ft_str_trim(value)) : FT_OK;
+    c->vouched = false;
     for (size_t i = 0; i < name.len; i++)
         ft_buf_byte(&c->trailer,
                     name.at[i] >= 'A' && name.at[i] <= 'Z' ? (char)(name.at[i] + 32) : name.at[i]);
@@ -138,7 +140,10 @@ ft_err ft_chunked_take(ft_str *out, ft_chunked *c, ft_str *in) {
 }
 
 ft_err ft_chunked_end(const ft_chunked *c) {
-    if (c->state == AT_OVER || (c->state == AT_TRAILER && c->line_len == 0)) return FT_OK;
+    bool over = c->state == AT_OVER || (c->state == AT_TRAILER && c->line_len == 0);
+    if (over && c->sig && c->trailer.len && !c->vouched)
+        return FT_FAIL(FT_EDENIED, "the trailing headers came without their signature");
+    if (over) return FT_OK;
     return FT_FAIL(FT_EPARSE, "aws-chunked: the body was cut off after %llu bytes",
                    (unsigned long long)c->decoded_bytes);
 }

@@ -27,13 +27,15 @@ typedef struct ft_chunked {
     char previous[65], claimed[65]; /* signatures: of the piece before, of this piece */
     ft_hasher *hash;
     ft_buf trailer; /* "name:value\n" of each trailing header, in lower case */
+    bool vouched;   /* all of it is signed */
 } ft_chunked;
 
 /* Take from `*in` (moved forward): gives the next view of payload in `out`, empty when `*in` is
  * used up or the body has ended. FT_EPARSE for a broken encoding, FT_EDENIED for a wrong piece
  * signature. */
 ft_err ft_chunked_take(ft_str *out, ft_chunked *c, ft_str *in);
-/* At the end of the body: FT_EPARSE when it was cut off. */
+/* At the end of the body: FT_EPARSE when it was cut off, FT_EDENIED when trailing headers of signed
+ * pieces came without their own signature. */
 ft_err ft_chunked_end(const ft_chunked *c);
 /* A trailing header's value; at == NULL when it did not come. `name` in lower case. */
 ft_str ft_chunked_trailer(const ft_chunked *c, const char *name);

@@ -303,6 +303,7 @@ static void test_front(void **state) {
            200);
     EXPECT(ask("POST / HTTP/1.1\r\n" HOST "X-Front: 1\r\nContent-Length: 1001\r\n"
                "Expect: 100-continue\r\n\r\n") == 413);
+    expect_body("<Error>the body is larger than 1000 bytes</Error>");
 }
 
 static void test_own_answers(void **state) {

@@ -317,8 +317,9 @@ static void test_signed_trailers(void **state) {
     }
 }
 
-TEST_MAIN(cmocka_unit_test(test_signed_trailers), cmocka_unit_test(test_iam_example), cmocka_unit_test(test_s3_examples),
-          cmocka_unit_test(test_presigned_example), cmocka_unit_test(test_round_trip_and_tampering),
-          cmocka_unit_test(test_token_is_signed), cmocka_unit_test(test_malformed_claims),
+TEST_MAIN(cmocka_unit_test(test_signed_trailers), cmocka_unit_test(test_iam_example),
+          cmocka_unit_test(test_s3_examples), cmocka_unit_test(test_presigned_example),
+          cmocka_unit_test(test_round_trip_and_tampering), cmocka_unit_test(test_token_is_signed),
+          cmocka_unit_test(test_malformed_claims),
           cmocka_unit_test(test_unsigned_pieces_with_a_trailer),
           cmocka_unit_test(test_signed_pieces_example))
