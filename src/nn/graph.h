@@ -53,7 +53,9 @@ typedef enum ft_nn_attr_type {
     FT_NN_FLOATS,  /* floats, count */
     FT_NN_STRINGS, /* strings, count */
     FT_NN_TENSOR,  /* tensor */
-    FT_NN_GRAPH    /* graph: a branch or body; outer values appear in it as inputs by name */
+    /* graph: a branch (If: every input is an outer value, by name) or body (Loop, Scan: first the
+     * node's own inputs, then outer values, by name) */
+    FT_NN_GRAPH
 } ft_nn_attr_type;
 
 typedef struct ft_nn_attr {
@@ -73,12 +75,15 @@ typedef struct ft_nn_attr {
 struct ft_nn_op;
 
 typedef struct ft_nn_node {
-    ft_str name; /* for messages; may be empty */
+    ft_str name; /* for messages; never empty */
     const struct ft_nn_op *op;
     const ft_nn_attr *attrs;
     size_t attr_count;
     const int *inputs, *outputs; /* value numbers, FT_NN_NONE where absent */
     size_t input_count, output_count;
+    /* The last inputs are what the node's branches or body see of the graph around them, in the
+     * order of the attributes and of each one's inputs: appended by ft_nn_graph_check. */
+    size_t capture_count;
 } ft_nn_node;
 
 typedef struct ft_nn_graph {
@@ -103,13 +108,15 @@ ft_err ft_nn_input(int *out, ft_nn_graph *g, ft_str name, ft_dtype dtype, int nd
  * graph (see ft_nn_graph_keep). */
 ft_err ft_nn_data(int *out, ft_nn_graph *g, ft_str name, ft_nn_role role, const ft_array *value,
                   bool copy);
-/* Hand over something that must live as long as the graph: `free` is called with it at the end. */
+/* Hand over something that must live as long as the graph: `free` is called with it at the end (at
+ * once when this fails). */
 ft_err ft_nn_graph_keep(ft_nn_graph *g, void *thing, void (*free)(void *thing));
 
 typedef struct ft_nn_node_spec {
     const char *op; /* FT_EUNSUPPORTED when the registry does not have it, naming op and node */
     ft_str name;
-    const ft_nn_attr *attrs; /* copied; checked against the op's table: FT_EINVAL */
+    /* Copied; checked against the op's table: FT_EINVAL. A GRAPH is borrowed: ft_nn_graph_keep. */
+    const ft_nn_attr *attrs;
     size_t attr_count;
     const int *inputs;
     size_t input_count, output_count;

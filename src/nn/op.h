@@ -47,8 +47,8 @@ typedef struct ft_nn_call {
      * (NULL data: not wanted). f32. */
     const ft_array *out_grad;
     ft_array *in_grad;
-    void *state;   /* what prepare made, or NULL */
-    void *scratch; /* scratch_bytes, 64-aligned, content undefined */
+    void *state;     /* what prepare made, or NULL */
+    void *scratch;   /* scratch_bytes, 64-aligned, content undefined */
     ft_arena *arena; /* lives until the run ends; what a dynamic op's outputs are made in */
     int threads;
     bool training; /* Dropout, BatchNormalization */
@@ -62,6 +62,7 @@ typedef struct ft_nn_prepare {
     size_t in_count, out_count;
     int threads;
     bool training;        /* backward will be called */
+    bool reference;       /* `reference` will be called, not `forward` */
     void *state;          /* to be set; given back to `unprepare` */
     size_t scratch_bytes; /* to be set */
 } ft_nn_prepare;
