@@ -23,6 +23,7 @@
 #define FT_SHARD_ENDING      ".fts"
 #define FT_SHARD_BLOCK_BYTES ((size_t)256 << 10) /* a block closes when it has so many */
 #define FT_SHARD_NAME_MAX    95                  /* bytes of a field's name */
+#define FT_SHARD_RECORD_MAX  ((uint64_t)1 << 32)
 #define FT_SHARD_META_MAX    ((size_t)64 << 20)
 
 /* ---- reading */
