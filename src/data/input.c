@@ -1,5 +1,5 @@
-/* input.c -- see input.h. Raw bytes come from a descriptor or from memory; a packed stream goes
- * through `raw` into the window, a plain one straight into it. */
+/* input.c -- see input.h. Raw bytes come from a descriptor, a function or memory; a packed stream
+ * goes through `raw` into the window, a plain one straight into it; plain memory is the window. */
 #include "data/input.h"
 
 #include <fcntl.h>
@@ -19,8 +19,12 @@
 
 struct ft_input {
     char *name;
-    int fd; /* -1: from memory */
+    int fd; /* -1: from `read`, or from memory */
+    ft_err (*read)(void *ctx, void *at, size_t len, size_t *got);
+    void (*free_ctx)(void *ctx);
+    void *ctx;
     ft_str memory;
+    bool borrowed;      /* the window is the caller's memory */
     uint64_t raw_bytes; /* read so far */
     bool raw_ended;
     ft_hasher *hasher;
@@ -40,6 +44,10 @@ struct ft_input {
 static ft_err raw_read(size_t *got, ft_input *in, void *at, size_t len) {
     if (in->fd >= 0) {
         FT_TRY(ft_fd_read(got, in->fd, at, len, in->name));
+    } else if (in->read) {
+        *got = 0;
+        FT_TRY(in->read(in->ctx, at, len, got));
+        FT_CHECK(*got <= len);
     } else {
         *got = len < in->memory.len ? len : in->memory.len;
         if (*got) memcpy(at, in->memory.at, *got);
@@ -168,13 +176,63 @@ done:
     return err;
 }
 
+ft_err ft_input_from(ft_input **out, ft_err (*read)(void *ctx, void *at, size_t len, size_t *got),
+                     void (*free_ctx)(void *ctx), void *ctx, ft_str name,
+                     const ft_input_opts *opts) {
+    ft_err err = input_new(out, name, opts);
+    if (err) {
+        if (free_ctx) free_ctx(ctx);
+        return err;
+    }
+    (*out)->read = read, (*out)->free_ctx = free_ctx, (*out)->ctx = ctx;
+    err = input_begin(*out, opts);
+    if (!err) return FT_OK;
+    ft_input_free(*out);
+    *out = NULL;
+    return err;
+}
+
+/* Plain memory is its own window. */
+static void borrow(ft_input *in, ft_str bytes) {
+    in->borrowed = in->ended = in->raw_ended = true;
+    in->window = (char *)(uintptr_t)bytes.at;
+    in->capacity = in->end = bytes.len;
+    in->start = 0;
+    in->offset = 0;
+    in->raw_bytes = bytes.len;
+}
+
+void ft_input_renew(ft_input *in, ft_str bytes) {
+    FT_CHECK(in->borrowed && !in->hasher);
+    borrow(in, bytes);
+}
+
+bool ft_input_packed(const ft_input *in) { return in->unpack != NULL; }
+
+static ft_err memory_begin(ft_input *in, ft_str bytes, const ft_input_opts *opts) {
+    if (!opts || !opts->no_unpack) {
+        FT_TRY(ft_unpack_new(&in->unpack, ft_str_slice(bytes, 0, MAGIC_BYTES), in->name));
+        if (in->unpack) {
+            ft_unpack_free(in->unpack);
+            in->unpack = NULL;
+            in->memory = bytes;
+            return input_begin(in, opts);
+        }
+    }
+    if (!opts || !opts->no_hash) {
+        FT_TRY(ft_hasher_new(&in->hasher, false));
+        if (bytes.len) FT_TRY(ft_hasher_add(in->hasher, bytes.at, bytes.len));
+    }
+    borrow(in, bytes.at ? bytes : FT_STR(""));
+    return FT_OK;
+}
+
 ft_err ft_input_memory(ft_input **out, ft_str bytes, ft_str name, const ft_input_opts *opts) {
     ft_err err;
     ft_input *in = NULL;
     *out = NULL;
     FT_GOTO(err, input_new(&in, name, opts));
-    in->memory = bytes;
-    FT_GOTO(err, input_begin(in, opts));
+    FT_GOTO(err, memory_begin(in, bytes, opts));
     *out = in;
     in = NULL;
 done:
@@ -196,7 +254,7 @@ void ft_input_skip(ft_input *in, size_t len) {
     FT_CHECK(len <= in->end - in->start);
     in->start += len;
     in->offset += len;
-    if (in->start == in->end) in->start = in->end = 0;
+    if (in->start == in->end && !in->borrowed) in->start = in->end = 0;
 }
 
 ft_err ft_input_read(size_t *got, ft_input *in, void *at, size_t len) {
@@ -215,6 +273,11 @@ ft_err ft_input_read(size_t *got, ft_input *in, void *at, size_t len) {
 
 static ft_err seek_by_reading(ft_input *in, uint64_t offset) {
     ft_str view;
+    if (in->borrowed && offset <= in->end) {
+        in->start = (size_t)offset;
+        in->offset = offset;
+        return FT_OK;
+    }
     if (offset < in->offset)
         return FT_FAIL(FT_EUNSUPPORTED, "'%s' can only be read forward", in->name);
     while (in->offset < offset) {
@@ -253,7 +316,7 @@ ft_err ft_input_end(ft_input *in, char sha256[65], uint64_t *size_bytes) {
     size_t got;
     FT_CHECK(in->hasher);
     in->start = in->end = 0;
-    FT_TRY(window_room(in, CHUNK_BYTES));
+    if (!in->borrowed) FT_TRY(window_room(in, CHUNK_BYTES));
     while (!in->raw_ended) FT_TRY(raw_read(&got, in, in->window, CHUNK_BYTES));
     in->ended = true;
     *size_bytes = in->raw_bytes;
@@ -265,8 +328,9 @@ void ft_input_free(ft_input *in) {
     ft_fd_close(&in->fd);
     ft_hasher_free(in->hasher);
     ft_unpack_free(in->unpack);
+    if (in->free_ctx) in->free_ctx(in->ctx);
     free(in->raw);
-    free(in->window);
+    if (!in->borrowed) free(in->window);
     free(in->name);
     free(in);
 }

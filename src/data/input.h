@@ -32,6 +32,14 @@ typedef struct ft_input_opts {
 ft_err ft_input_open(ft_input **out, const char *path, const ft_input_opts *opts);
 /* The same over bytes in memory, which must outlive it; `name` is copied, for messages. */
 ft_err ft_input_memory(ft_input **out, ft_str bytes, ft_str name, const ft_input_opts *opts);
+/* The same over bytes that a function gives: an object of a server, a pipe of one's own. `read`
+ * puts up to `len` bytes at `at`, 0 in `*got` at the end; its failure is passed on. `free` (may be
+ * NULL) is called with `ctx` by ft_input_free, also when this call fails. */
+ft_err ft_input_from(ft_input **out, ft_err (*read)(void *ctx, void *at, size_t len, size_t *got),
+                     void (*free_ctx)(void *ctx), void *ctx, ft_str name,
+                     const ft_input_opts *opts);
+/* An input of ft_input_memory begins again, over other bytes that are not packed. */
+void ft_input_renew(ft_input *in, ft_str bytes);
 /* What comes next: at least `want` bytes, fewer only at the end of the stream, more when they are
  * there. The view stays until the next peek. The caller bounds `want`: it becomes memory.
  * FT_ECORRUPT for damaged packed data, FT_ETOOBIG, FT_EIO. */
@@ -40,6 +48,8 @@ ft_err ft_input_peek(ft_str *out, ft_input *in, size_t want);
 void ft_input_skip(ft_input *in, size_t len);
 /* Exactly `len` bytes in `at`; fewer in `*got` only at the end. */
 ft_err ft_input_read(size_t *got, ft_input *in, void *at, size_t len);
+/* Is it packed? Then the bytes are not where the file has them. */
+bool ft_input_packed(const ft_input *in);
 /* Go to a byte of the (unpacked) stream. A plain file that nobody hashes is moved in; else only
  * forward, by reading: FT_EUNSUPPORTED backwards. FT_ECORRUPT when the stream ends before. */
 ft_err ft_input_seek(ft_input *in, uint64_t offset);

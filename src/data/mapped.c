@@ -16,7 +16,7 @@
 
 struct ft_mapped {
     char *path;
-    int fd;
+    uint64_t inode;
     ft_str bytes;
     size_t slot;
 };
@@ -104,14 +104,16 @@ static ft_err slot_take(ft_mapped *m) {
 
 /* ---- life */
 
-static ft_err map(ft_mapped *m) {
+/* The descriptor is not kept: a data set may have more files than a process may open. */
+static ft_err map(ft_mapped *m, int fd) {
     struct stat st;
-    if (fstat(m->fd, &st) != 0) return FT_FAIL_ERRNO("cannot look at '%s'", m->path);
+    if (fstat(fd, &st) != 0) return FT_FAIL_ERRNO("cannot look at '%s'", m->path);
     if (!S_ISREG(st.st_mode)) return FT_FAIL(FT_EINVAL, "'%s' is not a regular file", m->path);
     m->bytes = FT_STR("");
+    m->inode = st.st_ino;
     if (st.st_size == 0) return FT_OK;
-    void *at = ft_fault_here() ? MAP_FAILED
-                               : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, m->fd, 0);
+    void *at =
+        ft_fault_here() ? MAP_FAILED : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED) return FT_FAIL_ERRNO("cannot map '%s'", m->path);
     m->bytes = ft_str_n(at, (size_t)st.st_size);
     ft_err err = slot_take(m);
@@ -123,17 +125,18 @@ static ft_err map(ft_mapped *m) {
 
 ft_err ft_mapped_open(ft_mapped **out, const char *path) {
     ft_err err = FT_OK;
+    int fd = -1;
     *out = NULL;
     ft_mapped *m = ft_fault_here() ? NULL : calloc(1, sizeof *m);
     if (!m) return FT_FAIL(FT_ENOMEM, "no memory to map '%s'", path);
-    m->fd = -1;
     m->path = strdup(path);
     if (!m->path) FT_GOTO(err, FT_FAIL(FT_ENOMEM, "no memory to map '%s'", path));
-    FT_GOTO(err, ft_fd_open(&m->fd, path, O_RDONLY, 0));
-    FT_GOTO(err, map(m));
+    FT_GOTO(err, ft_fd_open(&fd, path, O_RDONLY, 0));
+    FT_GOTO(err, map(m, fd));
     *out = m;
     m = NULL;
 done:
+    ft_fd_close(&fd);
     ft_mapped_free(m);
     return err;
 }
@@ -144,7 +147,6 @@ void ft_mapped_free(ft_mapped *m) {
         munmap((void *)(uintptr_t)m->bytes.at, m->bytes.len);
         atomic_store(&slots[m->slot].begin, 0);
     }
-    ft_fd_close(&m->fd);
     free(m->path);
     free(m);
 }
@@ -155,16 +157,19 @@ ft_str ft_mapped_bytes(const ft_mapped *m) { return m->bytes; }
 
 bool ft_mapped_cut(const ft_mapped *m) { return m->bytes.len && atomic_load(&slots[m->slot].cut); }
 
+/* Only the file that was mapped can lose what is mapped: another one that was put in its place by
+ * a rename leaves it alone. */
 ft_err ft_mapped_intact(const ft_mapped *m) {
     struct stat st;
-    if (fstat(m->fd, &st) != 0) return FT_FAIL_ERRNO("cannot look at '%s'", m->path);
-    if (!ft_mapped_cut(m) && (uint64_t)st.st_size >= m->bytes.len) return FT_OK;
+    bool here = stat(m->path, &st) == 0 && st.st_ino == m->inode;
+    if (!ft_mapped_cut(m) && (!here || (uint64_t)st.st_size >= m->bytes.len)) return FT_OK;
     return FT_FAIL(FT_ECORRUPT, "'%s' shrank from %zu to %llu bytes while it was read", m->path,
-                   m->bytes.len, (unsigned long long)st.st_size);
+                   m->bytes.len, here ? (unsigned long long)st.st_size : 0);
 }
 
 void ft_mapped_hint(const ft_mapped *m, uint64_t offset, uint64_t len) {
     if (offset >= m->bytes.len) return;
     if (len > m->bytes.len - offset) len = m->bytes.len - offset;
-    posix_fadvise(m->fd, (off_t)offset, (off_t)len, POSIX_FADV_WILLNEED);
+    uint64_t page = offset & ~((uint64_t)page_bytes - 1);
+    madvise((void *)(uintptr_t)(m->bytes.at + page), len + (offset - page), MADV_WILLNEED);
 }
