@@ -4,7 +4,7 @@
  * on PIL images: weights in double, rounded to 22 bits, horizontal pass, rounded to bytes, vertical
  * pass. Equal to the byte. Source: Pillow 9.4, src/libImaging/Resample.c (the algorithm).
  *
- * ft_sample is the plain kind without antialias that networks were trained with: two taps at every
+ * ft_resize_grid is the plain kind without antialias that networks were trained with: two taps at every
  * place, whatever the scale.
  *
  * Fast paths (AVX2; AVX-512 with VBMI and VNNI) are chosen at run time and give the bytes of the
@@ -55,7 +55,7 @@ typedef enum ft_grid {
     FT_GRID_ORIGIN          /* x * scale: TensorFlow 1, "asymmetric" */
 } ft_grid;
 /* Two-tap bilinear; computed in f32 and rounded to the nearest byte, half up. */
-ft_err ft_sample(const ft_image *to, const ft_image *from, ft_grid grid);
+ft_err ft_resize_grid(const ft_image *to, const ft_image *from, ft_grid grid);
 
 /* The largest place of `from`'s shape inside `to` (of width by height pixels), in the middle: where
  * to resize to, with bars at both sides of the longer axis. Sides are rounded to nearest, at
