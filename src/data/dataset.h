@@ -118,6 +118,9 @@ bool ft_dataset_random(const ft_dataset *d); /* may records be read by number? *
  * as the dataset? (raw shards, plain npy and idx) */
 bool ft_dataset_mapped(const ft_dataset *d);
 
+/* The raw shard behind a shard of format fts (its layout, for copying whole batches); else NULL. */
+struct ft_shard *ft_dataset_raw(const ft_dataset *d, uint32_t shard);
+
 /* ---- reading */
 ft_err ft_dataset_reader_new(ft_dataset_reader **out, ft_dataset *d);
 void ft_dataset_reader_free(ft_dataset_reader *r);

@@ -1,0 +1,386 @@
+/* dataset.c -- datasets: opening and reading through the registry of formats; see dataset.h. Which
+ * files a path stands for is in dataset_paths.c. */
+#include "data/dataset.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/files.h"
+#include "data/dataset_in.h"
+#include "data/dataset_paths_in.h"
+#include "data/record.h"
+#include "data/shown.h"
+
+/* ---- fields */
+
+ft_err ft_set_field(ft_dataset *d, const ft_field *f) {
+    if (d->field_count == FT_DATASET_FIELDS_MAX)
+        return FT_FAIL(FT_ETOOBIG, "more than %zu fields", FT_DATASET_FIELDS_MAX);
+    if (d->field_count == d->field_capacity) {
+        size_t capacity = d->field_capacity ? d->field_capacity * 2 : 16;
+        ft_field *fields;
+        FT_TRY(ft_arena_items(&fields, &d->arena, capacity));
+        if (d->field_count) memcpy(fields, d->fields, d->field_count * sizeof *fields);
+        d->fields = fields;
+        d->field_capacity = capacity;
+    }
+    d->fields[d->field_count] = *f;
+    FT_TRY(ft_arena_str(&d->fields[d->field_count].name, &d->arena, f->name));
+    d->field_count++;
+    return FT_OK;
+}
+
+ft_err ft_set_same(const ft_set_shard *s, const ft_field *fields, size_t count) {
+    const ft_dataset *d = s->d;
+    size_t same = 0;
+    while (same < count && same < d->field_count &&
+           ft_str_eq(fields[same].name, d->fields[same].name) &&
+           fields[same].kind == d->fields[same].kind &&
+           fields[same].dtype == d->fields[same].dtype && fields[same].ndim == d->fields[same].ndim)
+        same++;
+    if (same == count && same == d->field_count) return FT_OK;
+    const ft_field *f = same < d->field_count ? &d->fields[same] : &fields[same];
+    return FT_FAIL(FT_EINVAL, "'%s' has other fields than '%s': %s '%s'", s->path,
+                   d->shards[0].path, same < d->field_count ? "no such" : "one more,",
+                   ft_shown(f->name));
+}
+
+const ft_field *ft_dataset_fields(const ft_dataset *d, size_t *count) {
+    if (count) *count = d->field_count;
+    return d->fields;
+}
+
+static int find_exactly(const ft_dataset *d, const char *name) {
+    for (size_t i = 0; i < d->field_count; i++)
+        if (ft_str_is(d->fields[i].name, name)) return (int)i;
+    return -1;
+}
+
+int ft_dataset_find(const ft_dataset *d, ft_str name) {
+    static const char *const labels[] = { "label",       "cls", "class",
+                                          "target",      "y",   "image/class/label",
+                                          "label_values" };
+    int found = -1;
+    for (size_t i = 0; i < d->field_count; i++)
+        if (ft_str_eq(d->fields[i].name, name)) return (int)i;
+    if (ft_str_is(name, "label"))
+        for (size_t i = 0; i < FT_COUNT(labels) && found < 0; i++)
+            found = find_exactly(d, labels[i]);
+    if (ft_str_is(name, "image"))
+        for (size_t i = 0; i < d->field_count; i++) {
+            if (d->fields[i].kind != FT_FIELD_IMAGE) continue;
+            if (found >= 0) return -1; /* two: which is meant? */
+            found = (int)i;
+        }
+    return found;
+}
+
+/* ---- opening */
+
+static ft_err format_choose(ft_dataset *d, ft_input *in, ft_str path) {
+    ft_str head;
+    int best = 0;
+    if (d->opts.format.len) return ft_dataset_format_find(&d->format, d->opts.format);
+    FT_TRY(ft_input_peek(&head, in, FT_SET_HEAD_BYTES));
+    d->format = ft_set_sniff(head, path, &best);
+    if (d->format) return FT_OK;
+    return FT_FAIL(FT_EUNSUPPORTED, "'%.*s' begins like no format that is known here%s",
+                   FT_STR_ARG(path), head.len ? "" : " (it is empty)");
+}
+
+static ft_err dataset_new(ft_dataset **out, const ft_dataset_opts *opts) {
+    *out = ft_fault_here() ? NULL : calloc(1, sizeof **out);
+    if (!*out) return FT_FAIL(FT_ENOMEM, "no memory for a dataset");
+    (*out)->arena.limit_bytes = SIZE_MAX / 2; /* grows with the number of files */
+    (*out)->random = true;
+    (*out)->meta = FT_STR("{}");
+    if (opts) (*out)->opts = *opts;
+    return FT_OK;
+}
+
+static ft_err shard_open(ft_dataset *d, uint32_t i, const char *path) {
+    ft_set_shard *s = &d->shards[i];
+    struct stat st;
+    *s = (ft_set_shard){ .d = d, .number = i, .path = path, .count = FT_DATASET_UNKNOWN };
+    if (!d->stream && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+        s->size_bytes = (uint64_t)st.st_size;
+    s->state = ft_fault_here() ? NULL : calloc(1, d->format->shard_bytes + 1);
+    if (!s->state) return FT_FAIL(FT_ENOMEM, "no memory to read '%s'", path);
+    d->shard_count = i + 1; /* from now on it is closed with the others */
+    return d->format->open(s);
+}
+
+static ft_err shards_open(ft_dataset *d, const char *const *paths, size_t count) {
+    FT_TRY(ft_arena_items(&d->shards, &d->arena, count));
+    for (size_t i = 0; i < count; i++) {
+        FT_TRY(shard_open(d, (uint32_t)i, paths[i]));
+        uint64_t n = d->shards[i].count;
+        if (n == FT_DATASET_UNKNOWN || d->total == FT_DATASET_UNKNOWN)
+            d->total = FT_DATASET_UNKNOWN;
+        else
+            d->total += n;
+    }
+    if (d->total == FT_DATASET_UNKNOWN || !d->format->read) d->random = false;
+    if (!d->field_count)
+        return FT_FAIL(FT_EINVAL, "'%s' has no record, so its fields are not known", paths[0]);
+    return FT_OK;
+}
+
+/* What the first path is; a FIFO is taken as a stream, since looking at it uses it up. */
+static ft_err first_look(ft_dataset *d, const char *path) {
+    ft_err err;
+    ft_input *in = NULL;
+    struct stat st;
+    if (stat(path, &st) != 0) return FT_FAIL_ERRNO("cannot look at '%s'", path);
+    if (S_ISDIR(st.st_mode)) return ft_set_folder_format(d, path);
+    if (d->opts.format.len && S_ISREG(st.st_mode))
+        return ft_dataset_format_find(&d->format, d->opts.format);
+    ft_input_opts opts = { .no_hash = true };
+    FT_GOTO(err, ft_input_open(&in, path, &opts));
+    FT_GOTO(err, format_choose(d, in, ft_str_of(path)));
+    if (!S_ISREG(st.st_mode)) {
+        d->stream = in;
+        in = NULL;
+    }
+done:
+    ft_input_free(in);
+    return err;
+}
+
+ft_err ft_dataset_open(ft_dataset **out, const ft_str *paths, size_t count,
+                       const ft_dataset_opts *opts) {
+    ft_err err;
+    ft_dataset *d = NULL;
+    const char **files;
+    size_t file_count;
+    *out = NULL;
+    FT_GOTO(err, dataset_new(&d, opts));
+    FT_GOTO(err, ft_set_paths(&files, &file_count, &d->arena, paths, count));
+    FT_GOTO(err, first_look(d, files[0]));
+    if (d->stream && file_count > 1)
+        FT_GOTO(err, FT_FAIL(FT_EINVAL, "'%s' is a pipe: it must be the only path", files[0]));
+    FT_GOTO(err, shards_open(d, files, file_count));
+    *out = d;
+    d = NULL;
+done:
+    ft_dataset_free(d);
+    return err;
+}
+
+ft_err ft_dataset_open_input(ft_dataset **out, ft_input *in, const ft_dataset_opts *opts) {
+    ft_err err;
+    ft_dataset *d = NULL;
+    ft_str name;
+    *out = NULL;
+    FT_GOTO(err, dataset_new(&d, opts));
+    d->stream = in;
+    in = NULL;
+    FT_GOTO(err, ft_arena_str(&name, &d->arena, ft_input_name(d->stream)));
+    FT_GOTO(err, format_choose(d, d->stream, name));
+    const char *path = name.at;
+    FT_GOTO(err, shards_open(d, &path, 1));
+    *out = d;
+    d = NULL;
+done:
+    ft_input_free(in);
+    ft_dataset_free(d);
+    return err;
+}
+
+void ft_dataset_free(ft_dataset *d) {
+    if (!d) return;
+    for (uint32_t i = 0; i < d->shard_count; i++) {
+        if (d->format->close) d->format->close(&d->shards[i]);
+        free(d->shards[i].state);
+    }
+    if (d->plan && d->plan_free) d->plan_free(d->plan);
+    ft_input_free(d->stream);
+    ft_arena_fini(&d->arena);
+    free(d);
+}
+
+const char *ft_dataset_format_name(const ft_dataset *d) { return d->format->name; }
+ft_str ft_dataset_meta(const ft_dataset *d) { return d->meta; }
+uint32_t ft_dataset_shards(const ft_dataset *d) { return d->shard_count; }
+uint64_t ft_dataset_count(const ft_dataset *d) { return d->total; }
+bool ft_dataset_random(const ft_dataset *d) { return d->random; }
+bool ft_dataset_mapped(const ft_dataset *d) { return d->format->mapped; }
+
+ft_str ft_dataset_shard_path(const ft_dataset *d, uint32_t shard) {
+    FT_CHECK(shard < d->shard_count);
+    return ft_str_of(d->shards[shard].path);
+}
+
+uint64_t ft_dataset_shard_count(const ft_dataset *d, uint32_t shard) {
+    FT_CHECK(shard < d->shard_count);
+    return d->shards[shard].count;
+}
+
+size_t ft_set_record_max(const ft_dataset *d) {
+    return d->opts.record_bytes_max ? d->opts.record_bytes_max : FT_RECORD_BYTES_MAX;
+}
+
+/* ---- readers */
+
+static void reader_release(ft_dataset_reader *r) {
+    if (!r) return;
+    for (size_t i = 0; i < FT_READER_FILES; i++)
+        if (r->files[i].fd) close(r->files[i].fd - 1);
+    ft_arena_fini(&r->arena);
+    ft_buf_fini(&r->raw);
+    free(r->touched);
+    free(r->marks);
+    free(r->wanted);
+    free(r->values);
+    free(r->state);
+    free(r);
+}
+
+ft_err ft_dataset_reader_new(ft_dataset_reader **out, ft_dataset *d) {
+    *out = NULL;
+    ft_dataset_reader *r = ft_fault_here() ? NULL : calloc(1, sizeof *r);
+    if (r) r->state = calloc(1, d->format->reader_bytes + 1);
+    if (r && r->state) r->values = calloc(d->field_count + 1, sizeof *r->values);
+    if (r && r->values) r->touched = calloc(d->shard_count + 1, sizeof *r->touched);
+    if (r && r->touched) r->marks = calloc(d->shard_count + 1, sizeof *r->marks);
+    if (!r || !r->marks) {
+        reader_release(r);
+        return FT_FAIL(FT_ENOMEM, "no memory to read a dataset");
+    }
+    r->d = d;
+    r->arena.limit_bytes = r->raw.limit_bytes = SIZE_MAX / 2; /* the record's limit bounds them */
+    *out = r;
+    return FT_OK;
+}
+
+void ft_dataset_reader_free(ft_dataset_reader *r) {
+    if (r && r->d->format->leave) r->d->format->leave(r);
+    reader_release(r);
+}
+
+ft_err ft_dataset_want(ft_dataset_reader *r, const int *fields, size_t count) {
+    free(r->wanted);
+    r->wanted = NULL;
+    if (count == 0) return FT_OK;
+    r->wanted = ft_fault_here() ? NULL : calloc(r->d->field_count, sizeof *r->wanted);
+    if (!r->wanted) return FT_FAIL(FT_ENOMEM, "no memory to read a dataset");
+    for (size_t i = 0; i < count; i++) {
+        FT_CHECK(fields[i] >= 0 && (size_t)fields[i] < r->d->field_count);
+        r->wanted[fields[i]] = true;
+    }
+    return FT_OK;
+}
+
+ft_err ft_set_fail(ft_err err, const ft_set_shard *s, uint64_t record, uint64_t offset) {
+    return ft_err_prefix(err, "'%s', record %llu (byte %llu)", s->path, (unsigned long long)record,
+                         (unsigned long long)offset);
+}
+
+void ft_set_touch(ft_dataset_reader *r, uint32_t shard) {
+    if (r->marks[shard]) return;
+    r->marks[shard] = true;
+    r->touched[r->touched_count++] = shard;
+}
+
+ft_err ft_dataset_intact(ft_dataset_reader *r) {
+    ft_err err = FT_OK;
+    const ft_dataset_format *f = r->d->format;
+    for (size_t i = 0; f->intact && i < r->touched_count && !err; i++)
+        err = f->intact(r, &r->d->shards[r->touched[i]]);
+    for (size_t i = 0; i < r->touched_count; i++) r->marks[r->touched[i]] = false;
+    r->touched_count = 0;
+    return err;
+}
+
+void ft_dataset_hint(ft_dataset_reader *r, uint32_t shard, uint64_t record, uint64_t count) {
+    FT_CHECK(shard < r->d->shard_count);
+    if (r->d->format->hint) r->d->format->hint(&r->d->shards[shard], record, count);
+}
+
+/* ---- files: a few stay open, found by shard number */
+
+static ft_err file_of(int *fd, ft_dataset_reader *r, const ft_set_shard *s) {
+    size_t slot = s->number % FT_READER_FILES;
+    if (r->files[slot].fd && r->files[slot].shard != s->number) {
+        close(r->files[slot].fd - 1);
+        r->files[slot].fd = 0;
+    }
+    if (!r->files[slot].fd) {
+        FT_TRY(ft_fd_open(fd, s->path, O_RDONLY, 0));
+        r->files[slot].fd = *fd + 1;
+        r->files[slot].shard = s->number;
+    }
+    *fd = r->files[slot].fd - 1;
+    return FT_OK;
+}
+
+ft_err ft_set_pread(ft_str *out, ft_dataset_reader *r, const ft_set_shard *s, uint64_t offset,
+                    uint64_t len) {
+    int fd;
+    size_t got;
+    FT_TRY(file_of(&fd, r, s));
+    ft_buf_reset(&r->raw);
+    FT_TRY(ft_buf_reserve(&r->raw, (size_t)len));
+    FT_TRY(ft_fd_pread(&got, fd, r->raw.at, (size_t)len, offset, s->path));
+    if (got < len)
+        return FT_FAIL(FT_ECORRUPT, "the file ends at byte %llu, %llu bytes before its end",
+                       (unsigned long long)(offset + got), (unsigned long long)(len - got));
+    *out = ft_str_n(r->raw.at, got);
+    return FT_OK;
+}
+
+/* ---- reading */
+
+static void sample_begin(ft_sample *out, ft_dataset_reader *r, uint32_t shard, uint64_t record) {
+    ft_arena_reset(&r->arena);
+    memset(r->values, 0, r->d->field_count * sizeof *r->values);
+    *out = (ft_sample){
+        .values = r->values, .value_count = r->d->field_count, .shard = shard, .record = record
+    };
+}
+
+ft_err ft_dataset_read(ft_sample *out, ft_dataset_reader *r, uint32_t shard, uint64_t record) {
+    ft_dataset *d = r->d;
+    if (shard >= d->shard_count || record >= d->shards[shard].count || !d->random)
+        return FT_FAIL(FT_EINVAL, "no record %llu of shard %u%s", (unsigned long long)record, shard,
+                       d->random ? "" : ": this dataset is read in order");
+    sample_begin(out, r, shard, record);
+    return d->format->read(out, r, &d->shards[shard], record);
+}
+
+ft_err ft_dataset_seek(ft_dataset_reader *r, uint32_t shard, uint64_t record) {
+    ft_dataset *d = r->d;
+    if (shard >= d->shard_count) return FT_FAIL(FT_EINVAL, "shard %u of %u", shard, d->shard_count);
+    r->shard = shard;
+    r->record = record;
+    r->begun = true;
+    if (d->random) {
+        if (record <= d->shards[shard].count) return FT_OK;
+        return FT_FAIL(FT_EINVAL, "'%s' has %llu records, record %llu was asked for",
+                       d->shards[shard].path, (unsigned long long)d->shards[shard].count,
+                       (unsigned long long)record);
+    }
+    return d->format->seek(r, &d->shards[shard], record);
+}
+
+ft_err ft_dataset_next(ft_sample *out, ft_dataset_reader *r, bool *can_go_on) {
+    ft_dataset *d = r->d;
+    bool unused;
+    if (!can_go_on) can_go_on = &unused;
+    *can_go_on = false;
+    if (!r->begun) FT_TRY(ft_dataset_seek(r, 0, 0));
+    ft_set_shard *s = &d->shards[r->shard];
+    if (!d->random) {
+        sample_begin(out, r, r->shard, r->record);
+        ft_err err = d->format->next(out, r, s, can_go_on);
+        if (err != FT_ENOTFOUND) r->record++;
+        return err;
+    }
+    if (r->record >= s->count) return FT_ENOTFOUND;
+    *can_go_on = true;
+    return ft_dataset_read(out, r, r->shard, r->record++);
+}
