@@ -4,8 +4,8 @@
  * on PIL images: weights in double, rounded to 22 bits, horizontal pass, rounded to bytes, vertical
  * pass. Equal to the byte. Source: Pillow 9.4, src/libImaging/Resample.c (the algorithm).
  *
- * ft_resize_grid is the plain kind without antialias that networks were trained with: two taps at every
- * place, whatever the scale.
+ * ft_resize_grid is the plain kind without antialias that networks were trained with: two taps at
+ * every place, whatever the scale.
  *
  * Fast paths (AVX2; AVX-512 with VBMI and VNNI) are chosen at run time and give the bytes of the
  * plain C that stands beside them.
