@@ -1,12 +1,17 @@
 #!/usr/bin/python3
 """aws_services_test.py -- SNS, CloudWatch and IoT data by boto3, with a real receiver at the other end."""
+import base64
 import datetime
+import email
+import email.header
 import http.server
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -107,6 +112,151 @@ def a_topic_reaches_its_subscriber_after_it_was_down(t):
     sink.down()
 
 
+def signed(document, cert):
+    """Does openssl find the message's signature good?"""
+    names = ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"]
+    if document["Type"] != "Notification":
+        names = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
+    text = "".join(f"{n}\n{document[n]}\n" for n in names if n in document)
+    with tempfile.TemporaryDirectory() as folder:
+        def put(name, data):
+            path = os.path.join(folder, name)
+            with open(path, "wb") as f:
+                f.write(data)
+            return path
+        key = subprocess.run(["openssl", "x509", "-pubkey", "-noout", "-in", put("c", cert)], capture_output=True, check=True).stdout
+        digest = "-sha1" if document["SignatureVersion"] == "1" else "-sha256"
+        return subprocess.run(["openssl", "dgst", digest, "-verify", put("k", key), "-signature",
+                               put("s", base64.b64decode(document["Signature"])), put("t", text.encode())],
+                              capture_output=True, check=False).returncode == 0
+
+
+@case
+def messages_are_signed(t):
+    aws, sink = Aws(t), Sink()
+    sns = aws.client("sns")
+    arn = sns.create_topic(Name="t")["TopicArn"]
+    sns.subscribe(TopicArn=arn, Protocol="http", Endpoint=sink.url)
+    asked = json.loads(sink.wait(1)[1])
+    assert asked["SigningCertURL"].startswith(aws.url), asked
+    cert = urllib.request.urlopen(asked["SigningCertURL"]).read()
+    assert signed(asked, cert), asked
+    urllib.request.urlopen(asked["SubscribeURL"]).read()
+    sns.publish(TopicArn=arn, Message="ä", Subject="s")
+    told = json.loads(sink.wait(2)[1])
+    assert told["SignatureVersion"] == "1" and signed(told, cert), told
+    assert not signed({**told, "Message": "b"}, cert)
+    sns.set_topic_attributes(TopicArn=arn, AttributeName="SignatureVersion", AttributeValue="2")
+    assert error_of(sns.set_topic_attributes, TopicArn=arn, AttributeName="SignatureVersion", AttributeValue="3") == "InvalidParameter"
+    sns.publish(TopicArn=arn, Message="again")
+    told = json.loads(sink.wait(3)[1])
+    assert told["SignatureVersion"] == "2" and signed(told, cert), told
+    sink.down()
+
+
+class MailServer:
+    """A server that takes letters, as little of SMTP as that needs."""
+
+    def __init__(self):
+        self.got, self.socket = [], socket.create_server(("127.0.0.1", 0))
+        self.url = f"smtp://127.0.0.1:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            c = self.socket.accept()[0].makefile("rwb")
+            def say(line):
+                c.write(line + b"\r\n")
+                c.flush()
+            say(b"220 here")
+            to = None
+            for line in c:
+                word = line.split(b" ")[0].strip().upper()
+                if word == b"RCPT":
+                    to = line
+                if word == b"DATA":
+                    say(b"354 go on")
+                    letter = b"".join(iter(c.readline, b".\r\n"))
+                    self.got.append((to, email.message_from_bytes(letter)))
+                say(b"221 bye" if word == b"QUIT" else b"250 fine")
+                if word == b"QUIT":
+                    break
+
+    def wait(self, count):
+        until(lambda: len(self.got) >= count, what=f"letter {count}")
+        to, letter = self.got[count - 1]
+        return to, letter, letter.get_payload(decode=True).decode()
+
+
+@case
+def a_topic_reaches_a_mailbox(t):
+    aws, server = Aws(t), MailServer()
+    sns = aws.client("sns")
+    arn = sns.create_topic(Name="mail", Tags=[{"Key": "team", "Value": "ä"}])["TopicArn"]
+    assert sns.subscribe(TopicArn=arn, Protocol="email", Endpoint="me@example.org")["SubscriptionArn"] == "pending confirmation"
+    until(lambda: "settings set mail" in t.sql("select failure from delivery")[0]["failure"], what="what is missing")
+    t.run("settings", "set", "mail", server.url)
+    t.run("settings", "set", "mail-from", "fettle@example.org")
+    to, letter, text = server.wait(1)
+    assert b"<me@example.org>" in to and letter["From"] == "<fettle@example.org>" and "Subscription Confirmation" in letter["Subject"]
+    (sub,) = sns.list_subscriptions()["Subscriptions"]
+    assert sub["SubscriptionArn"] == "PendingConfirmation" and sub["Protocol"] == "email", sub
+    urllib.request.urlopen(re.search(r"http://\S+ConfirmSubscription\S+", text).group(0)).read()
+    (sub,) = sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+    attributes = sns.get_subscription_attributes(SubscriptionArn=sub["SubscriptionArn"])["Attributes"]
+    assert attributes["PendingConfirmation"] == "false" and attributes["TopicArn"] == arn, attributes
+    long = "Ä" * 48
+    sns.publish(TopicArn=arn, Message=".\nstand up\n.", Subject=long)
+    _, letter, text = server.wait(2)
+    assert str(email.header.make_header(email.header.decode_header(letter["Subject"]))) == long, letter["Subject"]
+    assert text.startswith(".\nstand up\n.\n") and "Action=Unsubscribe" in text, text
+    sns.subscribe(TopicArn=arn, Protocol="email-json", Endpoint="me2@example.org")
+    json.loads(server.wait(3)[2])
+    assert sns.list_tags_for_resource(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "ä"}]
+    sns.tag_resource(ResourceArn=arn, Tags=[{"Key": "team", "Value": "b"}, {"Key": "x", "Value": ""}])
+    sns.untag_resource(ResourceArn=arn, TagKeys=["x"])
+    assert sns.list_tags_for_resource(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "b"}]
+    # Alerts of rules by the same way, here with a program.
+    box = os.path.join(t.path, "box")
+    program = os.path.join(t.path, "sendmail")
+    with open(program, "w") as f:
+        f.write(f"#!/bin/sh\ncat >{box}.new && mv {box}.new {box}\n")
+    os.chmod(program, 0o755)
+    t.run("settings", "set", "mail", program)
+    sns.publish(TopicArn=arn, Message="by program")
+    until(lambda: os.path.exists(box), what="the program's letter")
+    with open(box, "rb") as f:
+        assert "by program" in email.message_from_bytes(f.read()).get_payload(decode=True).decode()
+
+
+@case
+def subscriptions_have_attributes(t):
+    aws, sink = Aws(t), Sink()
+    sns = aws.client("sns")
+    arn = sns.create_topic(Name="t")["TopicArn"]
+    sub = sns.subscribe(TopicArn=arn, Protocol="http", Endpoint=sink.url, ReturnSubscriptionArn=True)["SubscriptionArn"]
+    assert sns.get_subscription_attributes(SubscriptionArn=sub)["Attributes"]["PendingConfirmation"] == "true"
+    sns.confirm_subscription(TopicArn=arn, Token=json.loads(sink.wait(1)[1])["Token"])
+    sns.set_subscription_attributes(SubscriptionArn=sub, AttributeName="RawMessageDelivery", AttributeValue="true")
+    assert sns.get_subscription_attributes(SubscriptionArn=sub)["Attributes"]["RawMessageDelivery"] == "true"
+    sns.publish(TopicArn=arn, Message="bare")
+    headers, body = sink.wait(2)
+    assert body == "bare" and headers["x-amz-sns-rawdelivery"] == "true", (headers, body)
+    for name, value in (("RawMessageDelivery", "maybe"), ("FilterPolicy", "{}")):
+        assert error_of(sns.set_subscription_attributes, SubscriptionArn=sub, AttributeName=name, AttributeValue=value) == "InvalidParameter"
+    assert error_of(sns.get_subscription_attributes, SubscriptionArn=sub + "0") == "NotFound"
+    assert error_of(sns.get_subscription_attributes, SubscriptionArn=arn) == "InvalidParameter"
+    for i in range(101):
+        sns.subscribe(TopicArn=arn, Protocol="email", Endpoint=f"u{i}@example.org")
+    page = sns.list_subscriptions()
+    assert len(page["Subscriptions"]) == 100
+    assert len(sns.list_subscriptions(NextToken=page["NextToken"])["Subscriptions"]) == 2
+    for command in (("list-subscriptions",), ("get-subscription-attributes", "--subscription-arn", sub),
+                    ("list-tags-for-resource", "--resource-arn", arn)):
+        json.loads(aws.cli("sns", *command).stdout)
+    sink.down()
+
+
 @case
 def what_sns_refuses(t):
     aws, sink = Aws(t), Sink()
@@ -114,7 +264,7 @@ def what_sns_refuses(t):
     arn = sns.create_topic(Name="t")["TopicArn"]
     for name in ("a b", "a/b", "", "ä", "x" * 257):
         assert error_of(sns.create_topic, Name=name) == "InvalidParameter", name
-    for protocol, endpoint in (("email", "a@b.example"), ("sms", "+123"), ("http", "https://x.example/"), ("http", "http://")):
+    for protocol, endpoint in (("email", "a b@c"), ("email", "nobody"), ("sms", "+123"), ("http", "https://x.example/"), ("http", "http://")):
         assert error_of(sns.subscribe, TopicArn=arn, Protocol=protocol, Endpoint=endpoint) == "InvalidParameter", protocol
     assert error_of(sns.subscribe, TopicArn=TOPIC + "none", Protocol="http", Endpoint=sink.url) == "NotFound"
     assert error_of(sns.publish, TopicArn=arn, Message="") == "InvalidParameter"
@@ -279,6 +429,47 @@ def what_iot_publishes_reaches_a_subscriber(t):
         broker.close()
     code, text, status = failure_of(iot.publish, topic=topic, payload=b"x")
     assert (code, status) == ("ServiceUnavailableException", 503) and "MQTT broker" in text, (code, text)
+
+
+@case
+def a_broker_may_speak_tls_and_ask_who_it_is(t):
+    for program in ("mosquitto", "mosquitto_passwd", "mosquitto_sub"):
+        if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin"):
+            raise Skip(program + " is not installed")
+    def at(name):
+        return os.path.join(t.path, name)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost", "-keyout", at("k.pem"), "-out", at("c.pem")], capture_output=True, check=True)
+    subprocess.run(["mosquitto_passwd", "-b", "-c", at("passwords"), "me", "p@ss"], check=True, capture_output=True)
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    with open(at("broker.conf"), "w") as f:
+        f.write(f"listener {port} 127.0.0.1\ncertfile {at('c.pem')}\nkeyfile {at('k.pem')}\npassword_file {at('passwords')}\n"
+                "allow_anonymous false\nuser root\npersistence false\n")
+    broker = subprocess.Popen(["/usr/sbin/mosquitto", "-c", at("broker.conf")], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        iot = Aws(t).client("iot-data")
+        def listens():
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", port)) == 0
+        until(listens, what="the broker")
+        assert t.run("settings", "set", "mqtt", "https://x", ok=False).returncode == 64
+        t.run("settings", "set", "mqtt", "-", stdin=f"mqtts://me:p@ss@localhost:{port}\n")
+        assert "p@ss" not in t.run("settings", "ls").stdout
+        code, text, _ = failure_of(iot.publish, topic="t", qos=1, payload=b"x")
+        assert code == "ServiceUnavailableException", text  # a certificate that nobody vouches for
+        t.run("settings", "set", "mqtt-ca", at("c.pem"))
+        iot.publish(topic="t", qos=1, retain=True, payload=b"by tls")
+        out = subprocess.run(["mosquitto_sub", "-h", "localhost", "-p", str(port), "--cafile", at("c.pem"), "-u", "me", "-P", "p@ss",
+                              "-t", "t", "-C", "1", "-W", "10"], capture_output=True, text=True, check=True, timeout=20)
+        assert out.stdout == "by tls\n", out
+        t.run("settings", "set", "mqtt", "-", stdin=f"mqtts://me:wrong@localhost:{port}\n")
+        assert error_of(iot.publish, topic="t", qos=1, payload=b"x") == "ServiceUnavailableException"
+        t.run("settings", "rm", "mqtt")
+        assert error_of(iot.publish, topic="t", payload=b"x") == "InvalidRequestException"
+    finally:
+        broker.terminate()
+        broker.wait(10)
 
 
 @case

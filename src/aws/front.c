@@ -410,7 +410,6 @@ ft_err ft_aws_chore(ft_store *s) {
 
 const ft_route *ft_aws_front(const ft_request *req, void *app) {
     FT_UNUSED(app);
-    if (ft_sns_is_link(req)) return &ft_sns_link_route;
-    if (!is_for_aws(req)) return NULL;
+    if (!is_for_aws(req)) return ft_sns_link(req);
     return ft_aws_streams(req) ? &ft_aws_stream_route : &document_route;
 }

@@ -1,9 +1,11 @@
-/* iot_data.c -- IoT data: publish to the MQTT broker that $FETTLE_MQTT names. */
+/* iot_data.c -- IoT data: publish to the MQTT broker of the settings, or that $FETTLE_MQTT names.
+ */
 #include <stdlib.h>
 
 #include "aws/services_in.h"
 #include "base/err.h"
 #include "net/mqtt.h"
+#include "store/settings.h"
 
 #define PAYLOAD_BYTES_MAX ((size_t)128 << 10)
 
@@ -25,13 +27,17 @@ static ft_err message_read(ft_mqtt_message *m, ft_aws_call *c) {
 }
 
 static ft_err publish(ft_aws_call *c) {
-    const char *broker = getenv("FETTLE_MQTT");
+    const char *told = getenv("FETTLE_MQTT");
     ft_mqtt_message message;
+    ft_str broker = ft_str_of(told), ca;
     FT_TRY(message_read(&message, c));
-    if (!broker || !*broker)
-        return refuse(c, "No MQTT broker is configured: start the server with "
-                         "FETTLE_MQTT=host:port in its environment");
-    ft_err err = ft_mqtt_publish(ft_str_of(broker), &message);
+    if (!broker.len) FT_TRY(ft_setting_get(&broker, c->store, c->arena, FT_SETTING_MQTT));
+    FT_TRY(ft_setting_get(&ca, c->store, c->arena, FT_SETTING_MQTT_CA));
+    if (!broker.len)
+        return refuse(c, "No MQTT broker is configured: `fettle settings set mqtt HOST:PORT`, or "
+                         "FETTLE_MQTT=HOST:PORT in the server's environment");
+    if (ca.len) message.ca_path = ca.at;
+    ft_err err = ft_mqtt_publish(broker, &message);
     if (err == FT_EINVAL || err == FT_ETOOBIG) return refuse(c, ft_err_why());
     if (err == FT_EPEER || err == FT_ETIMEOUT)
         return ft_aws_fail(c, 503, "ServiceUnavailableException", "%s", ft_err_why());

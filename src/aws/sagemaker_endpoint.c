@@ -5,6 +5,7 @@
  * endpoint is there. A deployment that fails is no failure of the call: the endpoint's status says
  * so, and why. */
 #include "aws/hosting_in.h"
+#include "aws/tags.h"
 #include "base/check.h"
 #include "base/files.h"
 #include "serve/endpoint.h"
@@ -167,6 +168,7 @@ ft_err ft_hosting_create_endpoint(ft_aws_call *c) {
         return ft_aws_fail(c, 400, "ValidationException",
                            "Cannot create already existing endpoint \"%.*s\".", FT_STR_ARG(arn));
     if (err != FT_ENOTFOUND) return err;
+    FT_TRY(ft_aws_tags_check(c));
     FT_TRY(asked(&config, &model, c));
     err = ft_aws_resource_add(c->store, FT_AWS_ENDPOINT, name, c->body, FT_STR(""));
     if (err == FT_EEXIST)
@@ -182,6 +184,7 @@ ft_err ft_hosting_create_endpoint(ft_aws_call *c) {
         FT_TRY(reason_of(&reason, c));
         FT_TRY(ft_aws_resource_put(c->store, FT_AWS_ENDPOINT, name, c->body, reason));
     }
+    FT_TRY(ft_aws_tags_add(c, arn));
     ft_aws_put(c, "EndpointArn", arn);
     return FT_OK;
 }
@@ -335,7 +338,5 @@ ft_err ft_hosting_delete_endpoint(ft_aws_call *c) {
     FT_TRY(err);
     err = ft_aws_resource_remove(c->store, FT_AWS_ENDPOINT, name);
     if (err && err != FT_ENOTFOUND) return err;
-    err =
-        ft_aws_resource_remove(c->store, "tags", ft_aws_arn(c, "sagemaker", FT_AWS_ENDPOINT, name));
-    return err == FT_ENOTFOUND ? FT_OK : err;
+    return ft_aws_tags_remove(c, ft_aws_arn(c, "sagemaker", FT_AWS_ENDPOINT, name));
 }

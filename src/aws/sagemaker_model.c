@@ -1,10 +1,9 @@
 /* sagemaker_model.c -- SageMaker's models, endpoint configurations and tags: requests kept as they
  * were given. Texts are AWS's, since SDKs look for them (formats.md 1.14). */
 #include "aws/hosting_in.h"
+#include "aws/tags.h"
 #include "base/check.h"
 #include "store/objects.h"
-
-#define TAGS_MAX 50
 
 /* ---- shared */
 
@@ -42,98 +41,33 @@ ft_str ft_hosting_text(ft_aws_call *c, ft_str json, const char *path) {
     return ft_json_string(&j, &text) == FT_OK ? text : (ft_str){ 0 };
 }
 
-/* ---- tags: a JSON array by ARN */
-
-static ft_err tags_check(ft_aws_call *c) {
-    size_t count = ft_aws_count(c, "Tags");
-    if (count > TAGS_MAX)
-        return ft_aws_fail(c, 400, "ResourceLimitExceeded", "At most %d tags", TAGS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        ft_str path;
-        FT_TRY(ft_arena_printf(&path, c->arena, "Tags.%zu.Key", i));
-        if (!ft_aws_str(c, path.at).len)
-            return ft_aws_fail(c, 400, "ValidationException",
-                               "1 validation error detected: Value null at 'tags.%zu.member.key' "
-                               "failed to satisfy constraint: Member must not be null",
-                               i + 1);
-    }
-    return FT_OK;
-}
-
-/* Those of `old` whose key is not among the request's. */
-static ft_err tags_keep(ft_aws_call *c, ft_json_out *w, ft_str old, size_t count) {
-    ft_json j;
-    if (!old.len) return FT_OK;
-    ft_json_init(&j, old, c->arena, NULL);
-    FT_TRY(ft_json_enter_array(&j));
-    while (ft_json_next_item(&j)) {
-        ft_str item, key, path;
-        bool again = false;
-        FT_TRY(ft_json_skip(&j, &item));
-        key = ft_hosting_text(c, item, "Key");
-        for (size_t i = 0; i < count && !again; i++) {
-            FT_TRY(ft_arena_printf(&path, c->arena, "Tags.%zu.Key", i));
-            again = ft_str_eq(key, ft_aws_str(c, path.at));
-        }
-        if (!again) ft_json_out_raw(w, item);
-    }
-    return ft_json_end(&j);
-}
-
-/* The request's Tags beside (and over) those that the resource has. `text` in the arena. */
-static ft_err tags_add(ft_str *text, ft_aws_call *c, ft_str arn) {
-    ft_aws_resource had = { 0 };
-    ft_buf buf = { 0 };
-    ft_json_out w;
-    size_t count = ft_aws_count(c, "Tags");
-    ft_err err = ft_aws_resource_get(&had, c->store, c->arena, "tags", arn);
-    if (err && err != FT_ENOTFOUND) return err;
-    ft_json_out_init(&w, &buf, false);
-    ft_json_out_array(&w);
-    FT_GOTO(err, tags_keep(c, &w, had.json, count));
-    for (size_t i = 0; i < count; i++) {
-        ft_str path;
-        FT_GOTO(err, ft_arena_printf(&path, c->arena, "Tags.%zu", i));
-        ft_json_out_raw(&w, ft_aws_raw(c, path.at));
-    }
-    ft_json_out_close(&w);
-    FT_GOTO(err, buf.err);
-    FT_GOTO(err, ft_arena_str(text, c->arena, ft_buf_str(&buf)));
-    err = ft_aws_resource_put(c->store, "tags", arn, *text, FT_STR(""));
-done:
-    ft_buf_fini(&buf);
-    return err;
-}
+/* ---- tags */
 
 static ft_err add_tags(ft_aws_call *c) {
-    ft_str text;
-    FT_TRY(tags_check(c));
-    FT_TRY(tags_add(&text, c, ft_aws_str(c, "ResourceArn")));
-    ft_aws_put_raw(c, "Tags", text);
-    return FT_OK;
+    ft_str arn = ft_aws_str(c, "ResourceArn");
+    FT_TRY(ft_aws_tags_add(c, arn));
+    return ft_aws_tags_put(c, arn);
 }
 
-static ft_err list_tags(ft_aws_call *c) {
-    ft_aws_resource r = { 0 };
-    ft_err err = ft_aws_resource_get(&r, c->store, c->arena, "tags", ft_aws_str(c, "ResourceArn"));
-    if (err && err != FT_ENOTFOUND) return err;
-    ft_aws_put_raw(c, "Tags", r.json.len ? r.json : FT_STR("[]"));
-    return FT_OK;
+static ft_err delete_tags(ft_aws_call *c) {
+    return ft_aws_tags_drop(c, ft_aws_str(c, "ResourceArn"));
 }
+
+static ft_err list_tags(ft_aws_call *c) { return ft_aws_tags_put(c, ft_aws_str(c, "ResourceArn")); }
 
 /* ---- create, describe, delete: the same for models and configurations */
 
 static ft_err store_new(ft_aws_call *c, const char *what, const char *kind, const char *member,
                         ft_str *arn) {
-    ft_str name = ft_aws_str(c, member), text;
+    ft_str name = ft_aws_str(c, member);
     *arn = ft_aws_arn(c, "sagemaker", kind, name);
-    FT_TRY(tags_check(c));
+    FT_TRY(ft_aws_tags_check(c));
     ft_err err = ft_aws_resource_add(c->store, kind, name, c->body, FT_STR(""));
     if (err == FT_EEXIST)
         return ft_aws_fail(c, 400, "ValidationException",
                            "Cannot create already existing %s \"%.*s\".", what, FT_STR_ARG(*arn));
     FT_TRY(err);
-    return ft_aws_count(c, "Tags") ? tags_add(&text, c, *arn) : FT_OK;
+    return ft_aws_tags_add(c, *arn);
 }
 
 static ft_err remove_one(ft_aws_call *c, const char *what, const char *kind, const char *member) {
@@ -141,8 +75,7 @@ static ft_err remove_one(ft_aws_call *c, const char *what, const char *kind, con
     ft_err err = ft_aws_resource_remove(c->store, kind, name);
     if (err == FT_ENOTFOUND) return ft_hosting_unknown(c, what, kind, name);
     FT_TRY(err);
-    err = ft_aws_resource_remove(c->store, "tags", ft_aws_arn(c, "sagemaker", kind, name));
-    return err == FT_ENOTFOUND ? FT_OK : err;
+    return ft_aws_tags_remove(c, ft_aws_arn(c, "sagemaker", kind, name));
 }
 
 /* ---- models */
@@ -317,6 +250,7 @@ const ft_aws_op ft_hosting_ops[] = {
     { .name = "ListEndpoints", .run = ft_hosting_list_endpoints },
     { .name = "DeleteEndpoint", .required = "EndpointName", .run = ft_hosting_delete_endpoint },
     { .name = "AddTags", .required = "ResourceArn|Tags", .run = add_tags },
+    { .name = "DeleteTags", .required = "ResourceArn|TagKeys", .run = delete_tags },
     { .name = "ListTags", .required = "ResourceArn", .run = list_tags },
     { 0 },
 };

@@ -4,6 +4,7 @@
 
 #include "aws/hosting_in.h"
 #include "aws/monitoring_in.h"
+#include "aws/tags.h"
 #include "base/check.h"
 #include "monitor/schedule.h"
 #include "serve/endpoint.h"
@@ -92,6 +93,7 @@ ft_err ft_monitoring_create(ft_aws_call *c) {
     ft_str name = ft_aws_str(c, "MonitoringScheduleName"),
            arn = ft_aws_arn(c, "sagemaker", KIND, name);
     FT_TRY(ft_sagemaker_name_check(c, "monitoringScheduleName", name));
+    FT_TRY(ft_aws_tags_check(c));
     FT_TRY(schedule_of(&schedule, c));
     ft_err err = ft_schedule_add(c->store, &schedule);
     if (err == FT_EEXIST)
@@ -99,6 +101,7 @@ ft_err ft_monitoring_create(ft_aws_call *c) {
                            "Cannot create already existing monitoring schedule \"%.*s\".",
                            FT_STR_ARG(arn));
     FT_TRY(answered(c, err));
+    FT_TRY(ft_aws_tags_add(c, arn));
     ft_aws_put(c, "MonitoringScheduleArn", arn);
     return FT_OK;
 }

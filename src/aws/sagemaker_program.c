@@ -7,6 +7,7 @@
 
 #include "aws/resource.h"
 #include "aws/sagemaker_in.h"
+#include "aws/tags.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -329,10 +330,12 @@ ft_err ft_sagemaker_create_processing(ft_aws_call *c) {
                            "with this name already exists (%.*s)",
                            FT_STR_ARG(ft_aws_arn(c, "sagemaker", PROCESSING_KIND, name)));
     ft_err_clear();
+    FT_TRY(ft_aws_tags_check(c));
     ft_err err = processing_make(c, name);
     if (err == FT_OK) {
-        ft_aws_put(c, "ProcessingJobArn", ft_aws_arn(c, "sagemaker", PROCESSING_KIND, name));
-        return FT_OK;
+        ft_str arn = ft_aws_arn(c, "sagemaker", PROCESSING_KIND, name);
+        ft_aws_put(c, "ProcessingJobArn", arn);
+        return ft_aws_tags_add(c, arn);
     }
     if (!c->error_code && (err == FT_EINVAL || err == FT_EPARSE || err == FT_ENOTFOUND))
         err = invalid(c, "CreateProcessingJob");

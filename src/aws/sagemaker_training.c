@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "aws/sagemaker_in.h"
+#include "aws/tags.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -66,6 +67,7 @@ ft_err ft_sagemaker_create_training(ft_aws_call *c) {
     FT_TRY(ft_sagemaker_name_check(c, "trainingJobName", name));
     if (ft_job_get(&there, c->store, c->arena, name) == FT_OK) return refused(c, FT_EEXIST, name);
     ft_err_clear();
+    FT_TRY(ft_aws_tags_check(c));
     ft_err err = ft_sagemaker_training_spec(&spec, c, name);
     if (err == FT_OK) err = stored(c, &spec);
     if (err != FT_OK) {
@@ -76,7 +78,7 @@ ft_err ft_sagemaker_create_training(ft_aws_call *c) {
         return err;
     }
     ft_aws_put(c, "TrainingJobArn", arn_of(c, name));
-    return FT_OK;
+    return ft_aws_tags_add(c, arn_of(c, name));
 }
 
 /* ---- DescribeTrainingJob */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/proc.h"
+#include "net/certificate_in.h"
 
 #define PEM_BYTES_MAX ((size_t)1 << 20)
 #define NAME_MAX_LEN  253
@@ -22,7 +23,7 @@ static const char own_names[] =
     "DNS:*.s3.amazonaws.com,DNS:*.s3.us-east-1.amazonaws.com,DNS:*.sagemaker.us-east-1.amazonaws."
     "com,DNS:*.iot.us-east-1.amazonaws.com";
 
-static ft_err openssl(const char *const *argv, int *exit_code) {
+ft_err ft_openssl_run(const char *const *argv, int *exit_code) {
     ft_supervisor *s;
     ft_proc *p;
     FT_TRY(ft_supervisor_new(&s));
@@ -97,9 +98,9 @@ static ft_err still_good(bool *out, ft_arena *arena, const places *p, ft_str nam
         return FT_OK;
     FT_TRY(ft_file_read(&kept, arena, p->names, PEM_BYTES_MAX));
     if (!ft_str_eq(kept, names)) return FT_OK;
-    FT_TRY(openssl((const char *const[]){ "openssl", "x509", "-checkend", SPARE_SECONDS, "-noout",
-                                          "-in", p->cert, NULL },
-                   &code));
+    FT_TRY(ft_openssl_run((const char *const[]){ "openssl", "x509", "-checkend", SPARE_SECONDS,
+                                                 "-noout", "-in", p->cert, NULL },
+                          &code));
     *out = code == 0;
     return FT_OK;
 }
@@ -110,28 +111,28 @@ static ft_err make(ft_arena *arena, const places *p, ft_str names) {
     int code = 1;
     FT_TRY(ft_arena_printf(&san, arena, "subjectAltName=%s", names.at));
     FT_TRY(ft_file_remove(p->names));
-    FT_TRY(openssl((const char *const[]){ "openssl",
-                                          "req",
-                                          "-x509",
-                                          "-newkey",
-                                          "ec",
-                                          "-pkeyopt",
-                                          "ec_paramgen_curve:prime256v1",
-                                          "-nodes",
-                                          "-days",
-                                          "825",
-                                          "-subj",
-                                          "/CN=Fettle on this machine",
-                                          "-addext",
-                                          san.at,
-                                          "-addext",
-                                          "extendedKeyUsage=serverAuth",
-                                          "-keyout",
-                                          p->key_new,
-                                          "-out",
-                                          p->cert_new,
-                                          NULL },
-                   &code));
+    FT_TRY(ft_openssl_run((const char *const[]){ "openssl",
+                                                 "req",
+                                                 "-x509",
+                                                 "-newkey",
+                                                 "ec",
+                                                 "-pkeyopt",
+                                                 "ec_paramgen_curve:prime256v1",
+                                                 "-nodes",
+                                                 "-days",
+                                                 "825",
+                                                 "-subj",
+                                                 "/CN=Fettle on this machine",
+                                                 "-addext",
+                                                 san.at,
+                                                 "-addext",
+                                                 "extendedKeyUsage=serverAuth",
+                                                 "-keyout",
+                                                 p->key_new,
+                                                 "-out",
+                                                 p->cert_new,
+                                                 NULL },
+                          &code));
     if (code != 0)
         return FT_FAIL(FT_EPEER, "the openssl program could not make a certificate at %s",
                        p->cert_new);

@@ -10,6 +10,8 @@
 #include "base/lib.h"
 
 #define PORT         1883
+#define PORT_TLS     8883
+#define SYSTEM_CA    "/etc/ssl/certs"
 #define KEEP_ALIVE_S 30
 #define LOOP_MS      50
 #define TOPIC_MAX    65535
@@ -23,6 +25,8 @@ static struct {
     struct mosquitto *(*make)(const char *id, bool clean, void *ctx);
     void (*destroy)(struct mosquitto *m);
     int (*user)(struct mosquitto *m, const char *user, const char *password);
+    int (*tls)(struct mosquitto *m, const char *ca_file, const char *ca_folder, const char *cert,
+               const char *key, int (*password)(char *, int, int, void *));
     void (*on_connect)(struct mosquitto *m, void (*f)(struct mosquitto *, void *, int));
     void (*on_publish)(struct mosquitto *m, void (*f)(struct mosquitto *, void *, int));
     int (*connect)(struct mosquitto *m, const char *host, int port, int keep_alive_s);
@@ -44,6 +48,7 @@ static ft_err load(void) {
         SYMBOL(make, "mosquitto_new"),
         SYMBOL(destroy, "mosquitto_destroy"),
         SYMBOL(user, "mosquitto_username_pw_set"),
+        SYMBOL(tls, "mosquitto_tls_set"),
         SYMBOL(on_connect, "mosquitto_connect_callback_set"),
         SYMBOL(on_publish, "mosquitto_publish_callback_set"),
         SYMBOL(connect, "mosquitto_connect"),
@@ -116,15 +121,21 @@ static ft_err talk(struct mosquitto *m, exchange *x, const char *host, int port,
 typedef struct address {
     ft_str host, user, password;
     int port;
+    bool tls;
 } address;
 
 static ft_err address_read(address *a, ft_arena *arena, ft_str text) {
-    int64_t port = PORT;
     ft_str rest = text, user;
-    *a = (address){ 0 };
-    if (ft_str_starts(rest, FT_STR("mqtt://"))) rest = ft_str_from(rest, 7);
-    if (ft_str_find(rest, '@') < rest.len) {
-        user = ft_str_cut(&rest, '@');
+    *a = (address){ .tls = ft_str_starts(rest, FT_STR("mqtts://")) };
+    int64_t port = a->tls ? PORT_TLS : PORT;
+    if (a->tls || ft_str_starts(rest, FT_STR("mqtt://")))
+        rest = ft_str_from(rest, ft_str_find(rest, '/') + 2);
+    size_t at = rest.len; /* the last: a password may hold one */
+    for (size_t i = 0; i < rest.len; i++)
+        if (rest.at[i] == '@') at = i;
+    if (at < rest.len) {
+        user = ft_str_slice(rest, 0, at);
+        rest = ft_str_from(rest, at + 1);
         FT_TRY(ft_arena_str(&a->user, arena, ft_str_cut(&user, ':')));
         if (user.at) FT_TRY(ft_arena_str(&a->password, arena, user));
     }
@@ -134,7 +145,7 @@ static ft_err address_read(address *a, ft_arena *arena, ft_str text) {
     a->port = (int)port;
     if (good) return FT_OK;
     return FT_FAIL(FT_EINVAL,
-                   "MQTT broker: expected [mqtt://][user:password@]host[:port], without TLS");
+                   "MQTT broker: expected [mqtt://|mqtts://][user:password@]host[:port]");
 }
 
 static ft_err message_check(const ft_mqtt_message *m) {
@@ -146,6 +157,14 @@ static ft_err message_check(const ft_mqtt_message *m) {
     if (m->qos < 0 || m->qos > 1) return FT_FAIL(FT_EINVAL, "MQTT qos %d: expected 0 or 1", m->qos);
     if (m->payload.len > PAYLOAD_MAX) return FT_FAIL(FT_ETOOBIG, "an MQTT payload of 256 MiB");
     return FT_OK;
+}
+
+ft_err ft_mqtt_check(ft_str broker) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    address a;
+    ft_err err = address_read(&a, &arena, broker);
+    ft_arena_fini(&arena);
+    return err;
 }
 
 ft_err ft_mqtt_publish(ft_str broker, const ft_mqtt_message *message) {
@@ -162,6 +181,10 @@ ft_err ft_mqtt_publish(ft_str broker, const ft_mqtt_message *message) {
     m = api.make(NULL, true, &x);
     if (!m) FT_GOTO(err, FT_FAIL(FT_ENOMEM, "no memory for an MQTT connection"));
     if (a.user.len) api.user(m, a.user.at, a.password.at);
+    if (a.tls && api.tls(m, message->ca_path, message->ca_path ? NULL : SYSTEM_CA, NULL, NULL,
+                         NULL) != MOSQ_SUCCESS)
+        FT_GOTO(err, FT_FAIL(FT_EINVAL, "MQTT: cannot use the certificates at %s",
+                             message->ca_path ? message->ca_path : SYSTEM_CA));
     api.on_connect(m, connected);
     api.on_publish(m, published);
     err = talk(m, &x, a.host.at, a.port, topic.at, message);

@@ -18,7 +18,8 @@
 #define LEASE_US         (60 * FT_SECOND_US) /* longer than any sender takes */
 #define OUTBOX_AT_ONCE   64                  /* deliveries of one run */
 
-const ft_sender *const ft_senders[] = { &ft_sender_webhook, &ft_sender_file, &ft_sender_sns, NULL };
+const ft_sender *const ft_senders[] = { &ft_sender_webhook, &ft_sender_file, &ft_sender_mail,
+                                        &ft_sender_sns, NULL };
 
 static ft_str some(ft_str s) { return s.at ? s : FT_STR(""); }
 
@@ -29,7 +30,8 @@ static ft_err sender_find(const ft_sender **out, ft_str name) {
             *out = *s;
             return FT_OK;
         }
-    return FT_FAIL(FT_ENOTFOUND, "no sender '%.*s'; there are webhook and file", FT_STR_ARG(name));
+    return FT_FAIL(FT_ENOTFOUND, "no sender '%.*s'; there are webhook, file and mail",
+                   FT_STR_ARG(name));
 }
 
 /* ---- receivers */
@@ -283,21 +285,21 @@ static int64_t backoff_us(int64_t attempts) {
     return wait < BACKOFF_LAST_US ? wait : BACKOFF_LAST_US;
 }
 
-static ft_err delivery_send(ft_db *db, const delivery *d, ft_arena *arena) {
+static ft_err delivery_send(ft_store *s, ft_db *db, const delivery *d, ft_arena *arena) {
     const ft_sender *sender;
     ft_alert alert;
     FT_TRY(sender_find(&sender, d->sender));
     FT_TRY(alert_get(&alert, db, arena, d->alert));
-    return sender->send(d->target, &alert, arena);
+    return sender->send(s, d->target, &alert, arena);
 }
 
-static ft_err delivery_try(bool *sent, bool *failed, ft_db *db, const delivery *d,
+static ft_err delivery_try(bool *sent, bool *failed, ft_store *s, ft_db *db, const delivery *d,
                            ft_arena *arena) {
     bool taken;
     *sent = *failed = false;
     FT_TRY(delivery_lease(&taken, db, d, ft_clock_now_us()));
     if (!taken) return FT_OK;
-    ft_err err = delivery_send(db, d, arena);
+    ft_err err = delivery_send(s, db, d, arena);
     int64_t now = ft_clock_now_us();
     if (err == FT_OK) {
         *sent = true;
@@ -338,7 +340,7 @@ ft_err ft_outbox_run(ft_store *s, int *sent, int *left) {
         bool done;
         if (is_down(list, failed, i)) continue;
         ft_arena_reset(&once);
-        FT_GOTO(err, delivery_try(&done, &failed[i], db, &list[i], &once));
+        FT_GOTO(err, delivery_try(&done, &failed[i], s, db, &list[i], &once));
         *sent += done;
     }
     FT_GOTO(err, ft_db_one(db, NULL, "select count(*) from delivery where delivered_us is null", "",

@@ -37,9 +37,9 @@ typedef struct ft_sender {
     /* Is it a target that could work? FT_EINVAL in words. */
     ft_err (*check)(ft_str target);
     /* Hand one alert over; FT_OK means accepted. Called from any process, maybe again. */
-    ft_err (*send)(ft_str target, const ft_alert *alert, ft_arena *arena);
+    ft_err (*send)(ft_store *s, ft_str target, const ft_alert *alert, ft_arena *arena);
 } ft_sender;
-extern const ft_sender ft_sender_webhook, ft_sender_file, ft_sender_sns;
+extern const ft_sender ft_sender_webhook, ft_sender_file, ft_sender_mail, ft_sender_sns;
 extern const ft_sender *const ft_senders[]; /* ends with NULL; in outbox.c */
 
 /* Configured receivers are rows. Adding one twice is fine. */

@@ -2,6 +2,7 @@
  * follows a file. */
 #include <fcntl.h>
 
+#include "base/check.h"
 #include "base/files.h"
 #include "watch/outbox.h"
 
@@ -12,7 +13,8 @@ static ft_err check(ft_str target) {
 }
 
 /* One write: lines of several processes do not mix. */
-static ft_err send_alert(ft_str target, const ft_alert *alert, ft_arena *arena) {
+static ft_err send_alert(ft_store *s, ft_str target, const ft_alert *alert, ft_arena *arena) {
+    FT_UNUSED(s);
     ft_str path, json, line;
     int fd = -1;
     ft_err err;

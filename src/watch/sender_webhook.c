@@ -1,4 +1,5 @@
 /* sender_webhook.c -- an alert as an HTTP POST of its JSON. Any status 2xx is acceptance. */
+#include "base/check.h"
 #include "net/client.h"
 #include "watch/outbox.h"
 
@@ -18,7 +19,8 @@ static ft_err check(ft_str target) {
     return FT_OK;
 }
 
-static ft_err send_alert(ft_str target, const ft_alert *alert, ft_arena *arena) {
+static ft_err send_alert(ft_store *s, ft_str target, const ft_alert *alert, ft_arena *arena) {
+    FT_UNUSED(s);
     ft_str url, body, id, key;
     ft_fetched answer;
     FT_TRY(ft_arena_str(&url, arena, target));
