@@ -53,7 +53,8 @@ extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, 
     ft_command_endpoints_rm, ft_command_endpoints_rollback, ft_command_verdicts_ls,
     ft_command_alerts_ls, ft_command_alerts_to, ft_command_alerts_send, ft_command_algorithms_ls,
     ft_command_algorithms_show, ft_command_info, ft_command_run_job, ft_command_run_rules,
-    ft_command_keys_add, ft_command_keys_ls, ft_command_keys_rm, ft_command_aws_env;
+    ft_command_keys_add, ft_command_keys_ls, ft_command_keys_rm, ft_command_aws_env,
+    ft_command_settings_ls, ft_command_settings_set, ft_command_settings_rm;
 
 const ft_command *const ft_commands[] = {
     &ft_command_train,
@@ -87,6 +88,9 @@ const ft_command *const ft_commands[] = {
     &ft_command_keys_ls,
     &ft_command_keys_rm,
     &ft_command_aws_env,
+    &ft_command_settings_ls,
+    &ft_command_settings_set,
+    &ft_command_settings_rm,
     &ft_command_info,
     &ft_command_run_job,
     &ft_command_run_rules,
