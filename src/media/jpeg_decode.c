@@ -40,30 +40,47 @@ static ft_err set_up(ft_jpeg *j) {
     return FT_OK;
 }
 
-/* Go to the region's first row; set the columns. */
-static void narrow(ft_jpeg *j) {
-    job *w = j->caller;
-    struct jpeg_decompress_struct *c = &j->c.in;
-    ft_box box = w->plan.region;
-    JDIMENSION margin = (JDIMENSION)c->max_h_samp_factor, full = c->output_width;
-    JDIMENSION left = (JDIMENSION)box.x, right = left + (JDIMENSION)box.width;
-    left = left > margin ? left - margin : 0;
-    right = right + margin < full ? right + margin : full;
-    /* Of 4:1:0 and 4:1:1 shrunk, chroma blocks have another size than libjpeg's cut reckons with
-     * (2.1.5: other pixels by up to 30 levels): those rows are decoded whole. */
-    bool sure = c->scale_denom == 1 || c->max_h_samp_factor <= 2;
-    w->crop_x = 0;
-    if (sure && (left > 0 || right < full)) {
-        JDIMENSION width = right - left;
-        w->crop_x = left;
-        j->api->crop_scanline(c, &w->crop_x, &width); /* moves left to a block's edge */
-    }
-    if (box.y > 0) j->api->skip_scanlines(c, (JDIMENSION)box.y);
+/* A progressive file that ends before its last scans is smoothed over its neighbours by libjpeg,
+ * further than any margin. coef_bits says how many low bits of a coefficient are yet to come. */
+static bool complete(const struct jpeg_decompress_struct *c) {
+    if (!c->coef_bits) return true;
+    for (int i = 0; i < c->num_components; i++)
+        for (int k = 0; k < DCTSIZE2; k++)
+            if (c->coef_bits[i][k] != 0) return false;
+    return true;
 }
 
 static void read_row(ft_jpeg *j, uint8_t *row) {
     JSAMPROW rows[1] = { row };
     j->api->read_scanlines(&j->c.in, rows, 1);
+}
+
+/* Set the columns, where that gives the same pixels. Of 4:1:0 and 4:1:1 shrunk, chroma blocks have
+ * another size than libjpeg's cut reckons with (2.1.5: other pixels by up to 30 levels). */
+static void narrow(ft_jpeg *j) {
+    job *w = j->caller;
+    struct jpeg_decompress_struct *c = &j->c.in;
+    JDIMENSION margin = (JDIMENSION)c->max_h_samp_factor, full = c->output_width;
+    JDIMENSION left = (JDIMENSION)w->plan.region.x, right = left + (JDIMENSION)w->plan.region.width;
+    w->crop_x = 0;
+    if (!complete(c) || (c->scale_denom > 1 && c->max_h_samp_factor > 2)) return;
+    left = left > margin ? left - margin : 0;
+    right = right + margin < full ? right + margin : full;
+    if (left > 0 || right < full) {
+        JDIMENSION width = right - left;
+        w->crop_x = left;
+        j->api->crop_scanline(c, &w->crop_x, &width); /* moves left to a block's edge */
+    }
+}
+
+/* Go to the region's first row; `row` is scratch. */
+static void descend(ft_jpeg *j, uint8_t *row) {
+    const job *w = j->caller;
+    if (complete(&j->c.in)) {
+        if (w->plan.region.y) j->api->skip_scanlines(&j->c.in, (JDIMENSION)w->plan.region.y);
+    } else {
+        for (int y = 0; y < w->plan.region.y; y++) read_row(j, row);
+    }
 }
 
 /* Straight into the picture; the margins stay outside the view. */
@@ -72,6 +89,7 @@ static ft_err read_rgb(ft_jpeg *j) {
     struct jpeg_decompress_struct *c = &j->c.in;
     ft_box box = w->plan.region;
     FT_TRY(ft_decoder_take(w->out, w->d, (int)c->output_width, box.height, c->output_components));
+    descend(j, w->out->data);
     for (int y = 0; y < box.height; y++)
         read_row(j, w->out->data + (size_t)y * w->out->stride_bytes);
     box = (ft_box){ box.x - (int)w->crop_x, 0, box.width, box.height };
@@ -99,6 +117,7 @@ static ft_err read_converted(ft_jpeg *j) {
     FT_TRY(ft_ground_take(&w->d->scratch, 2 * wide));
     FT_TRY(ft_decoder_take(w->out, w->d, box.width, box.height, w->plan.channels));
     uint8_t *row = w->d->scratch.at, *rgb = row + wide;
+    descend(j, row);
     for (int y = 0; y < box.height; y++) {
         uint8_t *to = w->out->data + (size_t)y * w->out->stride_bytes;
         read_row(j, row);
