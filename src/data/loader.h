@@ -61,8 +61,6 @@ typedef struct ft_loader_spec {
     size_t memory_bytes_max; /* of the slots; 0: FT_LOADER_MEMORY */
     bool pin;                /* page-locked slots where CUDA is there; told in the stats */
     bool cuts;               /* a field "cut" of five i32: ft_transform_cut of each picture */
-    ft_tap *tap;             /* gets the stages as scalars, a step each `tap_every` batches */
-    uint64_t tap_every;      /* 0: 16 */
 } ft_loader_spec;
 
 typedef struct ft_batch_field {
@@ -91,9 +89,9 @@ typedef struct ft_loader_stats {
     int64_t first_batch_us; /* from opening to the first batch */
 } ft_loader_stats;
 
-/* Takes the feed (freed with the loader, and on failure). Everything of the spec is copied but the
- * tap. FT_EINVAL for what does not go together: random order of a stream without a window, a field
- * that is not there or differs in size. */
+/* Takes the feed (freed with the loader, and on failure). Everything of the spec is copied.
+ * FT_EINVAL for what does not go together: random order of a stream without a window, a field that
+ * is not there or differs in size. */
 ft_err ft_loader_open(ft_loader **out, ft_feed *feed, const ft_loader_spec *spec);
 /* The next batch. FT_ENOTFOUND without a trail at the epoch's end (as often as asked); a failure
  * says file and record and stays until ft_loader_epoch. FT_EFULL: every slot is held by the caller
@@ -108,6 +106,10 @@ ft_err ft_loader_resume(ft_loader *l, ft_str state);
 /* Steps of an epoch; FT_DATASET_UNKNOWN for a stream. */
 uint64_t ft_loader_steps(const ft_loader *l);
 void ft_loader_told(ft_loader_stats *out, ft_loader *l);
+/* What was measured since the last call, as scalars of the tap's current step: loader/network_ms,
+ * disk_ms, decode_ms, transform_ms, copy_ms (of a batch), loader/starved (share of the consumer's
+ * time that it waited), loader/batches_per_s, loader/workers, loader/bad. By the consumer. */
+ft_err ft_loader_emit(ft_loader *l, ft_tap *tap);
 void ft_loader_free(ft_loader *l); /* workers end first; fine on NULL */
 
 void ft_batch_keep(ft_batch *b);

@@ -33,6 +33,8 @@ typedef struct ft_feed {
     ft_err (*intact)(void *reader);
     /* The number that names a sample for ever: its place, not its turn. */
     uint64_t (*id)(const ft_sample *s);
+    /* The file that it stands in, for messages. May be NULL. */
+    ft_str (*where)(void *self, const ft_sample *s);
     void (*free)(void *self); /* may be NULL */
 } ft_feed;
 

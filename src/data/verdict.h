@@ -44,10 +44,9 @@ typedef struct ft_stages {
     double starved_s;              /* the consumer waited for a batch */
     double idle_s;                 /* workers waited for a free slot */
     double bytes_read;             /* as stored */
-    double bytes_decoded;          /* of pixels after decoding */
     double bytes_batch;            /* put into batches */
-    double read_calls;
-    int workers; /* that may read at one time; 0: the consumer does the work */
+    double pixels_sample;          /* bytes of a picture as bytes, as it is put into a batch */
+    int workers;                   /* that may read at one time; 0: the consumer does the work */
     int cores;
     bool encoded; /* there is something to decode */
     bool narrow;  /* batches are bytes already */
