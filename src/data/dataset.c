@@ -15,6 +15,8 @@
 #include "data/record.h"
 #include "data/shown.h"
 
+#define READER_BYTES ((size_t)64 << 10)
+
 /* ---- fields */
 
 ft_err ft_set_field(ft_dataset *d, const ft_field *f) {
@@ -144,6 +146,7 @@ static ft_err first_look(ft_dataset *d, const char *path) {
     FT_GOTO(err, format_choose(d, in, ft_str_of(path)));
     if (!S_ISREG(st.st_mode)) {
         d->stream = in;
+        d->stream_first = true;
         in = NULL;
     }
 done:
@@ -178,6 +181,7 @@ ft_err ft_dataset_open_input(ft_dataset **out, ft_input *in, const ft_dataset_op
     *out = NULL;
     FT_GOTO(err, dataset_new(&d, opts));
     d->stream = in;
+    d->stream_first = true;
     in = NULL;
     FT_GOTO(err, ft_arena_str(&name, &d->arena, ft_input_name(d->stream)));
     FT_GOTO(err, format_choose(d, d->stream, name));
@@ -231,6 +235,7 @@ static void reader_release(ft_dataset_reader *r) {
     for (size_t i = 0; i < FT_READER_FILES; i++)
         if (r->files[i].fd) close(r->files[i].fd - 1);
     ft_arena_fini(&r->arena);
+    ft_arena_fini(&r->own);
     ft_buf_fini(&r->raw);
     free(r->touched);
     free(r->marks);
@@ -253,8 +258,13 @@ ft_err ft_dataset_reader_new(ft_dataset_reader **out, ft_dataset *d) {
     }
     r->d = d;
     r->arena.limit_bytes = r->raw.limit_bytes = SIZE_MAX / 2; /* the record's limit bounds them */
-    *out = r;
-    return FT_OK;
+    void *first; /* a block that most records fit into, and that a reset keeps */
+    ft_err err = ft_arena_take(&first, &r->arena, READER_BYTES);
+    if (err)
+        reader_release(r);
+    else
+        *out = r;
+    return err;
 }
 
 void ft_dataset_reader_free(ft_dataset_reader *r) {
@@ -331,6 +341,13 @@ ft_err ft_set_pread(ft_str *out, ft_dataset_reader *r, const ft_set_shard *s, ui
                        (unsigned long long)(offset + got), (unsigned long long)(len - got));
     *out = ft_str_n(r->raw.at, got);
     return FT_OK;
+}
+
+void ft_set_advise(const ft_set_shard *s, uint64_t offset, uint64_t len) {
+    int fd = open(s->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    posix_fadvise(fd, (off_t)offset, (off_t)len, POSIX_FADV_WILLNEED);
+    close(fd);
 }
 
 /* ---- reading */

@@ -26,7 +26,8 @@ struct ft_dataset_format {
     bool folders;                           /* a shard is a folder */
     bool mapped;                            /* see ft_dataset_mapped */
     const struct ft_record_format *records; /* of which the samples are payloads; else NULL */
-    const char *payload;                    /* its usual one */
+    const struct ft_payload *usual;         /* what these payloads mostly are */
+    bool any_bytes;                         /* other payloads are the field "bytes" */
     /* Do the first bytes (unpacked) look like it? 0 no … 100 surely. NULL: never by content. */
     int (*sniff)(ft_str head, ft_str path);
     size_t shard_bytes, reader_bytes; /* of private state */
@@ -53,7 +54,7 @@ struct ft_dataset_format {
 };
 typedef struct ft_dataset_format ft_dataset_format;
 
-extern const ft_dataset_format *const ft_dataset_formats[]; /* ends with NULL; in dataset_all.c */
+extern const ft_dataset_format *const ft_dataset_formats[]; /* ends with NULL; in dataset_paths.c */
 ft_err ft_dataset_format_find(const ft_dataset_format **out, ft_str name);
 /* By the ending of a file name, ".gz" and ".zst" aside; NULL when none fits. */
 const ft_dataset_format *ft_dataset_format_ending(ft_str path);
@@ -64,12 +65,14 @@ struct ft_dataset {
     ft_field *fields;
     size_t field_count, field_capacity;
     ft_str meta;
+    ft_str head; /* what stands before the records of every file (CSV's names) */
     ft_set_shard *shards;
     uint32_t shard_count;
     uint64_t total;
     bool random;
-    ft_input *stream; /* the one shard of ft_dataset_open_input, until a reader takes it */
-    void *plan;       /* what the format knows of all shards, in the arena */
+    ft_input *stream;  /* the one shard of ft_dataset_open_input, until a reader takes it */
+    bool stream_first; /* it is, or was, such a one */
+    void *plan;        /* what the format knows of all shards, in the arena */
     void (*plan_free)(void *plan);
     ft_arena arena;
 };
@@ -80,6 +83,7 @@ struct ft_dataset_reader {
     ft_array *values; /* one for each field */
     bool *wanted;     /* one for each field; NULL: all */
     ft_arena arena;   /* of the record */
+    ft_arena own;     /* of the reader */
     ft_buf raw;       /* its bytes */
     struct {
         int fd; /* with 1 added: 0 is none */
@@ -117,6 +121,8 @@ static inline bool ft_set_wants(const ft_dataset_reader *r, size_t field) {
 /* `len` bytes of a shard's file into r->raw, as `*out`; FT_ECORRUPT when the file ends before. */
 ft_err ft_set_pread(ft_str *out, ft_dataset_reader *r, const ft_set_shard *s, uint64_t offset,
                     uint64_t len);
+/* These bytes of the shard's file will be read soon. */
+void ft_set_advise(const ft_set_shard *s, uint64_t offset, uint64_t len);
 /* The shard was looked at: `intact` will ask for it. */
 void ft_set_touch(ft_dataset_reader *r, uint32_t shard);
 /* "'train.tfrecord', record 17 (byte 4711): <why>". */

@@ -12,10 +12,9 @@
 
 /* ---- the registry */
 
-const ft_dataset_format *const ft_dataset_formats[] = {
-    &ft_set_fts,
-    NULL,
-};
+const ft_dataset_format *const ft_dataset_formats[] = { &ft_set_fts,      &ft_set_tfrecord,
+                                                        &ft_set_recordio, &ft_set_sagemaker,
+                                                        &ft_set_jsonl,    NULL };
 
 ft_err ft_dataset_format_find(const ft_dataset_format **out, ft_str name) {
     const char *names[32];

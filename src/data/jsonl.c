@@ -32,16 +32,31 @@ static ft_err value_check(ft_str line) {
     return ft_json_end(&j);
 }
 
-static ft_err jsonl_next(ft_record_read *r, ft_record *out) {
+/* The next line that is not empty. */
+static ft_err line_of_text(ft_str *line, ft_record_read *r) {
     size_t bytes = 0;
     do {
-        ft_err err = line_next(&out->bytes, &bytes, r);
+        ft_err err = line_next(line, &bytes, r);
         if (err == FT_ENOTFOUND) return err;
         FT_TRY(err);
         ft_input_skip(r->in, bytes);
-    } while (out->bytes.len == 0);
+    } while (line->len == 0);
+    return FT_OK;
+}
+
+static ft_err jsonl_next(ft_record_read *r, ft_record *out) {
+    ft_err err = line_of_text(&out->bytes, r);
+    if (err == FT_ENOTFOUND) return err;
+    FT_TRY(err);
     r->can_skip = true;
     return value_check(out->bytes);
+}
+
+static ft_err jsonl_pass(ft_record_read *r) {
+    ft_str line;
+    ft_err err = line_of_text(&line, r);
+    return err == FT_ENOTFOUND ? err
+                               : (err ? ft_err_frame(err, __FILE__, __LINE__, "line") : FT_OK);
 }
 
 static ft_err jsonl_write(ft_record_write *w, const ft_record *record) {
@@ -70,5 +85,7 @@ const ft_record_format ft_records_jsonl = {
     .media_types = "application/jsonlines|application/x-jsonlines|application/x-ndjson",
     .sniff = jsonl_sniff,
     .next = jsonl_next,
+    .pass = jsonl_pass,
+    .payload = ft_str_trim,
     .write = jsonl_write,
 };

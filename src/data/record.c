@@ -143,6 +143,22 @@ done:
     return err;
 }
 
+ft_err ft_records_input(ft_records **out, ft_input *in, const ft_record_opts *opts) {
+    ft_err err;
+    ft_records *r = NULL;
+    *out = NULL;
+    FT_GOTO(err, records_new(&r, opts));
+    r->read.in = in;
+    in = NULL;
+    FT_GOTO(err, begin(r));
+    *out = r;
+    r = NULL;
+done:
+    ft_input_free(in);
+    ft_records_free(r);
+    return err;
+}
+
 void ft_records_free(ft_records *r) {
     if (!r) return;
     if (r->read.state && r->format->fini) r->format->fini(r->read.state);
@@ -153,6 +169,12 @@ void ft_records_free(ft_records *r) {
 
 /* ---- reading */
 
+static ft_err failed(const ft_records *r, ft_err err, uint64_t offset) {
+    return ft_err_prefix(err, "'%.*s', record %llu at byte %llu",
+                         FT_STR_ARG(ft_input_name(r->read.in)), (unsigned long long)r->number - 1,
+                         (unsigned long long)offset);
+}
+
 ft_err ft_records_next(ft_records *r, ft_record *out) {
     for (;;) {
         uint64_t offset = ft_input_offset(r->read.in);
@@ -162,14 +184,29 @@ ft_err ft_records_next(ft_records *r, ft_record *out) {
         if (err == FT_ENOTFOUND) return err;
         r->number++;
         if (!err) return FT_OK;
-        if (!r->read.can_skip || r->bad >= r->opts.bad_max)
-            return ft_err_prefix(err, "'%.*s', record %llu at byte %llu",
-                                 FT_STR_ARG(ft_input_name(r->read.in)),
-                                 (unsigned long long)r->number - 1, (unsigned long long)offset);
+        if (!r->read.can_skip || r->bad >= r->opts.bad_max) return failed(r, err, offset);
         ft_err_clear();
         r->bad++;
     }
 }
+
+ft_err ft_records_pass(ft_records *r, uint64_t *offset) {
+    ft_record record;
+    *offset = ft_input_offset(r->read.in);
+    r->read.can_skip = false;
+    ft_err err = r->format->pass ? r->format->pass(&r->read) : r->format->next(&r->read, &record);
+    if (err == FT_ENOTFOUND) return err;
+    r->number++;
+    if (!err || (!r->format->pass && r->read.can_skip)) { /* its payload is another's business */
+        if (err) ft_err_clear();
+        return FT_OK;
+    }
+    return failed(r, err, *offset);
+}
+
+uint64_t ft_records_offset(const ft_records *r) { return ft_input_offset(r->read.in); }
+const void *ft_records_state(const ft_records *r) { return r->read.state; }
+bool ft_records_can_go_on(const ft_records *r) { return r->read.can_skip; }
 
 const ft_record_format *ft_records_format(const ft_records *r) { return r->format; }
 uint64_t ft_records_bad(const ft_records *r) { return r->bad; }

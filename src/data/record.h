@@ -75,6 +75,13 @@ typedef struct ft_record_format {
      */
     ft_err (*next)(ft_record_read *r, ft_record *out);
     void (*fini)(void *state); /* may be NULL */
+    /* Pass the next record without looking at its payload, as `next` otherwise. NULL: by `next`. */
+    ft_err (*pass)(ft_record_read *r);
+    /* The payload within the bytes of its frame, where that needs neither state nor check. NULL:
+     * `next` is asked. */
+    ft_str (*payload)(ft_str frame);
+    /* What `begin` read (CSV's names): files of one set must agree. NULL: nothing stands there. */
+    ft_str (*head)(const void *state);
     /* Append one record's frame; before the first, what stands before it. NULL: read only. */
     ft_err (*write)(ft_record_write *w, const ft_record *record);
     /* What stands after the last record is appended; `head` gets bytes that replace the file's
@@ -94,8 +101,17 @@ typedef struct ft_records ft_records;
 /* `opts` may be NULL. FT_EUNSUPPORTED for bytes that no format knows. */
 ft_err ft_records_open(ft_records **out, const char *path, const ft_record_opts *opts);
 ft_err ft_records_bytes(ft_records **out, ft_str bytes, ft_str name, const ft_record_opts *opts);
+/* Takes the input, whatever happens. */
+ft_err ft_records_input(ft_records **out, ft_input *in, const ft_record_opts *opts);
 /* FT_ENOTFOUND at the end. Failures name file, record and byte. */
 ft_err ft_records_next(ft_records *r, ft_record *out);
+/* After a failure: does the stream stand at the next record, so that it can be read on? */
+bool ft_records_can_go_on(const ft_records *r);
+/* The same without looking at the payload, where the format allows it: where the record stands. */
+ft_err ft_records_pass(ft_records *r, uint64_t *offset);
+/* Where the next record would begin: after the last, the end of the file. */
+uint64_t ft_records_offset(const ft_records *r);
+const void *ft_records_state(const ft_records *r); /* the format's own */
 const ft_record_format *ft_records_format(const ft_records *r);
 uint64_t ft_records_bad(const ft_records *r); /* records skipped so far */
 /* Size and hash of the file on disk (opts.hash); reads its rest. */
@@ -111,6 +127,7 @@ ft_err ft_record_writer_new(ft_record_writer **out, const char *path,
 /* `offset` (may be NULL) gets where its frame begins. */
 ft_err ft_record_write_one(ft_record_writer *w, const ft_record *record, uint64_t *offset);
 ft_err ft_record_write_bytes(ft_record_writer *w, ft_str bytes);
+uint64_t ft_record_writer_bytes(const ft_record_writer *w); /* so far, before packing */
 /* Flush, sync, put in place. After it, or instead of it, free. */
 ft_err ft_record_writer_end(ft_record_writer *w);
 void ft_record_writer_free(ft_record_writer *w); /* not ended: the temporary file is removed */
@@ -125,6 +142,9 @@ typedef struct ft_record_index {
  * refused. */
 ft_err ft_record_index_read(ft_record_index *out, ft_arena *arena, ft_str text, ft_str path,
                             uint64_t file_bytes);
+/* Append an entry; `*capacity` is the caller's, 0 at first. */
+ft_err ft_record_index_add(ft_record_index *x, ft_arena *arena, size_t *capacity, uint64_t key,
+                           uint64_t offset);
 ft_err ft_record_index_write(ft_buf *out, const ft_record_index *index);
 /* By reading the whole file: keys are the numbers of the records. */
 ft_err ft_record_index_scan(ft_record_index *out, ft_arena *arena, const char *path,

@@ -86,6 +86,8 @@ ft_err ft_record_write_bytes(ft_record_writer *w, ft_str bytes) {
     return ft_record_write_one(w, &(ft_record){ .bytes = bytes }, NULL);
 }
 
+uint64_t ft_record_writer_bytes(const ft_record_writer *w) { return w->flushed + w->out.len; }
+
 static ft_err write_end(ft_record_writer *w) {
     ft_err err = FT_OK;
     ft_buf head = { 0 };
@@ -133,6 +135,14 @@ static ft_err index_room(ft_record_index *x, ft_arena *arena, size_t *capacity) 
     }
     x->keys = keys;
     x->offsets = offsets;
+    return FT_OK;
+}
+
+ft_err ft_record_index_add(ft_record_index *x, ft_arena *arena, size_t *capacity, uint64_t key,
+                           uint64_t offset) {
+    FT_TRY(index_room(x, arena, capacity));
+    x->keys[x->count] = key;
+    x->offsets[x->count++] = offset;
     return FT_OK;
 }
 

@@ -132,6 +132,43 @@ static ft_err recordio_next(ft_record_read *r, ft_record *out) {
     return FT_OK;
 }
 
+/* Past a frame; its last zeros may be absent at the end of the file. */
+static ft_err frame_pass(ft_record_read *r, uint64_t len) {
+    ft_str view;
+    FT_TRY(ft_input_seek(r->in, ft_input_offset(r->in) + FRAME_BYTES + len));
+    size_t pad = (size_t)(-len & 3);
+    FT_TRY(ft_input_peek(&view, r->in, pad));
+    ft_input_skip(r->in, pad < view.len ? pad : view.len);
+    return FT_OK;
+}
+
+static ft_err sagemaker_pass(ft_record_read *r) {
+    uint32_t len = 0;
+    ft_err err = header(&len, r);
+    if (err == FT_ENOTFOUND) return err;
+    FT_TRY(err);
+    return frame_pass(r, len);
+}
+
+static ft_err recordio_pass(ft_record_read *r) {
+    uint32_t word = 0, flag;
+    ft_err err = header(&word, r);
+    if (err == FT_ENOTFOUND) return err;
+    FT_TRY(err);
+    FT_TRY(frame_pass(r, word & LENGTH_MASK));
+    if (word >> LENGTH_BITS != FIRST) return FT_OK; /* whole, or the reader's to refuse */
+    do {
+        err = header(&word, r);
+        if (err == FT_ENOTFOUND)
+            return FT_FAIL(FT_ECORRUPT, "the file ends between the pieces of a record");
+        FT_TRY(err);
+        flag = word >> LENGTH_BITS;
+        if (flag == WHOLE || flag == FIRST) return FT_OK; /* the reader will say so */
+        FT_TRY(frame_pass(r, word & LENGTH_MASK));
+    } while (flag == MIDDLE);
+    return FT_OK;
+}
+
 static void recordio_fini(void *state) { ft_buf_fini(&((recordio_state *)state)->joined); }
 
 /* ---- writing */
@@ -203,6 +240,7 @@ const ft_record_format ft_records_recordio = {
     .sniff = recordio_sniff,
     .read_bytes = sizeof(recordio_state),
     .next = recordio_next,
+    .pass = recordio_pass,
     .fini = recordio_fini,
     .write = recordio_write,
 };
@@ -214,5 +252,6 @@ const ft_record_format ft_records_sagemaker = {
     .media_types = "application/x-recordio-protobuf",
     .sniff = sagemaker_sniff,
     .next = sagemaker_next,
+    .pass = sagemaker_pass,
     .write = sagemaker_write,
 };

@@ -29,6 +29,19 @@ static ft_err tfrecord_next(ft_record_read *r, ft_record *out) {
     return FT_FAIL(FT_ECORRUPT, "the payload's checksum is wrong");
 }
 
+static ft_err tfrecord_pass(ft_record_read *r) {
+    ft_str view;
+    ft_err err = ft_record_peek(&view, r, HEADER_BYTES, "a record's header");
+    if (err == FT_ENOTFOUND) return err;
+    FT_TRY(err);
+    uint64_t len = ft_le64(view.at);
+    if (ft_le32(view.at + 8) != masked(view.at, 8))
+        return FT_FAIL(FT_ECORRUPT, "the length's checksum is wrong: the rest cannot be read");
+    if (len > INT64_MAX / 2)
+        return FT_FAIL(FT_ETOOBIG, "a record of %llu bytes", (unsigned long long)len);
+    return ft_input_seek(r->in, ft_input_offset(r->in) + HEADER_BYTES + len + FOOTER_BYTES);
+}
+
 static ft_err tfrecord_write(ft_record_write *w, const ft_record *record) {
     uint64_t len = record->bytes.len;
     uint32_t crc = masked(&len, sizeof len), data_crc = masked(record->bytes.at, record->bytes.len);
@@ -50,5 +63,6 @@ const ft_record_format ft_records_tfrecord = {
     .media_types = "application/x-tfrecord",
     .sniff = tfrecord_sniff,
     .next = tfrecord_next,
+    .pass = tfrecord_pass,
     .write = tfrecord_write,
 };
