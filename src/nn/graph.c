@@ -136,8 +136,8 @@ ft_err ft_nn_value_add(int *out, ft_nn_graph *g, ft_str name, ft_nn_role role) {
 /* ---- inputs, data, outputs */
 
 static ft_err shape_valid(ft_str name, ft_dtype dtype, int ndim, const int64_t *shape) {
-    ft_array a = { .dtype = dtype, .ndim = ndim };
-    if (dtype >= FT_DTYPE_COUNT || ndim < -1 || ndim > FT_ARRAY_DIMS_MAX)
+    ft_array a = { .dtype = dtype == FT_DTYPE_COUNT ? FT_F64 : dtype, .ndim = ndim };
+    if (dtype > FT_DTYPE_COUNT || ndim < -1 || ndim > FT_ARRAY_DIMS_MAX)
         return FT_FAIL(FT_EINVAL, "'%.*s': a shape of %d dimensions (0 to %d are supported)",
                        FT_STR_ARG(name), ndim, FT_ARRAY_DIMS_MAX);
     for (int i = 0; i < ndim; i++) a.shape[i] = shape[i] == FT_NN_DIM_ANY ? 1 : shape[i];
@@ -171,10 +171,8 @@ ft_err ft_nn_data(int *out, ft_nn_graph *g, ft_str name, ft_nn_role role, const 
                   bool copy) {
     FT_CHECK(role == FT_NN_CONST || role == FT_NN_WEIGHT || role == FT_NN_STATE);
     *out = FT_NN_NONE;
-    FT_TRY(shape_valid(name, value->dtype, value->ndim, value->shape));
     if (!ft_array_valid(value))
-        return FT_FAIL(FT_EINVAL, "'%.*s': data needs a shape without unknown sizes",
-                       FT_STR_ARG(name));
+        return FT_FAIL(FT_EINVAL, "'%.*s': a type, or sizes, that no data has", FT_STR_ARG(name));
     void *data = value->data;
     size_t bytes = ft_array_bytes(value);
     if (copy || !data) FT_TRY(ft_arena_take(&data, &g->arena, bytes));

@@ -100,8 +100,9 @@ typedef struct ft_nn_graph {
 ft_err ft_nn_graph_new(ft_nn_graph **out, ft_str name);
 void ft_nn_graph_free(ft_nn_graph *g); /* fine on NULL */
 
-/* Each gives the number of the new value in `*out`. Shapes may hold FT_NN_DIM_ANY. FT_EEXIST for a
- * name that is taken; an empty name gets one. */
+/* Each gives the number of the new value in `*out`. Shapes may hold FT_NN_DIM_ANY; a body's input
+ * may have ndim -1 and FT_DTYPE_COUNT: not known. FT_EEXIST for a name that is taken; an empty name
+ * gets one. */
 ft_err ft_nn_input(int *out, ft_nn_graph *g, ft_str name, ft_dtype dtype, int ndim,
                    const int64_t *shape);
 /* `role` CONST, WEIGHT or STATE; the data is copied when `copy`, otherwise it must outlive the

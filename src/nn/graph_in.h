@@ -15,9 +15,15 @@ static inline ft_array ft_nn_no_array(void) { return (ft_array){ .dtype = FT_DTY
 bool ft_nn_array_known(const ft_array *a);
 
 /* Run a node's shape rule on `in`; `out` gets one array an output. Refuses shapes that no memory
- * holds, naming the node. */
+ * holds, naming the node. Where an input's type is not known, nothing is, and content is needed. */
 ft_err ft_nn_node_infer(const ft_nn_node *n, const ft_array *in, ft_array *out,
                         bool *content_needed);
+/* May the node's content be computed now? Everything it reads is known, and nothing has more than
+ * `items_max` items. */
+bool ft_nn_computable(const ft_nn_node *n, const ft_array *in, const ft_array *out,
+                      int64_t items_max);
+/* Compute it: `out` gets memory from `arena`. */
+ft_err ft_nn_node_compute(const ft_nn_node *n, const ft_array *in, ft_array *out, ft_arena *arena);
 /* Run a node's reference once (prepare, call, unprepare); `out` has its memory; scratch is taken
  * from `arena`. */
 ft_err ft_nn_node_reference(const ft_nn_node *n, const ft_array *in, ft_array *out,

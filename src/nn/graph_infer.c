@@ -27,6 +27,13 @@ static ft_err shape_valid(const ft_nn_node *n, const ft_array *a) {
                    FT_STR_ARG(n->name), n->op->name);
 }
 
+/* A type that is not known yet looks like an absent input: such a node waits. */
+static bool types_known(const ft_nn_node *n, const ft_array *in) {
+    for (size_t i = 0; i < n->input_count; i++)
+        if (n->inputs[i] != FT_NN_NONE && ft_nn_absent(&in[i])) return false;
+    return true;
+}
+
 ft_err ft_nn_node_infer(const ft_nn_node *n, const ft_array *in, ft_array *out,
                         bool *content_needed) {
     ft_nn_infer i = {
@@ -34,6 +41,8 @@ ft_err ft_nn_node_infer(const ft_nn_node *n, const ft_array *in, ft_array *out,
     };
     for (size_t k = 0; k < n->output_count; k++)
         out[k] = (ft_array){ .dtype = FT_DTYPE_COUNT, .ndim = -1 };
+    *content_needed = true;
+    if (!types_known(n, in)) return FT_OK;
     FT_TRY(n->op->infer(&i));
     for (size_t k = 0; k < n->output_count; k++) FT_TRY(shape_valid(n, &out[k]));
     *content_needed = i.content_needed;
@@ -65,8 +74,8 @@ done:
     return err;
 }
 
-/* May the node's content be computed now? Everything it reads is known, and it is small. */
-static bool computable(const ft_nn_node *n, const ft_array *in, const ft_array *out) {
+bool ft_nn_computable(const ft_nn_node *n, const ft_array *in, const ft_array *out,
+                      int64_t items_max) {
     bool shape_only = strcmp(n->op->name, "Shape") == 0 || strcmp(n->op->name, "Size") == 0;
     if (n->op->random || n->capture_count || (!n->op->reference && !n->op->forward)) return false;
     for (size_t i = 0; i < n->attr_count; i++)
@@ -74,15 +83,14 @@ static bool computable(const ft_nn_node *n, const ft_array *in, const ft_array *
     for (size_t i = 0; i < n->input_count; i++) {
         if (ft_nn_absent(&in[i])) continue;
         if (!ft_nn_array_known(&in[i])) return false;
-        if (!shape_only && (!in[i].data || ft_array_count(&in[i]) > FT_NN_KNOWN_MAX)) return false;
+        if (!shape_only && (!in[i].data || ft_array_count(&in[i]) > items_max)) return false;
     }
     for (size_t i = 0; i < n->output_count; i++)
-        if (!ft_nn_array_known(&out[i]) || ft_array_count(&out[i]) > FT_NN_KNOWN_MAX) return false;
+        if (!ft_nn_array_known(&out[i]) || ft_array_count(&out[i]) > items_max) return false;
     return n->input_count > 0 || n->output_count > 0;
 }
 
-static ft_err node_compute(const ft_nn_node *n, const ft_array *in, ft_array *out,
-                           ft_arena *arena) {
+ft_err ft_nn_node_compute(const ft_nn_node *n, const ft_array *in, ft_array *out, ft_arena *arena) {
     for (size_t i = 0; i < n->output_count; i++)
         FT_TRY(ft_arena_take(&out[i].data, arena, ft_array_bytes(&out[i])));
     return ft_nn_node_reference(n, in, out, arena);
@@ -94,7 +102,8 @@ static ft_err node_step(ft_nn_graph *g, const ft_nn_node *n, ft_array *known, ft
     for (size_t i = 0; i < n->input_count; i++)
         in[i] = n->inputs[i] == FT_NN_NONE ? ft_nn_no_array() : known[n->inputs[i]];
     FT_TRY(ft_nn_node_infer(n, in, out, &content_needed));
-    if (!content_needed && computable(n, in, out)) FT_TRY(node_compute(n, in, out, arena));
+    if (!content_needed && ft_nn_computable(n, in, out, FT_NN_KNOWN_MAX))
+        FT_TRY(ft_nn_node_compute(n, in, out, arena));
     for (size_t i = 0; i < n->output_count; i++) {
         ft_nn_value *v = n->outputs[i] == FT_NN_NONE ? NULL : &g->values[n->outputs[i]];
         if (!v) continue;

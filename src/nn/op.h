@@ -61,6 +61,8 @@ typedef struct ft_nn_prepare {
     const ft_array *in, *out; /* shapes; data of constants and weights */
     size_t in_count, out_count;
     int threads;
+    /* Where packed forms of constants are shared (store.h); NULL: the state keeps its own. */
+    struct ft_nn_store *store;
     bool training;        /* backward will be called */
     bool reference;       /* `reference` will be called, not `forward` */
     void *state;          /* to be set; given back to `unprepare` */

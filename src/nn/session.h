@@ -35,6 +35,7 @@ typedef struct ft_nn_session_opts {
     bool reference;   /* every node by its plain-C reference, unfused: what tests compare with */
     bool training;    /* keep what backward needs; no fusing that loses it */
     size_t bytes_max; /* of the arena; FT_ETOOBIG names the node. 0: 4 GiB */
+    uint64_t seed;    /* of random operations; each run draws others from it */
 } ft_nn_session_opts;
 
 ft_err ft_nn_session_new(ft_nn_session **out, ft_nn_model *m, const ft_nn_session_opts *opts);

@@ -16,6 +16,7 @@
     X(ceil)                \
     X(celu)                \
     X(concat)              \
+    X(conv)                \
     X(cos)                 \
     X(cosh)                \
     X(depth_to_space)      \
@@ -33,10 +34,12 @@
     X(hard_sigmoid)        \
     X(hard_swish)          \
     X(identity)            \
+    X(if)                  \
     X(leaky_relu)          \
     X(less)                \
     X(less_or_equal)       \
     X(log)                 \
+    X(loop)                \
     X(max)                 \
     X(mean)                \
     X(min)                 \
@@ -51,6 +54,7 @@
     X(relu)                \
     X(reshape)             \
     X(round)               \
+    X(scan)                \
     X(selu)                \
     X(shape)               \
     X(shrink)              \

@@ -21,6 +21,7 @@ static const ft_nn_attr_row scan_attrs[] = {
     { 0 }
 };
 
+extern const ft_nn_op ft_nn_op_if, ft_nn_op_loop, ft_nn_op_scan;
 const ft_nn_op ft_nn_op_if = { .name = "If",
                                .doc = "one of two graphs, by a condition",
                                .attrs = if_attrs,

@@ -1,0 +1,41 @@
+/* conv_in.h -- Conv and ConvTranspose share their geometry: one is the other's gradient. Private.
+ */
+#ifndef FT_NN_OPS_CONV_IN_H
+#define FT_NN_OPS_CONV_IN_H
+
+#include "nn/ops/kernel.h"
+
+/* Seen as the convolution: x (n, groups * ci, …) and y (n, groups * co, …), weights w. For a
+ * ConvTranspose x is its output and y its input. Steps are in items. */
+typedef struct ft_nn_conv_shape {
+    ft_nn_window window;
+    int dims; /* spatial */
+    bool last;
+    int64_t n, groups, ci, co;
+    ft_dnn_desc x, y, w; /* w: (groups, co, ci, k …), with its steps in the caller's array */
+} ft_nn_conv_shape;
+
+typedef struct ft_nn_conv_state {
+    ft_nn_kernel forward, back_data, back_weights;
+} ft_nn_conv_state;
+
+/* y = conv(x, w), y written over; x = its transpose of y, added to a zeroed x; w += by both. Plain
+ * C, any float type; sums in double. `bias` may be NULL. */
+void ft_nn_conv_plain(const ft_nn_conv_shape *s, const ft_array *x, const ft_array *w,
+                      const ft_array *bias, ft_array *y);
+void ft_nn_conv_plain_transposed(const ft_nn_conv_shape *s, ft_array *x, const ft_array *w,
+                                 const ft_array *bias, const ft_array *y);
+void ft_nn_conv_plain_weights(const ft_nn_conv_shape *s, const ft_array *x, ft_array *w,
+                              const ft_array *y);
+/* bias' gradient: sums over all but the channels. */
+void ft_nn_conv_plain_bias(const ft_dnn_desc *d, const ft_array *grad, ft_array *bias);
+
+/* Kernels for a node; `transposed`: a ConvTranspose. State NULL when the types are not oneDNN's. */
+ft_err ft_nn_conv_prepare(ft_nn_prepare *p, const ft_nn_conv_shape *s, bool transposed);
+void ft_nn_conv_unprepare(void *state);
+/* Runs the state's kernel; posts are the kernel's. */
+ft_err ft_nn_conv_forward(const ft_nn_call *c);
+/* What of the gradients the kernels can do is done; the rest is told: bit 0 data, 1 weights. */
+ft_err ft_nn_conv_backward(const ft_nn_call *c, uint32_t *left);
+
+#endif

@@ -1,0 +1,269 @@
+/* conv_kernel.c -- convolution, its two gradients, and their oneDNN kernels, for conv.c and
+ * conv_transpose.c. */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "nn/ops/conv_in.h"
+
+/* ---- plain C. One walk over all places (n, group, output place, window place) that lie inside. */
+
+typedef struct walk {
+    const ft_nn_conv_shape *s;
+    int64_t n, g;
+    int64_t out[FT_ARRAY_DIMS_MAX], k[FT_ARRAY_DIMS_MAX];
+    int64_t x_at, y_at, w_at; /* items, at channel 0 of the group */
+} walk;
+
+static bool inside(walk *v) {
+    const ft_nn_conv_shape *s = v->s;
+    v->x_at = v->n * s->x.strides[0] + v->g * s->ci * s->x.strides[1];
+    v->w_at = v->g * s->w.strides[0];
+    for (int i = 0; i < s->dims; i++) {
+        int64_t at = v->out[i] * s->window.stride[i] - s->window.pad_begin[i] +
+                     v->k[i] * s->window.dilation[i];
+        if (at < 0 || at >= s->x.dims[i + 2]) return false;
+        v->x_at += at * s->x.strides[i + 2];
+        v->w_at += v->k[i] * s->w.strides[i + 3];
+    }
+    return true;
+}
+
+static void y_place(walk *v) {
+    const ft_nn_conv_shape *s = v->s;
+    v->y_at = v->n * s->y.strides[0] + v->g * s->co * s->y.strides[1];
+    for (int i = 0; i < s->dims; i++) v->y_at += v->out[i] * s->y.strides[i + 2];
+}
+
+/* The next output place; false when all were visited. */
+static bool walk_next(walk *v) {
+    const ft_nn_conv_shape *s = v->s;
+    if (ft_nn_odometer(v->out, s->y.dims + 2, s->dims)) return true;
+    if (++v->g < s->groups) return true;
+    v->g = 0;
+    return ++v->n < s->n;
+}
+
+static bool walk_begin(walk *v, const ft_nn_conv_shape *s) {
+    *v = (walk){ .s = s };
+    for (int i = 0; i < s->y.ndim; i++)
+        if (s->y.dims[i] == 0) return false;
+    return s->groups > 0 && s->n > 0;
+}
+
+static double y_sum(walk *v, int64_t o, const ft_array *x, const ft_array *w) {
+    const ft_nn_conv_shape *s = v->s;
+    double sum = 0;
+    memset(v->k, 0, sizeof v->k);
+    do {
+        if (!inside(v)) continue;
+        int64_t x_at = v->x_at, w_at = v->w_at + o * s->w.strides[1];
+        for (int64_t i = 0; i < s->ci; i++)
+            sum += ft_nn_item(x, x_at + i * s->x.strides[1]) *
+                   ft_nn_item(w, w_at + i * s->w.strides[2]);
+    } while (ft_nn_odometer(v->k, s->window.kernel, s->dims));
+    return sum;
+}
+
+void ft_nn_conv_plain(const ft_nn_conv_shape *s, const ft_array *x, const ft_array *w,
+                      const ft_array *bias, ft_array *y) {
+    walk v;
+    if (!walk_begin(&v, s)) return;
+    do {
+        y_place(&v);
+        for (int64_t o = 0; o < s->co; o++) {
+            double sum = bias ? ft_nn_item(bias, v.g * s->co + o) : 0;
+            ft_nn_put_f64(y, v.y_at + o * s->y.strides[1], sum + y_sum(&v, o, x, w));
+        }
+    } while (walk_next(&v));
+}
+
+void ft_nn_conv_plain_bias(const ft_dnn_desc *d, const ft_array *grad, ft_array *bias) {
+    for (int64_t c = 0; c < d->dims[1]; c++) {
+        int64_t at[FT_ARRAY_DIMS_MAX] = { 0 };
+        double sum = 0;
+        for (int64_t n = 0; n < d->dims[0] && ft_array_count(grad); n++) do {
+                int64_t place = n * d->strides[0] + c * d->strides[1];
+                for (int i = 2; i < d->ndim; i++) place += at[i - 2] * d->strides[i];
+                sum += ft_nn_item(grad, place);
+            } while (ft_nn_odometer(at, d->dims + 2, d->ndim - 2));
+        ft_nn_put_f64(bias, c, sum);
+    }
+}
+
+static void add_item(ft_array *a, int64_t at, double v) {
+    ft_nn_put_f64(a, at, ft_nn_item(a, at) + v);
+}
+
+void ft_nn_conv_plain_transposed(const ft_nn_conv_shape *s, ft_array *x, const ft_array *w,
+                                 const ft_array *bias, const ft_array *y) {
+    walk v;
+    memset(x->data, 0, ft_array_bytes(x));
+    for (bool more = walk_begin(&v, s); more; more = walk_next(&v)) {
+        y_place(&v);
+        memset(v.k, 0, sizeof v.k);
+        do {
+            if (!inside(&v)) continue;
+            for (int64_t i = 0; i < s->ci; i++) {
+                double sum = 0;
+                for (int64_t o = 0; o < s->co; o++)
+                    sum += ft_nn_item(y, v.y_at + o * s->y.strides[1]) *
+                           ft_nn_item(w, v.w_at + o * s->w.strides[1] + i * s->w.strides[2]);
+                add_item(x, v.x_at + i * s->x.strides[1], sum);
+            }
+        } while (ft_nn_odometer(v.k, s->window.kernel, s->dims));
+    }
+    for (int64_t n = 0; bias && n < s->n && ft_array_count(x); n++)
+        for (int64_t c = 0; c < s->x.dims[1]; c++) {
+            int64_t at[FT_ARRAY_DIMS_MAX] = { 0 };
+            do {
+                int64_t place = n * s->x.strides[0] + c * s->x.strides[1];
+                for (int i = 0; i < s->dims; i++) place += at[i] * s->x.strides[i + 2];
+                add_item(x, place, ft_nn_item(bias, c));
+            } while (ft_nn_odometer(at, s->x.dims + 2, s->dims));
+        }
+}
+
+void ft_nn_conv_plain_weights(const ft_nn_conv_shape *s, const ft_array *x, ft_array *w,
+                              const ft_array *y) {
+    walk v;
+    memset(w->data, 0, ft_array_bytes(w));
+    for (bool more = walk_begin(&v, s); more; more = walk_next(&v)) {
+        y_place(&v);
+        memset(v.k, 0, sizeof v.k);
+        do {
+            if (!inside(&v)) continue;
+            for (int64_t o = 0; o < s->co; o++)
+                for (int64_t i = 0; i < s->ci; i++)
+                    add_item(w, v.w_at + o * s->w.strides[1] + i * s->w.strides[2],
+                             ft_nn_item(y, v.y_at + o * s->y.strides[1]) *
+                                 ft_nn_item(x, v.x_at + i * s->x.strides[1]));
+        } while (ft_nn_odometer(v.k, s->window.kernel, s->dims));
+    }
+}
+
+/* ---- oneDNN */
+
+static ft_dnn_conv_opts opts_of(const ft_nn_conv_shape *s, bool transposed, ft_dnn_dir dir,
+                                bool bias, bool training) {
+    ft_dnn_conv_opts o = { .dir = dir,
+                           .transposed = transposed,
+                           .training = training,
+                           .src = transposed ? s->y : s->x,
+                           .dst = transposed ? s->x : s->y,
+                           .weights = s->w,
+                           .stride = s->window.stride,
+                           .dilation = s->window.dilation,
+                           .pad_begin = s->window.pad_begin,
+                           .pad_end = s->window.pad_end };
+    bool choose = !s->last || dir != FT_DNN_FORWARD || training;
+    o.src.any = o.dst.any = choose;
+    o.weights.any = true;
+    if (s->groups == 1) { /* one group is no group: the first dimension goes */
+        o.weights.ndim--;
+        memmove(o.weights.dims, o.weights.dims + 1, sizeof o.weights.dims - sizeof *o.weights.dims);
+        memmove(o.weights.strides, o.weights.strides + 1,
+                sizeof o.weights.strides - sizeof *o.weights.strides);
+    } else if (transposed) { /* the library counts outputs first: ours are x's channels */
+        FT_CHECK(o.weights.ndim == s->dims + 3);
+    }
+    if (transposed) { /* (…, co, ci, k): as the library names them, output first */
+        int at = s->groups == 1 ? 0 : 1;
+        int64_t d = o.weights.dims[at], t = o.weights.strides[at];
+        o.weights.dims[at] = o.weights.dims[at + 1];
+        o.weights.strides[at] = o.weights.strides[at + 1];
+        o.weights.dims[at + 1] = d;
+        o.weights.strides[at + 1] = t;
+    }
+    if (bias)
+        o.bias = (ft_dnn_desc){
+            .dtype = FT_F32, .ndim = 1, .dims = { o.dst.dims[1] }, .strides = { 1 }
+        };
+    return o;
+}
+
+static bool dnn_takes(const ft_nn_prepare *p, const ft_nn_conv_shape *s) {
+    ft_dtype t = p->in[0].dtype;
+    if ((t != FT_F32 && t != FT_BF16) || s->dims < 1 || s->dims > 3 || p->reference) return false;
+    for (int i = 0; i < s->dims; i++) {
+        if (s->window.pad_begin[i] < 0 || s->window.pad_end[i] < -s->window.stride[i]) return false;
+        if (s->window.pad_end[i] < 0 && strcmp(p->node->op->name, "Conv") == 0) return false;
+    }
+    return ft_array_count(&p->in[0]) > 0 && ft_array_count(&p->out[0]) > 0;
+}
+
+static ft_err kernels_make(ft_nn_conv_state *state, ft_nn_prepare *p, const ft_nn_conv_shape *s,
+                           bool transposed) {
+    bool bias = ft_nn_given(p->in, p->in_count, 2);
+    ft_nn_post posts[FT_NN_POSTS_MAX];
+    ft_dnn_conv_opts o = opts_of(s, transposed, FT_DNN_FORWARD, bias, p->training);
+    o.posts = posts;
+    o.post_count = ft_nn_posts_of(posts, p->node);
+    FT_TRY(ft_nn_kernel_try(&state->forward, p, ft_dnn_conv(&state->forward.dnn, &o)));
+    if (state->forward.dnn) FT_TRY(ft_nn_kernel_pack(&state->forward, p, 1));
+    if (!p->training || p->in[0].dtype != FT_F32) return FT_OK;
+    o = opts_of(s, transposed, FT_DNN_BACK_DATA, false, true);
+    FT_TRY(ft_nn_kernel_try(&state->back_data, p, ft_dnn_conv(&state->back_data.dnn, &o)));
+    o = opts_of(s, transposed, FT_DNN_BACK_WEIGHTS, bias, true);
+    return ft_nn_kernel_try(&state->back_weights, p, ft_dnn_conv(&state->back_weights.dnn, &o));
+}
+
+ft_err ft_nn_conv_prepare(ft_nn_prepare *p, const ft_nn_conv_shape *s, bool transposed) {
+    if (!dnn_takes(p, s)) return FT_OK;
+    ft_nn_conv_state *state = ft_fault_here() ? NULL : calloc(1, sizeof *state);
+    if (!state) return FT_FAIL(FT_ENOMEM, "no memory for a convolution");
+    ft_err err = kernels_make(state, p, s, transposed);
+    if (err != FT_OK) {
+        ft_nn_conv_unprepare(state);
+        return ft_err_frame(err, __FILE__, __LINE__, "kernels");
+    }
+    p->state = state;
+    return FT_OK;
+}
+
+void ft_nn_conv_unprepare(void *at) {
+    ft_nn_conv_state *state = at;
+    if (!state) return;
+    ft_nn_kernel_free(&state->forward);
+    ft_nn_kernel_free(&state->back_data);
+    ft_nn_kernel_free(&state->back_weights);
+    free(state);
+}
+
+ft_err ft_nn_conv_forward(const ft_nn_call *c) {
+    const ft_nn_conv_state *state = c->state;
+    if (!state || !state->forward.dnn) return c->node->op->reference(c);
+    int sum = ft_nn_post_sum_input(c->node);
+    if (sum >= 0 && c->in[sum].data != c->out[0].data)
+        memcpy(c->out[0].data, c->in[sum].data, ft_array_bytes(&c->out[0]));
+    void *data[FT_DNN_SLOTS] = { [FT_DNN_SRC] = c->in[0].data,
+                                 [FT_DNN_WEIGHTS] = c->in[1].data,
+                                 [FT_DNN_BIAS] = c->in_count > 2 ? c->in[2].data : NULL,
+                                 [FT_DNN_DST] = c->out[0].data };
+    return ft_dnn_run(state->forward.dnn, data, c->scratch);
+}
+
+ft_err ft_nn_conv_backward(const ft_nn_call *c, uint32_t *left) {
+    const ft_nn_conv_state *state = c->state;
+    bool bias = c->in_count > 2 && c->in_grad[2].data;
+    bool weights = c->in_grad[1].data || bias;
+    *left = (c->in_grad[0].data ? 1u : 0) | (weights ? 2u : 0);
+    if (!state) return FT_OK;
+    if (c->in_grad[0].data && state->back_data.dnn) {
+        void *data[FT_DNN_SLOTS] = { [FT_DNN_SRC] = c->in_grad[0].data,
+                                     [FT_DNN_WEIGHTS] = c->in[1].data,
+                                     [FT_DNN_DST] = c->out_grad[0].data };
+        FT_TRY(ft_dnn_run(state->back_data.dnn, data, c->scratch));
+        *left &= ~1u;
+    }
+    bool both = c->in_grad[1].data && (bias || c->in_count < 3 || ft_nn_absent(&c->in[2]));
+    if (both && state->back_weights.dnn) {
+        void *data[FT_DNN_SLOTS] = { [FT_DNN_SRC] = c->in[0].data,
+                                     [FT_DNN_WEIGHTS] = c->in_grad[1].data,
+                                     [FT_DNN_BIAS] = bias ? c->in_grad[2].data : NULL,
+                                     [FT_DNN_DST] = c->out_grad[0].data };
+        FT_TRY(ft_dnn_run(state->back_weights.dnn, data, c->scratch));
+        *left &= ~2u;
+    }
+    return FT_OK;
+}

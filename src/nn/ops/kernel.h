@@ -1,0 +1,48 @@
+/* kernel.h -- what the heavy operations share: shapes in (n, c, spatial …) order whatever the
+ * memory order, and oneDNN kernels with their packed weights.
+ *
+ * `ft_last` (private attribute): the data inputs and outputs are channels-last, (n, spatial …, c).
+ * The layout pass sets it (passes/layout.c); weights keep ONNX's order. */
+#ifndef FT_NN_OPS_KERNEL_H
+#define FT_NN_OPS_KERNEL_H
+
+#include "nn/onednn.h"
+#include "nn/ops/shared.h"
+#include "nn/store.h"
+
+#define FT_NN_LAST_ATTR \
+    { "ft_last", FT_NN_INT, 0, NULL, false }
+static inline bool ft_nn_last(const ft_nn_node *n) { return ft_nn_attr_int(n, "ft_last") != 0; }
+
+/* The array's shape as (n, c, spatial …). */
+ft_array ft_nn_first(const ft_array *a, bool last);
+/* And back: a shape in that order as it lies in memory. */
+void ft_nn_to_last(ft_array *a, bool last);
+
+/* Item `i` of any float type, quick for f32. */
+static inline double ft_nn_item(const ft_array *a, int64_t i) {
+    return a->dtype == FT_F32 ? (double)((const float *)a->data)[i] : ft_array_f64(a, i);
+}
+static inline float *ft_nn_f32(const ft_array *a) { return a->data; }
+
+/* A window slides over up to six spatial sizes: `at` steps through them, last first. */
+static inline bool ft_nn_odometer(int64_t *at, const int64_t *size, int dims) {
+    for (int i = dims - 1; i >= 0; i--) {
+        if (++at[i] < size[i]) return true;
+        at[i] = 0;
+    }
+    return false;
+}
+
+/* A oneDNN kernel and its packed weights. */
+typedef struct ft_nn_kernel {
+    ft_dnn *dnn;
+    void *packed; /* where no store is */
+} ft_nn_kernel;
+void ft_nn_kernel_free(ft_nn_kernel *k);
+/* Input `input` is the kernel's weights: pack them when they never change. */
+ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input);
+/* The kernel may be absent: FT_EUNSUPPORTED becomes FT_OK with no kernel (plain C runs). */
+ft_err ft_nn_kernel_try(ft_nn_kernel *k, ft_nn_prepare *p, ft_err made);
+
+#endif

@@ -1,0 +1,87 @@
+/* session_in.h -- what a model and a session are made of. Private to the room.
+ *
+ * A model holds the graph as it was given, the graph after the passes (made once, shared by its
+ * sessions), and packed weights. A session holds plans: one for each set of input shapes that it
+ * met lately. A plan knows every value's place in one block of memory and every node's kernel. */
+#ifndef FT_NN_SESSION_IN_H
+#define FT_NN_SESSION_IN_H
+
+#include <pthread.h>
+
+#include "nn/graph_in.h"
+#include "nn/session.h"
+#include "nn/store.h"
+
+#define FT_NN_PLANS_MAX  4 /* kept by a session, the one used longest ago goes */
+#define FT_NN_BYTES_MAX  ((size_t)4 << 30)
+#define FT_NN_BODIES_MAX 2 /* then and else */
+
+struct ft_nn_model {
+    ft_nn_graph *graph;
+    bool borrowed; /* a body: the graph around it owns it */
+    pthread_mutex_t lock;
+    ft_nn_graph *lowered[2]; /* by ft_nn_math, after the passes; NULL: not made yet */
+    ft_nn_store *store;
+};
+
+typedef struct ft_nn_step {
+    const ft_nn_node *node;
+    const ft_array *in; /* as inferred; the run fills in data */
+    ft_array *out;
+    void *state;
+    size_t scratch_bytes;
+    size_t scratch_at;
+    bool skip;        /* its outputs are known: nothing to do */
+    bool late;        /* its outputs' shapes are known when it runs */
+    int64_t flops;    /* counted once */
+    int64_t spent_us; /* the last run, when timed */
+} ft_nn_step;
+
+typedef struct ft_nn_place { /* of a value */
+    size_t at;               /* in the plan's memory */
+    int root;                /* the value whose memory this one is in; itself */
+    bool mine;               /* has bytes in the plan's memory (as a root) */
+} ft_nn_place;
+
+typedef struct ft_nn_plan {
+    ft_arena arena;   /* what follows */
+    ft_array *values; /* by value number: type, shape, and the data of the current run */
+    bool *fixed;      /* its data does not change from run to run */
+    ft_nn_place *place;
+    ft_nn_step *steps; /* one a node */
+    int step_count;
+    ft_array *inputs; /* the shapes that it was made for */
+    void *memory;     /* memory_bytes, 64-aligned */
+    size_t memory_bytes, largest_two_bytes;
+    uint64_t used; /* run number, for the cache */
+} ft_nn_plan;
+
+struct ft_nn_session {
+    ft_nn_model *model;
+    ft_nn_session_opts opts;
+    const ft_nn_graph *graph;
+    ft_nn_plan *plans[FT_NN_PLANS_MAX];
+    ft_nn_plan *last;
+    ft_nn_session **bodies; /* FT_NN_BODIES_MAX a node; NULL when no node has any */
+    ft_nn_model **body_models;
+    int body_count;
+    ft_arena own;  /* the lists of bodies */
+    ft_arena late; /* values whose shapes were found during the run */
+    uint64_t runs;
+    bool timed;
+};
+
+/* ---- plan.c */
+ft_err ft_nn_plan_new(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs);
+void ft_nn_plan_free(ft_nn_plan *p);
+/* ---- place.c: where values live. `last_use` by value: the last step that reads it. */
+ft_err ft_nn_plan_place(ft_nn_plan *p, const ft_nn_session *s);
+/* ---- control.c: If, Loop, Scan. `in` and `out` as of a call; memory from s->late. */
+bool ft_nn_is_control(const ft_nn_node *n);
+ft_err ft_nn_control_run(ft_nn_session *s, int node, const ft_array *in, ft_array *out);
+/* ---- session.c */
+ft_err ft_nn_model_of_body(ft_nn_model **out, ft_nn_graph *body);
+/* ---- lower.c: the passes, in order, on a copy of the graph. */
+ft_err ft_nn_lower(ft_nn_graph **out, const ft_nn_graph *from, ft_nn_math math);
+
+#endif
