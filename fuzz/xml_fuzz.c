@@ -1,6 +1,6 @@
 /* xml_fuzz.c -- XML that a client sent: read, then written from the tree and read again: both trees
  * are the same, and no tree is deeper than the limit. */
-#include "net/xml.h"
+#include "base/xml.h"
 #include "base/check.h"
 #include "fuzz/target.h"
 

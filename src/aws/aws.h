@@ -12,7 +12,7 @@
 #ifndef FT_AWS_H
 #define FT_AWS_H
 
-#include "net/xml.h"
+#include "base/xml.h"
 #include "base/arena.h"
 #include "base/json.h"
 #include "net/server.h"

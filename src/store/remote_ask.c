@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "net/sigv4.h"
-#include "net/xml.h"
+#include "base/xml.h"
 #include "store/remote_in.h"
 
 #define ANSWER_BYTES ((size_t)16 << 20) /* a page of a listing is about 500 KiB */

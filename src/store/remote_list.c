@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "net/xml.h"
+#include "base/xml.h"
 #include "store/remote_in.h"
 
 #define LIST_MAX  ((size_t)10000000)

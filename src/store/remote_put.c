@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/fault.h"
 #include "base/files.h"
-#include "net/xml.h"
+#include "base/xml.h"
 #include "store/remote_in.h"
 
 #define PART_BYTES_MIN ((size_t)5 << 20) /* S3's, but for the last */

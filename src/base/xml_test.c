@@ -1,6 +1,6 @@
 /* xml_test.c -- the XML reader and writer: Python's ElementTree reads what we write, entities and
  * depth are refused, names keep their blanks. */
-#include "net/xml.h"
+#include "base/xml.h"
 
 #include "base/check.h"
 #include "tests/test.h"
@@ -48,7 +48,7 @@ static void test_refused(void **state) {
     ft_xml_node *root;
     for (size_t i = 0; i < FT_COUNT(bad); i++) {
         EXPECT_ERR(FT_EPARSE, ft_xml_parse(&root, &arena, ft_str_of(bad[i])));
-        EXPECT_WHY("XML line ");
+        EXPECT_WHY("XML: line ");
         EXPECT(!root);
     }
     EXPECT_ERR(FT_EPARSE, ft_xml_parse(&root, &arena, FT_STR("<a>\n <b>\n</c></a>")));

@@ -1,5 +1,5 @@
 /* xml.c -- see xml.h. */
-#include "net/xml.h"
+#include "base/xml.h"
 
 #include <expat.h>
 
@@ -84,6 +84,8 @@ static struct api {
     enum XML_Status (*stop)(XML_Parser, XML_Bool);
     enum XML_Error (*error)(XML_Parser);
     const XML_LChar *(*error_text)(enum XML_Error);
+    XML_Index (*byte)(XML_Parser);
+    int (*bytes)(XML_Parser);
     XML_Size (*line)(XML_Parser);
     XML_Size (*column)(XML_Parser);
 } api;
@@ -98,43 +100,109 @@ static const ft_lib_symbol symbols[] = {
     { "XML_StopParser", offsetof(struct api, stop) },
     { "XML_GetErrorCode", offsetof(struct api, error) },
     { "XML_ErrorString", offsetof(struct api, error_text) },
+    { "XML_GetCurrentByteIndex", offsetof(struct api, byte) },
+    { "XML_GetCurrentByteCount", offsetof(struct api, bytes) },
     { "XML_GetCurrentLineNumber", offsetof(struct api, line) },
     { "XML_GetCurrentColumnNumber", offsetof(struct api, column) },
 };
 
-typedef struct tree {
+typedef struct events {
     XML_Parser parser;
+    const ft_xml_reader *reader;
+    int depth;
+    ft_err err;
+} events;
+
+static ft_xml_place place_of(const events *e) {
+    return (ft_xml_place){ .byte = (size_t)api.byte(e->parser),
+                           .line = (size_t)api.line(e->parser),
+                           .column = (size_t)api.column(e->parser) + 1 };
+}
+
+/* A failure ends the reading; its place is where the parser stands. */
+static void settle(events *e, ft_err err) {
+    if (err == FT_OK || e->err != FT_OK) return;
+    ft_xml_place at = place_of(e);
+    e->err = ft_err_prefix(err, "line %zu, column %zu", at.line, at.column);
+    api.stop(e->parser, XML_FALSE);
+}
+
+static void on_open(void *ctx, const XML_Char *name, const XML_Char **attributes) {
+    events *e = ctx;
+    int depth_max = e->reader->depth_max ? e->reader->depth_max : FT_XML_DEPTH_MAX;
+    if (e->err != FT_OK) return;
+    if (e->depth++ == depth_max)
+        settle(e, FT_FAIL(FT_ETOOBIG, "elements nested more than %d deep", depth_max));
+    else
+        settle(e, e->reader->open(e->reader->ctx, ft_str_of(name), (const char *const *)attributes,
+                                  place_of(e)));
+}
+
+static void on_close(void *ctx, const XML_Char *name) {
+    events *e = ctx;
+    if (e->err != FT_OK) return;
+    e->depth--;
+    settle(e, e->reader->close(e->reader->ctx, ft_str_of(name), place_of(e)));
+}
+
+static void on_text(void *ctx, const XML_Char *at, int len) {
+    events *e = ctx;
+    if (e->err != FT_OK || e->depth == 0 || !e->reader->text) return;
+    bool literal = api.bytes(e->parser) == len;
+    settle(e, e->reader->text(e->reader->ctx, ft_str_n(at, (size_t)len), literal, place_of(e)));
+}
+
+/* Without a document type there are no entities but the five of the language: nothing expands,
+ * nothing is fetched. */
+static void on_doctype(void *ctx, const XML_Char *name, const XML_Char *system,
+                       const XML_Char *public_id, int internal) {
+    FT_UNUSED(name), FT_UNUSED(system), FT_UNUSED(public_id), FT_UNUSED(internal);
+    settle(ctx, FT_FAIL(FT_EPARSE, "document types and entities are not accepted"));
+}
+
+static ft_err events_read(events *e, ft_str text) {
+    api.user(e->parser, e);
+    api.elements(e->parser, on_open, on_close);
+    api.text(e->parser, on_text);
+    api.doctype(e->parser, on_doctype);
+    enum XML_Status status = api.parse(e->parser, text.at, (int)text.len, 1);
+    if (e->err != FT_OK) return e->err;
+    if (status == XML_STATUS_OK) return FT_OK;
+    ft_xml_place at = place_of(e);
+    return FT_FAIL(FT_EPARSE, "line %zu, column %zu: %s", at.line, at.column,
+                   api.error_text(api.error(e->parser)));
+}
+
+ft_err ft_xml_read(ft_str text, const ft_xml_reader *reader) {
+    static void *handle;
+    events e = { .reader = reader };
+    if (text.len > INT32_MAX) return FT_FAIL(FT_ETOOBIG, "XML of %zu bytes", text.len);
+    FT_TRY(ft_lib_load(&handle, "libexpat.so.1", "libexpat1", &api, symbols, FT_COUNT(symbols)));
+    e.parser = api.create("UTF-8");
+    if (!e.parser) return FT_FAIL(FT_ENOMEM, "no memory for an XML reader");
+    ft_err err = events_read(&e, text);
+    api.release(e.parser);
+    return err;
+}
+
+/* ---- a tree of them */
+
+typedef struct tree {
     ft_arena *arena;
     ft_xml_node *open[FT_XML_DEPTH_MAX], *last[FT_XML_DEPTH_MAX]; /* last child of each open node */
     ft_buf text[FT_XML_DEPTH_MAX];
     int depth;
     ft_xml_node *root;
-    ft_err err;
-    const char *why;
 } tree;
 
-static void tree_stop(tree *t, ft_err err, const char *why) {
-    if (t->err != FT_OK) return;
-    t->err = err;
-    t->why = why;
-    api.stop(t->parser, XML_FALSE);
-}
-
-static void on_open(void *ctx, const XML_Char *name, const XML_Char **attributes) {
+static ft_err tree_open(void *ctx, ft_str name, const char *const *attributes, ft_xml_place place) {
     tree *t = ctx;
-    FT_UNUSED(attributes);
-    const char *colon = strrchr(name, ':'); /* prefixes carry no meaning here */
     ft_xml_node *node;
-    if (t->err != FT_OK) return;
-    if (t->depth == FT_XML_DEPTH_MAX) {
-        tree_stop(t, FT_ETOOBIG, "nested too deeply");
-        return;
-    }
-    if (ft_arena_items(&node, t->arena, 1) != FT_OK ||
-        ft_arena_str(&node->name, t->arena, ft_str_of(colon ? colon + 1 : name)) != FT_OK) {
-        tree_stop(t, FT_ENOMEM, "out of memory");
-        return;
-    }
+    FT_UNUSED(attributes), FT_UNUSED(place);
+    FT_TRY(ft_arena_items(&node, t->arena, 1));
+    size_t colon = ft_str_find(name, ':'); /* prefixes carry no meaning here */
+    FT_TRY(ft_arena_str(&node->name, t->arena,
+                        colon < name.len ? ft_str_from(name, colon + 1) : name));
     if (t->depth == 0)
         t->root = node;
     else if (t->last[t->depth - 1])
@@ -146,58 +214,30 @@ static void on_open(void *ctx, const XML_Char *name, const XML_Char **attributes
     t->last[t->depth] = NULL;
     ft_buf_reset(&t->text[t->depth]);
     t->depth++;
+    return FT_OK;
 }
 
-static void on_close(void *ctx, const XML_Char *name) {
+static ft_err tree_close(void *ctx, ft_str name, ft_xml_place place) {
     tree *t = ctx;
-    FT_UNUSED(name);
-    if (t->err != FT_OK) return;
+    FT_UNUSED(name), FT_UNUSED(place);
     t->depth--;
-    ft_str text = ft_buf_str(&t->text[t->depth]);
-    if (t->text[t->depth].err != FT_OK ||
-        ft_arena_str(&t->open[t->depth]->text, t->arena, text) != FT_OK)
-        tree_stop(t, FT_ENOMEM, "out of memory");
+    return ft_arena_str(&t->open[t->depth]->text, t->arena, ft_buf_str(&t->text[t->depth]));
 }
 
-static void on_text(void *ctx, const XML_Char *at, int len) {
+static ft_err tree_text(void *ctx, ft_str text, bool literal, ft_xml_place place) {
     tree *t = ctx;
-    if (t->err == FT_OK && t->depth > 0) ft_buf_add_n(&t->text[t->depth - 1], at, (size_t)len);
-}
-
-/* Without a document type there are no entities but the five of the language: nothing expands,
- * nothing is fetched. */
-static void on_doctype(void *ctx, const XML_Char *name, const XML_Char *system,
-                       const XML_Char *public_id, int internal) {
-    FT_UNUSED(name), FT_UNUSED(system), FT_UNUSED(public_id), FT_UNUSED(internal);
-    tree_stop(ctx, FT_EPARSE, "document types and entities are not accepted");
-}
-
-static ft_err tree_parse(tree *t, ft_str text) {
-    api.user(t->parser, t);
-    api.elements(t->parser, on_open, on_close);
-    api.text(t->parser, on_text);
-    api.doctype(t->parser, on_doctype);
-    if (text.len > INT32_MAX) return FT_FAIL(FT_ETOOBIG, "XML of %zu bytes", text.len);
-    if (api.parse(t->parser, text.at, (int)text.len, 1) == XML_STATUS_OK && t->err == FT_OK)
-        return FT_OK;
-    ft_err err = t->err != FT_OK ? t->err : FT_EPARSE;
-    return FT_FAIL(err, "XML line %lu, column %lu: %s", (unsigned long)api.line(t->parser),
-                   (unsigned long)api.column(t->parser) + 1,
-                   t->why ? t->why : api.error_text(api.error(t->parser)));
+    FT_UNUSED(literal), FT_UNUSED(place);
+    return ft_buf_add(&t->text[t->depth - 1], text);
 }
 
 ft_err ft_xml_parse(ft_xml_node **out, ft_arena *arena, ft_str text) {
-    static void *handle;
     tree t = { .arena = arena };
+    ft_xml_reader reader = { tree_open, tree_close, tree_text, &t, 0 };
     *out = NULL;
-    FT_TRY(ft_lib_load(&handle, "libexpat.so.1", "libexpat1", &api, symbols, FT_COUNT(symbols)));
-    t.parser = api.create("UTF-8");
-    if (!t.parser) return FT_FAIL(FT_ENOMEM, "no memory for an XML reader");
-    ft_err err = tree_parse(&t, text);
+    ft_err err = ft_xml_read(text, &reader);
     if (err == FT_OK) *out = t.root;
     for (int i = 0; i < FT_XML_DEPTH_MAX; i++) ft_buf_fini(&t.text[i]);
-    api.release(t.parser);
-    return err;
+    return err == FT_OK || err == FT_EABSENT ? err : ft_err_prefix(err, "XML");
 }
 
 const ft_xml_node *ft_xml_child(const ft_xml_node *node, const char *name) {
