@@ -73,6 +73,6 @@ extern const ft_rule ft_rule_all_zero, ft_rule_class_imbalance, ft_rule_confusio
     ft_rule_overfit, ft_rule_overtraining, ft_rule_tensor_variance, ft_rule_tree_depth,
     ft_rule_unchanged_tensor;
 /* Over streams. */
-extern const ft_rule ft_rule_class_share, ft_rule_population_stability;
+extern const ft_rule ft_rule_class_share, ft_rule_loader_starved, ft_rule_population_stability;
 
 #endif
