@@ -6,7 +6,7 @@
 #include "media/image.h"
 
 typedef enum ft_colours {
-    FT_COLOURS_JET = 0, /* blue, cyan, yellow, red: OpenCV's COLORMAP_JET, the one of the papers */
+    FT_COLOURS_JET = 0, /* blue, cyan, yellow, red, as the papers on saliency show */
     FT_COLOURS_GREY
 } ft_colours;
 

@@ -62,7 +62,7 @@ ft_err ft_jitter_apply(const ft_image *image, const ft_jitter *jitter, const ft_
 
 /* torchvision's RandomResizedCrop.get_params: ten tries of an area of scale[0]..scale[1] of the
  * picture and a ratio (width / height) of ratio[0]..ratio[1], uniform in its logarithm; else the
- * middle at the nearest ratio. Zero `scale` or `ratio` ends: 0.08..1, 3/4..4/3. */
+ * middle at the nearest ratio. NULL or zeros: 0.08..1, 3/4..4/3. */
 ft_box ft_crop_random(ft_random *r, int width, int height, const float scale[2],
                       const float ratio[2]);
 /* A box of that size in the middle (torchvision's CenterCrop rounding), clipped to the picture. */
