@@ -141,6 +141,7 @@ static ft_err shape_valid(ft_str name, ft_dtype dtype, int ndim, const int64_t *
         return FT_FAIL(FT_EINVAL, "'%.*s': a shape of %d dimensions (0 to %d are supported)",
                        FT_STR_ARG(name), ndim, FT_ARRAY_DIMS_MAX);
     for (int i = 0; i < ndim; i++) a.shape[i] = shape[i] == FT_NN_DIM_ANY ? 1 : shape[i];
+    a.data = &a; /* only the sizes are asked about */
     if (ndim >= 0 && !ft_array_valid(&a))
         return FT_FAIL(FT_EINVAL, "'%.*s': negative or too large sizes in its shape",
                        FT_STR_ARG(name));

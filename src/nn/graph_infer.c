@@ -19,6 +19,7 @@ bool ft_nn_array_known(const ft_array *a) {
 /* Sizes that no memory holds are refused, also where other sizes are not known yet. */
 static ft_err shape_valid(const ft_nn_node *n, const ft_array *a) {
     ft_array least = *a;
+    least.data = &least; /* only the sizes are asked about */
     if (a->dtype == FT_DTYPE_COUNT || a->ndim < 0) return FT_OK;
     for (int i = 0; i < a->ndim && i < FT_ARRAY_DIMS_MAX; i++)
         if (a->shape[i] == FT_NN_DIM_ANY) least.shape[i] = 1;

@@ -12,11 +12,13 @@
     X(asinh)               \
     X(atan)                \
     X(atanh)               \
+    X(average_pool)        \
     X(bit_shift)           \
     X(ceil)                \
     X(celu)                \
     X(concat)              \
     X(conv)                \
+    X(conv_transpose)      \
     X(cos)                 \
     X(cosh)                \
     X(depth_to_space)      \
@@ -29,6 +31,10 @@
     X(flatten)             \
     X(floor)               \
     X(gelu)                \
+    X(gemm)                \
+    X(global_average_pool) \
+    X(global_lp_pool)      \
+    X(global_max_pool)     \
     X(greater)             \
     X(greater_or_equal)    \
     X(hard_sigmoid)        \
@@ -39,8 +45,12 @@
     X(less)                \
     X(less_or_equal)       \
     X(log)                 \
+    X(log_softmax)         \
     X(loop)                \
+    X(lp_pool)             \
+    X(mat_mul)             \
     X(max)                 \
+    X(max_pool)            \
     X(mean)                \
     X(min)                 \
     X(mish)                \
@@ -64,6 +74,7 @@
     X(sinh)                \
     X(size)                \
     X(slice)               \
+    X(softmax)             \
     X(softplus)            \
     X(softsign)            \
     X(space_to_depth)      \
@@ -78,7 +89,7 @@
     X(tile)                \
     X(transpose)           \
     X(unsqueeze)           \
-    X(xor)
+    X(xor)                
 /* clang-format on */
 
 #define X(name) extern const ft_nn_op ft_nn_op_##name;

@@ -63,3 +63,25 @@ ft_err ft_nn_kernel_try(ft_nn_kernel *k, ft_nn_prepare *p, ft_err made) {
         p->scratch_bytes = ft_dnn_scratch_bytes(k->dnn);
     return FT_OK;
 }
+
+static double gemm_dot(const ft_nn_gemm *g, int64_t row, int64_t column) {
+    int64_t a_step = g->a_transposed ? g->lda : 1, b_step = g->b_transposed ? 1 : g->ldb;
+    const float *a = g->a + (g->a_transposed ? row : row * g->lda);
+    const float *b = g->b + (g->b_transposed ? column * g->ldb : column);
+    double sum = 0;
+    for (int64_t i = 0; i < g->k; i++) sum += (double)a[i * a_step] * (double)b[i * b_step];
+    return sum;
+}
+
+ft_err ft_nn_gemm_run(const ft_nn_gemm *g, bool fast) {
+    if (fast && g->m > 0 && g->n > 0 && g->k > 0)
+        return ft_dnn_sgemm(g->a_transposed, g->b_transposed, g->m, g->n, g->k, g->alpha, g->a,
+                            g->lda, g->b, g->ldb, g->beta, g->c, g->ldc);
+    for (int64_t i = 0; i < g->m; i++)
+        for (int64_t k = 0; k < g->n; k++) {
+            float *to = &g->c[i * g->ldc + k];
+            double before = g->beta == 0 ? 0 : (double)g->beta * (double)*to;
+            *to = (float)(before + (double)g->alpha * gemm_dot(g, i, k));
+        }
+    return FT_OK;
+}

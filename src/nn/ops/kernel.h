@@ -34,6 +34,18 @@ static inline bool ft_nn_odometer(int64_t *at, const int64_t *size, int dims) {
     return false;
 }
 
+/* C = alpha op(A) op(B) + beta C, row-major f32: by oneDNN when `fast`, else plain C with sums in
+ * double. With beta 0 what C holds is not read. */
+typedef struct ft_nn_gemm {
+    bool a_transposed, b_transposed;
+    int64_t m, n, k;
+    float alpha, beta;
+    const float *a, *b;
+    int64_t lda, ldb, ldc;
+    float *c;
+} ft_nn_gemm;
+ft_err ft_nn_gemm_run(const ft_nn_gemm *g, bool fast);
+
 /* A oneDNN kernel and its packed weights. */
 typedef struct ft_nn_kernel {
     ft_dnn *dnn;
