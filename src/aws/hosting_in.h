@@ -5,6 +5,7 @@
 
 #include "aws/resource.h"
 #include "aws/sagemaker_in.h"
+#include "serve/endpoint.h"
 
 #define FT_AWS_MODEL    "model"
 #define FT_AWS_CONFIG   "endpoint-config"
@@ -25,6 +26,18 @@ ft_str ft_hosting_text(ft_aws_call *c, ft_str json, const char *path);
 /* Where the files of a model's data lie: an archive's are unpacked into the object store once (by
  * its content), anything else stands for itself. FT_ENOTFOUND, FT_ECORRUPT … in words. */
 ft_err ft_model_archive_place(ft_str *uri, ft_store *s, ft_arena *arena, ft_str data_url);
+
+/* ---- model_program.c */
+/* A member of a model's one container, wherever it stands: "Image", "Environment.X"; objects as
+ * their JSON. at == NULL when it is not there. */
+ft_str ft_model_member(ft_aws_call *c, ft_str model, const char *member);
+/* Where the model of a CreateModel request lies, ready to be deployed: the place of its data, or of
+ * the specification of its program. `start_s`: how long that may take to start; 0: as usual.
+ * FT_EUNSUPPORTED, FT_ENOTFOUND … in words for FailureReason. */
+ft_err ft_model_place(ft_str *uri, ft_aws_call *c, ft_str model, int64_t start_s);
+
+/* ---- sagemaker_endpoint.c */
+size_t ft_hosting_variants(ft_aws_call *c, ft_str config);
 
 /* The rows of both files, added to the service's by its `also`. */
 extern const ft_aws_op ft_hosting_ops[];

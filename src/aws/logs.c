@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "jobs/job.h"
 #include "jobs/log.h"
+#include "serve/endpoint.h"
 #include "streams/stream.h"
 
 #define NAME_BYTES_MAX 512
@@ -23,6 +24,12 @@ static const char *const steps[] = {
 };
 
 static ft_err prepare(ft_store *s) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_endpoint *list;
+    size_t count;
+    ft_err err = ft_endpoint_list(&list, &count, s, &arena); /* brings its tables */
+    ft_arena_fini(&arena);
+    FT_TRY(err);
     return ft_db_migrate(ft_store_db(s), "aws_logs", steps, (int)FT_COUNT(steps));
 }
 
@@ -36,10 +43,13 @@ static bool is_own(ft_str group) {
 
 /* ---- what there is */
 
+/* "/aws/sagemaker/Endpoints/<name>" of an endpoint that is or was. */
 static ft_err group_row(bool *there, ft_aws_call *c, ft_str group) {
     int64_t count;
     FT_TRY(ft_db_one(ft_store_db(c->store), NULL,
-                     "select count(*) from aws_log_group where name = ?", "s", "i", group, &count));
+                     "select (select count(*) from aws_log_group where name = ?1)"
+                     " + (select count(*) from endpoint_version where ?2 || endpoint = ?1)",
+                     "st", "i", group, FT_LOGS_ENDPOINT, &count));
     *there = count > 0 || is_own(group);
     return FT_OK;
 }
@@ -72,10 +82,20 @@ static ft_err job_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, f
         if (!ft_str_starts(s->name, head)) continue;
         FT_TRY(ft_job_log_key(&s->key, c->arena, jobs[i].name));
         s->created_us = jobs[i].started_us;
-        s->is_job = true;
+        s->is_job = s->is_own = true;
         (*count)++;
     }
     return FT_OK;
+}
+
+/* What an endpoint's program prints. */
+static ft_err endpoint_stream(ft_logs_stream *s, ft_aws_call *c, ft_str group) {
+    ft_str name = ft_str_from(group, sizeof FT_LOGS_ENDPOINT - 1);
+    *s = (ft_logs_stream){ .name = FT_STR("AllTraffic/i-0"), .is_own = true };
+    FT_TRY(ft_arena_printf(&s->key, c->arena, "endpoint/%.*s", FT_STR_ARG(name)));
+    return ft_db_one(ft_store_db(c->store), NULL,
+                     "select ifnull(min(created_us), 0) from endpoint_version where endpoint = ?",
+                     "s", "i", name, &s->created_us);
 }
 
 static ft_err stream_read(ft_logs_stream *s, ft_rows *rows, ft_arena *arena, ft_str group) {
@@ -110,8 +130,12 @@ ft_err ft_logs_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, ft_s
     FT_TRY(ft_db_one(ft_store_db(c->store), NULL,
                      "select count(*) from aws_log_stream where log_group = ?", "s", "i", group,
                      &rows));
-    FT_TRY(ft_arena_items(out, c->arena, job_count + (size_t)rows + 1));
+    FT_TRY(ft_arena_items(out, c->arena, job_count + (size_t)rows + 2));
     if (job_count) memcpy(*out, jobs, job_count * sizeof *jobs);
+    if (ft_str_starts(group, FT_STR(FT_LOGS_ENDPOINT))) {
+        FT_TRY(endpoint_stream(&(*out)[job_count], c, group));
+        job_count += (*out)[0].created_us && ft_str_starts((*out)[0].name, head);
+    }
     *count = job_count;
     return row_streams(*out, count, job_count + (size_t)rows, c, group, head);
 }
@@ -218,9 +242,11 @@ static ft_err describe_groups(ft_aws_call *c) {
     if (!after.at) after = FT_STR("");
     FT_TRY(ft_db_query(&rows, ft_store_db(c->store),
                        "select name, created_us from (select name, created_us from aws_log_group"
-                       " union all select ?1, 0 union all select ?2, 0)"
-                       " where substr(name, 1, length(?3)) = ?3 and name > ?4 order by name",
-                       "ttss", own_groups[0], own_groups[1], head, after));
+                       " union all select ?1, 0 union all select ?2, 0 union all"
+                       " select ?5 || endpoint, min(created_us) from endpoint_version group by"
+                       " endpoint) where substr(name, 1, length(?3)) = ?3 and name > ?4"
+                       " order by name",
+                       "ttsst", own_groups[0], own_groups[1], head, after, FT_LOGS_ENDPOINT));
     ft_json_out_name(&c->json, "logGroups");
     ft_json_out_array(&c->json);
     while (err == FT_OK && ft_rows_next(rows)) {

@@ -360,9 +360,9 @@ ft_err ft_logs_put(ft_aws_call *c) {
     int64_t now_us = ft_clock_now_us();
     FT_TRY(ft_logs_group(&group, c));
     FT_TRY(ft_logs_stream_of(&s, c, group, ft_aws_str(c, "logStreamName")));
-    if (s.is_job)
+    if (s.is_own)
         return ft_aws_fail(c, 400, "InvalidParameterException",
-                           "The stream of a training job is written by the job alone.");
+                           "The stream of a job or an endpoint is written by it alone.");
     FT_TRY(events_read(&list, &count, c));
     while (old < count && list[old].time_us < now_us - OLD_US) old++;
     for (end = old; end < count && list[end].time_us <= now_us + NEW_US;) end++;

@@ -7,11 +7,13 @@
 
 #define FT_LOGS_TRAINING   "/aws/sagemaker/TrainingJobs"
 #define FT_LOGS_PROCESSING "/aws/sagemaker/ProcessingJobs"
+#define FT_LOGS_ENDPOINT   "/aws/sagemaker/Endpoints/" /* and its name */
 
 typedef struct ft_logs_stream {
     ft_str name;
     ft_str key; /* of kind "log" */
     int64_t created_us;
+    bool is_own; /* of a job or an endpoint, which alone writes it */
     bool is_job; /* a training job's: tabs are shown as its container writes them, #011 */
 } ft_logs_stream;
 

@@ -29,45 +29,75 @@ static ft_err quoted(ft_str *out, ft_aws_call *c, ft_str text) {
     return err;
 }
 
-/* What the model refused, as if a container had answered it. */
-static ft_err model_error(ft_aws_call *c, ft_err why, ft_str name) {
-    ft_str message, json, status, stream;
-    FT_TRY(ft_arena_str(&message, c->arena, ft_str_of(ft_err_why())));
+/* What the model refused, as its container answered; status 0: it gave no answer. */
+static ft_err model_error(ft_aws_call *c, int status, ft_str message, ft_str name) {
+    ft_str json, number, stream;
     FT_TRY(quoted(&json, c, message));
-    FT_TRY(ft_arena_printf(&status, c->arena, "%d", ft_err_http(why)));
+    FT_TRY(ft_arena_printf(&number, c->arena, "%d", status));
     FT_TRY(ft_arena_printf(&stream, c->arena,
                            "\"arn:aws:logs:%.*s:%s:log-group:/aws/sagemaker/Endpoints/%.*s\"",
                            FT_STR_ARG(c->region), FT_AWS_ACCOUNT, FT_STR_ARG(name)));
-    ft_err_clear();
-    extra(c, "OriginalStatusCode", status);
+    extra(c, "OriginalStatusCode", number);
     extra(c, "OriginalMessage", json);
     extra(c, "LogStreamArn", stream);
-    return ft_aws_fail(
-        c, 424, "ModelError", "Received %s error (%d) from primary with message \"%.*s\".",
-        ft_err_http(why) < 500 ? "client" : "server", ft_err_http(why), FT_STR_ARG(message));
+    return ft_aws_fail(c, 424, "ModelError",
+                       "Received %s error (%d) from primary with message \"%.*s\". See "
+                       "/aws/sagemaker/Endpoints/%.*s in the logs for more information.",
+                       status >= 400 && status < 500 ? "client" : "server", status,
+                       FT_STR_ARG(message), FT_STR_ARG(name));
+}
+
+/* The same when a predictor of this program refused, or a program did not answer. */
+static ft_err predictor_error(ft_aws_call *c, ft_err why, ft_str name) {
+    ft_str message;
+    FT_TRY(ft_arena_str(&message, c->arena, ft_str_of(ft_err_why())));
+    ft_err_clear();
+    return model_error(c, why == FT_ETIMEOUT ? 0 : ft_err_http(why), message, name);
+}
+
+/* Which variant, by its name or by the weights. NULL: the error is set. */
+static const ft_live *variant_of(ft_aws_call *c, ft_str name) {
+    ft_worker *w = c->req->thread;
+    ft_str asked = ft_request_header(c->req, "X-Amzn-SageMaker-Target-Variant");
+    const ft_live *live = ft_invoke_asked(c->req);
+    if (live) return live; /* called again for the answer */
+    live = ft_invoke_find(w, name);
+    if (!live) {
+        (void)not_live(c, w, name);
+        return NULL;
+    }
+    if (!asked.len) return ft_invoke_choose(c->req, live);
+    live = ft_live_variant(live, asked);
+    if (!live)
+        (void)ft_aws_fail(c, 400, "ValidationError", "Variant %.*s was not found.",
+                          FT_STR_ARG(asked));
+    return live;
 }
 
 static ft_err invoke_endpoint(ft_aws_call *c) {
-    ft_worker *w = c->req->thread;
-    ft_str name = c->path[0], asked = ft_request_header(c->req, "X-Amzn-SageMaker-Target-Variant"),
-           variant;
-    const ft_live *live = ft_invoke_find(w, name);
-    if (!live) return not_live(c, w, name);
-    variant = live->capture.variant.len ? live->capture.variant : FT_STR(FT_CAPTURE_VARIANT);
-    if (asked.len && !ft_str_eq(asked, variant))
-        return ft_aws_fail(c, 400, "ValidationError", "Variant %.*s was not found.",
-                           FT_STR_ARG(asked));
+    ft_str name = c->path[0], variant;
+    const ft_live *live = variant_of(c, name);
+    if (!live) return FT_EINVAL;
     if (ft_request_header(c->req, "X-Amzn-SageMaker-Target-Model").len)
         return ft_aws_fail(c, 400, "ValidationError", "Endpoint %.*s serves one model only",
                            FT_STR_ARG(name));
+    variant = live->capture.variant.len ? live->capture.variant : FT_STR(FT_CAPTURE_VARIANT);
+    FT_TRY(ft_arena_str(&variant, c->arena, variant)); /* the answer may outlive the endpoint */
+    bool asks = live->held->model->predictor->ask != NULL;
     ft_err err = ft_invoke(c->req, c->resp, live);
     if (err == FT_ENOMEM || err == FT_EBUSY)
         return ft_aws_fail(c, 503, "ServiceUnavailable", "%s", ft_err_why());
-    if (err) return model_error(c, err, name);
-    FT_TRY(ft_arena_str(&variant, c->arena, variant)); /* the answer may outlive the endpoint */
+    if (err) return predictor_error(c, err, name);
+    if (c->resp->later) return FT_OK;
+    int status = c->resp->status ? c->resp->status : 200;
+    if (status < 200 || status > 299) {
+        ft_str message = c->resp->body;
+        c->resp->header_count = 0;
+        return model_error(c, status, message, name);
+    }
     ft_response_header(c->resp, "x-Amzn-Invoked-Production-Variant", variant);
     ft_str custom = ft_request_header(c->req, "X-Amzn-SageMaker-Custom-Attributes");
-    if (custom.len) { /* the built-in models hand them back, as containers may */
+    if (custom.len && !asks) { /* the built-in models hand them back, as containers may */
         FT_TRY(ft_arena_str(&custom, c->arena, custom));
         ft_response_header(c->resp, "X-Amzn-SageMaker-Custom-Attributes", custom);
     }

@@ -59,21 +59,9 @@ static ft_err capture_of(ft_endpoint *ask, ft_aws_call *c, ft_str config) {
                     "DataCaptureConfig.CaptureContentTypeHeader.JsonContentTypes");
 }
 
-/* A member of the model's one container, wherever it stands. */
-static ft_str container(ft_aws_call *c, ft_str model, const char *member) {
-    static const char *const places[] = { "PrimaryContainer", "Containers.0" };
-    for (size_t i = 0; i < FT_COUNT(places); i++) {
-        ft_str path;
-        if (ft_arena_printf(&path, c->arena, "%s.%s", places[i], member) != FT_OK) break;
-        ft_str text = ft_hosting_text(c, model, path.at);
-        if (text.at) return text;
-    }
-    return (ft_str){ 0 };
-}
-
 /* The job that left "…/<job>/output/model.tar.gz", unless the archive was put there after its end.
  */
-static ft_err note_job(ft_aws_call *c, const ft_endpoint *ep, ft_str data) {
+static ft_err note_job(ft_aws_call *c, ft_str model_sha256, ft_str data) {
     ft_str tail = FT_STR("/output/model.tar.gz"), name, model, parent;
     ft_uri uri;
     ft_object archive;
@@ -85,30 +73,63 @@ static ft_err note_job(ft_aws_call *c, const ft_endpoint *ep, ft_str data) {
     ft_err err = ft_job_get(&job, c->store, c->arena, name);
     if (err == FT_ENOTFOUND) ft_err_clear();
     if (err || archive.modified_us > job.ended_us) return err == FT_ENOTFOUND ? FT_OK : err;
-    FT_TRY(ft_arena_printf(&model, c->arena, "model:%.*s", FT_STR_ARG(ep->model_sha256)));
+    FT_TRY(ft_arena_printf(&model, c->arena, "model:%.*s", FT_STR_ARG(model_sha256)));
     FT_TRY(ft_arena_printf(&parent, c->arena, "job:%.*s", FT_STR_ARG(name)));
     return ft_lineage_edge(c->store, model, parent);
 }
 
+/* A member of the i-th variant of a configuration. */
+static ft_str variant_text(ft_aws_call *c, ft_str config, size_t i, const char *member) {
+    ft_str path;
+    if (ft_arena_printf(&path, c->arena, "ProductionVariants.%zu.%s", i, member) != FT_OK)
+        return (ft_str){ 0 };
+    return ft_hosting_text(c, config, path.at);
+}
+
+static double variant_weight(ft_aws_call *c, ft_str config, size_t i) {
+    double weight;
+    return ft_str_f64(&weight, variant_text(c, config, i, "InitialVariantWeight")) ? weight : 1;
+}
+
+size_t ft_hosting_variants(ft_aws_call *c, ft_str config) {
+    size_t count = 0;
+    while (count < FT_VARIANTS_MAX && variant_text(c, config, count, "VariantName").at) count++;
+    return count;
+}
+
+/* The models of a configuration's variants, as they were asked for. */
+typedef struct models {
+    ft_str config;
+    size_t count;
+    ft_str json[FT_VARIANTS_MAX];
+} models;
+
+static ft_err variant_of(ft_variant *v, ft_aws_call *c, const models *m, size_t i) {
+    int64_t start_s;
+    if (!ft_str_i64(&start_s,
+                    variant_text(c, m->config, i, "ContainerStartupHealthCheckTimeoutInSeconds")))
+        start_s = 0;
+    *v = (ft_variant){ .name = variant_text(c, m->config, i, "VariantName"),
+                       .weight = variant_weight(c, m->config, i) };
+    return ft_model_place(&v->model_uri, c, m->json[i], start_s);
+}
+
 /* Deploy; its failures are in words for FailureReason. */
-static ft_err deploy(ft_endpoint *out, ft_aws_call *c, ft_str name, ft_str config, ft_str model) {
+static ft_err deploy(ft_endpoint *out, ft_aws_call *c, ft_str name, const models *m) {
+    ft_variant list[FT_VARIANTS_MAX];
     ft_endpoint ask = { .name = name };
-    ft_str data = container(c, model, "ModelDataUrl"),
-           program = container(c, model, "Environment.SAGEMAKER_PROGRAM"), id;
-    if (program.len)
-        return FT_FAIL(FT_EUNSUPPORTED,
-                       "the model brings a program of its own (%.*s); here models are served by "
-                       "built-in predictors",
-                       FT_STR_ARG(program));
-    if (!data.len)
-        return FT_FAIL(FT_EUNSUPPORTED, "the model has no ModelDataUrl; its image %.*s is not run",
-                       FT_STR_ARG(container(c, model, "Image")));
-    FT_TRY(capture_of(&ask, c, config));
-    FT_TRY(ft_model_archive_place(&ask.model_uri, c->store, c->arena, data));
+    ft_str id;
+    FT_TRY(capture_of(&ask, c, m->config));
+    for (size_t i = 0; i < m->count; i++) FT_TRY(variant_of(&list[i], c, m, i));
+    ask.model_uri = list[0].model_uri;
+    ask.weight = list[0].weight;
+    ask.more = list + 1, ask.more_count = m->count - 1;
     FT_TRY(ft_endpoint_put(out, c->store, c->arena, &ask));
-    FT_TRY(note_job(c, out, data));
+    for (size_t i = 0; i < m->count; i++)
+        FT_TRY(note_job(c, i ? out->more[i - 1].model_sha256 : out->model_sha256,
+                        ft_model_member(c, m->json[i], "ModelDataUrl")));
     FT_TRY(ft_arena_printf(&id, c->arena, "%.*s@%d", FT_STR_ARG(name), out->version));
-    return ft_aws_resource_put(c->store, VERSION, id, config, FT_STR(""));
+    return ft_aws_resource_put(c->store, VERSION, id, m->config, FT_STR(""));
 }
 
 /* A failure that asking again may mend is the call's; another is the endpoint's. */
@@ -120,12 +141,18 @@ static ft_err reason_of(ft_str *out, ft_aws_call *c) {
     return FT_OK;
 }
 
-/* The configuration and its model. */
-static ft_err asked(ft_aws_resource *config, ft_aws_resource *model, ft_aws_call *c) {
-    FT_TRY(ft_hosting_get(config, c, "endpoint configuration", FT_AWS_CONFIG,
+/* The configuration and its models. */
+static ft_err asked(models *m, ft_aws_call *c) {
+    ft_aws_resource config, model;
+    FT_TRY(ft_hosting_get(&config, c, "endpoint configuration", FT_AWS_CONFIG,
                           ft_aws_str(c, "EndpointConfigName")));
-    return ft_hosting_get(model, c, "model", FT_AWS_MODEL,
-                          ft_hosting_text(c, config->json, "ProductionVariants.0.ModelName"));
+    *m = (models){ .config = config.json, .count = ft_hosting_variants(c, config.json) };
+    for (size_t i = 0; i < m->count; i++) {
+        FT_TRY(ft_hosting_get(&model, c, "model", FT_AWS_MODEL,
+                              variant_text(c, m->config, i, "ModelName")));
+        m->json[i] = model.json;
+    }
+    return FT_OK;
 }
 
 /* What is known of an endpoint: serve's row (version 0: it has none) and the request. */
@@ -159,7 +186,7 @@ static ft_str status_of(const known *k) {
 ft_err ft_hosting_create_endpoint(ft_aws_call *c) {
     ft_str name = ft_aws_str(c, "EndpointName"), reason = FT_STR("");
     ft_str arn = ft_aws_arn(c, "sagemaker", FT_AWS_ENDPOINT, name);
-    ft_aws_resource config, model;
+    models m;
     ft_endpoint ep;
     known k;
     FT_TRY(ft_sagemaker_name_check(c, "endpointName", name));
@@ -169,13 +196,13 @@ ft_err ft_hosting_create_endpoint(ft_aws_call *c) {
                            "Cannot create already existing endpoint \"%.*s\".", FT_STR_ARG(arn));
     if (err != FT_ENOTFOUND) return err;
     FT_TRY(ft_aws_tags_check(c));
-    FT_TRY(asked(&config, &model, c));
+    FT_TRY(asked(&m, c));
     err = ft_aws_resource_add(c->store, FT_AWS_ENDPOINT, name, c->body, FT_STR(""));
     if (err == FT_EEXIST)
         return ft_aws_fail(c, 400, "ValidationException",
                            "Cannot create already existing endpoint \"%.*s\".", FT_STR_ARG(arn));
     FT_TRY(err);
-    err = deploy(&ep, c, name, config.json, model.json);
+    err = deploy(&ep, c, name, &m);
     if (err) {
         if (!is_endpoints(err)) {
             ft_aws_resource_remove(c->store, FT_AWS_ENDPOINT, name);
@@ -192,7 +219,7 @@ ft_err ft_hosting_create_endpoint(ft_aws_call *c) {
 ft_err ft_hosting_update_endpoint(ft_aws_call *c) {
     ft_str name = ft_aws_str(c, "EndpointName"), reason = FT_STR(""), status;
     ft_str arn = ft_aws_arn(c, "sagemaker", FT_AWS_ENDPOINT, name);
-    ft_aws_resource config, model;
+    models m;
     ft_endpoint ep;
     known k;
     FT_TRY(look_or_fail(&k, c));
@@ -200,8 +227,8 @@ ft_err ft_hosting_update_endpoint(ft_aws_call *c) {
     if (!ft_str_is(status, "InService") && !ft_str_is(status, "Failed"))
         return ft_aws_fail(c, 400, "ValidationException",
                            "Cannot update in-progress endpoint \"%.*s\".", FT_STR_ARG(arn));
-    FT_TRY(asked(&config, &model, c));
-    ft_err err = deploy(&ep, c, name, config.json, model.json);
+    FT_TRY(asked(&m, c));
+    ft_err err = deploy(&ep, c, name, &m);
     if (err && !is_endpoints(err)) return err;
     if (err) FT_TRY(reason_of(&reason, c));
     /* The old version goes on, with the configuration it has. */
@@ -211,21 +238,24 @@ ft_err ft_hosting_update_endpoint(ft_aws_call *c) {
     return FT_OK;
 }
 
-static void put_variant(ft_aws_call *c, ft_str config) {
-    int64_t count;
-    ft_str variant = ft_hosting_text(c, config, "ProductionVariants.0.VariantName");
-    if (!ft_str_i64(&count,
-                    ft_hosting_text(c, config, "ProductionVariants.0.InitialInstanceCount")))
-        count = 1;
+static void put_variants(ft_aws_call *c, ft_str config) {
+    size_t variants = ft_hosting_variants(c, config);
     ft_json_out_name(&c->json, "ProductionVariants");
     ft_json_out_array(&c->json);
-    ft_json_out_object(&c->json);
-    ft_aws_put(c, "VariantName", variant.len ? variant : FT_STR(FT_CAPTURE_VARIANT));
-    ft_aws_put_raw(c, "CurrentWeight", FT_STR("1.0"));
-    ft_aws_put_raw(c, "DesiredWeight", FT_STR("1.0"));
-    ft_aws_put_int(c, "CurrentInstanceCount", count);
-    ft_aws_put_int(c, "DesiredInstanceCount", count);
-    ft_json_out_close(&c->json);
+    for (size_t i = 0; i < variants || i == 0; i++) { /* another door's has one, unnamed */
+        int64_t count;
+        ft_str name = variant_text(c, config, i, "VariantName");
+        if (!ft_str_i64(&count, variant_text(c, config, i, "InitialInstanceCount"))) count = 1;
+        ft_json_out_object(&c->json);
+        ft_aws_put(c, "VariantName", name.len ? name : FT_STR(FT_CAPTURE_VARIANT));
+        ft_json_out_name(&c->json, "CurrentWeight");
+        ft_json_out_f64(&c->json, variant_weight(c, config, i));
+        ft_json_out_name(&c->json, "DesiredWeight");
+        ft_json_out_f64(&c->json, variant_weight(c, config, i));
+        ft_aws_put_int(c, "CurrentInstanceCount", count);
+        ft_aws_put_int(c, "DesiredInstanceCount", count);
+        ft_json_out_close(&c->json);
+    }
     ft_json_out_close(&c->json);
 }
 
@@ -272,7 +302,7 @@ ft_err ft_hosting_describe_endpoint(ft_aws_call *c) {
     ft_aws_put(c, "EndpointStatus", status_of(&k));
     if (reason.len) ft_aws_put(c, "FailureReason", reason);
     if (k.row.version) {
-        put_variant(c, config);
+        put_variants(c, config);
         put_capture(c, config, &k.row);
     }
     ft_aws_put_time(c, "CreationTime", k.row.version ? k.row.created_us : k.request.created_us);

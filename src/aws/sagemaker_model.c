@@ -201,17 +201,44 @@ static ft_err capture_check(ft_aws_call *c) {
                              "DataCaptureConfig.CaptureOptions: expected Input, Output or both");
 }
 
-static ft_err create_config(ft_aws_call *c) {
+/* A name of its own, a model that is there, a weight. */
+static ft_err variant_check(ft_aws_call *c, size_t i) {
     ft_aws_resource model;
-    ft_str arn, name = ft_aws_str(c, "ProductionVariants.0.ModelName");
+    ft_str text[4], value[4];
+    static const char *const members[] = { "VariantName", "ModelName", "InitialVariantWeight" };
+    for (size_t k = 0; k < FT_COUNT(members); k++) {
+        FT_TRY(ft_arena_printf(&text[k], c->arena, "ProductionVariants.%zu.%s", i, members[k]));
+        value[k] = ft_aws_str(c, text[k].at);
+        if (!value[k].at) value[k] = FT_STR("");
+    }
+    FT_TRY(ft_hosting_get(&model, c, "model", FT_AWS_MODEL, value[1]));
+    FT_TRY(ft_sagemaker_name_check(c, "variantName", value[0]));
+    double weight;
+    if (value[2].len && (!ft_str_f64(&weight, value[2]) || !(weight >= 0)))
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "1 validation error detected: Value '%.*s' at 'initialVariantWeight' "
+                           "failed to satisfy constraint: Member must have value greater than or "
+                           "equal to 0",
+                           FT_STR_ARG(ft_str_slice(value[2], 0, 64)));
+    for (size_t k = 0; k < i; k++) {
+        FT_TRY(ft_arena_printf(&text[3], c->arena, "ProductionVariants.%zu.VariantName", k));
+        if (ft_str_eq(ft_aws_str(c, text[3].at), value[0]))
+            return ft_aws_fail(c, 400, "ValidationException",
+                               "Variant names must be unique: %.*s is given twice",
+                               FT_STR_ARG(value[0]));
+    }
+    return FT_OK;
+}
+
+static ft_err create_config(ft_aws_call *c) {
+    ft_str arn;
     size_t variants = ft_aws_count(c, "ProductionVariants");
     FT_TRY(ft_sagemaker_name_check(c, "endpointConfigName", ft_aws_str(c, "EndpointConfigName")));
-    if (variants != 1)
+    if (variants < 1 || variants > FT_VARIANTS_MAX)
         return ft_aws_fail(c, 400, "ValidationException",
-                           "%zu ProductionVariants: an endpoint serves one here", variants);
-    FT_TRY(ft_hosting_get(&model, c, "model", FT_AWS_MODEL, name.at ? name : FT_STR("")));
-    FT_TRY(ft_sagemaker_name_check(c, "variantName",
-                                   ft_aws_str(c, "ProductionVariants.0.VariantName")));
+                           "%zu ProductionVariants: 1 to %d are possible", variants,
+                           FT_VARIANTS_MAX);
+    for (size_t i = 0; i < variants; i++) FT_TRY(variant_check(c, i));
     FT_TRY(capture_check(c));
     FT_TRY(store_new(c, "endpoint configuration", FT_AWS_CONFIG, "EndpointConfigName", &arn));
     ft_aws_put(c, "EndpointConfigArn", arn);

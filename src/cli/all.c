@@ -11,6 +11,7 @@
 #include "monitor/capture.h"
 #include "monitor/monitor.h"
 #include "rules/rule.h"
+#include "serve/program.h"
 #include "streams/stream.h"
 
 extern const ft_algorithm ft_algorithm_xgboost;
@@ -18,7 +19,8 @@ static const ft_algorithm *const algorithms[] = { &ft_algorithm_xgboost, &ft_alg
                                                   &ft_algorithm_processing, NULL };
 
 extern const ft_predictor ft_predictor_xgboost;
-static const ft_predictor *const predictors[] = { &ft_predictor_xgboost, NULL };
+static const ft_predictor *const predictors[] = { &ft_predictor_xgboost,
+                                                  &ft_predictor_program, NULL };
 
 static const ft_stream_kind *const kinds[] = { &ft_kind_metric,
                                                &ft_kind_tensor,
@@ -53,7 +55,7 @@ extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, 
     ft_command_endpoints_rm, ft_command_endpoints_rollback, ft_command_verdicts_ls,
     ft_command_alerts_ls, ft_command_alerts_to, ft_command_alerts_send, ft_command_algorithms_ls,
     ft_command_algorithms_show, ft_command_info, ft_command_run_job, ft_command_run_rules,
-    ft_command_keys_add, ft_command_keys_ls, ft_command_keys_rm, ft_command_aws_env,
+    ft_command_run_model, ft_command_keys_add, ft_command_keys_ls, ft_command_keys_rm, ft_command_aws_env,
     ft_command_settings_ls, ft_command_settings_set, ft_command_settings_rm;
 
 const ft_command *const ft_commands[] = {
@@ -94,6 +96,7 @@ const ft_command *const ft_commands[] = {
     &ft_command_info,
     &ft_command_run_job,
     &ft_command_run_rules,
+    &ft_command_run_model,
     NULL,
 };
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "cli/actions.h"
 #include "cli/listing.h"
+#include "jobs/container.h"
 #include "jobs/job.h"
 
 #define LISTED_MAX 200
@@ -99,6 +100,8 @@ static ft_err run_rules(ft_cli *cli) {
     return ft_rules_main(s, cli->args[0], &hooks);
 }
 
+static ft_err run_model(ft_cli *cli) { return ft_container_become(cli->args[0].at); }
+
 const ft_command ft_command_jobs_ls = { .name = "jobs ls",
                                         .doc = "list the jobs, newest first",
                                         .run = run_ls };
@@ -114,6 +117,13 @@ const ft_command ft_command_jobs_stop = { .name = "jobs stop",
                                           .args_max = 1,
                                           .doc = "ask a running job to stop",
                                           .run = run_stop };
+const ft_command ft_command_run_model = { .name = "run-model",
+                                          .args = "FILE",
+                                          .args_min = 1,
+                                          .args_max = 1,
+                                          .hidden = true,
+                                          .doc = "become a program in its tree",
+                                          .run = run_model };
 const ft_command ft_command_run_job = { .name = "run-job",
                                         .args = "JOB",
                                         .args_min = 1,

@@ -99,6 +99,10 @@ static ft_err tree_copy(ft_arena *arena, const char *from, const char *to, int d
     return FT_OK;
 }
 
+ft_err ft_container_copy(ft_arena *arena, const char *from, const char *to) {
+    return tree_copy(arena, from, to, 0);
+}
+
 /* One file comes under its own name into the channel's folder. */
 static ft_err channel_copy(ft_container *c, const ft_channel *channel, const char *to) {
     ft_file_info info;

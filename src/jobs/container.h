@@ -41,6 +41,8 @@ typedef struct ft_container {
  * contract. */
 ft_err ft_container_make(ft_container *out, ft_arena *arena, const ft_train_args *args,
                          bool processing);
+/* A file, or a folder with all that is in it. */
+ft_err ft_container_copy(ft_arena *arena, const char *from, const char *to);
 /* "NAME=value" more. FT_ETOOBIG beyond 1,000. */
 ft_err ft_container_env(ft_container *c, ft_str name, ft_str value);
 /* A path or argument as the program must see it. */
@@ -50,6 +52,25 @@ ft_err ft_container_path(const char **out, ft_arena *arena, const char *root, ft
 /* Shows `root` at /opt/ml to this process and its children. A failure says why not, and changes
  * nothing that matters. (container_mount.c) */
 ft_err ft_container_mount(ft_arena *arena, const char *root);
+/* ---- a program that stays: what serves a model (container_run.c) */
+typedef struct ft_container_run {
+    const char *root;         /* its tree */
+    const char *const *argv;  /* paths as in the container: "/opt/ml/…" */
+    const char *const *env;   /* "NAME=value", the same */
+    const char *cwd;          /* the same */
+    const char *requirements; /* the same; NULL or absent: none */
+    bool bare;                /* it shows the tree itself (podman) */
+} ft_container_run;
+/* Keep it as the file `path`. */
+ft_err ft_container_run_write(const char *path, const ft_container_run *run);
+/* Become what is kept there: the tree is shown, what is required installed, the program put in this
+ * process' place. Returns only when it cannot. */
+ft_err ft_container_become(const char *path);
+/* Install what a requirements.txt asks for, without a network unless $PIP_INDEX_URL says where
+ * from: it may be there already, or in $PIP_FIND_LINKS. `base` gets what had to be installed
+ * ($PYTHONUSERBASE). FT_EABSENT in words. */
+ft_err ft_container_require(ft_arena *arena, const char *requirements, const char *base);
+
 /* The tree of a job whose model folder is `model_dir`. */
 ft_err ft_container_root(const char **out, ft_arena *arena, const char *model_dir);
 

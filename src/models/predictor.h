@@ -20,6 +20,22 @@ typedef struct ft_payload { /* a request's or response's body */
 typedef struct ft_model
     ft_model; /* each predictor has its own; first member is `const ft_predictor *predictor` */
 
+/* ---- predictors that ask another process, such as a program of the user's */
+typedef struct ft_serving { /* for whom a model answers */
+    const char *home;       /* of the store */
+    ft_str endpoint, variant;
+    int version;
+} ft_serving;
+
+typedef struct ft_asking { /* one request and what came of it; texts in the arena */
+    ft_payload in;
+    ft_str accept, custom_attributes;
+    ft_arena *arena;
+    ft_payload out;
+    int status; /* the program's own, such as 200 or 415 */
+    ft_str custom_attributes_out;
+} ft_asking;
+
 typedef struct ft_predictor {
     const char *name; /* "xgboost" */
     const char *doc;
@@ -43,6 +59,17 @@ typedef struct ft_predictor {
     /* What its columns are, borrowed from the model. May be NULL, or give NULL: not known. */
     const struct ft_schema *(*schema)(const ft_model *m);
     void (*free)(ft_model *m); /* fine on NULL */
+
+    /* All three or none: the model is another process, which is started by a server and answers
+     * after a while. `load` does not start it, and `free` does not wait for its end.
+     *
+     * Once, before it serves; returns at once. */
+    ft_err (*start)(ft_model *m, const ft_serving *as);
+    /* FT_OK: it answers. FT_EBUSY without a trail: not yet. Another: it will not, in words. */
+    ft_err (*ready)(ft_model *m);
+    /* One request; may take a minute, so it is called where nobody else waits. Any thread. FT_OK
+     * whatever the program's status; FT_EPEER, FT_ETIMEOUT when it did not answer. */
+    ft_err (*ask)(ft_model *m, ft_asking *asking);
 } ft_predictor;
 
 struct ft_model {

@@ -1,4 +1,4 @@
-/* asset.h -- the files of web/, compiled into the program by embed.c. */
+/* asset.h -- files that are compiled into the program by embed.c: web/'s, and inference.py. */
 #ifndef FT_ASSET_H
 #define FT_ASSET_H
 
@@ -11,6 +11,7 @@ typedef struct ft_asset {
     const unsigned char *bytes;
     size_t len;
 } ft_asset;
-extern const ft_asset ft_assets[]; /* ends with a NULL name */
+extern const ft_asset ft_assets[]; /* the dashboard's; ends with a NULL name */
+extern const ft_asset ft_server_assets[];
 
 #endif

@@ -1,4 +1,5 @@
-/* embed.c -- run by the build: `embed OUT FILE…` writes files as a C table of bytes (asset.h). */
+/* embed.c -- run by the build: `embed OUT TABLE FILE…` writes files as a C table of bytes
+ * (asset.h). */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,10 +8,9 @@
 static const struct {
     const char *suffix, *type;
 } types[] = {
-    { ".html", "text/html; charset=utf-8" },
-    { ".css", "text/css; charset=utf-8" },
-    { ".js", "text/javascript; charset=utf-8" },
-    { ".svg", "image/svg+xml" },
+    { ".html", "text/html; charset=utf-8" },     { ".css", "text/css; charset=utf-8" },
+    { ".js", "text/javascript; charset=utf-8" }, { ".svg", "image/svg+xml" },
+    { ".py", "text/x-python; charset=utf-8" },
 };
 
 static void fail(const char *what, const char *path) {
@@ -49,14 +49,14 @@ static uint64_t write_bytes(FILE *out, const char *path, int number) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 3) fail("usage: embed OUT FILE", "…");
+    if (argc < 4) fail("usage: embed OUT TABLE FILE", "…");
     FILE *out = fopen(argv[1], "wb");
     uint64_t *hashes = calloc((size_t)argc, sizeof *hashes);
     if (!out || !hashes) fail("cannot write", argv[1]);
-    fprintf(out, "/* made by embed.c from web/ */\n#include \"serve/asset.h\"\n");
-    for (int i = 2; i < argc; i++) hashes[i] = write_bytes(out, argv[i], i);
-    fprintf(out, "const ft_asset ft_assets[] = {\n");
-    for (int i = 2; i < argc; i++)
+    fprintf(out, "/* made by embed.c */\n#include \"serve/asset.h\"\n");
+    for (int i = 3; i < argc; i++) hashes[i] = write_bytes(out, argv[i], i);
+    fprintf(out, "const ft_asset %s[] = {\n", argv[2]);
+    for (int i = 3; i < argc; i++)
         fprintf(out, "{ \"%s\", \"%s\", \"\\\"%016llx\\\"\", bytes_%d, sizeof bytes_%d - 1 },\n",
                 base_of(argv[i]), type_of(argv[i]), (unsigned long long)hashes[i], i, i);
     fprintf(out, "{ 0 } };\n");

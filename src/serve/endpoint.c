@@ -31,6 +31,13 @@ static const char *const steps[] = {
     "alter table endpoint_version add column json_types text not null default ''",
     "alter table endpoint_version add column skip_input integer not null default 0",
     "alter table endpoint_version add column skip_output integer not null default 0",
+    "alter table endpoint_version add column weight real not null default 1",
+    "create table endpoint_variant ("
+    " endpoint text not null, version integer not null, ordinal integer not null,"
+    " name text not null, weight real not null, model_uri text not null, model_sha256 text not "
+    "null,"
+    " predictor text not null, job text not null default '',"
+    " primary key (endpoint, version, ordinal)) without rowid",
 };
 
 ft_err ft_endpoint_db(ft_db **out, ft_store *s) {
@@ -56,12 +63,13 @@ static ft_err name_check(ft_str name) {
 
 #define VERSION_COLUMNS                                                    \
     "v.model_uri, v.model_sha256, v.predictor, v.job, v.capture_percent, " \
-    "v.capture_uri, v.variant, v.csv_types, v.json_types, v.skip_input, v.skip_output"
-#define VERSION_FORMAT "ssssnssssnn"
+    "v.capture_uri, v.variant, v.csv_types, v.json_types, v.skip_input, v.skip_output, v.weight"
+#define VERSION_FORMAT "ssssnssssnnd"
 #define VERSION_INTO(ep)                                                                         \
     &(ep)->model_uri, &(ep)->model_sha256, &(ep)->predictor, &(ep)->job, &(ep)->capture_percent, \
         &(ep)->capture.uri, &(ep)->capture.variant, &(ep)->capture.csv_types,                    \
-        &(ep)->capture.json_types, &(ep)->capture.skip_input, &(ep)->capture.skip_output
+        &(ep)->capture.json_types, &(ep)->capture.skip_input, &(ep)->capture.skip_output,        \
+        &(ep)->weight
 #define COLUMNS                                                        \
     "e.name, e.status, e.reason, e.version, e.serving, e.created_us, " \
     "e.modified_us, " VERSION_COLUMNS                                  \
@@ -85,6 +93,32 @@ static ft_err copy_texts(ft_endpoint *ep, ft_arena *arena) {
                         &ep->capture.json_types };
     for (size_t i = 0; i < FT_COUNT(texts); i++) FT_TRY(ft_arena_str(texts[i], arena, *texts[i]));
     return FT_OK;
+}
+
+static ft_err variant_copy(ft_variant *v, ft_rows *rows, ft_arena *arena) {
+    ft_rows_read(rows, "sdssss", &v->name, &v->weight, &v->model_uri, &v->model_sha256,
+                 &v->predictor, &v->job);
+    ft_str *texts[] = { &v->name, &v->model_uri, &v->model_sha256, &v->predictor, &v->job };
+    for (size_t i = 0; i < FT_COUNT(texts); i++) FT_TRY(ft_arena_str(texts[i], arena, *texts[i]));
+    return FT_OK;
+}
+
+/* The version's further variants. */
+static ft_err variants_read(ft_endpoint *ep, ft_db *db, ft_arena *arena) {
+    ft_rows *rows;
+    ft_err err = FT_OK;
+    ep->more_count = 0;
+    ep->more = NULL;
+    FT_TRY(ft_db_query(&rows, db,
+                       "select name, weight, model_uri, model_sha256, predictor, job from"
+                       " endpoint_variant where endpoint = ? and version = ? order by ordinal",
+                       "sn", ep->name, ep->version));
+    while (err == FT_OK && ep->more_count < FT_VARIANTS_MAX && ft_rows_next(rows)) {
+        if (!ep->more) err = ft_arena_items(&ep->more, arena, FT_VARIANTS_MAX);
+        if (err == FT_OK) err = variant_copy(&ep->more[ep->more_count++], rows, arena);
+    }
+    ft_err end = ft_rows_end(rows);
+    return err ? err : end;
 }
 
 ft_err ft_endpoint_list(ft_endpoint **out, size_t *count, ft_store *s, ft_arena *arena) {
@@ -111,6 +145,7 @@ ft_err ft_endpoint_list(ft_endpoint **out, size_t *count, ft_store *s, ft_arena 
     }
     ft_err end = ft_rows_end(rows);
     if (err == FT_OK) err = end;
+    for (size_t k = 0; k < i && err == FT_OK; k++) err = variants_read(&(*out)[k], db, arena);
     if (err == FT_OK) *count = i;
     return err;
 }
@@ -137,7 +172,7 @@ ft_err ft_endpoint_get(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str na
     ft_err err = ft_db_one(db, arena, "select " COLUMNS " where e.name = ?", "s", COLUMNS_FORMAT,
                            name, COLUMNS_INTO(out));
     if (err == FT_ENOTFOUND) return unknown(s, arena, name);
-    return err;
+    return err == FT_OK ? variants_read(out, db, arena) : err;
 }
 
 ft_err ft_endpoint_version(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
@@ -152,10 +187,23 @@ ft_err ft_endpoint_version(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_st
     if (err == FT_ENOTFOUND)
         return FT_FAIL(FT_ENOTFOUND, "endpoint '%.*s' has no version %d", FT_STR_ARG(name),
                        version);
-    return err;
+    return err == FT_OK ? variants_read(out, db, arena) : err;
 }
 
 /* ---- deploy */
+
+static ft_err store_variants(ft_db *db, const ft_endpoint *ep, int version) {
+    for (size_t i = 0; i < ep->more_count; i++) {
+        const ft_variant *v = &ep->more[i];
+        FT_TRY(ft_db_run(db,
+                         "insert into endpoint_variant (endpoint, version, ordinal, name, weight,"
+                         " model_uri, model_sha256, predictor, job)"
+                         " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                         "snisdssss", ep->name, version, (int64_t)i, v->name, v->weight,
+                         v->model_uri, v->model_sha256, v->predictor, v->job));
+    }
+    return FT_OK;
+}
 
 /* The row, its version and what it came from. Inside a transaction. */
 static ft_err store_version(ft_db *db, const ft_endpoint *ep) {
@@ -172,11 +220,13 @@ static ft_err store_version(ft_db *db, const ft_endpoint *ep) {
         db,
         "insert into endpoint_version (endpoint, version, previous, model_uri, model_sha256,"
         " predictor, job, capture_percent, capture_uri, variant, csv_types, json_types, skip_input,"
-        " skip_output, created_us) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        "snnssssnssssnni", ep->name, last + 1, serving, ep->model_uri, ep->model_sha256,
+        " skip_output, weight, created_us)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "snnssssnssssnndi", ep->name, last + 1, serving, ep->model_uri, ep->model_sha256,
         ep->predictor, ep->job, ep->capture_percent, ep->capture.uri, ep->capture.variant,
         ep->capture.csv_types, ep->capture.json_types, ep->capture.skip_input,
-        ep->capture.skip_output, now));
+        ep->capture.skip_output, ep->weight, now));
+    FT_TRY(store_variants(db, ep, last + 1));
     return ft_db_run(
         db,
         "insert into endpoint (name, status, version, created_us, modified_us)"
@@ -187,32 +237,51 @@ static ft_err store_version(ft_db *db, const ft_endpoint *ep) {
 }
 
 /* A model that no job is known to have left: its file is where it came from. */
-static ft_err note_file(ft_store *s, ft_arena *arena, const ft_endpoint *ep, ft_str model) {
+static ft_err note_file(ft_store *s, ft_arena *arena, const ft_variant *v, ft_str model) {
     ft_lineage_step *walk;
     size_t count;
     ft_str input, note;
     FT_TRY(ft_lineage_walk(&walk, &count, s, arena, model));
     for (size_t i = 0; i < count; i++)
         if (walk[i].depth == 1 && !walk[i].missing) return FT_OK;
-    FT_TRY(ft_arena_printf(&input, arena, "input:%.*s", FT_STR_ARG(ep->model_sha256)));
-    FT_TRY(ft_arena_printf(&note, arena, "model given by hand: %.*s", FT_STR_ARG(ep->model_uri)));
+    FT_TRY(ft_arena_printf(&input, arena, "input:%.*s", FT_STR_ARG(v->model_sha256)));
+    FT_TRY(ft_arena_printf(&note, arena, "model given by hand: %.*s", FT_STR_ARG(v->model_uri)));
     FT_TRY(ft_lineage_node(s, input, note));
     return ft_lineage_edge(s, model, input);
 }
 
+static ft_err variant_lineage(ft_store *s, ft_arena *arena, ft_str endpoint, const ft_variant *v) {
+    ft_str model, job;
+    FT_TRY(ft_arena_printf(&model, arena, "model:%.*s", FT_STR_ARG(v->model_sha256)));
+    FT_TRY(ft_lineage_node(s, model, v->model_uri));
+    FT_TRY(ft_lineage_edge(s, endpoint, model));
+    if (!v->job.len) return note_file(s, arena, v, model);
+    FT_TRY(ft_arena_printf(&job, arena, "job:%.*s", FT_STR_ARG(v->job)));
+    return ft_lineage_edge(s, model, job);
+}
+
+/* The first variant as the others are. */
+static ft_variant first_of(const ft_endpoint *ep) {
+    return (ft_variant){ .name = ep->capture.variant,
+                         .weight = ep->weight,
+                         .model_uri = ep->model_uri,
+                         .model_sha256 = ep->model_sha256,
+                         .predictor = ep->predictor,
+                         .job = ep->job };
+}
+
 static ft_err store_lineage(ft_store *s, ft_arena *arena, const ft_endpoint *ep) {
-    ft_str endpoint, model, note, job;
+    ft_variant first = first_of(ep);
+    ft_str endpoint, note;
     FT_TRY(
         ft_arena_printf(&endpoint, arena, "endpoint:%.*s@%d", FT_STR_ARG(ep->name), ep->version));
-    FT_TRY(ft_arena_printf(&model, arena, "model:%.*s", FT_STR_ARG(ep->model_sha256)));
     FT_TRY(ft_arena_printf(&note, arena, "%.*s, %d %% captured", FT_STR_ARG(ep->predictor),
                            ep->capture_percent));
     FT_TRY(ft_lineage_node(s, endpoint, note));
-    FT_TRY(ft_lineage_node(s, model, ep->model_uri));
-    FT_TRY(ft_lineage_edge(s, endpoint, model));
-    if (!ep->job.len) return note_file(s, arena, ep, model);
-    FT_TRY(ft_arena_printf(&job, arena, "job:%.*s", FT_STR_ARG(ep->job)));
-    return ft_lineage_edge(s, model, job);
+    FT_TRY(variant_lineage(s, arena, endpoint, &first));
+    for (size_t i = 0; i < ep->more_count; i++)
+        FT_TRY(variant_lineage(s, arena, endpoint, &ep->more[i]));
+    return FT_OK;
 }
 
 /* A missing text is an empty one: columns are never null. */
@@ -223,12 +292,39 @@ static void texts_fill(ft_endpoint *ep) {
         if (!texts[i]->at) *texts[i] = FT_STR("");
 }
 
+/* Names that differ, weights that are weights, models that are models. */
+static ft_err variants_check(ft_endpoint *ep, ft_store *s, ft_arena *arena,
+                             const ft_endpoint *ask) {
+    double sum = ep->weight;
+    if (ask->more_count >= FT_VARIANTS_MAX)
+        return FT_FAIL(FT_EINVAL, "%zu variants: at most %d are possible", ask->more_count + 1,
+                       FT_VARIANTS_MAX);
+    FT_TRY(ft_arena_items(&ep->more, arena, ask->more_count + 1));
+    ep->more_count = ask->more_count;
+    for (size_t i = 0; i < ask->more_count; i++) {
+        ft_variant *v = &ep->more[i];
+        *v = ask->more[i];
+        if (!v->job.at) v->job = FT_STR("");
+        bool taken = ft_str_eq(v->name, ep->capture.variant);
+        for (size_t k = 0; k < i; k++) taken |= ft_str_eq(v->name, ep->more[k].name);
+        if (!v->name.len || taken)
+            return FT_FAIL(FT_EINVAL, "variant %zu: a name of its own is needed", i + 2);
+        sum += v->weight;
+        ft_endpoint one = { .model_uri = v->model_uri, .job = v->job };
+        FT_TRY(ft_model_examine(s, arena, &one));
+        v->model_sha256 = one.model_sha256, v->predictor = one.predictor;
+    }
+    if (ask->more_count == 0 && !(ep->weight > 0)) ep->weight = sum = 1;
+    return sum > 0 ? FT_OK : FT_FAIL(FT_EINVAL, "the variants' weights: one must be above 0");
+}
+
 ft_err ft_endpoint_put(ft_endpoint *out, ft_store *s, ft_arena *arena, const ft_endpoint *ask) {
     ft_endpoint ep = { .name = ask->name,
                        .model_uri = ask->model_uri,
                        .job = ask->job,
                        .capture_percent = ask->capture_percent,
-                       .capture = ask->capture };
+                       .capture = ask->capture,
+                       .weight = ask->weight };
     ft_str name = ep.name;
     ft_db *db;
     ft_err err;
@@ -238,6 +334,7 @@ ft_err ft_endpoint_put(ft_endpoint *out, ft_store *s, ft_arena *arena, const ft_
         return FT_FAIL(FT_EINVAL, "capture of %d %%: expected 0 to 100", ep.capture_percent);
     FT_TRY(ft_endpoint_db(&db, s));
     FT_TRY(ft_model_examine(s, arena, &ep));
+    FT_TRY(variants_check(&ep, s, arena, ask));
     FT_TRY(
         ft_monitor_rules(s, name)); /* not inside: a rule that is there already would roll back */
     FT_TRY(ft_db_begin(db));

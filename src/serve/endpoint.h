@@ -16,6 +16,13 @@
 #include "monitor/capture.h"
 #include "store/store.h"
 
+typedef struct ft_variant { /* a further model that answers a share of the requests */
+    ft_str name;
+    double weight;
+    ft_str model_uri, model_sha256, predictor, job;
+} ft_variant;
+#define FT_VARIANTS_MAX 10 /* with the first */
+
 typedef struct ft_endpoint {
     ft_str name, status; /* Creating InService Updating RollingBack Failed */
     ft_str reason;       /* why it is not as asked for; empty: it is */
@@ -23,7 +30,10 @@ typedef struct ft_endpoint {
     int serving;         /* last known to answer; 0: none yet */
     ft_str model_uri, model_sha256, predictor, job; /* of `version` */
     int capture_percent;                            /* 0..100 */
-    ft_capture_opts capture;                        /* where to, and which of it */
+    ft_capture_opts capture; /* where to, and which of it; variant: the name */
+    double weight;           /* of that variant; 0 with no more of them: 1 */
+    ft_variant *more;        /* the other variants of `version` */
+    size_t more_count;
     int64_t created_us, modified_us;
 } ft_endpoint;
 
@@ -32,8 +42,8 @@ typedef struct ft_endpoint {
  * s3:// object or prefix, or a path; `job` may be empty. FT_EINVAL for a name that is none. */
 ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
                           ft_str model_uri, ft_str job, int capture_percent);
-/* The same with everything that can be asked for: name, model_uri, job, capture_percent and capture
- * of `ask` are read. */
+/* The same with everything that can be asked for: name, model_uri, job, capture_percent, capture,
+ * weight and more (name, weight, model_uri, job) of `ask` are read. */
 ft_err ft_endpoint_put(ft_endpoint *out, ft_store *s, ft_arena *arena, const ft_endpoint *ask);
 /* FT_ENOTFOUND with the nearest name. */
 ft_err ft_endpoint_get(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name);

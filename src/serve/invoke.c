@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "monitor/answer.h"
+#include "serve/asking.h"
 #include "serve/invoke.h"
 #include "serve/serve_in.h"
 #include "serve/worker.h"
@@ -62,14 +63,75 @@ const ft_live *ft_invoke_find(ft_worker *w, ft_str endpoint) {
     return ft_live_find(w->set, endpoint);
 }
 
+static bool is_captured(ft_worker *w, const ft_live *live) {
+    return live->capture_percent > 0 &&
+           ft_random_below(&w->random, 100) < (uint64_t)live->capture_percent;
+}
+
+/* ---- models that are other processes */
+
+static ft_err ask(ft_request *req, ft_response *resp, const ft_live *live) {
+    ft_worker *w = req->thread;
+    ft_asking asking = {
+        .in = { .content_type = ft_request_header(req, "Content-Type"), .bytes = req->body },
+        .accept = ft_request_header(req, "Accept"),
+        .custom_attributes = ft_request_header(req, "X-Amzn-SageMaker-Custom-Attributes")
+    };
+    return ft_asking_begin(req, resp, w->serve->askings, w->set, live, &asking);
+}
+
+/* The same version and variant in the set that this thread has by now; the old one when it was
+ * replaced while the program thought. */
+static const ft_live *now_live(const ft_worker *w, const ft_live *then) {
+    ft_str variant = then->capture.variant;
+    const ft_live *first = ft_live_find(w->set, then->name);
+    if (first && first->version == then->version)
+        first = ft_live_variant(first, variant.len ? variant : FT_STR(FT_CAPTURE_VARIANT));
+    return first && first->version == then->version ? first : then;
+}
+
+static ft_err answer(ft_request *req, ft_response *resp, const ft_asked *asked) {
+    ft_worker *w = req->thread;
+    const ft_asking *a = &asked->asking;
+    bool good = asked->err == FT_OK && a->status >= 200 && a->status <= 299;
+    if (!good) atomic_fetch_add_explicit(&asked->live->meter->refused, 1, memory_order_relaxed);
+    if (asked->err != FT_OK) return FT_FAIL(asked->err, "%.*s", FT_STR_ARG(asked->why));
+    resp->status = a->status;
+    FT_TRY(ft_arena_str(&resp->body, req->arena, a->out.bytes));
+    FT_TRY(ft_arena_str(&resp->content_type, req->arena, a->out.content_type));
+    if (a->custom_attributes_out.len) {
+        ft_str text;
+        FT_TRY(ft_arena_str(&text, req->arena, a->custom_attributes_out));
+        ft_response_header(resp, "X-Amzn-SageMaker-Custom-Attributes", text);
+    }
+    if (good && is_captured(w, asked->live))
+        capture(req, resp, now_live(w, asked->live), &a->in, &a->out);
+    return FT_OK;
+}
+
+/* ---- */
+
+const ft_live *ft_invoke_asked(const ft_request *req) {
+    const ft_asked *asked = req->waiting;
+    return asked ? asked->live : NULL;
+}
+
 ft_err ft_invoke(ft_request *req, ft_response *resp, const ft_live *live) {
     ft_worker *w = req->thread;
+    if (req->waiting) {
+        ft_asked *asked = ft_asking_result(req, resp);
+        if (!asked) return FT_OK; /* later still */
+        ft_err err = answer(req, resp, asked);
+        ft_asking_forget(req);
+        return err;
+    }
     atomic_fetch_add_explicit(&live->meter->requests, 1, memory_order_relaxed);
+    const ft_model *m = live->held->model;
+    if (m->predictor->ask) return ask(req, resp, live);
     if (!req->body.len) {
         resp->status = 204; /* as SageMaker's XGBoost container answers nothing with nothing */
         return FT_OK;
     }
-    const ft_model *m = live->held->model;
     ft_payload in = { ft_request_header(req, "Content-Type"), req->body }, out = { 0 };
     ft_err err =
         m->predictor->predict(m, &out, &in, ft_request_header(req, "Accept"), NULL, req->arena);
@@ -79,15 +141,21 @@ ft_err ft_invoke(ft_request *req, ft_response *resp, const ft_live *live) {
     }
     resp->body = out.bytes;
     resp->content_type = out.content_type;
-    if (live->capture_percent > 0 &&
-        ft_random_below(&w->random, 100) < (uint64_t)live->capture_percent)
-        capture(req, resp, live, &in, &out);
+    if (is_captured(w, live)) capture(req, resp, live, &in, &out);
     return FT_OK;
 }
 
+const ft_live *ft_invoke_choose(ft_request *req, const ft_live *first) {
+    ft_worker *w = req->thread;
+    if (first->variants == 1) return first;
+    return ft_live_choose(first, (double)ft_random_below(&w->random, 1 << 30) / (1 << 30));
+}
+
 static ft_err invoke(ft_request *req, ft_response *resp) {
-    const ft_live *live = ft_invoke_find(req->thread, req->params[0]);
-    return live ? ft_invoke(req, resp, live) : not_live(req, req->thread);
+    const ft_live *live = ft_invoke_asked(req);
+    if (live) return ft_invoke(req, resp, live);
+    live = ft_invoke_find(req->thread, req->params[0]);
+    return live ? ft_invoke(req, resp, ft_invoke_choose(req, live)) : not_live(req, req->thread);
 }
 
 const ft_route ft_routes_invoke[] = {

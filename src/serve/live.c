@@ -8,12 +8,23 @@
 #include "base/fault.h"
 #include "base/log.h"
 
+/* A model that was started and does not answer yet. */
+typedef struct starting {
+    struct starting *next;
+    ft_live_model *held;
+    bool wanted; /* by the present look */
+    ft_str endpoint, variant, sha256;
+    ft_arena arena;
+} starting;
+
 struct ft_registry {
     pthread_mutex_t lock; /* the current set's holders, and the list of meters */
     _Atomic(ft_live_set *) current;
     ft_meter *meters;
+    starting *starting; /* the following thread's own */
+    const char *home;
     bool began;   /* the rows were read once */
-    bool again;   /* the last look failed on the way */
+    bool again;   /* the last look failed on the way, or something is not ready */
     int64_t seen; /* version of the database at the last look */
 };
 
@@ -94,12 +105,34 @@ bool ft_live_is_current(ft_registry *r, const ft_live_set *set) {
     return atomic_load_explicit(&r->current, memory_order_acquire) == set;
 }
 
+const ft_live *ft_live_variant(const ft_live *first, ft_str variant) {
+    for (size_t i = 0; i < first->variants; i++) {
+        ft_str name = first[i].capture.variant;
+        if (ft_str_eq(name.len ? name : FT_STR(FT_CAPTURE_VARIANT), variant)) return &first[i];
+    }
+    return NULL;
+}
+
+const ft_live *ft_live_choose(const ft_live *first, double chance) {
+    double sum = 0, below = 0;
+    if (first->variants == 1) return first;
+    for (size_t i = 0; i < first->variants; i++) sum += first[i].weight;
+    for (size_t i = 0; i < first->variants; i++) {
+        below += first[i].weight;
+        if (chance * sum < below) return &first[i];
+    }
+    return first; /* all weigh nothing */
+}
+
 const ft_live *ft_live_find(const ft_live_set *set, ft_str name) {
     size_t low = 0, high = set->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
         int order = ft_str_cmp(name, set->items[middle].name);
-        if (order == 0) return &set->items[middle];
+        if (order == 0) {
+            while (!set->items[middle].variants) middle--;
+            return &set->items[middle];
+        }
         if (order < 0)
             high = middle;
         else
@@ -115,26 +148,95 @@ static void publish(ft_registry *r, ft_live_set *next) {
     ft_live_release(before);
 }
 
-/* The next item of a set in the making; `held` is taken over, also on failure. */
-static ft_err set_add(ft_live_set *set, ft_registry *r, const ft_endpoint *ep,
-                      ft_live_model *held) {
+/* One variant of an endpoint. The texts are the row's. */
+typedef struct variant {
+    ft_str name, model_uri, model_sha256;
+    double weight;
+    ft_live_model *held; /* taken over by the set */
+} variant;
+
+/* The next item of a set in the making; `v->held` is taken over, also on failure. */
+static ft_err set_add(ft_live_set *set, ft_registry *r, const ft_endpoint *ep, variant *v,
+                      size_t variants) {
     ft_live *item = &set->items[set->count];
     ft_err err;
-    *item = (ft_live){ .version = ep->version, .capture_percent = ep->capture_percent };
+    *item = (ft_live){ .version = ep->version,
+                       .capture_percent = ep->capture_percent,
+                       .variants = variants,
+                       .weight = v->weight,
+                       .capture = ep->capture };
+    item->capture.variant = v->name;
     FT_GOTO(err, ft_arena_str(&item->name, &set->arena, ep->name));
-    item->capture = ep->capture;
     ft_str *texts[] = { &item->capture.uri, &item->capture.variant, &item->capture.csv_types,
                         &item->capture.json_types };
     for (size_t i = 0; i < FT_COUNT(texts); i++)
         FT_GOTO(err, ft_arena_str(texts[i], &set->arena, *texts[i]));
-    FT_GOTO(err, ft_arena_str(&item->model_sha256, &set->arena, ep->model_sha256));
+    FT_GOTO(err, ft_arena_str(&item->model_sha256, &set->arena, v->model_sha256));
     FT_GOTO(err, meter_of(&item->meter, r, ep->name));
-    item->held = held;
+    item->held = v->held;
+    v->held = NULL;
     set->count++;
     return FT_OK;
 done:
-    model_release(held);
+    model_release(v->held);
+    v->held = NULL;
     return err;
+}
+
+/* ---- models that start */
+
+static void starting_free(starting *x) {
+    model_release(x->held);
+    ft_arena_fini(&x->arena);
+    free(x);
+}
+
+static starting *starting_find(ft_registry *r, ft_str endpoint, const variant *v) {
+    for (starting *x = r->starting; x; x = x->next)
+        if (ft_str_eq(x->endpoint, endpoint) && ft_str_eq(x->variant, v->name) &&
+            ft_str_eq(x->sha256, v->model_sha256))
+            return x;
+    return NULL;
+}
+
+static void starting_remove(ft_registry *r, starting *x) {
+    starting **at = &r->starting;
+    while (*at != x) at = &(*at)->next;
+    *at = x->next;
+    starting_free(x);
+}
+
+static ft_err starting_add(starting **out, ft_registry *r, ft_store *s, const ft_endpoint *ep,
+                           const variant *v) {
+    ft_err err;
+    starting *x = ft_fault_here() ? NULL : calloc(1, sizeof *x);
+    if (!x) return FT_FAIL(FT_ENOMEM, "no memory for a model");
+    FT_GOTO(err, ft_arena_str(&x->endpoint, &x->arena, ep->name));
+    FT_GOTO(err, ft_arena_str(&x->variant, &x->arena, v->name));
+    FT_GOTO(err, ft_arena_str(&x->sha256, &x->arena, v->model_sha256));
+    FT_GOTO(err, model_load(&x->held, s, v->model_uri));
+    ft_model *m = x->held->model;
+    if (m->predictor->start)
+        FT_GOTO(err, m->predictor->start(m, &(ft_serving){ .home = r->home,
+                                                           .endpoint = ep->name,
+                                                           .variant = v->name,
+                                                           .version = ep->version }));
+    x->next = r->starting;
+    r->starting = *out = x;
+done:
+    if (err != FT_OK) starting_free(x);
+    return err;
+}
+
+/* Those that nobody asks for any more. */
+static void starting_sweep(ft_registry *r) {
+    for (starting *x = r->starting, *next; x; x = next) {
+        next = x->next;
+        if (!x->wanted)
+            starting_remove(r, x);
+        else
+            x->wanted = false;
+    }
 }
 
 /* ---- following the rows */
@@ -145,18 +247,98 @@ typedef struct follow {
     ft_arena arena;
     const ft_live_set *before;
     ft_live_set *next;
+    bool waiting; /* something is not ready yet */
 } follow;
 
-static ft_err add_loaded(follow *f, const ft_endpoint *ep) {
+static ft_err is_ready(const ft_live_model *held) {
+    const ft_predictor *p = held->model->predictor;
+    return p->ready ? p->ready(held->model) : FT_OK;
+}
+
+/* Its model, ready. FT_EBUSY without a trail: it will be, and `v->held` is NULL. */
+static ft_err variant_hold(variant *v, follow *f, const ft_endpoint *ep) {
     const ft_live *old = ft_live_find(f->before, ep->name);
-    ft_live_model *held = NULL;
-    if (old && ft_str_eq(old->model_sha256, ep->model_sha256)) {
-        held = old->held;
-        atomic_fetch_add(&held->holders, 1);
-    } else {
-        FT_TRY(model_load(&held, f->s, ep->model_uri));
+    if (old) old = ft_live_variant(old, v->name.len ? v->name : FT_STR(FT_CAPTURE_VARIANT));
+    if (old && ft_str_eq(old->model_sha256, v->model_sha256)) {
+        ft_err err = is_ready(old->held);
+        f->waiting |= err == FT_EBUSY; /* it serves since this server began: look again */
+        if (err != FT_OK && err != FT_EBUSY) return err;
+        v->held = old->held;
+        atomic_fetch_add(&v->held->holders, 1);
+        return FT_OK;
     }
-    return set_add(f->next, f->r, ep, held);
+    starting *x = starting_find(f->r, ep->name, v);
+    if (!x) FT_TRY(starting_add(&x, f->r, f->s, ep, v));
+    x->wanted = true;
+    ft_err err = is_ready(x->held);
+    f->waiting |= err == FT_EBUSY;
+    /* What was in service before this server began is so again at once: requests wait. */
+    if (err == FT_EBUSY && (f->r->began || ep->serving != ep->version)) return FT_EBUSY;
+    v->held = x->held;
+    atomic_fetch_add(&v->held->holders, 1);
+    if (err != FT_OK && err != FT_EBUSY)
+        model_release(v->held), v->held = NULL;
+    else if (err == FT_EBUSY)
+        err = FT_OK;
+    return err;
+}
+
+/* Ready ones need not be remembered as starting: the set has them. */
+static void started(follow *f, const ft_endpoint *ep, const variant *v) {
+    starting *x = starting_find(f->r, ep->name, v);
+    if (x) starting_remove(f->r, x);
+}
+
+static ft_err variants_of(variant **out, size_t *count, follow *f, const ft_endpoint *ep) {
+    *count = 1 + ep->more_count;
+    FT_TRY(ft_arena_items(out, &f->arena, *count));
+    (*out)[0] = (variant){ .name = ep->capture.variant,
+                           .model_uri = ep->model_uri,
+                           .model_sha256 = ep->model_sha256,
+                           .weight = ep->weight };
+    for (size_t i = 0; i < ep->more_count; i++)
+        (*out)[i + 1] = (variant){ .name = ep->more[i].name,
+                                   .model_uri = ep->more[i].model_uri,
+                                   .model_sha256 = ep->more[i].model_sha256,
+                                   .weight = ep->more[i].weight };
+    return FT_OK;
+}
+
+/* All variants of a version or none. */
+static ft_err add_loaded(follow *f, const ft_endpoint *ep) {
+    variant *list;
+    size_t count, i;
+    ft_err err = FT_OK;
+    FT_TRY(variants_of(&list, &count, f, ep));
+    for (i = 0; i < count; i++) { /* all of them, so that they start together */
+        ft_err one = variant_hold(&list[i], f, ep);
+        if (one != FT_OK && (err == FT_OK || err == FT_EBUSY)) err = one;
+    }
+    for (i = 0; i < count && err == FT_OK; i++) {
+        started(f, ep, &list[i]);
+        err = set_add(f->next, f->r, ep, &list[i], i == 0 ? count : 0);
+    }
+    for (i = 0; i < count; i++) model_release(list[i].held);
+    return err;
+}
+
+/* What served goes on. */
+static ft_err add_before(follow *f, ft_str name) {
+    const ft_live *old = ft_live_find(f->before, name);
+    ft_err err = FT_OK;
+    for (size_t i = 0; old && i < old->variants && err == FT_OK; i++) {
+        ft_endpoint ep = { .name = old[i].name,
+                           .version = old[i].version,
+                           .capture_percent = old[i].capture_percent,
+                           .capture = old[i].capture };
+        variant v = { .name = old[i].capture.variant,
+                      .model_sha256 = old[i].model_sha256,
+                      .weight = old[i].weight,
+                      .held = old[i].held };
+        atomic_fetch_add(&v.held->holders, 1);
+        err = set_add(f->next, f->r, &ep, &v, old[i].variants);
+    }
+    return err;
 }
 
 static ft_err add_version(follow *f, ft_str name, int version) {
@@ -177,6 +359,7 @@ static ft_err add_instead(follow *f, const ft_endpoint *row) {
     ft_err_clear();
     FT_TRY(ft_endpoint_load_failed(f->s, row->name, row->version, reason));
     if (!version || version == row->version) return FT_OK;
+    if (old) return add_before(f, row->name);
     ft_err err = add_version(f, row->name, version);
     if (err == FT_ENOMEM) return err;
     if (err) ft_log_err(FT_LOG_WARN, "serve", err, "the version before"), ft_err_clear();
@@ -186,7 +369,12 @@ static ft_err add_instead(follow *f, const ft_endpoint *row) {
 static ft_err add_row(follow *f, const ft_endpoint *row) {
     if (ft_str_is(row->status, "Failed") && f->r->began)
         return FT_OK; /* until it is deployed again */
+    bool waited = f->waiting;
+    f->waiting = false;
     ft_err err = add_loaded(f, row);
+    bool starts = f->waiting;
+    f->waiting |= waited;
+    if (err == FT_EBUSY && starts) return add_before(f, row->name);
     bool later = err == FT_ENOMEM || err == FT_EBUSY; /* nothing wrong with the model */
     return err == FT_OK || later ? err : add_instead(f, row);
 }
@@ -195,7 +383,8 @@ static bool set_equal(const ft_live_set *a, const ft_live_set *b) {
     if (a->count != b->count) return false;
     for (size_t i = 0; i < a->count; i++)
         if (a->items[i].version != b->items[i].version || a->items[i].held != b->items[i].held ||
-            !ft_str_eq(a->items[i].name, b->items[i].name))
+            !ft_str_eq(a->items[i].name, b->items[i].name) ||
+            a->items[i].weight != b->items[i].weight)
             return false;
     return true;
 }
@@ -215,12 +404,15 @@ static ft_err tell_rows(follow *f, const ft_endpoint *rows, size_t count) {
 
 static ft_err follow_rows(follow *f) {
     ft_endpoint *rows;
-    size_t count;
+    size_t count, room = 0;
     ft_err err;
     FT_TRY(ft_endpoint_list(&rows, &count, f->s, &f->arena));
-    FT_TRY(set_new(&f->next, count));
+    for (size_t i = 0; i < count; i++) room += 1 + rows[i].more_count;
+    /* What served before a row's version may have had more. */
+    FT_TRY(set_new(&f->next, room + f->before->count));
     for (size_t i = 0; i < count; i++) FT_GOTO(err, add_row(f, &rows[i]));
     f->r->began = true;
+    starting_sweep(f->r);
     if (set_equal(f->before, f->next)) {
         err = tell_rows(f, rows, count);
         goto done;
@@ -242,12 +434,12 @@ ft_err ft_live_follow(ft_registry *r, ft_store *s) {
     ft_err err = follow_rows(&f);
     ft_live_release(before);
     ft_arena_fini(&f.arena);
-    r->again = err != FT_OK;
+    r->again = err != FT_OK || f.waiting;
     r->seen = version; /* what was committed meanwhile is seen next time */
     return err;
 }
 
-ft_err ft_registry_new(ft_registry **out) {
+ft_err ft_registry_new(ft_registry **out, const char *home) {
     ft_live_set *none;
     ft_registry *r = ft_fault_here() ? NULL : calloc(1, sizeof *r);
     *out = NULL;
@@ -258,6 +450,7 @@ ft_err ft_registry_new(ft_registry **out) {
         return err;
     }
     pthread_mutex_init(&r->lock, NULL);
+    r->home = home;
     atomic_store(&r->current, none);
     *out = r;
     return FT_OK;
@@ -266,6 +459,7 @@ ft_err ft_registry_new(ft_registry **out) {
 void ft_registry_free(ft_registry *r) {
     if (!r) return;
     ft_live_release(atomic_load(&r->current));
+    while (r->starting) starting_remove(r, r->starting);
     while (r->meters) {
         ft_meter *m = r->meters;
         r->meters = m->next;

@@ -2,9 +2,11 @@
  * as a whole.
  *
  * One thread follows the database's rows (ft_live_follow): it loads what is new and publishes the
- * next set. Serving threads hold a set for as long as they like and look whether a newer one is
- * there by one atomic read. A model is freed when the last set that has it is let go, so an update
- * loses no request and the old model's memory comes back after its last one. */
+ * next set. A model that is another process (predictor.h) is started by it and joins a set when it
+ * answers; what served until then goes on. Serving threads hold a set for as long as they like and
+ * look whether a newer one is there by one atomic read. A model is freed when the last set that has
+ * it is let go, so an update loses no request and the old model's memory comes back after its last
+ * one. */
 #ifndef FT_LIVE_H
 #define FT_LIVE_H
 
@@ -34,8 +36,10 @@ typedef struct ft_live_model { /* one loaded model, held by every set that has i
     ft_answers answers;
 } ft_live_model;
 
-typedef struct ft_live {
+typedef struct ft_live { /* a variant of an endpoint; most have one */
     ft_str name;
+    size_t variants; /* the endpoint's items from this one on; 0: not its first */
+    double weight;   /* this variant's, of the sum of all */
     int version, capture_percent;
     ft_capture_opts capture;
     ft_str model_sha256;
@@ -46,12 +50,13 @@ typedef struct ft_live {
 typedef struct ft_live_set {
     atomic_int holders;
     ft_arena arena; /* the set's texts and items */
-    ft_live *items; /* by name in byte order */
+    ft_live *items; /* by name in byte order, variants in their own order */
     size_t count;
 } ft_live_set;
 
 typedef struct ft_registry ft_registry;
-ft_err ft_registry_new(ft_registry **out);
+/* `home`: for models that are programs (the store's). */
+ft_err ft_registry_new(ft_registry **out, const char *home);
 void ft_registry_free(ft_registry *r); /* fine on NULL; sets that are still held live on */
 
 /* Look at the database of `s`; load, publish and tell the rows when something changed. One thread.
@@ -61,8 +66,12 @@ ft_err ft_live_follow(ft_registry *r, ft_store *s);
 ft_live_set *ft_live_hold(ft_registry *r); /* never NULL: at first a set of none */
 void ft_live_release(ft_live_set *set);    /* fine on NULL */
 bool ft_live_is_current(ft_registry *r, const ft_live_set *set);
-/* NULL when the endpoint does not answer here. */
+/* Its first variant; NULL when the endpoint does not answer here. */
 const ft_live *ft_live_find(const ft_live_set *set, ft_str name);
+/* The variant of that name, NULL when there is none. */
+const ft_live *ft_live_variant(const ft_live *first, ft_str variant);
+/* One of the variants by their weights; `chance` in [0, 1). */
+const ft_live *ft_live_choose(const ft_live *first, double chance);
 /* Remember an answer's class. Any thread. */
 void ft_meter_class(ft_meter *m, int class);
 

@@ -31,7 +31,7 @@ static void test_follow(void **state) {
     (void)state;
     ft_store *s = stand_in_store(NULL);
     ft_registry *r;
-    EXPECT_OK(ft_registry_new(&r));
+    EXPECT_OK(ft_registry_new(&r, test_dir()));
     EXPECT_OK(ft_live_follow(r, s));
     EXPECT(answer_of(r, "e") == -1);
     ft_live_set *first = ft_live_hold(r);
@@ -68,7 +68,7 @@ static void test_shared_model(void **state) {
     ft_registry *r;
     ft_endpoint ep;
     ft_str model = stand_in_model("constant 1");
-    EXPECT_OK(ft_registry_new(&r));
+    EXPECT_OK(ft_registry_new(&r, test_dir()));
     deploy(s, "e", model);
     EXPECT_OK(ft_live_follow(r, s));
     ft_live_set *before = ft_live_hold(r);
@@ -91,7 +91,7 @@ static void test_failed_update(void **state) {
     ft_registry *r;
     ft_endpoint ep;
     ft_str good = stand_in_model("constant 1"), bad = stand_in_model("constant 2");
-    EXPECT_OK(ft_registry_new(&r));
+    EXPECT_OK(ft_registry_new(&r, test_dir()));
     deploy(s, "e", good);
     EXPECT_OK(ft_live_follow(r, s));
     deploy(s, "e", bad);
@@ -104,12 +104,12 @@ static void test_failed_update(void **state) {
     EXPECT(strstr(ep.reason.at, "version 2 could not be loaded"));
     ft_registry_free(r);
     /* A new server: the same. And one whose only model is gone. */
-    EXPECT_OK(ft_registry_new(&r));
+    EXPECT_OK(ft_registry_new(&r, test_dir()));
     EXPECT_OK(ft_live_follow(r, s));
     EXPECT(answer_of(r, "e") == 1);
     ft_registry_free(r);
     EXPECT_OK(ft_file_remove(good.at));
-    EXPECT_OK(ft_registry_new(&r));
+    EXPECT_OK(ft_registry_new(&r, test_dir()));
     EXPECT_OK(ft_live_follow(r, s));
     EXPECT(answer_of(r, "e") == -1 && strcmp(status_of(s, "e"), "Failed") == 0);
     deploy(s, "e", stand_in_model("constant 3"));
@@ -156,7 +156,7 @@ static void test_no_request_is_lost(void **state) {
     ft_registry *r;
     pthread_t threads[3];
     ft_str models[2] = { stand_in_model("constant 1"), stand_in_model("constant 2") };
-    EXPECT_OK(ft_registry_new(&r));
+    EXPECT_OK(ft_registry_new(&r, test_dir()));
     deploy(s, "e", models[0]);
     EXPECT_OK(ft_live_follow(r, s));
     asking a = { .r = r };
@@ -187,7 +187,7 @@ static void test_faults(void **state) {
     deploy(s, "e", model);
     EACH_FAULT {
         ft_registry *r = NULL;
-        ft_err err = ft_registry_new(&r);
+        ft_err err = ft_registry_new(&r, test_dir());
         if (err == FT_OK) err = ft_live_follow(r, s);
         ft_fault_off();
         if (r) {

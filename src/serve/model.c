@@ -7,7 +7,8 @@
 #include "serve/endpoint_in.h"
 #include "store/objects.h"
 
-#define MODEL_FILES_MAX 1000
+#define MODEL_FILES_MAX 10000
+#define MODEL_DEPTH_MAX 16
 
 /* The folder that holds the keys below a prefix: where the first of them lies. */
 static ft_err prefix_path(const char **out, ft_store *s, ft_arena *arena, ft_uri uri) {
@@ -53,27 +54,40 @@ static ft_err model_path(const char **out, ft_store *s, ft_arena *arena, ft_str 
     return prefix_path(out, s, arena, uri);
 }
 
-static ft_err folder_sha256(char out[FT_SHA256_HEX], ft_arena *arena, const char *path) {
-    ft_str *names;
+/* Lines "<sha256>  <path below the folder>", folder by folder in byte order. */
+static ft_err folder_lines(ft_buf *list, size_t *files, ft_arena *arena, const char *path,
+                           ft_str below, int depth) {
+    ft_str *names, name;
     size_t count;
-    ft_buf list = { 0 };
-    ft_err err = FT_OK;
     FT_TRY(ft_dir_list(&names, &count, arena, path));
-    if (count > MODEL_FILES_MAX)
-        return FT_FAIL(FT_ETOOBIG, "%s: %zu files are no model (at most %d)", path, count,
-                       MODEL_FILES_MAX);
     for (size_t i = 0; i < count; i++) {
         const char *file;
         char sha[FT_SHA256_HEX];
         ft_file_info info;
-        FT_GOTO(err, ft_path_join(&file, arena, path, names[i].at));
-        FT_GOTO(err, ft_file_stat(&info, file));
-        if (info.is_dir) continue;
-        FT_GOTO(err, ft_sha256_file(sha, file));
-        FT_GOTO(err, ft_buf_printf(&list, "%s  %.*s\n", sha, FT_STR_ARG(names[i])));
+        FT_TRY(ft_path_join(&file, arena, path, names[i].at));
+        FT_TRY(ft_file_stat(&info, file));
+        FT_TRY(ft_arena_printf(&name, arena, "%.*s%.*s%s", FT_STR_ARG(below), FT_STR_ARG(names[i]),
+                               info.is_dir ? "/" : ""));
+        if (info.is_dir && depth == MODEL_DEPTH_MAX)
+            return FT_FAIL(FT_ETOOBIG, "%s: folders more than %d deep", path, MODEL_DEPTH_MAX);
+        if (info.is_dir) {
+            FT_TRY(folder_lines(list, files, arena, file, name, depth + 1));
+            continue;
+        }
+        if (++*files > MODEL_FILES_MAX)
+            return FT_FAIL(FT_ETOOBIG, "%s: more than %d files are no model", path,
+                           MODEL_FILES_MAX);
+        FT_TRY(ft_sha256_file(sha, file));
+        FT_TRY(ft_buf_printf(list, "%s  %.*s\n", sha, FT_STR_ARG(name)));
     }
-    err = ft_sha256_hex(out, ft_buf_str(&list));
-done:
+    return FT_OK;
+}
+
+static ft_err folder_sha256(char out[FT_SHA256_HEX], ft_arena *arena, const char *path) {
+    ft_buf list = { 0 };
+    size_t files = 0;
+    ft_err err = folder_lines(&list, &files, arena, path, FT_STR(""), 0);
+    if (err == FT_OK) err = ft_sha256_hex(out, ft_buf_str(&list));
     ft_buf_fini(&list);
     return err;
 }

@@ -15,6 +15,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "serve/asking.h"
+#include "serve/program.h"
 #include "serve/serve_in.h"
 #include "serve/syncer.h"
 #include "serve/worker.h"
@@ -158,7 +160,9 @@ ft_err ft_serve_start(ft_serve **out, const ft_serve_opts *opts) {
         err = FT_FAIL(FT_ENOMEM, "no memory for a server");
         goto done;
     }
-    FT_GOTO(err, ft_registry_new(&s->registry));
+    FT_GOTO(err, ft_programs_begin(s->home));
+    FT_GOTO(err, ft_askings_new(&s->askings));
+    FT_GOTO(err, ft_registry_new(&s->registry, s->home));
     FT_GOTO(err, ft_sparks_new(&s->sparks));
     FT_GOTO(err, ft_syncer_new(&s->syncer));
     FT_GOTO(err, ft_live_follow(s->registry,
@@ -187,6 +191,8 @@ void ft_serve_stop(ft_serve *s) {
     ft_syncer_free(s->syncer);
     if (s->url[0]) address_remove(s);
     ft_sparks_free(s->sparks);
+    ft_programs_end();
+    ft_askings_free(s->askings);
     ft_registry_free(s->registry);
     ft_store_close(s->store);
     free(s->home);

@@ -19,6 +19,7 @@ struct ft_serve {
     struct ft_chores *chores;
     ft_job_runner *runner;
     struct ft_sparks *sparks;
+    struct ft_askings *askings;
 };
 
 /* ---- chores.c: what is done beside the requests, in a thread of its own */

@@ -30,6 +30,8 @@ static void slot_close(ft_slot *slot) {
 static void slots_move(ft_slot *to, const ft_live_set *next, ft_worker *w) {
     for (size_t i = 0; w->set && i < w->set->count; i++) {
         const ft_live *old = &w->set->items[i], *now = ft_live_find(next, old->name);
+        ft_str variant = old->capture.variant;
+        if (now) now = ft_live_variant(now, variant.len ? variant : FT_STR(FT_CAPTURE_VARIANT));
         if (now && now->version == old->version)
             to[now - next->items] = w->slots[i];
         else
@@ -106,10 +108,9 @@ static void segment_tell(ft_worker *w, const ft_live *live, ft_slot *slot, ft_st
     ft_err_clear();
 }
 
-ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT],
+static ft_err capture_to(ft_slot *slot, ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT],
                          const ft_payload *in, const ft_payload *out, ft_str inference_id,
                          ft_str custom_attributes) {
-    ft_slot *slot = &w->slots[live - w->set->items];
     int64_t now_us = ft_clock_now_us();
     if (!slot->capture) {
         ft_capture_opts opts = live->capture;
@@ -126,6 +127,18 @@ ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT
     if (slot->synced) ft_synced_mark(slot->synced);
     if (!slot->synced || !slot->noted) segment_tell(w, live, slot, segment);
     return FT_OK;
+}
+
+ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT],
+                         const ft_payload *in, const ft_payload *out, ft_str inference_id,
+                         ft_str custom_attributes) {
+    uintptr_t at = (uintptr_t)live, from = (uintptr_t)w->set->items;
+    ft_slot alone = { 0 };
+    bool ours = at >= from && at < from + w->set->count * sizeof *live;
+    ft_slot *slot = ours ? &w->slots[live - w->set->items] : &alone;
+    ft_err err = capture_to(slot, w, live, id, in, out, inference_id, custom_attributes);
+    if (!ours) slot_close(slot);
+    return err;
 }
 
 /* ---- life */

@@ -50,6 +50,8 @@ static inline void ft_worker_refresh(ft_worker *w) {
     if (!ft_live_is_current(w->registry, w->set)) ft_worker_adopt(w);
 }
 /* Write one answered request into the endpoint's capture, its lineage with the first of a segment.
+ * `live`: of this thread's set, or one that was replaced while its model thought: then the segment
+ * has this one line.
  * `id` gets the event's id. */
 ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT],
                          const ft_payload *in, const ft_payload *out, ft_str inference_id,
