@@ -12,9 +12,11 @@
 
 /* ---- the registry */
 
-const ft_dataset_format *const ft_dataset_formats[] = { &ft_set_fts,      &ft_set_tfrecord,
-                                                        &ft_set_recordio, &ft_set_sagemaker,
-                                                        &ft_set_jsonl,    NULL };
+const ft_dataset_format *const ft_dataset_formats[] = {
+    &ft_set_fts,       &ft_set_tfrecord, &ft_set_recordio,
+    &ft_set_sagemaker, &ft_set_jsonl,    &ft_set_tar,
+    &ft_set_libsvm,    &ft_set_csv,      NULL,
+};
 
 ft_err ft_dataset_format_find(const ft_dataset_format **out, ft_str name) {
     const char *names[32];

@@ -5,25 +5,6 @@
 #include "base/json.h"
 #include "data/record_in.h"
 
-/* The line that comes next, its length with the newline in `*bytes`. */
-static ft_err line_next(ft_str *line, size_t *bytes, ft_record_read *r) {
-    ft_str view;
-    size_t want = 1;
-    for (;;) {
-        FT_TRY(ft_input_peek(&view, r->in, want));
-        if (view.len == 0) return FT_ENOTFOUND;
-        size_t len = ft_str_find(view, '\n');
-        FT_TRY(ft_record_fits(r, len));
-        if (len == view.len && view.len >= want) { /* perhaps the rest is yet to come */
-            want = view.len > r->record_bytes_max / 2 ? r->record_bytes_max + 1 : view.len * 2;
-            continue;
-        }
-        *bytes = len < view.len ? len + 1 : len;
-        *line = ft_str_trim(ft_str_slice(view, 0, len));
-        return FT_OK;
-    }
-}
-
 static ft_err value_check(ft_str line) {
     ft_json j;
     ft_json_opts opts = { .name = "line", .allow_nan = true };
@@ -36,7 +17,7 @@ static ft_err value_check(ft_str line) {
 static ft_err line_of_text(ft_str *line, ft_record_read *r) {
     size_t bytes = 0;
     do {
-        ft_err err = line_next(line, &bytes, r);
+        ft_err err = ft_record_line(line, &bytes, r);
         if (err == FT_ENOTFOUND) return err;
         FT_TRY(err);
         ft_input_skip(r->in, bytes);

@@ -1,4 +1,5 @@
 /* payload.c -- plans, and the payload that is only bytes. See payload_in.h. */
+#include <math.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -121,6 +122,28 @@ ft_err ft_plan_put(ft_array *values, const ft_plan *p, size_t i, ft_dtype dtype,
 void ft_plan_put_bytes(ft_array *values, size_t i, ft_str bytes) {
     values[i] = (ft_array){ .dtype = FT_U8, .ndim = 1, .shape = { (int64_t)bytes.len } };
     values[i].data = (void *)(uintptr_t)(bytes.at ? bytes.at : "");
+}
+
+/* ---- numbers as text */
+
+void ft_payload_number(ft_buf *out, const ft_array *v, int64_t i) {
+    double x = ft_array_f64(v, i);
+    if (v->dtype == FT_BOOL)
+        ft_buf_add(out, x != 0 ? FT_STR("true") : FT_STR("false"));
+    else if (v->dtype == FT_U64)
+        ft_buf_printf(out, "%llu", (unsigned long long)((const uint64_t *)v->data)[i]);
+    else if (v->dtype == FT_I64)
+        ft_buf_i64(out, ((const int64_t *)v->data)[i]);
+    else if (v->dtype >= FT_I8)
+        ft_buf_i64(out, (int64_t)x);
+    else if (isnan(x))
+        ft_buf_add(out, FT_STR("NaN"));
+    else if (isinf(x))
+        ft_buf_add(out, x < 0 ? FT_STR("-Infinity") : FT_STR("Infinity"));
+    else if (v->dtype == FT_F64)
+        ft_buf_f64(out, x);
+    else
+        ft_buf_f32(out, (float)x);
 }
 
 /* ---- bytes alone */

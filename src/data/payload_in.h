@@ -59,6 +59,8 @@ void ft_plan_put_bytes(ft_array *values, size_t i, ft_str bytes);
 static inline ft_str ft_value_bytes(const ft_array *v) {
     return v->data ? ft_str_n(v->data, (size_t)v->shape[0]) : (ft_str){ 0 };
 }
+/* Item `i` as the shortest text that reads back; "NaN", "Infinity", "true". */
+void ft_payload_number(ft_buf *out, const ft_array *v, int64_t i);
 bool ft_bytes_image(ft_str bytes); /* do they begin like an encoded image? */
 bool ft_bytes_text(ft_str bytes);  /* UTF-8 without control characters */
 

@@ -1,7 +1,6 @@
 /* payload_json.c -- a JSON object as fields: numbers and rectangular lists of numbers are arrays,
  * strings are texts, anything else is its JSON as text; null and absent members are absent. A line
  * that is no object is the field "line". Bytes are written as base64. */
-#include <math.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -174,8 +173,12 @@ static ft_err read_member(ft_array *values, const ft_plan *p, size_t i, ft_arena
         ft_plan_put_bytes(values, i, text);
         return FT_OK;
     }
-    if (f->ndim == 0 && (kind == FT_JSON_NUMBER || kind == FT_JSON_BOOL))
-        return number(&values[i], f, arena, j, kind);
+    if (f->ndim <= 1 && (kind == FT_JSON_NUMBER || kind == FT_JSON_BOOL)) {
+        FT_TRY(number(&values[i], f, arena, j, kind));
+        values[i].ndim = f->ndim; /* one where others have several */
+        values[i].shape[0] = f->ndim;
+        return FT_OK;
+    }
     if (f->ndim && kind == FT_JSON_ARRAY) return numbers(&values[i], f, arena, j);
     FT_TRY(ft_json_skip(j, NULL));
     return ft_json_fail(j, "'%s' is of another kind than in the first records", ft_shown(f->name));
@@ -210,29 +213,9 @@ static ft_err fit(ft_plan *p) {
     return FT_OK;
 }
 
-static void put_number(ft_buf *out, const ft_array *v, int64_t i) {
-    double x = ft_array_f64(v, i);
-    if (v->dtype == FT_BOOL)
-        ft_buf_add(out, x != 0 ? FT_STR("true") : FT_STR("false"));
-    else if (v->dtype == FT_U64)
-        ft_buf_printf(out, "%llu", (unsigned long long)((const uint64_t *)v->data)[i]);
-    else if (v->dtype == FT_I64)
-        ft_buf_i64(out, ((const int64_t *)v->data)[i]);
-    else if (v->dtype >= FT_I8)
-        ft_buf_i64(out, (int64_t)x);
-    else if (isnan(x))
-        ft_buf_add(out, FT_STR("NaN"));
-    else if (isinf(x))
-        ft_buf_add(out, x < 0 ? FT_STR("-Infinity") : FT_STR("Infinity"));
-    else if (v->dtype == FT_F64)
-        ft_buf_f64(out, x);
-    else
-        ft_buf_f32(out, (float)x);
-}
-
 static void put_array(ft_buf *out, const ft_array *v, int depth, int64_t *at) {
     if (depth == v->ndim) {
-        put_number(out, v, (*at)++);
+        ft_payload_number(out, v, (*at)++);
         return;
     }
     ft_buf_byte(out, '[');

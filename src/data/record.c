@@ -20,9 +20,11 @@ struct ft_records {
 
 /* ---- the registry */
 
-const ft_record_format *const ft_record_formats[] = { &ft_records_recordio, &ft_records_sagemaker,
-                                                      &ft_records_tfrecord, &ft_records_npy,
-                                                      &ft_records_jsonl,    NULL };
+const ft_record_format *const ft_record_formats[] = {
+    &ft_records_recordio, &ft_records_sagemaker, &ft_records_tfrecord,
+    &ft_records_npy,      &ft_records_jsonl,     &ft_records_libsvm,
+    &ft_records_csv,      &ft_records_tar,       NULL,
+};
 
 ft_err ft_record_format_find(const ft_record_format **out, ft_str name) {
     const char *names[16];
@@ -85,6 +87,24 @@ ft_err ft_record_fits(const ft_record_read *r, uint64_t len) {
     if (len <= r->record_bytes_max) return FT_OK;
     return FT_FAIL(FT_ETOOBIG, "a record of %llu bytes, at most %zu are allowed",
                    (unsigned long long)len, r->record_bytes_max);
+}
+
+ft_err ft_record_line(ft_str *line, size_t *bytes, ft_record_read *r) {
+    ft_str view;
+    size_t want = 1;
+    for (;;) {
+        FT_TRY(ft_input_peek(&view, r->in, want));
+        if (view.len == 0) return FT_ENOTFOUND;
+        size_t len = ft_str_find(view, '\n');
+        FT_TRY(ft_record_fits(r, len));
+        if (len == view.len && view.len >= want) { /* perhaps the rest is yet to come */
+            want = view.len > r->record_bytes_max / 2 ? r->record_bytes_max + 1 : view.len * 2;
+            continue;
+        }
+        *bytes = len < view.len ? len + 1 : len;
+        *line = ft_str_trim(ft_str_slice(view, 0, len));
+        return FT_OK;
+    }
 }
 
 /* ---- life */

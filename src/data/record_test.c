@@ -19,7 +19,7 @@ static void test_registry(void **state) {
     EXPECT(ft_record_format_ending(FT_STR("a/b.rec")) == &ft_records_recordio);
     EXPECT(ft_record_format_ending(FT_STR("b.jsonl.gz")) == &ft_records_jsonl);
     EXPECT(ft_record_format_ending(FT_STR("b.tfrecords.zst")) == &ft_records_tfrecord);
-    EXPECT(ft_record_format_ending(FT_STR("b.csv")) == NULL);
+    EXPECT(ft_record_format_ending(FT_STR("b.txt")) == NULL);
     for (const ft_record_format *const *g = ft_record_formats; *g; g++)
         EXPECT((*g)->name && (*g)->doc && (*g)->endings && (*g)->media_types && (*g)->sniff &&
                (*g)->next && (*g)->sniff(FT_STR(""), FT_STR("")) == 0);
@@ -115,7 +115,8 @@ static void test_old_file_stays(void **state) {
         ft_arena arena = { 0 };
         ft_str now;
         EXPECT_OK(ft_file_read(&now, &arena, path, 100));
-        EXPECT_STR(err ? "[0]\n" : "[1]\n", now);
+        /* When the folder cannot be flushed after the rename, the new file is there all the same. */
+        EXPECT(ft_str_is(now, "[1]\n") || (err && ft_str_is(now, "[0]\n")));
         EXPECT(files_here() == files);
         ft_arena_fini(&arena);
         test_text("old.jsonl", "[0]\n");

@@ -1,43 +1,22 @@
 /* record_write.c -- record files in the making, and indexes. See record.h. */
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/fault.h"
-#include "base/files.h"
-#include "base/random.h"
+#include "data/part_in.h"
 #include "data/record_in.h"
-
-#define FLUSH_BYTES ((size_t)1 << 20)
 
 struct ft_record_writer {
     const ft_record_format *format;
     ft_record_write write;
-    ft_buf out;
-    char *path, *temporary;
-    int fd;
-    uint64_t flushed;
+    ft_part part;
 };
 
 /* ---- writing */
 
 static ft_err no_memory(const char *path) {
     return FT_FAIL(FT_ENOMEM, "no memory to write '%s'", path);
-}
-
-/* `path` and a name beside it that no other writer has. */
-static ft_err names(ft_record_writer *w, const char *path) {
-    char uuid[FT_UUID_TEXT];
-    size_t size = strlen(path) + FT_UUID_TEXT + 8;
-    ft_uuid(uuid);
-    w->path = ft_fault_here() ? NULL : strdup(path);
-    w->temporary = w->path ? malloc(size) : NULL;
-    if (!w->temporary) return no_memory(path);
-    snprintf(w->temporary, size, "%s.%s.part", path, uuid);
-    return FT_OK;
 }
 
 ft_err ft_record_writer_new(ft_record_writer **out, const char *path,
@@ -49,13 +28,11 @@ ft_err ft_record_writer_new(ft_record_writer **out, const char *path,
                        format->name);
     ft_record_writer *w = ft_fault_here() ? NULL : calloc(1, sizeof *w);
     if (!w) return no_memory(path);
-    w->fd = -1;
     w->format = format;
-    w->write.out = &w->out;
-    FT_GOTO(err, names(w, path));
+    w->write.out = &w->part.out;
+    FT_GOTO(err, ft_part_open(&w->part, path));
     w->write.state = ft_fault_here() ? NULL : calloc(1, format->write_bytes + 1);
     if (!w->write.state) FT_GOTO(err, no_memory(path));
-    FT_GOTO(err, ft_fd_open(&w->fd, w->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666));
     *out = w;
     w = NULL;
 done:
@@ -63,61 +40,40 @@ done:
     return err;
 }
 
-static ft_err flush(ft_record_writer *w) {
-    if (w->out.len) FT_TRY(ft_fd_write(w->fd, w->out.at, w->out.len, w->temporary));
-    w->flushed += w->out.len;
-    ft_buf_reset(&w->out);
-    return FT_OK;
-}
-
 ft_err ft_record_write_one(ft_record_writer *w, const ft_record *record, uint64_t *offset) {
-    size_t before = w->out.len;
+    size_t before = w->part.out.len;
     ft_err err = w->format->write(&w->write, record);
     if (err) {
-        w->out.len = before; /* half a frame would spoil the rest */
-        return ft_err_prefix(err, "'%s', record %llu", w->path, (unsigned long long)w->write.count);
+        w->part.out.len = before; /* half a frame would spoil the rest */
+        return ft_err_prefix(err, "'%s', record %llu", w->part.path,
+                             (unsigned long long)w->write.count);
     }
-    if (offset) *offset = w->flushed + before;
+    if (offset) *offset = w->part.flushed + before;
     w->write.count++;
-    return w->out.len >= FLUSH_BYTES ? flush(w) : FT_OK;
+    return ft_part_flush(&w->part, FT_PART_FLUSH);
 }
 
 ft_err ft_record_write_bytes(ft_record_writer *w, ft_str bytes) {
     return ft_record_write_one(w, &(ft_record){ .bytes = bytes }, NULL);
 }
 
-uint64_t ft_record_writer_bytes(const ft_record_writer *w) { return w->flushed + w->out.len; }
+uint64_t ft_record_writer_bytes(const ft_record_writer *w) { return ft_part_bytes(&w->part); }
 
-static ft_err write_end(ft_record_writer *w) {
+ft_err ft_record_writer_end(ft_record_writer *w) {
     ft_err err = FT_OK;
     ft_buf head = { 0 };
     if (w->format->end) FT_GOTO(err, w->format->end(&w->write, &head));
-    FT_GOTO(err, flush(w));
-    if (head.len && lseek(w->fd, 0, SEEK_SET) != 0)
-        FT_GOTO(err, FT_FAIL_ERRNO("cannot go back in '%s'", w->temporary));
-    if (head.len) FT_GOTO(err, ft_fd_write(w->fd, head.at, head.len, w->temporary));
-    FT_GOTO(err, ft_fd_sync(w->fd, w->temporary));
+    FT_GOTO(err, ft_part_head(&w->part, ft_buf_str(&head)));
+    FT_GOTO(err, ft_part_end(&w->part));
 done:
     ft_buf_fini(&head);
     return err;
 }
 
-ft_err ft_record_writer_end(ft_record_writer *w) {
-    FT_TRY(write_end(w));
-    FT_TRY(ft_file_rename(w->temporary, w->path));
-    free(w->temporary);
-    w->temporary = NULL; /* it is in place */
-    return FT_OK;
-}
-
 void ft_record_writer_free(ft_record_writer *w) {
     if (!w) return;
-    if (w->fd >= 0 && w->temporary) unlink(w->temporary);
-    ft_fd_close(&w->fd);
-    ft_buf_fini(&w->out);
+    ft_part_free(&w->part);
     free(w->write.state);
-    free(w->temporary);
-    free(w->path);
     free(w);
 }
 

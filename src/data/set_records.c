@@ -11,8 +11,9 @@
 #include "data/payload_in.h"
 #include "data/record_in.h"
 #include "data/shown.h"
+#include "data/table_in.h"
 
-#define SEEN_MAX    256               /* records that the fields are made from … */
+#define SEEN_MAX    4096              /* records that the fields are made from … */
 #define SEEN_BYTES  ((size_t)1 << 20) /* … and bytes, more when no record is whole in these */
 #define FRAME_SLACK ((size_t)1 << 16) /* of a frame around its payload */
 
@@ -28,26 +29,36 @@ typedef struct reading {
 
 /* ---- the plan */
 
-/* Makes a plan from the records that are whole in `head`; `*count` of them. */
-static ft_err plan_try(ft_plan *p, const ft_record_format *format, ft_str head, ft_str path) {
+/* Makes a plan from the records that are whole in `head`; p->records of them. `cut`: the file goes
+ * on, so that the last one may be half. Records that cannot be read are passed over as long as one
+ * can: the reader will name them. */
+static ft_err plan_try(ft_plan *p, const ft_record_format *format, ft_str head, ft_str path,
+                       bool cut) {
     ft_records *r = NULL;
     ft_record record;
     ft_record_opts opts = { .format = ft_str_of(format->name),
                             .bad_max = SEEN_MAX,
                             .record_bytes_max = SIZE_MAX / 4 };
-    ft_err err;
+    ft_err err, first = FT_OK;
     p->count = 0;
     p->records = 0;
     FT_GOTO(err, ft_records_bytes(&r, head, path, &opts));
     p->begun = ft_records_state(r);
     while (p->records < SEEN_MAX && !(err = ft_records_next(r, &record))) {
-        FT_GOTO(err, p->payload->see(p, record.bytes));
-        p->records++;
+        if (cut && ft_records_offset(r) >= head.len) break;
+        err = p->payload->see(p, record.bytes);
+        if (!err) {
+            p->records++;
+        } else if (p->records == 0) {
+            err =
+                ft_err_prefix(err, "'%.*s', record %llu (byte %llu)", FT_STR_ARG(path),
+                              (unsigned long long)record.number, (unsigned long long)record.offset);
+            goto done;
+        }
     }
-    /* The last one may be cut by the end of the head: reading will tell. */
-    if (err && err != FT_ENOTFOUND && p->records == 0) goto done;
-    ft_err_clear();
-    err = FT_OK;
+    if (err && err != FT_ENOTFOUND && p->records == 0) first = err;
+    if (!first) ft_err_clear();
+    err = first;
     if (p->records && p->payload->seen) err = p->payload->seen(p);
 done:
     ft_records_free(r);
@@ -67,7 +78,7 @@ static ft_err plan_grow(ft_plan *p, ft_set_shard *s, ft_input *in) {
     for (size_t want = SEEN_BYTES;; want *= 4) {
         ft_str head;
         FT_TRY(ft_input_peek(&head, in, want));
-        ft_err err = plan_try(p, s->d->format->records, head, ft_input_name(in));
+        ft_err err = plan_try(p, s->d->format->records, head, ft_input_name(in), head.len >= want);
         if (!err && (p->records || head.len < want)) return FT_OK;
         if (head.len < want || (err && p->records)) return err;
         if (want > most)
@@ -415,6 +426,13 @@ static int sniff_tfrecord(ft_str head, ft_str path) {
 }
 static int sniff_jsonl(ft_str head, ft_str path) { return ft_records_jsonl.sniff(head, path); }
 
+static int sniff_libsvm(ft_str head, ft_str path) { return ft_records_libsvm.sniff(head, path); }
+static int sniff_tar(ft_str head, ft_str path) { return ft_records_tar.sniff(head, path); }
+/* A text that nothing else knows may be CSV. */
+static int sniff_csv(ft_str head, ft_str path) {
+    return head.len ? ft_format_csv.sniff(head, path) : 0;
+}
+
 #define RECORDS                                                                                 \
     .shard_bytes = sizeof(shard), .reader_bytes = sizeof(reading), .open = shard_open,          \
     .close = shard_close, .read = record_read, .seek = record_seek, .next = record_next,        \
@@ -463,5 +481,35 @@ const ft_dataset_format ft_set_jsonl = {
     .records = &ft_records_jsonl,
     .usual = &ft_payload_json,
     .sniff = sniff_jsonl,
+    RECORDS,
+};
+const ft_dataset_format ft_set_csv = {
+    .name = "csv",
+    .doc = "text with a row a line; every column is a field, or stacked numbers and a label",
+    .endings = ".csv|.tsv",
+    .media_types = "text/csv|text/tab-separated-values",
+    .records = &ft_records_csv,
+    .usual = &ft_payload_csv,
+    .sniff = sniff_csv,
+    RECORDS,
+};
+const ft_dataset_format ft_set_libsvm = {
+    .name = "libsvm",
+    .doc = "text: label index:value … a line",
+    .endings = ".libsvm|.svm|.svmlight",
+    .media_types = "text/libsvm|text/x-libsvm",
+    .records = &ft_records_libsvm,
+    .usual = &ft_payload_libsvm,
+    .sniff = sniff_libsvm,
+    RECORDS,
+};
+const ft_dataset_format ft_set_tar = {
+    .name = "tar",
+    .doc = "WebDataset: files of one name in a tar archive are a sample",
+    .endings = ".tar",
+    .media_types = "application/x-tar",
+    .records = &ft_records_tar,
+    .usual = &ft_payload_tar,
+    .sniff = sniff_tar,
     RECORDS,
 };

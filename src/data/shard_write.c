@@ -1,32 +1,23 @@
 /* shard_write.c -- raw shards in the making; see shard.h.
  *
- * Values are copied once, into a buffer of whole blocks; the kernel is told to begin with the disk
- * early, so that the sync at the end finds little left. */
-#include <fcntl.h>
-#include <stdio.h>
+ * Values are copied once, into a buffer of whole blocks. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/fault.h"
-#include "base/files.h"
 #include "base/hash.h"
-#include "base/random.h"
+#include "data/part_in.h"
 #include "data/shard_in.h"
 #include "data/shown.h"
 
-#define FLUSH_BYTES ((size_t)4 << 20) /* of one write: from 1 MiB on the disk's rate is reached */
-
 struct ft_shard_writer {
-    char *path, *temporary;
-    int fd;
+    const char *path;
+    ft_part part;
     ft_shard_head head;
     ft_shard_field *rows;
     ft_field *fields;
     uint32_t header_crc;
-    ft_buf out;         /* not yet written */
-    uint64_t flushed;   /* bytes of the file before `out` */
-    size_t block_begin; /* in `out` */
+    size_t block_begin; /* in part.out */
     uint64_t count;     /* records */
     uint64_t block_first;
     ft_buf blocks, offsets;
@@ -98,31 +89,19 @@ static ft_err header_write(ft_shard_writer *w, size_t count) {
     h->field_count = (uint32_t)count;
     h->data_offset = ft_shard_up(h->header_bytes, FT_SHARD_PAGE);
     h->block_bytes = FT_SHARD_BLOCK_BYTES;
-    ft_buf_add_n(&w->out, h, sizeof *h);
-    FT_TRY(ft_buf_add_n(&w->out, w->rows, count * sizeof *w->rows));
-    w->header_crc = ft_crc32c(0, w->out.at, w->out.len);
-    FT_TRY(ft_buf_add_n(&w->out, &w->header_crc, 4));
-    size_t pad = (size_t)h->data_offset - w->out.len;
-    FT_TRY(ft_buf_reserve(&w->out, pad));
-    memset(w->out.at + w->out.len, 0, pad);
-    w->out.len += pad;
-    w->block_begin = w->out.len;
+    ft_buf_add_n(&w->part.out, h, sizeof *h);
+    FT_TRY(ft_buf_add_n(&w->part.out, w->rows, count * sizeof *w->rows));
+    w->header_crc = ft_crc32c(0, w->part.out.at, w->part.out.len);
+    FT_TRY(ft_buf_add_n(&w->part.out, &w->header_crc, 4));
+    size_t pad = (size_t)h->data_offset - w->part.out.len;
+    FT_TRY(ft_buf_reserve(&w->part.out, pad));
+    memset(w->part.out.at + w->part.out.len, 0, pad);
+    w->part.out.len += pad;
+    w->block_begin = w->part.out.len;
     return FT_OK;
 }
 
 /* ---- life */
-
-static ft_err names(ft_shard_writer *w, const char *path) {
-    char uuid[FT_UUID_TEXT];
-    size_t size = strlen(path) + FT_UUID_TEXT + 8;
-    ft_uuid(uuid);
-    w->path = ft_fault_here() ? NULL : strdup(path);
-    char *temporary = w->path ? malloc(size) : NULL;
-    if (!temporary) return no_memory(path);
-    snprintf(temporary, size, "%s.%s.part", path, uuid);
-    w->temporary = temporary;
-    return FT_OK;
-}
 
 static ft_err fields_copy(ft_shard_writer *w, const ft_field *fields, size_t count) {
     if (count == 0 || count > FT_DATASET_FIELDS_MAX)
@@ -142,12 +121,11 @@ ft_err ft_shard_writer_new(ft_shard_writer **out, const char *path, const ft_fie
     *out = NULL;
     ft_shard_writer *w = ft_fault_here() ? NULL : calloc(1, sizeof *w);
     if (!w) return no_memory(path);
-    w->fd = -1;
-    w->out.limit_bytes = w->offsets.limit_bytes = w->blocks.limit_bytes = SIZE_MAX / 2;
-    FT_GOTO(err, names(w, path));
+    w->offsets.limit_bytes = w->blocks.limit_bytes = SIZE_MAX / 2;
+    FT_GOTO(err, ft_part_open(&w->part, path));
+    w->path = w->part.path;
     FT_GOTO(err, fields_copy(w, fields, count));
     FT_GOTO(err, layout(w, count));
-    FT_GOTO(err, ft_fd_open(&w->fd, w->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666));
     FT_GOTO(err, header_write(w, count));
     *out = w;
     w = NULL;
@@ -158,40 +136,34 @@ done:
 
 void ft_shard_writer_free(ft_shard_writer *w) {
     if (!w) return;
-    if (w->fd >= 0 && w->temporary) unlink(w->temporary);
-    ft_fd_close(&w->fd);
-    ft_buf_fini(&w->out);
+    ft_part_free(&w->part);
     ft_buf_fini(&w->blocks);
     ft_buf_fini(&w->offsets);
     ft_arena_fini(&w->arena);
-    free(w->temporary);
-    free(w->path);
     free(w);
 }
 
 /* ---- records */
 
-static ft_err flush(ft_shard_writer *w) {
-    if (w->out.len == 0) return FT_OK;
-    FT_TRY(ft_fd_write(w->fd, w->out.at, w->out.len, w->temporary));
-    sync_file_range(w->fd, (off_t)w->flushed, (off_t)w->out.len, SYNC_FILE_RANGE_WRITE);
-    w->flushed += w->out.len;
+/* Blocks are whole in the buffer, so the one that begins next begins it. */
+static ft_err flush(ft_shard_writer *w, size_t at_least) {
+    if (w->part.out.len < at_least) return FT_OK;
+    FT_TRY(ft_part_flush(&w->part, 0));
     w->block_begin = 0;
-    ft_buf_reset(&w->out);
     return FT_OK;
 }
 
 static ft_err block_close(ft_shard_writer *w) {
-    size_t bytes = w->out.len - w->block_begin;
+    size_t bytes = w->part.out.len - w->block_begin;
     if (w->count == w->block_first) return FT_OK;
     ft_shard_block b = { .first = w->block_first,
-                         .offset = w->flushed + w->block_begin,
+                         .offset = w->part.flushed + w->block_begin,
                          .bytes = bytes,
-                         .crc = ft_crc32c(0, w->out.at + w->block_begin, bytes) };
+                         .crc = ft_crc32c(0, w->part.out.at + w->block_begin, bytes) };
     FT_TRY(ft_buf_add_n(&w->blocks, &b, sizeof b));
     w->block_first = w->count;
-    w->block_begin = w->out.len;
-    return w->out.len >= FLUSH_BYTES ? flush(w) : FT_OK;
+    w->block_begin = w->part.out.len;
+    return flush(w, FT_PART_FLUSH);
 }
 
 static ft_err refused(const ft_shard_writer *w, size_t field, const char *why) {
@@ -240,30 +212,30 @@ ft_err ft_shard_write(ft_shard_writer *w, const ft_array *values) {
                        w->path, (unsigned long long)w->count, (unsigned long long)need,
                        (unsigned long long)FT_SHARD_RECORD_MAX);
     if (w->head.flags & FT_SHARD_VARIES) {
-        uint64_t offset = w->flushed + w->out.len;
+        uint64_t offset = ft_part_bytes(&w->part);
         need = ft_shard_up(need, FT_SHARD_ALIGN);
-        FT_TRY(ft_buf_reserve(&w->out, (size_t)need));
+        FT_TRY(ft_buf_reserve(&w->part.out, (size_t)need));
         FT_TRY(ft_buf_add_n(&w->offsets, &offset, sizeof offset));
     } else {
-        FT_TRY(ft_buf_reserve(&w->out, (size_t)need));
+        FT_TRY(ft_buf_reserve(&w->part.out, (size_t)need));
     }
-    char *at = w->out.at + w->out.len;
+    char *at = w->part.out.at + w->part.out.len;
     memset(at, 0, fixed);
     for (uint32_t i = 0; i < count; i++) value_put(w, i, &values[i], at, &end);
     memset(at + end, 0, need - end);
-    w->out.len += need;
+    w->part.out.len += need;
     w->count++;
-    return w->out.len - w->block_begin >= FT_SHARD_BLOCK_BYTES ? block_close(w) : FT_OK;
+    return w->part.out.len - w->block_begin >= FT_SHARD_BLOCK_BYTES ? block_close(w) : FT_OK;
 }
 
-uint64_t ft_shard_written(const ft_shard_writer *w) { return w->flushed + w->out.len; }
+uint64_t ft_shard_written(const ft_shard_writer *w) { return ft_part_bytes(&w->part); }
 
 /* ---- end */
 
 static ft_err pad_write(ft_shard_writer *w) {
     static const char zeros[FT_SHARD_ALIGN];
     uint64_t at = ft_shard_written(w);
-    return ft_buf_add_n(&w->out, zeros, (size_t)(ft_shard_up(at, FT_SHARD_ALIGN) - at));
+    return ft_buf_add_n(&w->part.out, zeros, (size_t)(ft_shard_up(at, FT_SHARD_ALIGN) - at));
 }
 
 static ft_err index_write(ft_shard_writer *w, ft_str meta) {
@@ -281,20 +253,12 @@ static ft_err index_write(ft_shard_writer *w, ft_str meta) {
     f.index_crc = ft_crc32c(f.index_crc, meta.at, meta.len);
     f.crc = ft_crc32c(0, &f, offsetof(ft_shard_foot, crc));
     memcpy(f.magic, FT_SHARD_END, sizeof f.magic);
-    FT_TRY(flush(w));
-    ft_buf_add(&w->out, ft_buf_str(&w->blocks));
-    ft_buf_add(&w->out, ft_buf_str(&w->offsets));
-    ft_buf_add(&w->out, meta);
-    FT_TRY(ft_buf_add_n(&w->out, &f, sizeof f));
-    return flush(w);
-}
-
-/* So that the new name survives a power cut. */
-static ft_err folder_sync(ft_shard_writer *w) {
-    ft_str folder, path = ft_str_of(w->path);
-    size_t len = path.len - ft_path_base(path).len;
-    FT_TRY(ft_arena_str(&folder, &w->arena, len ? ft_str_slice(path, 0, len) : FT_STR(".")));
-    return ft_dir_sync(folder.at);
+    FT_TRY(flush(w, 0));
+    ft_buf_add(&w->part.out, ft_buf_str(&w->blocks));
+    ft_buf_add(&w->part.out, ft_buf_str(&w->offsets));
+    ft_buf_add(&w->part.out, meta);
+    FT_TRY(ft_buf_add_n(&w->part.out, &f, sizeof f));
+    return flush(w, 0);
 }
 
 ft_err ft_shard_writer_end(ft_shard_writer *w, ft_str meta) {
@@ -303,9 +267,5 @@ ft_err ft_shard_writer_end(ft_shard_writer *w, ft_str meta) {
                        meta.len, FT_SHARD_META_MAX);
     FT_TRY(block_close(w));
     FT_TRY(index_write(w, meta));
-    FT_TRY(ft_fd_sync(w->fd, w->temporary));
-    FT_TRY(ft_file_rename(w->temporary, w->path));
-    free(w->temporary);
-    w->temporary = NULL; /* it is in place */
-    return folder_sync(w);
+    return ft_part_end(&w->part);
 }

@@ -1,0 +1,74 @@
+/* part.c -- see part_in.h. */
+#include "data/part_in.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/files.h"
+#include "base/random.h"
+
+ft_err ft_part_open(ft_part *p, const char *path) {
+    char uuid[FT_UUID_TEXT];
+    size_t size = strlen(path) + FT_UUID_TEXT + 8;
+    *p = (ft_part){ .fd = -1, .out.limit_bytes = SIZE_MAX / 2 };
+    ft_uuid(uuid);
+    p->path = ft_fault_here() ? NULL : strdup(path);
+    char *temporary = p->path ? malloc(size) : NULL;
+    if (!temporary) return FT_FAIL(FT_ENOMEM, "no memory to write '%s'", path);
+    snprintf(temporary, size, "%s.%s.part", path, uuid);
+    p->temporary = temporary;
+    return ft_fd_open(&p->fd, temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
+}
+
+/* The kernel is told to begin with the disk early, so that the sync at the end finds little left.
+ */
+ft_err ft_part_flush(ft_part *p, size_t at_least) {
+    if (p->out.len == 0 || p->out.len < at_least) return p->out.err;
+    FT_TRY(ft_fd_write(p->fd, p->out.at, p->out.len, p->temporary));
+    sync_file_range(p->fd, (off_t)p->flushed, (off_t)p->out.len, SYNC_FILE_RANGE_WRITE);
+    p->flushed += p->out.len;
+    ft_buf_reset(&p->out);
+    return FT_OK;
+}
+
+ft_err ft_part_head(ft_part *p, ft_str bytes) {
+    FT_TRY(ft_part_flush(p, 0));
+    if (bytes.len == 0) return FT_OK;
+    if (lseek(p->fd, 0, SEEK_SET) != 0)
+        return FT_FAIL_ERRNO("cannot go back in '%s'", p->temporary);
+    FT_TRY(ft_fd_write(p->fd, bytes.at, bytes.len, p->temporary));
+    if (lseek(p->fd, 0, SEEK_END) < 0) return FT_FAIL_ERRNO("cannot go on in '%s'", p->temporary);
+    return FT_OK;
+}
+
+/* So that the new name survives a power cut. */
+static ft_err folder_sync(const ft_part *p) {
+    ft_arena arena = { 0 };
+    ft_str folder, path = ft_str_of(p->path);
+    size_t len = path.len - ft_path_base(path).len;
+    ft_err err = ft_arena_str(&folder, &arena, len ? ft_str_slice(path, 0, len) : FT_STR("."));
+    if (!err) err = ft_dir_sync(folder.at);
+    ft_arena_fini(&arena);
+    return err;
+}
+
+ft_err ft_part_end(ft_part *p) {
+    FT_TRY(ft_part_flush(p, 0));
+    FT_TRY(ft_fd_sync(p->fd, p->temporary));
+    FT_TRY(ft_file_rename(p->temporary, p->path));
+    free(p->temporary);
+    p->temporary = NULL; /* it is in place */
+    return folder_sync(p);
+}
+
+void ft_part_free(ft_part *p) {
+    if (p->path && p->fd >= 0 && p->temporary) unlink(p->temporary);
+    if (p->path) ft_fd_close(&p->fd);
+    ft_buf_fini(&p->out);
+    free(p->temporary);
+    free(p->path);
+    *p = (ft_part){ .fd = -1 };
+}
