@@ -202,6 +202,19 @@ static ft_err cast_type(bool *done, onnx_build *b, onnx_node *n) {
     return refuse(n, "the type that it casts to is not known");
 }
 
+/* A slope for each channel (axis 1), without the axes after it. */
+static ft_err slope_channels(bool *done, onnx_build *b, onnx_node *n) {
+    int64_t axes[FT_ARRAY_DIMS_MAX];
+    int rank = n->in_count == 2 ? onnx_rank(b, n->in[0]) : -1, count = 0;
+    (void)done;
+    if (rank <= 2 || onnx_rank(b, n->in[1]) != 1) return FT_OK;
+    while (count < rank - 2) axes[count] = count + 1, count++;
+    ft_str in[2] = { n->in[1] }, out = { 0 };
+    FT_TRY(ints_add(&in[1], b, axes, (size_t)count));
+    FT_TRY(beside(&out, b, n, "Unsqueeze", in, 2, NULL, 0));
+    return input_set(b, n, 1, out);
+}
+
 /* `broadcast` with `axis`: the second input's axes are the first's from `axis` on. */
 static ft_err old_broadcast(bool *done, onnx_build *b, onnx_node *n) {
     const onnx_attr *axis = attr_of(n, "axis");
@@ -299,6 +312,13 @@ static ft_err scatter_elements(bool *done, onnx_build *b, onnx_node *n) {
     return FT_OK;
 }
 
+/* Regions began at whole pixels before opset 16, where the attribute came. */
+static ft_err roi_whole(bool *done, onnx_build *b, onnx_node *n) {
+    (void)done, (void)b;
+    attr_text_set(n, "coordinate_transformation_mode", "output_half_pixel");
+    return FT_OK;
+}
+
 static ft_err scan_refuse(bool *done, onnx_build *b, onnx_node *n) {
     (void)done, (void)b;
     return refuse(n, "its form of opset 8 is not supported");
@@ -339,7 +359,6 @@ static ft_err constant_data(bool *done, onnx_build *b, onnx_node *n) {
     return ft_nn_data(&v, b->g, n->out[0], FT_NN_CONST, &a, true);
 }
 
-/* With an axis as an input, as before opset 20 it was an attribute. */
 static ft_err cast_saturate(bool *done, onnx_build *b, onnx_node *n) {
     (void)done, (void)b;
     attr_drop(n, "saturate"); /* it speaks of floats of 8 bits */
@@ -378,7 +397,7 @@ static const struct {
     { "Or", 7, 1, old_broadcast },
     { "Pad", 11, 1, pad_inputs },
     { "Pow", 7, 1, old_broadcast },
-    { "PRelu", 7, 1, old_broadcast },
+    { "PRelu", 7, 1, slope_channels },
     { "ReduceL1", 18, 1, axes_input },
     { "ReduceL2", 18, 1, axes_input },
     { "ReduceLogSum", 18, 1, axes_input },
@@ -391,6 +410,7 @@ static const struct {
     { "ReduceSumSquare", 18, 1, axes_input },
     { "Reshape", 5, 1, old_reshape },
     { "Resize", 11, 1, old_resize },
+    { "RoiAlign", 16, 1, roi_whole },
     { "Scan", 9, 1, scan_refuse },
     { "Scatter", 99, 1, scatter_elements },
     { "Slice", 10, 1, slice_inputs },

@@ -8,19 +8,29 @@
     X(acosh)               \
     X(add)                 \
     X(and)                 \
+    X(arg_max)             \
+    X(arg_min)             \
     X(asin)                \
     X(asinh)               \
     X(atan)                \
     X(atanh)               \
     X(average_pool)        \
+    X(batch_normalization) \
     X(bit_shift)           \
+    X(blackman_window)     \
+    X(cast)                \
+    X(cast_like)           \
     X(ceil)                \
     X(celu)                \
+    X(clip)                \
+    X(compress)            \
     X(concat)              \
+    X(constant_of_shape)   \
     X(conv)                \
     X(conv_transpose)      \
     X(cos)                 \
     X(cosh)                \
+    X(cum_sum)             \
     X(depth_to_space)      \
     X(div)                 \
     X(elu)                 \
@@ -28,8 +38,12 @@
     X(erf)                 \
     X(exp)                 \
     X(expand)              \
+    X(eye_like)            \
     X(flatten)             \
     X(floor)               \
+    X(gather)              \
+    X(gather_elements)     \
+    X(gather_nd)           \
     X(gelu)                \
     X(gemm)                \
     X(global_average_pool) \
@@ -37,10 +51,18 @@
     X(global_max_pool)     \
     X(greater)             \
     X(greater_or_equal)    \
+    X(group_normalization) \
+    X(hamming_window)      \
+    X(hann_window)         \
     X(hard_sigmoid)        \
     X(hard_swish)          \
+    X(hardmax)             \
     X(identity)            \
     X(if)                  \
+    X(instance_normalization) \
+    X(is_inf)              \
+    X(is_nan)              \
+    X(layer_normalization) \
     X(leaky_relu)          \
     X(less)                \
     X(less_or_equal)       \
@@ -57,14 +79,34 @@
     X(mod)                 \
     X(mul)                 \
     X(neg)                 \
+    X(non_max_suppression) \
+    X(non_zero)            \
+    X(not)                 \
+    X(one_hot)             \
     X(or)                  \
     X(p_relu)              \
+    X(pad)                 \
     X(pow)                 \
+    X(range)               \
     X(reciprocal)          \
+    X(reduce_l1)           \
+    X(reduce_l2)           \
+    X(reduce_log_sum)      \
+    X(reduce_log_sum_exp)  \
+    X(reduce_max)          \
+    X(reduce_mean)         \
+    X(reduce_min)          \
+    X(reduce_prod)         \
+    X(reduce_sum)          \
+    X(reduce_sum_square)   \
     X(relu)                \
     X(reshape)             \
+    X(reverse_sequence)    \
+    X(roi_align)           \
     X(round)               \
     X(scan)                \
+    X(scatter_elements)    \
+    X(scatter_nd)          \
     X(selu)                \
     X(shape)               \
     X(shrink)              \
@@ -87,9 +129,13 @@
     X(tanh)                \
     X(thresholded_relu)    \
     X(tile)                \
+    X(top_k)               \
     X(transpose)           \
+    X(trilu)               \
+    X(unique)              \
     X(unsqueeze)           \
-    X(xor)                
+    X(where)               \
+    X(xor)
 /* clang-format on */
 
 #define X(name) extern const ft_nn_op ft_nn_op_##name;

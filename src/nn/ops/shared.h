@@ -26,6 +26,9 @@ ft_err ft_nn_take(const ft_nn_infer *i, size_t input, uint32_t set);
 /* Refuse unless the two inputs are of one type. */
 ft_err ft_nn_take_same(const ft_nn_infer *i, size_t a, size_t b);
 
+/* TensorProto.DataType, as attributes hold it. FT_EUNSUPPORTED for texts and unknown ones. */
+ft_err ft_nn_type_of(ft_dtype *out, const ft_nn_node *node, int64_t type);
+
 /* ---- shapes */
 static inline ft_array ft_nn_unknown(ft_dtype t) { return (ft_array){ .dtype = t, .ndim = -1 }; }
 /* Type and shape of `a`, without its data. */
