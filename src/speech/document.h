@@ -2,7 +2,7 @@
  * manner in which it is to be said and the place in the input that it came from.
  *
  * Everything behind this works on pieces; nothing else knows XML. Which element which engine takes
- * is one table (ssml_elements.c); an element that it does not take is refused with line and column,
+ * is one table (ssml.c); an element that it does not take is refused with line and column,
  * as Polly refuses it.
  *
  * Sources: W3C, Speech Synthesis Markup Language 1.1; Amazon Polly, "Supported SSML tags".
@@ -31,6 +31,7 @@ typedef struct ft_manner {
     int emphasis;              /* -1 reduced, 0 none, 1 moderate, 2 strong */
     ft_str say_as, say_format; /* interpret-as and format; empty: by the normaliser's own eyes */
     ft_str phonemes, alphabet; /* <phoneme>: spoken instead of the text; "ipa", "x-sampa" */
+    ft_str alias;              /* <sub>: spoken instead of the text */
     ft_str role;               /* <w role>: "amazon:VB" … */
     bool whispered, soft, drc, breaths;
     double tract;   /* vocal-tract-length; 1: the voice's own */
@@ -71,14 +72,20 @@ typedef enum ft_speech_type {
     FT_SPEECH_AUTO /* SSML when it begins with <speak */
 } ft_speech_type;
 
-typedef enum ft_speech_engine { FT_ENGINE_STANDARD = 0, FT_ENGINE_NEURAL } ft_speech_engine;
+/* Which elements are taken: whatever can be spoken here, or just what Polly's engine of that name
+ * takes. */
+typedef enum ft_speech_engine {
+    FT_ENGINE_OWN = 0,
+    FT_ENGINE_STANDARD,
+    FT_ENGINE_NEURAL
+} ft_speech_engine;
 
 typedef struct ft_document_opts {
     ft_speech_type type;
-    ft_speech_engine engine; /* decides which elements are taken, as with Polly */
-    bool news;               /* the voice has the news style */
-    ft_str domain;           /* style of the whole, where the text does not say: "news" */
-    size_t bytes_max;        /* 0: FT_SPEECH_BYTES_MAX */
+    ft_speech_engine engine;
+    bool news;        /* the voice has the news style */
+    ft_str domain;    /* style of the whole, where the text does not say: "news" */
+    size_t bytes_max; /* 0: FT_SPEECH_BYTES_MAX */
 } ft_document_opts;
 
 /* FT_EPARSE: "line 3, column 7: <audio> is not spoken here"; FT_ETOOBIG. */
