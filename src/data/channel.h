@@ -39,6 +39,11 @@ ft_err ft_channel_source_write(ft_buf *out, const ft_channel_source *c);
 ft_err ft_channel_source_read(ft_channel_source *out, ft_arena *arena, ft_str json);
 ft_err ft_channel_source_check(const ft_channel_source *c);
 
+/* All parts of the channel, whoever reads them, and the numbers of those that worker `rank` reads
+ * in `epoch`, in order; `order` has room for all. For who reads many epochs: it is listed once. */
+ft_err ft_channel_list(ft_source **out, const ft_channel_source *c, const ft_source_opts *opts);
+ft_err ft_channel_order(size_t *order, size_t *count, const ft_source *s,
+                        const ft_channel_source *c, uint64_t epoch);
 /* What worker `rank` reads in `epoch`, in order. A line of an augmented manifest stays together. */
 ft_err ft_channel_open(ft_source **out, const ft_channel_source *c, uint64_t epoch,
                        const ft_source_opts *opts);

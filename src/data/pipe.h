@@ -23,13 +23,18 @@
 
 #include "data/channel.h"
 
+typedef enum ft_pipe_event {
+    FT_PIPE_BEGUN, /* a reader has opened the epoch's FIFO */
+    FT_PIPE_WHOLE, /* all has been written; told before the reader sees the end */
+    FT_PIPE_EARLY  /* the reader left before the end */
+} ft_pipe_event;
+
 typedef struct ft_pipe_opts {
     const ft_source_opts *source; /* may be NULL */
     uint64_t epochs;              /* 0: until stopped or killed */
-    atomic_bool *stop;            /* looked at between writes; may be NULL */
-    /* An epoch has ended: how many bytes went, and whether the reader left before the end. May be
-     * NULL. */
-    void (*epoch_end)(void *ctx, uint64_t epoch, uint64_t bytes, bool early);
+    atomic_bool *stop;            /* looked at between writes, and when a signal ends a wait; may be
+                                     NULL. Set: FT_ECANCELED */
+    void (*told)(void *ctx, ft_pipe_event event, uint64_t epoch, uint64_t bytes); /* may be NULL */
     void *ctx;
 } ft_pipe_opts;
 
@@ -38,8 +43,12 @@ ft_err ft_pipe_path(const char **out, ft_arena *arena, const char *folder, ft_st
                     uint64_t epoch);
 /* Make the FIFO of epoch 0: before the reader starts. Fine when it is there. */
 ft_err ft_pipe_make(const char *folder, ft_str channel);
-/* Write epoch after epoch. */
+/* Write epoch after epoch. SIGPIPE is ignored from here on. */
 ft_err ft_pipe_write(const char *folder, ft_str channel, const ft_channel_source *c,
                      const ft_pipe_opts *opts);
+
+/* An epoch as a stream, from its FIFO: what a reader of one's own does. Waits for the writer. */
+ft_err ft_pipe_input(ft_input **out, const char *folder, ft_str channel, uint64_t epoch,
+                     const ft_input_opts *opts);
 
 #endif

@@ -10,8 +10,9 @@
  *
  * What a text means:
  *     -                           standard input (one part, a stream)
- *     s3://bucket/key             one object, or every object whose key begins so (a prefix is a
- *                                 text, as SageMaker's S3Prefix; with "/" at the end a folder);
+ *     s3://bucket/key             one object when there is one of that key, else every object whose
+ *                                 key begins so; with opts.type "S3Prefix" always the latter, as
+ *                                 SageMaker has it;
  *                                 a bucket of this home is read from its files, another bucket
  *                                 from the server that ft_remote_place_find names
  *     file:///path, path          a file, a FIFO (a stream), or a folder: every file in it and

@@ -1,7 +1,8 @@
 /* s3_stand_in_test.h -- a small S3 server for tests, which does wrong what it is told to do wrong.
  *
  * It knows HEAD, GET with Range and If-Match, ListObjectsV2 in pages, PUT and multipart uploads, of
- * one bucket "b" in memory. `stand_in_fault` is asked for each request that names an object. */
+ * one bucket of any name in memory. `stand_in_fault` is asked for each request that names an
+ * object. */
 #ifndef FT_S3_STAND_IN_TEST_H
 #define FT_S3_STAND_IN_TEST_H
 
@@ -99,6 +100,14 @@ static inline void stand_in_list(stand_in *s, int fd, ft_str query) {
         if (ft_str_is(name, "continuation-token")) token = value;
         if (ft_str_is(name, "prefix")) prefix = value;
     }
+    char plain[200];
+    size_t n = 0;
+    for (size_t k = 0; k < prefix.len && n < sizeof plain; k++) {
+        bool slash = ft_str_starts(ft_str_from(prefix, k), FT_STR("%2F"));
+        plain[n++] = slash ? '/' : prefix.at[k];
+        if (slash) k += 2;
+    }
+    prefix = ft_str_n(plain, n);
     uint64_t number = 0;
     if (ft_str_u64(&number, token)) first = (size_t)number;
     ft_buf_printf(&out, "<?xml version=\"1.0\"?><ListBucketResult>");
@@ -207,7 +216,8 @@ static inline bool stand_in_answer(stand_in_link *l, ft_str head, ft_str body) {
     stand_in *s = l->s;
     ft_str rest = head, line = ft_str_cut(&rest, '\n'), method = ft_str_cut(&line, ' ');
     ft_str query = ft_str_cut(&line, ' '), path = ft_str_cut(&query, '?');
-    ft_str key = ft_str_from(path, 3); /* "/b/" */
+    ft_str key = ft_str_from(path, 1); /* "/bucket/key", of any bucket */
+    ft_str_cut(&key, '/');
     char text[200], name[16];
     if (!key.len) {
         stand_in_list(s, l->fd, query);
