@@ -2,82 +2,13 @@
 """aws_training_test.py -- SageMaker training as clients drive it: jobs, rules as processing jobs, logs, artefacts on S3."""
 import io
 import json
-import random
 import re
 import tarfile
 import time
 
 from aws_home import Aws, error_of, failure_of
+from aws_training import BUCKET, ROLE, channel, collection, ended, request, rows, rule, rules_ended, sagemaker
 from tap import case, main, until
-
-ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker"
-XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.2-1"
-RULES = "503895931360.dkr.ecr.us-east-1.amazonaws.com/sagemaker-debugger-rules:latest"
-BUCKET = "sagemaker-us-east-1-123456789012"
-
-
-def rows(count, seed):
-    """Label first, no header: two features that tell the label, two that do not."""
-    r = random.Random(seed)
-    lines = []
-    for _ in range(count):
-        f = [r.gauss(0, 1) for _ in range(4)]
-        lines.append(",".join([str(int(f[0] + 0.5 * f[1] + r.gauss(0, 0.3) > 0))] + [f"{x:.5f}" for x in f]))
-    return "\n".join(lines) + "\n"
-
-
-def sagemaker(t):
-    aws = Aws(t)
-    s3 = aws.client("s3")
-    s3.create_bucket(Bucket=BUCKET)
-    s3.put_object(Bucket=BUCKET, Key="higgs/train.csv", Body=rows(400, 1).encode())
-    s3.put_object(Bucket=BUCKET, Key="higgs/validation.csv", Body=rows(200, 2).encode())
-    return aws, s3, aws.client("sagemaker")
-
-
-def channel(name, uri, content_type="text/csv"):
-    return {"ChannelName": name, "ContentType": content_type,
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri,
-                                            "S3DataDistributionType": "FullyReplicated"}}}
-
-
-def request(name, **more):
-    asked = {
-        "TrainingJobName": name, "RoleArn": ROLE,
-        "AlgorithmSpecification": {"TrainingImage": XGBOOST, "TrainingInputMode": "File"},
-        "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/"},
-        "StoppingCondition": {"MaxRuntimeInSeconds": 86400},
-        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.2xlarge", "VolumeSizeInGB": 30},
-        "InputDataConfig": [channel("train", f"s3://{BUCKET}/higgs/train.csv"),
-                            channel("validation", f"s3://{BUCKET}/higgs/validation.csv")],
-        "HyperParameters": {"max_depth": "4", "eta": "0.1", "objective": "binary:logistic", "num_round": "20"},
-    }
-    asked.update(more)
-    return asked
-
-
-def collection(name, **parameters):
-    return {"CollectionName": name, "CollectionParameters": parameters}
-
-
-def rule(name, **parameters):
-    return {"RuleConfigurationName": name, "RuleEvaluatorImage": RULES,
-            "RuleParameters": {"rule_to_invoke": parameters.pop("invoke", name), **parameters}}
-
-
-def ended(sm, name, seconds=60):
-    def look():
-        d = sm.describe_training_job(TrainingJobName=name)
-        return d if d["TrainingJobStatus"] not in ("InProgress", "Stopping") else None
-    return until(look, seconds, name + " ends")
-
-
-def rules_ended(sm, name, member="DebugRuleEvaluationStatuses"):
-    def look():
-        statuses = sm.describe_training_job(TrainingJobName=name)[member]
-        return None if any(s["RuleEvaluationStatus"] == "InProgress" for s in statuses) else statuses
-    return until(look, 30, "rules end")
-
 
 @case
 def the_calls_of_the_xgboost_report_post(t):
@@ -117,8 +48,10 @@ def the_calls_of_the_xgboost_report_post(t):
 
     # artefacts where the post reads them
     keys = [o["Key"] for o in s3.list_objects_v2(Bucket=BUCKET, Prefix=name + "/rule-output")["Contents"]]
-    assert keys == [name + "/rule-output/CreateXgboostReport/xgboost_report.html",
-                    name + "/rule-output/ProfilerReport-1613684849/profiler-output/profiler-report.html"], keys
+    reports = [k for k in keys if "/profiler-reports/" not in k]
+    assert reports == [name + "/rule-output/" + k + end for k in (
+        "CreateXgboostReport/xgboost_report", "ProfilerReport-1613684849/profiler-output/profiler-report")
+        for end in (".html", ".ipynb")], keys
     page = s3.get_object(Bucket=BUCKET, Key=keys[0])["Body"].read().decode()
     for words in ("istribution", "logloss", "mportance", "onfusion", "Receiver"):
         assert words in page, words

@@ -52,6 +52,7 @@ typedef struct ft_aws_service {
     const char *absent;    /* the service's room does not exist yet: a sentence; ops is NULL then */
     ft_err (*prepare)(ft_store *s); /* makes its tables (ft_db_migrate); NULL: it has none */
     ft_err (*chore)(ft_store *s);   /* done about every 250 ms by the server; NULL: nothing */
+    void (*chore_end)(void);        /* after the last, its store still open; NULL: nothing */
 } ft_aws_service;
 
 struct ft_aws_call {
@@ -123,6 +124,8 @@ ft_err ft_aws_page(ft_aws_call *c, const char *limit_member, int64_t limit_defau
 ft_err ft_aws_prepare(ft_store *s);
 /* Given to the server as `chore`: what the front door does beside the requests. */
 ft_err ft_aws_chore(ft_store *s);
+/* Given to the server as `chore_end`. */
+void ft_aws_chore_end(void);
 /* Given to the server as `front`. A route for AWS requests, NULL for others. */
 const ft_route *ft_aws_front(const ft_request *req, void *app);
 extern const ft_aws_service *const ft_aws_services[]; /* ends with NULL; in services.c */

@@ -2,6 +2,7 @@
 #include "aws/cloudwatch.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "aws/resource.h"
@@ -11,6 +12,7 @@
 #include "base/fault.h"
 #include "base/number.h"
 #include "serve/worker.h"
+#include "store/objects.h"
 #include "streams/format.h"
 
 #define METRIC         "metric" /* a resource a metric; name: "<namespace>\x1f<name>\x1f<dimensions>" */
@@ -21,8 +23,10 @@
 #define LIST_PAGE      500
 #define LIST_MAX       100000
 #define POINTS_MAX     1440
+#define QUERIES_MAX    500
 #define OLD_US         (14 * 24 * 3600 * FT_SECOND_US)
 #define NEW_US         (2 * 3600 * FT_SECOND_US)
+#define SPACE_MAX      255
 #define WRITERS        8 /* namespaces that a thread keeps open */
 
 static const ft_column columns[] = {
@@ -185,6 +189,20 @@ static void kept_free(void *state) {
     free(k);
 }
 
+/* Segments lie in a folder that any namespace can name: "/aws/sagemaker/TrainingJobs" begins with a
+ * slash. */
+ft_err ft_cloudwatch_open(ft_stream_writer **out, ft_store *s, ft_str space) {
+    char uri[64 + 3 * SPACE_MAX];
+    size_t n = (size_t)snprintf(uri, sizeof uri, "s3://" FT_BUCKET_DEFAULT "/cloudwatch/");
+    for (size_t i = 0; i < space.len && i < SPACE_MAX; i++) {
+        unsigned char ch = (unsigned char)space.at[i];
+        bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
+                     (ch >= '0' && ch <= '9') || ch == '-' || ch == '_';
+        n += (size_t)snprintf(uri + n, sizeof uri - n, plain ? "%c" : "=%02x", ch);
+    }
+    return ft_stream_write(out, s, &ft_kind_cloudwatch, space, &(ft_stream_opts){ .uri = uri });
+}
+
 static ft_err writer_for(ft_stream_writer **out, ft_aws_call *c, ft_str space) {
     ft_worker *w = c->req->thread;
     kept *k = w->guest.state;
@@ -203,7 +221,7 @@ static ft_err writer_for(ft_stream_writer **out, ft_aws_call *c, ft_str space) {
     size_t i = k->next++ % WRITERS;
     writer_close(k->at[i].writer);
     k->at[i].writer = NULL;
-    FT_TRY(ft_stream_write(&k->at[i].writer, c->store, &ft_kind_cloudwatch, space, NULL));
+    FT_TRY(ft_cloudwatch_open(&k->at[i].writer, c->store, space));
     memcpy(k->at[i].space, space.at, space.len);
     k->at[i].space[space.len] = '\0';
     *out = k->at[i].writer;
@@ -212,11 +230,7 @@ static ft_err writer_for(ft_stream_writer **out, ft_aws_call *c, ft_str space) {
 
 /* ---- PutMetricData */
 
-typedef struct datum {
-    ft_str name, dimensions, unit;
-    int64_t time_us;
-    double value, samples, min, max;
-} datum;
+typedef ft_cloudwatch_datum datum;
 
 static ft_err append(ft_stream_writer *w, const datum *d) {
     ft_value values[FT_CLOUDWATCH_COLUMNS] = {
@@ -286,12 +300,18 @@ static ft_err datum_values(ft_stream_writer *w, datum *d, ft_aws_call *c, ft_str
 }
 
 /* ListMetrics tells what was ever put. */
-static ft_err remember(ft_aws_call *c, ft_str space, const datum *d) {
+static ft_err remember(ft_store *s, ft_arena *arena, ft_str space, const datum *d) {
     ft_str name;
-    FT_TRY(ft_arena_printf(&name, c->arena, "%.*s" SEPARATOR "%.*s" SEPARATOR "%.*s",
+    FT_TRY(ft_arena_printf(&name, arena, "%.*s" SEPARATOR "%.*s" SEPARATOR "%.*s",
                            FT_STR_ARG(space), FT_STR_ARG(d->name), FT_STR_ARG(d->dimensions)));
-    ft_err err = ft_aws_resource_add(c->store, METRIC, name, d->dimensions, d->name);
+    ft_err err = ft_aws_resource_add(s, METRIC, name, d->dimensions, d->name);
     return err == FT_EEXIST ? FT_OK : err;
+}
+
+ft_err ft_cloudwatch_append(ft_stream_writer *w, ft_store *s, ft_arena *arena, ft_str space,
+                            const ft_cloudwatch_datum *d) {
+    FT_TRY(append(w, d));
+    return remember(s, arena, space, d);
 }
 
 /* All is checked before anything is written. */
@@ -304,7 +324,7 @@ static ft_err data_put(ft_aws_call *c, ft_str space, size_t count, bool write) {
         FT_TRY(ft_arena_printf(&path, c->arena, "MetricData.%zu", i));
         FT_TRY(datum_read(&d, c, path));
         FT_TRY(datum_values(w, &d, c, path));
-        if (write) FT_TRY(remember(c, space, &d));
+        if (write) FT_TRY(remember(c->store, c->arena, space, &d));
     }
     return FT_OK;
 }
@@ -313,7 +333,7 @@ static ft_err put_metric_data(ft_aws_call *c) {
     ft_str space = ft_aws_str(c, "Namespace");
     size_t count = ft_aws_count(c, "MetricData");
     if (!space.len) return missing(c, "Namespace");
-    if (space.len > 255) return bad_value(c, "Namespace", "at most 255 characters");
+    if (space.len > SPACE_MAX) return bad_value(c, "Namespace", "at most 255 characters");
     if (!count) return missing(c, "MetricData");
     if (count > DATA_MAX) return bad_value(c, "MetricData", "at most 1000");
     FT_TRY(data_put(c, space, count, false));
@@ -475,15 +495,8 @@ typedef struct question {
     int64_t from_us, until_us, period_us;
 } question;
 
-static ft_err question_read(question *q, ft_aws_call *c) {
-    int64_t period_s;
-    ft_str none = FT_STR("");
-    *q = (question){ .space = ft_aws_str(c, "Namespace"), .name = ft_aws_str(c, "MetricName") };
-    FT_TRY(dimensions_at(&q->dimensions, c, none));
-    FT_TRY(unit_at(&q->unit, c, none, NULL));
-    FT_TRY(time_at(&q->from_us, c, none, "StartTime"));
-    FT_TRY(time_at(&q->until_us, c, none, "EndTime"));
-    FT_TRY(ft_aws_int(&period_s, c, "Period", 0));
+/* Period and times, which both ways of asking have. */
+static ft_err question_check(question *q, ft_aws_call *c, int64_t period_s) {
     if (q->from_us >= q->until_us)
         return bad_value(c, "StartTime", "expected a time before EndTime");
     bool fine = period_s == 1 || period_s == 5 || period_s == 10 || period_s == 30;
@@ -499,6 +512,18 @@ static ft_err question_read(question *q, ft_aws_call *c) {
                            "Period or a shorter time",
                            POINTS_MAX);
     return FT_OK;
+}
+
+static ft_err question_read(question *q, ft_aws_call *c) {
+    int64_t period_s;
+    ft_str none = FT_STR("");
+    *q = (question){ .space = ft_aws_str(c, "Namespace"), .name = ft_aws_str(c, "MetricName") };
+    FT_TRY(dimensions_at(&q->dimensions, c, none));
+    FT_TRY(unit_at(&q->unit, c, none, NULL));
+    FT_TRY(time_at(&q->from_us, c, none, "StartTime"));
+    FT_TRY(time_at(&q->until_us, c, none, "EndTime"));
+    FT_TRY(ft_aws_int(&period_s, c, "Period", 0));
+    return question_check(q, c, period_s);
 }
 
 static ft_err collect(point *points, size_t *count, ft_aws_call *c, const question *q) {
@@ -525,8 +550,31 @@ done:
 
 enum { WANT_COUNT = 1, WANT_SUM = 2, WANT_AVERAGE = 4, WANT_MIN = 8, WANT_MAX = 16 };
 
+static const char *const statistics[] = { "SampleCount", "Sum", "Average", "Minimum", "Maximum" };
+
+/* The statistic's bit; 0 when it is none. */
+static unsigned statistic_bit(ft_str name) {
+    for (unsigned n = 0; n < FT_COUNT(statistics); n++)
+        if (ft_str_is(name, statistics[n])) return 1u << n;
+    return 0;
+}
+
+static double statistic_of(const point *p, unsigned bit) {
+    switch (bit) {
+    case WANT_COUNT:
+        return p->samples;
+    case WANT_SUM:
+        return p->sum;
+    case WANT_AVERAGE:
+        return p->sum / p->samples;
+    case WANT_MIN:
+        return p->min;
+    default:
+        return p->max;
+    }
+}
+
 static ft_err wanted_read(unsigned *wanted, ft_aws_call *c) {
-    static const char *const names[] = { "SampleCount", "Sum", "Average", "Minimum", "Maximum" };
     size_t count = ft_aws_count(c, "Statistics");
     *wanted = 0;
     if (ft_aws_count(c, "ExtendedStatistics"))
@@ -536,10 +584,8 @@ static ft_err wanted_read(unsigned *wanted, ft_aws_call *c) {
     if (!count) return missing(c, "Statistics");
     for (size_t i = 0; i < count; i++) {
         ft_str path;
-        unsigned bit = 0;
         FT_TRY(ft_arena_printf(&path, c->arena, "Statistics.%zu", i));
-        for (unsigned n = 0; n < FT_COUNT(names); n++)
-            if (ft_str_is(ft_aws_str(c, path.at), names[n])) bit = 1u << n;
+        unsigned bit = statistic_bit(ft_aws_str(c, path.at));
         if (!bit)
             return bad_value(c, "Statistics",
                              "expected SampleCount, Sum, Average, Minimum or Maximum");
@@ -563,14 +609,106 @@ static ft_err get_metric_statistics(ft_aws_call *c) {
         const point *p = &points[i];
         open_item(c);
         put_time(c, "Timestamp", p->time_us);
-        if (wanted & WANT_COUNT) put_number(c, "SampleCount", p->samples);
-        if (wanted & WANT_SUM) put_number(c, "Sum", p->sum);
-        if (wanted & WANT_AVERAGE) put_number(c, "Average", p->sum / p->samples);
-        if (wanted & WANT_MIN) put_number(c, "Minimum", p->min);
-        if (wanted & WANT_MAX) put_number(c, "Maximum", p->max);
+        for (unsigned n = 0; n < FT_COUNT(statistics); n++)
+            if (wanted & 1u << n) put_number(c, statistics[n], statistic_of(p, 1u << n));
         put_text(c, "Unit", p->unit);
         close_one(c);
     }
+    close_one(c);
+    return FT_OK;
+}
+
+/* ---- GetMetricData */
+
+typedef struct data_query {
+    question q;
+    ft_str id, label;
+    unsigned statistic;
+    bool wanted;
+} data_query;
+
+static ft_err data_query_read(data_query *d, ft_aws_call *c, size_t i) {
+    ft_str path, stat, metric, period, returned;
+    int64_t period_s = 0;
+    FT_TRY(ft_arena_printf(&path, c->arena, "MetricDataQueries.%zu", i));
+    FT_TRY(ft_arena_printf(&stat, c->arena, "%.*s.MetricStat", FT_STR_ARG(path)));
+    FT_TRY(ft_arena_printf(&metric, c->arena, "%.*s.Metric", FT_STR_ARG(stat)));
+    *d = (data_query){ .id = text_at(c, path, "Id"), .label = text_at(c, path, "Label") };
+    d->q.space = text_at(c, metric, "Namespace");
+    d->q.name = text_at(c, metric, "MetricName");
+    if (!d->id.len) return missing(c, "MetricDataQueries.member.Id");
+    if (text_at(c, path, "Expression").len)
+        return bad_value(c, "Expression", "expressions are not computed here; `fettle sql` can");
+    if (!d->q.space.len || !d->q.name.len) return missing(c, "MetricStat.Metric");
+    if (!d->label.len) d->label = d->q.name;
+    d->statistic = statistic_bit(text_at(c, stat, "Stat"));
+    if (!d->statistic)
+        return bad_value(c, "Stat", "expected SampleCount, Sum, Average, Minimum or Maximum");
+    returned = text_at(c, path, "ReturnData");
+    d->wanted = !ft_str_is(returned, "false");
+    FT_TRY(dimensions_at(&d->q.dimensions, c, metric));
+    FT_TRY(unit_at(&d->q.unit, c, stat, NULL));
+    FT_TRY(time_at(&d->q.from_us, c, FT_STR(""), "StartTime"));
+    FT_TRY(time_at(&d->q.until_us, c, FT_STR(""), "EndTime"));
+    period = text_at(c, stat, "Period");
+    if (!ft_str_i64(&period_s, period)) return bad_value(c, "Period", "expected a number");
+    return question_check(&d->q, c, period_s);
+}
+
+static void put_bare(ft_aws_call *c, ft_str text, bool quoted) {
+    if (is_query(c))
+        ft_xml_text(&c->xml, "member", text);
+    else if (quoted)
+        ft_json_out_str(&c->json, text);
+    else
+        ft_json_out_raw(&c->json, text);
+}
+
+static void result_put(ft_aws_call *c, const data_query *d, const point *points, size_t count,
+                       bool ascending) {
+    char text[FT_TIME_TEXT + 32];
+    open_item(c);
+    put_text(c, "Id", d->id);
+    put_text(c, "Label", d->label);
+    open_list(c, "Timestamps");
+    for (size_t i = 0; i < count; i++) {
+        int64_t us = points[ascending ? i : count - 1 - i].time_us;
+        if (is_query(c))
+            put_bare(c, ft_str_of(ft_time_iso(text, us, false)), true);
+        else
+            put_bare(c,
+                     ft_str_n(text, (size_t)snprintf(text, sizeof text, "%lld",
+                                                     (long long)(us / FT_SECOND_US))),
+                     false);
+    }
+    close_one(c);
+    open_list(c, "Values");
+    for (size_t i = 0; i < count; i++) {
+        ft_f64_text(text, statistic_of(&points[ascending ? i : count - 1 - i], d->statistic));
+        put_bare(c, ft_str_of(text), false);
+    }
+    close_one(c);
+    put_text(c, "StatusCode", FT_STR("Complete"));
+    close_one(c);
+}
+
+static ft_err get_metric_data(ft_aws_call *c) {
+    size_t queries = ft_aws_count(c, "MetricDataQueries"), count;
+    bool ascending = ft_str_is(ft_aws_str(c, "ScanBy"), "TimestampAscending");
+    point *points;
+    if (!queries) return missing(c, "MetricDataQueries");
+    if (queries > QUERIES_MAX) return bad_value(c, "MetricDataQueries", "at most 500");
+    FT_TRY(ft_arena_items(&points, c->arena, 2 * POINTS_MAX));
+    open_list(c, "MetricDataResults");
+    for (size_t i = 0; i < queries; i++) {
+        data_query d;
+        FT_TRY(data_query_read(&d, c, i));
+        if (!d.wanted) continue;
+        FT_TRY(collect(points, &count, c, &d.q));
+        result_put(c, &d, points, count, ascending);
+    }
+    close_one(c);
+    open_list(c, "Messages");
     close_one(c);
     return FT_OK;
 }
@@ -581,6 +719,9 @@ static const ft_aws_op ops[] = {
     { .name = "GetMetricStatistics",
       .required = "Namespace|MetricName|StartTime|EndTime|Period",
       .run = get_metric_statistics },
+    { .name = "GetMetricData",
+      .required = "MetricDataQueries|StartTime|EndTime",
+      .run = get_metric_data },
     { 0 },
 };
 

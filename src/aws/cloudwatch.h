@@ -3,6 +3,7 @@
 #ifndef FT_AWS_CLOUDWATCH_H
 #define FT_AWS_CLOUDWATCH_H
 
+#include "aws/aws.h"
 #include "streams/stream.h"
 
 enum { /* columns of the kind; a record is one value, or a set of `samples` values summed up */
@@ -17,5 +18,17 @@ enum { /* columns of the kind; a record is one value, or a set of `samples` valu
        FT_CLOUDWATCH_COLUMNS
 };
 extern const ft_stream_kind ft_kind_cloudwatch;
+
+/* A value, or several summed up, for the rooms of this front that know metrics themselves. */
+typedef struct ft_cloudwatch_datum {
+    ft_str name, dimensions, unit; /* dimensions: as in the kind */
+    int64_t time_us;
+    double value, samples, min, max;
+} ft_cloudwatch_datum;
+/* A writer whose key is `space`. */
+ft_err ft_cloudwatch_open(ft_stream_writer **out, ft_store *s, ft_str space);
+/* Appends it to that writer; ListMetrics knows it from then on. */
+ft_err ft_cloudwatch_append(ft_stream_writer *w, ft_store *s, ft_arena *arena, ft_str space,
+                            const ft_cloudwatch_datum *d);
 
 #endif

@@ -408,6 +408,11 @@ ft_err ft_aws_chore(ft_store *s) {
     return FT_OK;
 }
 
+void ft_aws_chore_end(void) {
+    for (const ft_aws_service *const *service = ft_aws_services; *service; service++)
+        if ((*service)->chore_end) (*service)->chore_end();
+}
+
 const ft_route *ft_aws_front(const ft_request *req, void *app) {
     FT_UNUSED(app);
     if (!is_for_aws(req)) return ft_sns_link(req);

@@ -2,6 +2,7 @@
 #include "aws/hosting_in.h"
 #include "aws/monitoring_in.h"
 #include "aws/sagemaker_in.h"
+#include "aws/sagemaker_metrics.h"
 #include "aws/services_in.h"
 
 /* An execution of a monitoring schedule is a processing job too. */
@@ -16,6 +17,7 @@ static const ft_aws_op ops[] = {
     { .name = "CreateTrainingJob", .run = ft_sagemaker_create_training,
       .required = "TrainingJobName|AlgorithmSpecification|RoleArn|OutputDataConfig|ResourceConfig|StoppingCondition" },
     { .name = "DescribeTrainingJob", .required = "TrainingJobName", .run = ft_sagemaker_describe_training },
+    { .name = "UpdateTrainingJob", .required = "TrainingJobName", .run = ft_sagemaker_update_training },
     { .name = "StopTrainingJob", .required = "TrainingJobName", .run = ft_sagemaker_stop_training },
     { .name = "ListTrainingJobs", .run = ft_sagemaker_list_training },
     { .name = "CreateProcessingJob", .run = ft_sagemaker_create_processing,
@@ -37,10 +39,14 @@ static const ft_aws_op ops[] = {
 };
 /* clang-format on */
 
-static ft_err prepare(ft_store *s) { return ft_sagemaker_rules_prepare(s); }
+static ft_err prepare(ft_store *s) {
+    FT_TRY(ft_sagemaker_metrics_prepare(s));
+    return ft_sagemaker_rules_prepare(s);
+}
 
 static ft_err chore(ft_store *s) {
     FT_TRY(ft_sagemaker_inputs_chore(s));
+    FT_TRY(ft_sagemaker_metrics_chore(s));
     return ft_sagemaker_rules_chore(s);
 }
 
@@ -53,4 +59,5 @@ const ft_aws_service ft_aws_sagemaker = { .name = "sagemaker",
                                           .ops = ops,
                                           .also = ft_hosting_ops,
                                           .prepare = prepare,
-                                          .chore = chore };
+                                          .chore = chore,
+                                          .chore_end = ft_sagemaker_metrics_end };

@@ -61,6 +61,8 @@ typedef struct ft_rule_job {
 ft_err ft_sagemaker_rules_spec(ft_job_spec *spec, ft_aws_call *c);
 /* Within the transaction that stores the job: rows of its reports. */
 ft_err ft_sagemaker_rules_store(ft_aws_call *c, ft_str job);
+/* The same for profiler rules that UpdateTrainingJob adds; FT_EEXIST for a name that is taken. */
+ft_err ft_sagemaker_rules_more(ft_aws_call *c, ft_str job);
 /* Every rule of one training job, or of all when `job` is empty; newest job first. */
 ft_err ft_sagemaker_rules(ft_rule_job **out, size_t *count, ft_store *s, ft_arena *arena,
                           ft_str job);

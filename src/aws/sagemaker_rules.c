@@ -177,6 +177,15 @@ ft_err ft_sagemaker_rules_store(ft_aws_call *c, ft_str job) {
     return FT_OK;
 }
 
+ft_err ft_sagemaker_rules_more(ft_aws_call *c, ft_str job) {
+    size_t profilers = ft_aws_count(c, "ProfilerRuleConfigurations");
+    for (size_t i = 0; i < profilers; i++) {
+        FT_TRY(configuration_check(c, "ProfilerRuleConfigurations", i));
+        FT_TRY(row_add(c, job, "ProfilerRuleConfigurations", i, FT_RULE_PROFILER));
+    }
+    return FT_OK;
+}
+
 /* ---- reading */
 
 static ft_watch_status status_of(ft_str text) {
@@ -265,28 +274,40 @@ static ft_err is_ready(bool *out, ft_store *s, ft_arena *arena, const ft_job *jo
     ft_watch_row *watches;
     size_t count;
     ft_str subject;
+    int64_t sampled;
     *out = ft_job_status_final(job->status);
     if (!*out || ft_clock_now_us() - job->ended_us > VERDICTS_WAIT_US) return FT_OK;
+    FT_TRY(ft_db_one(ft_store_db(s), NULL,
+                     "select count(*) from aws_profile where job = ? and ended = 0", "s", "i",
+                     job->name, &sampled));
+    *out &= sampled == 0;
     FT_TRY(ft_arena_printf(&subject, arena, "job/%.*s", FT_STR_ARG(job->name)));
     FT_TRY(ft_watch_list(&watches, &count, s, arena, subject));
     for (size_t i = 0; i < count; i++) *out &= watches[i].status != FT_WATCH_IN_PROGRESS;
     return FT_OK;
 }
 
-static ft_err report_write(ft_store *s, ft_arena *arena, const ft_rule_job *r, ft_str uri) {
+/* A rule of the profiler by itself. */
+static ft_err profiler_judge(ft_store *s, ft_arena *arena, const ft_rule_job *r,
+                             ft_system_verdict *verdict) {
+    const ft_system_rule *rule = ft_system_rule_find(r->rule);
+    ft_system_usage usage;
+    if (!rule)
+        return FT_FAIL(FT_EUNSUPPORTED, "the profiler has no rule %.*s here", FT_STR_ARG(r->rule));
+    FT_TRY(ft_job_usage(&usage, s, arena, r->job));
+    return ft_system_rule_run(verdict, rule, &usage, r->params_json, arena);
+}
+
+static ft_err report_write(ft_system_verdict *verdict, ft_store *s, ft_arena *arena,
+                           const ft_rule_job *r, ft_str uri) {
     ft_str at;
     if (r->kind == FT_RULE_REPORT) {
         FT_TRY(ft_arena_printf(&at, arena, "%.*s/xgboost_report.html", FT_STR_ARG(uri)));
         return ft_job_report_at(s, arena, r->job, at);
     }
-    if (!ft_str_is(r->rule, PROFILER))
-        return FT_FAIL(FT_EUNSUPPORTED,
-                       "the rule %.*s was not evaluated: the metrics of the "
-                       "system are not recorded here",
-                       FT_STR_ARG(r->rule));
-    FT_TRY(
-        ft_arena_printf(&at, arena, "%.*s/profiler-output/profiler-report.html", FT_STR_ARG(uri)));
-    return ft_job_system_report_at(s, arena, r->job, at);
+    if (!ft_str_is(r->rule, PROFILER)) return profiler_judge(s, arena, r, verdict);
+    FT_TRY(ft_arena_printf(&at, arena, "%.*s/profiler-output", FT_STR_ARG(uri)));
+    return ft_job_profile_report_at(s, arena, r->job, at, r->params_json);
 }
 
 static ft_err report_do(ft_store *s, ft_arena *arena, const ft_rule_job *r) {
@@ -298,8 +319,16 @@ static ft_err report_do(ft_store *s, ft_arena *arena, const ft_rule_job *r) {
     if (!ready) return FT_OK;
     FT_TRY(ft_db_one(ft_store_db(s), arena, "select uri from aws_rule_job where name = ?", "s", "s",
                      r->name, &uri));
-    ft_err err = report_write(s, arena, r, uri);
-    if (err == FT_OK) return row_end(s, r->name, FT_WATCH_NO_ISSUES, FT_STR(""));
+    ft_system_verdict verdict = { 0 };
+    ft_err err = report_write(&verdict, s, arena, r, uri);
+    if (err == FT_OK && verdict.fired) {
+        FT_TRY(ft_arena_printf(&details, arena,
+                               "RuleEvaluationConditionMet: Evaluation of the rule %.*s resulted "
+                               "in the condition being met: %s",
+                               FT_STR_ARG(r->rule), verdict.text));
+        return row_end(s, r->name, FT_WATCH_ISSUES, details);
+    }
+    if (err == FT_OK) return row_end(s, r->name, FT_WATCH_NO_ISSUES, ft_str_of(verdict.text));
     bool stopped = err == FT_EUNSUPPORTED;
     FT_TRY(ft_arena_printf(&details, arena, "%s%s",
                            stopped ? "" : "InternalServerError: ", ft_err_why()));

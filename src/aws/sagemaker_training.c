@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "aws/sagemaker_in.h"
+#include "aws/sagemaker_metrics.h"
 #include "aws/tags.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -33,6 +34,7 @@ static ft_err store(ft_aws_call *c, const ft_job_spec *spec) {
     FT_TRY(ft_db_run(ft_store_db(c->store),
                      "insert into aws_training (name, request) values (?, ?)", "ss", name,
                      c->body));
+    FT_TRY(ft_sagemaker_metrics_store(c, name));
     return ft_sagemaker_rules_store(c, name);
 }
 
@@ -68,6 +70,7 @@ ft_err ft_sagemaker_create_training(ft_aws_call *c) {
     if (ft_job_get(&there, c->store, c->arena, name) == FT_OK) return refused(c, FT_EEXIST, name);
     ft_err_clear();
     FT_TRY(ft_aws_tags_check(c));
+    FT_TRY(ft_sagemaker_metrics_check(c));
     ft_err err = ft_sagemaker_training_spec(&spec, c, name);
     if (err == FT_OK) err = stored(c, &spec);
     if (err != FT_OK) {
@@ -203,7 +206,6 @@ static ft_err state_put(ft_aws_call *c, const ft_job *job) {
     ft_json_out_close(&c->json);
     ft_aws_put(c, "TrainingJobStatus", ft_str_of(ft_job_status_name(job->status)));
     ft_aws_put(c, "SecondaryStatus", job->secondary);
-    ft_aws_put(c, "ProfilingStatus", FT_STR("Disabled"));
     if (job->status == FT_JOB_FAILED) {
         FT_TRY(ft_arena_printf(&reason, c->arena, "AlgorithmError: %.*s, exit code: %d",
                                FT_STR_ARG(ft_str_slice(job->reason, 0, 900)), job->exit_code));
@@ -224,6 +226,7 @@ ft_err ft_sagemaker_describe_training(ft_aws_call *c) {
     ft_aws_put(c, "TrainingJobName", name);
     ft_aws_put(c, "TrainingJobArn", arn_of(c, name));
     FT_TRY(state_put(c, &job));
+    FT_TRY(ft_sagemaker_metrics_put(c, name));
     request_put(c, request);
     FT_TRY(statuses_put(c, request, "DebugRuleConfigurations", "DebugRuleEvaluationStatuses", rules,
                         count));

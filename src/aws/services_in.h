@@ -13,6 +13,6 @@ extern const ft_aws_service ft_aws_logs; /* logs.c */
 extern const ft_aws_service ft_aws_sns; /* sns.c */
 
 extern const ft_aws_service ft_aws_cloudwatch, ft_aws_cloudwatch_json; /* cloudwatch.c */
-extern const ft_aws_service ft_aws_iot_data; /* iot_data.c */
+extern const ft_aws_service ft_aws_iot_data;                           /* iot_data.c */
 
 #endif

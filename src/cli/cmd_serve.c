@@ -68,6 +68,7 @@ static ft_err run(ft_cli *cli) {
                            .tls_cert_pem = tls.cert_pem.at,
                            .tls_key_pem = tls.key_pem.at,
                            .chore = ft_aws_chore,
+                           .chore_end = ft_aws_chore_end,
                            .hooks = &hooks };
     return ft_serve_run(&opts);
 }

@@ -1,5 +1,6 @@
 /* kinds.c -- the stream kinds that the hook writes: numbers of every step, tensors of some. */
 #include "debug/hook.h"
+#include "debug/system_sample.h"
 #include "streams/format.h"
 #include "trials/trial_stream.h"
 
@@ -42,4 +43,22 @@ const ft_stream_kind ft_kind_tensor = {
     .columns = tensor_columns,
     .order_column = 0,
     .format = &ft_format_trial,
+};
+
+static const ft_column system_columns[FT_SYSTEM_COLUMNS + 1] = {
+    { "time_us", FT_VALUE_INT, "of the sample, µs since 1970" },
+    { "type", FT_VALUE_TEXT, "cpu, memory, i/o, network or gpu" },
+    { "name", FT_VALUE_TEXT, "such as cpu0 or MemoryUsedPercent" },
+    { "dimension", FT_VALUE_TEXT, "such as CPUUtilization" },
+    { "value", FT_VALUE_F64, "percent, bytes a second or operations a second" },
+    { NULL, FT_VALUE_NULL, NULL },
+};
+
+const ft_stream_kind ft_kind_system = {
+    .name = "system",
+    .key = "job",
+    .doc = "what the machine did while a job was profiled",
+    .columns = system_columns,
+    .order_column = FT_SYSTEM_TIME,
+    .format = &ft_format_rows,
 };

@@ -9,6 +9,7 @@
 #include "debug/system_report.h"
 #include "debug/training_report.h"
 #include "jobs/job.h"
+#include "report/notebook.h"
 #include "store/objects.h"
 
 #define SCHEMA_BYTES_MAX ((size_t)64 << 20)
@@ -138,6 +139,23 @@ static ft_err page_put(ft_store *s, ft_str uri, ft_str html) {
         &(ft_object_put_opts){ .content_type = FT_STR("text/html; charset=utf-8"), .lazy = true });
 }
 
+/* "…/x.html" -> "…/x.ipynb". */
+static ft_err notebook_put(ft_store *s, ft_arena *arena, ft_str uri, ft_str title, ft_str html) {
+    ft_buf book = { 0 };
+    ft_uri at;
+    ft_str key;
+    FT_TRY(ft_uri_parse(&at, uri));
+    ft_str stem = ft_str_slice(at.key, 0, at.key.len - (sizeof ".html" - 1));
+    FT_TRY(ft_arena_printf(&key, arena, "%.*s.ipynb", FT_STR_ARG(stem)));
+    ft_err err = ft_notebook(&book, title, html);
+    if (err == FT_OK)
+        err = ft_object_put(NULL, s, at.bucket, key, ft_buf_str(&book),
+                            &(ft_object_put_opts){
+                                .content_type = FT_STR("application/x-ipynb+json"), .lazy = true });
+    ft_buf_fini(&book);
+    return err;
+}
+
 ft_err ft_job_report_at(ft_store *s, ft_arena *arena, ft_str job, ft_str uri) {
     gathered g = { .store = s, .arena = arena };
     ft_buf html = { 0 };
@@ -148,6 +166,7 @@ ft_err ft_job_report_at(ft_store *s, ft_arena *arena, ft_str job, ft_str uri) {
         err = FT_FAIL(FT_ENOTFOUND, "job %.*s recorded nothing to report%s%.*s", FT_STR_ARG(job),
                       g.job.reason.len ? ": " : "", FT_STR_ARG(g.job.reason));
     if (err == FT_OK) err = page_put(s, uri, ft_buf_str(&html));
+    if (err == FT_OK) err = notebook_put(s, arena, uri, job, ft_buf_str(&html));
     ft_buf_fini(&html);
     return err;
 }
@@ -160,10 +179,46 @@ ft_err ft_job_report(ft_str *uri, ft_store *s, ft_arena *arena, ft_str job) {
     return ft_job_report_at(s, arena, row.name, *uri);
 }
 
-ft_err ft_job_system_report_at(ft_store *s, ft_arena *arena, ft_str job, ft_str uri) {
-    ft_buf html = { 0 };
+static ft_err rules_put(ft_store *s, ft_arena *arena, const ft_system_usage *usage, ft_str folder,
+                        ft_str params_json) {
+    ft_uri at;
+    FT_TRY(ft_uri_parse(&at, folder));
+    for (const ft_system_rule *const *r = ft_system_rules; *r; r++) {
+        ft_system_verdict v;
+        ft_buf json = { 0 };
+        ft_str key;
+        FT_TRY(ft_system_rule_run(&v, *r, usage, params_json, arena));
+        FT_TRY(ft_arena_printf(&key, arena, "%.*s/profiler-reports/%s.json", FT_STR_ARG(at.key),
+                               ft_system_rule_name(*r)));
+        ft_err err = ft_system_rule_json(&json, *r, &v, usage, arena);
+        if (err == FT_OK)
+            err = ft_object_put(
+                NULL, s, at.bucket, key, ft_buf_str(&json),
+                &(ft_object_put_opts){ .content_type = FT_STR("application/json"), .lazy = true });
+        ft_buf_fini(&json);
+        FT_TRY(err);
+    }
+    return FT_OK;
+}
+
+ft_err ft_job_usage(ft_system_usage *out, ft_store *s, ft_arena *arena, ft_str job) {
     ft_job j;
     FT_TRY(ft_job_get(&j, s, arena, job));
+    FT_TRY(ft_system_usage_read(out, s, arena, job));
+    out->started_us = j.started_us;
+    out->loop_us = j.training_us;
+    return FT_OK;
+}
+
+ft_err ft_job_profile_report_at(ft_store *s, ft_arena *arena, ft_str job, ft_str folder,
+                                ft_str params_json) {
+    ft_buf html = { 0 };
+    ft_system_usage usage;
+    ft_str uri;
+    ft_job j;
+    FT_TRY(ft_job_get(&j, s, arena, job));
+    FT_TRY(ft_job_usage(&usage, s, arena, job));
+    FT_TRY(ft_arena_printf(&uri, arena, "%.*s/profiler-report.html", FT_STR_ARG(folder)));
     ft_err err = ft_system_report(
         &html, &(ft_system_report_opts){ .job = j.name,
                                          .status = ft_str_of(ft_job_status_name(j.status)),
@@ -171,8 +226,12 @@ ft_err ft_job_system_report_at(ft_store *s, ft_arena *arena, ft_str job, ft_str 
                                          .ended_us = j.ended_us,
                                          .loop_us = j.training_us,
                                          .loop_end_us = j.training_end_us,
-                                         .steps = j.step });
+                                         .steps = j.step,
+                                         .usage = &usage,
+                                         .params_json = params_json });
     if (err == FT_OK) err = page_put(s, uri, ft_buf_str(&html));
+    if (err == FT_OK) err = notebook_put(s, arena, uri, job, ft_buf_str(&html));
+    if (err == FT_OK) err = rules_put(s, arena, &usage, folder, params_json);
     ft_buf_fini(&html);
     return err;
 }

@@ -27,6 +27,7 @@ struct ft_chores {
     bool stop;
     const ft_watch_hooks *hooks;
     ft_err (*more)(ft_store *s);
+    void (*more_end)(void);
     ft_store *store;
 };
 
@@ -116,6 +117,7 @@ static void *main_loop(void *arg) {
         }
         first = false;
     } while (rest(c));
+    if (c->more_end) c->more_end();
     return NULL;
 }
 
@@ -134,6 +136,7 @@ ft_err ft_chores_start(struct ft_chores **out, const char *home, const ft_serve_
     if (!c) return FT_FAIL(FT_ENOMEM, "no memory for the server's chores");
     c->hooks = opts->hooks;
     c->more = opts->chore;
+    c->more_end = opts->chore_end;
     pthread_mutex_init(&c->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -18,6 +18,7 @@ struct ft_regex {
     pcre2_code *code;
     pcre2_match_data *data;
     pcre2_match_context *limits;
+    uint32_t groups;
     char pattern[]; /* for messages */
 };
 
@@ -30,6 +31,8 @@ static struct {
     pcre2_match_context *(*limits_new)(pcre2_general_context *);
     int (*set_steps)(pcre2_match_context *, uint32_t);
     int (*set_heap)(pcre2_match_context *, uint32_t);
+    int (*info)(const pcre2_code *, uint32_t, void *);
+    PCRE2_SIZE *(*places)(pcre2_match_data *);
     int (*message)(int, PCRE2_UCHAR *, PCRE2_SIZE);
     void (*code_free)(pcre2_code *);
     void (*data_free)(pcre2_match_data *);
@@ -44,6 +47,8 @@ static const ft_lib_symbol symbols[] = {
     { "pcre2_match_context_create_8", offsetof(__typeof__(api), limits_new) },
     { "pcre2_set_match_limit_8", offsetof(__typeof__(api), set_steps) },
     { "pcre2_set_heap_limit_8", offsetof(__typeof__(api), set_heap) },
+    { "pcre2_pattern_info_8", offsetof(__typeof__(api), info) },
+    { "pcre2_get_ovector_pointer_8", offsetof(__typeof__(api), places) },
     { "pcre2_get_error_message_8", offsetof(__typeof__(api), message) },
     { "pcre2_code_free_8", offsetof(__typeof__(api), code_free) },
     { "pcre2_match_data_free_8", offsetof(__typeof__(api), data_free) },
@@ -66,7 +71,7 @@ static ft_err refuse(int code, size_t at, ft_str pattern) {
                    at + 1, (const char *)text);
 }
 
-ft_err ft_regex_new(ft_regex **out, ft_str pattern) {
+static ft_err regex_new(ft_regex **out, ft_str pattern, uint32_t how) {
     *out = NULL;
     FT_TRY(ft_lib_load(&library, "libpcre2-8.so.0", "libpcre2-8-0", &api, symbols,
                        sizeof symbols / sizeof symbols[0]));
@@ -82,15 +87,16 @@ ft_err ft_regex_new(ft_regex **out, ft_str pattern) {
     int code = 0;
     PCRE2_SIZE at = 0;
     translate(re->pattern);
-    re->code = api.compile((PCRE2_SPTR)re->pattern, pattern.len,
-                           PCRE2_ANCHORED | PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF |
-                               PCRE2_NEVER_BACKSLASH_C,
-                           &code, &at, NULL);
+    re->code =
+        api.compile((PCRE2_SPTR)re->pattern, pattern.len,
+                    how | PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C,
+                    &code, &at, NULL);
     if (!re->code) FT_GOTO(err, refuse(code, at, pattern));
     re->data = api.data_new(re->code, NULL);
     re->limits = api.limits_new(NULL);
     if (!re->data || !re->limits || ft_fault_here())
         FT_GOTO(err, FT_FAIL(FT_ENOMEM, "no memory for a regular expression"));
+    api.info(re->code, PCRE2_INFO_CAPTURECOUNT, &re->groups);
     api.set_steps(re->limits, MATCH_STEPS_MAX);
     api.set_heap(re->limits, MATCH_HEAP_KIB);
     *out = re;
@@ -98,6 +104,21 @@ ft_err ft_regex_new(ft_regex **out, ft_str pattern) {
 done:
     ft_regex_free(re);
     return err;
+}
+
+ft_err ft_regex_new(ft_regex **out, ft_str pattern) {
+    return regex_new(out, pattern, PCRE2_ANCHORED);
+}
+
+ft_err ft_regex_new_anywhere(ft_regex **out, ft_str pattern) { return regex_new(out, pattern, 0); }
+
+ft_err ft_regex_find(bool *out, ft_str *group, ft_regex *re, ft_str text) {
+    FT_TRY(ft_regex_match(out, re, text));
+    if (!*out) return FT_OK;
+    const PCRE2_SIZE *at = api.places(re->data) + (re->groups ? 2 : 0);
+    bool taken = at[0] != PCRE2_UNSET;
+    *group = taken ? ft_str_slice(text, at[0], at[1] - at[0]) : FT_STR("");
+    return FT_OK;
 }
 
 ft_err ft_regex_match(bool *out, ft_regex *re, ft_str text) {

@@ -20,6 +20,11 @@ typedef struct ft_regex ft_regex;
 ft_err ft_regex_new(ft_regex **out, ft_str pattern);
 /* Does it match at the start of `text` (re.match)? FT_ETOOBIG when the step limit was reached. */
 ft_err ft_regex_match(bool *out, ft_regex *re, ft_str text);
+/* For ft_regex_find: an expression that may match anywhere (re.search). */
+ft_err ft_regex_new_anywhere(ft_regex **out, ft_str pattern);
+/* The first match; `group` (a view into `text`) is its first group, or all of it when the
+ * expression has none. */
+ft_err ft_regex_find(bool *out, ft_str *group, ft_regex *re, ft_str text);
 void ft_regex_free(ft_regex *re); /* fine on NULL */
 
 #endif
