@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "debug/hook.h"
+#include "debug/system_sample.h"
 #include "jobs/log.h"
 #include "jobs/program.h"
 #include "models/algorithm.h"
@@ -28,6 +29,7 @@ static const ft_stream_kind *const kinds[] = { &ft_kind_metric,
                                                &ft_kind_drift,
                                                &ft_kind_log,
                                                &ft_kind_cloudwatch,
+                                               &ft_kind_system,
                                                NULL };
 
 static const ft_rule *const rules[] = {
