@@ -54,6 +54,10 @@ static ft_err prepare(ft_pack_row *out, const void *to, const ft_image *image,
             return FT_FAIL(FT_EINVAL, "channel %d: mean %g and deviation %g give no finite values",
                            c, (double)pack->mean[c], (double)pack->std[c]);
     }
+    for (int i = 0; i < 48; i++) {
+        out->scales[i] = out->scale[i % image->channels];
+        out->shifts[i] = out->shift[i % image->channels];
+    }
     return FT_OK;
 }
 

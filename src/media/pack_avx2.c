@@ -10,9 +10,7 @@
 
 /* Byte i of the result of a shuffle of 16 bytes that are part `part` of 48; `byte` is where it
  * stands in the 48. Elsewhere: nothing. */
-static int8_t within(int byte, int part) {
-    return (int8_t)(byte / 16 == part ? byte % 16 : -128);
-}
+static int8_t within(int byte, int part) { return (int8_t)(byte / 16 == part ? byte % 16 : -128); }
 
 typedef struct shuffles {
     int8_t apart[2][3][3][16]; /* [flip][channel][part of 48 bytes] */
@@ -104,14 +102,11 @@ FT_TARGET_AVX2 static void set_up(work *w, const ft_pack_row *p) {
     w->item = ft_dtype_bytes(p->dtype);
     for (int i = 0; i < 3; i++)
         for (int half = 0; half < 2; half++) {
-            float a[8], b[8];
-            for (int k = 0; k < 8; k++) {
-                int c = p->channels == 1 ? 0 : p->last ? (i * 16 + half * 8 + k) % 3 : i;
-                a[k] = p->scale[c];
-                b[k] = p->shift[c];
-            }
-            w->scale[i][half] = _mm256_loadu_ps(a);
-            w->shift[i][half] = _mm256_loadu_ps(b);
+            size_t at = (size_t)(i * 16 + half * 8);
+            w->scale[i][half] =
+                p->last ? _mm256_loadu_ps(p->scales + at) : _mm256_set1_ps(p->scale[i]);
+            w->shift[i][half] =
+                p->last ? _mm256_loadu_ps(p->shifts + at) : _mm256_set1_ps(p->shift[i]);
         }
 }
 

@@ -5,29 +5,39 @@
 #ifdef FT_MEDIA_X86
 #include <immintrin.h>
 
-#define STEP     64 /* pixels of one plane */
-#define STEP_HWC 21 /* whole pixels of three channels in 64 bytes */
+#define STEP           64 /* pixels of one plane */
+#define STEP_HWC       21 /* whole pixels of three channels in 64 bytes */
+#define STEP_HWC_FLOAT 16 /* the same in whole registers of floats */
 
-/* Where byte i of the result stands in the pixels read: bytes 0..127 are found in the first two
- * registers; what is past them is taken from the third by the second permutation. */
-typedef struct take {
-    int8_t first[3][64], second[3][64];
-} take;
+/* Where byte i of the result stands in the pixels read. Three channels come in three registers:
+ * bytes 0..127 are found in the first two; what is past them is taken from the third by the second
+ * permutation. `turned` is for one register: 64 pixels of one channel, 16 or 21 of three. */
+typedef struct tables {
+    int8_t first[2][3][64], second[2][3][64]; /* [flip][channel] */
+    int8_t turned[3][64];
+} tables;
 
-/* [flip] */
-static const take *takes(bool flip) {
-    static _Alignas(64) take table[2];
+static void turn(int8_t index[64], int channels, int pixels) {
+    for (int i = 0; i < pixels * channels; i++)
+        index[i] = (int8_t)((pixels - 1 - i / channels) * channels + i % channels);
+}
+
+static const tables *tables_made(void) {
+    static _Alignas(64) tables t;
     static bool ready;
-    if (__atomic_load_n(&ready, __ATOMIC_ACQUIRE)) return &table[flip];
+    if (__atomic_load_n(&ready, __ATOMIC_ACQUIRE)) return &t;
     for (int f = 0; f < 2; f++) /* two threads may both do this: they write the same */
         for (int c = 0; c < 3; c++)
             for (int i = 0; i < STEP; i++) {
                 int byte = (f ? STEP - 1 - i : i) * 3 + c;
-                table[f].first[c][i] = (int8_t)(byte < 128 ? byte : 0);
-                table[f].second[c][i] = (int8_t)(byte < 128 ? i : 64 + byte - 128);
+                t.first[f][c][i] = (int8_t)(byte < 128 ? byte : 0);
+                t.second[f][c][i] = (int8_t)(byte < 128 ? i : 64 + byte - 128);
             }
+    turn(t.turned[0], 1, STEP);
+    turn(t.turned[1], 3, STEP_HWC);
+    turn(t.turned[2], 3, STEP_HWC_FLOAT);
     __atomic_store_n(&ready, true, __ATOMIC_RELEASE);
-    return &table[flip];
+    return &t;
 }
 
 FT_TARGET_AVX512 static inline __mmask64 bytes_mask(int count) {
@@ -39,7 +49,8 @@ FT_TARGET_AVX512 static inline __m512i some(const uint8_t *at, int low, int high
     return _mm512_maskz_loadu_epi8(bytes_mask(high) & ~bytes_mask(low), at);
 }
 
-/* ---- values out; `kind` is a constant at every call */
+/* ---- values out; `kind` is a constant at every call. Masked stores cost Zen 4 ten times a whole
+ * one, even when the mask is full: only the end of a row is masked. */
 
 FT_TARGET_AVX512 static inline __attribute__((always_inline)) void put16(uint8_t *to, ft_dtype kind,
                                                                          bool stream, __m128i bytes,
@@ -50,6 +61,8 @@ FT_TARGET_AVX512 static inline __attribute__((always_inline)) void put16(uint8_t
     if (kind == FT_F32) {
         if (stream)
             _mm512_stream_ps((float *)(void *)to, v);
+        else if (count >= 16)
+            _mm512_storeu_ps(to, v);
         else
             _mm512_mask_storeu_ps(to, mask, v);
         return;
@@ -60,17 +73,19 @@ FT_TARGET_AVX512 static inline __attribute__((always_inline)) void put16(uint8_t
     __m256i half = _mm512_cvtepi32_epi16(_mm512_srli_epi32(bits, 16));
     if (stream)
         _mm256_stream_si256((__m256i *)(void *)to, half);
+    else if (count >= 16)
+        _mm256_storeu_si256((__m256i *)(void *)to, half);
     else
         _mm256_mask_storeu_epi16(to, mask, half);
 }
 
-/* `count` values of `bytes`, whose scale and shift repeat after `period` quarters. */
+/* The first `count` of 64 values. */
 FT_TARGET_AVX512 static inline __attribute__((always_inline)) void
 put(uint8_t *to, ft_dtype kind, bool stream, __m512i bytes, const __m512 *scale,
     const __m512 *shift, int count) {
     if (kind == FT_U8) {
-        if (stream && count == 64)
-            _mm512_stream_si512((__m512i *)(void *)to, bytes);
+        if (count >= 64)
+            _mm512_storeu_si512(to, bytes);
         else
             _mm512_mask_storeu_epi8(to, bytes_mask(count), bytes);
         return;
@@ -92,7 +107,7 @@ put(uint8_t *to, ft_dtype kind, bool stream, __m512i bytes, const __m512 *scale,
 
 FT_TARGET_AVX512 static inline __attribute__((always_inline)) void
 planes(uint8_t *to, const uint8_t *from, const ft_pack_row *p, ft_dtype kind, bool stream) {
-    const take *t = takes(p->flip);
+    const tables *t = tables_made();
     size_t item = kind == FT_F32 ? 4 : kind == FT_BF16 ? 2 : 1;
     for (int x = 0; x < p->width; x += STEP) {
         int count = p->width - x < STEP ? p->width - x : STEP;
@@ -104,8 +119,8 @@ planes(uint8_t *to, const uint8_t *from, const ft_pack_row *p, ft_dtype kind, bo
                 c = some(pixels + 128, low - 128, high - 128);
         for (int k = 0; k < 3; k++) {
             __m512 scale = _mm512_set1_ps(p->scale[k]), shift = _mm512_set1_ps(p->shift[k]);
-            __m512i v = _mm512_permutex2var_epi8(a, _mm512_load_si512(t->first[k]), b);
-            v = _mm512_permutex2var_epi8(v, _mm512_load_si512(t->second[k]), c);
+            __m512i v = _mm512_permutex2var_epi8(a, _mm512_load_si512(t->first[p->flip][k]), b);
+            v = _mm512_permutex2var_epi8(v, _mm512_load_si512(t->second[p->flip][k]), c);
             put(to + (size_t)k * p->plane_bytes + (size_t)x * item, kind, stream, v,
                 (const __m512[4]){ scale, scale, scale, scale },
                 (const __m512[4]){ shift, shift, shift, shift }, count);
@@ -115,28 +130,18 @@ planes(uint8_t *to, const uint8_t *from, const ft_pack_row *p, ft_dtype kind, bo
 
 /* ---- channels last: 48 bytes (16 pixels) of three channels, 64 of one */
 
-/* Byte i of `pixels` pixels in the other order; the bytes before them are not there. */
-FT_TARGET_AVX512 static inline __m512i turned(int channels, int pixels) {
-    _Alignas(64) int8_t index[64] = { 0 };
-    for (int i = 0; i < pixels * channels; i++)
-        index[i] = (int8_t)((pixels - 1 - i / channels) * channels + i % channels);
-    return _mm512_load_si512(index);
-}
-
 FT_TARGET_AVX512 static inline __attribute__((always_inline)) void
 interleaved(uint8_t *to, const uint8_t *from, const ft_pack_row *p, ft_dtype kind, bool stream) {
-    int channels = p->channels, step = channels == 1 ? STEP : kind == FT_U8 ? STEP_HWC : 16;
+    int channels = p->channels;
+    int step = channels == 1 ? STEP : kind == FT_U8 ? STEP_HWC : STEP_HWC_FLOAT;
     size_t item = kind == FT_F32 ? 4 : kind == FT_BF16 ? 2 : 1;
-    __m512i index = p->flip ? turned(channels, step) : _mm512_setzero_si512();
+    __m512i index = _mm512_load_si512(tables_made()->turned[channels == 1   ? 0
+                                                            : kind == FT_U8 ? 1
+                                                                            : 2]);
     __m512 scale[4], shift[4];
     for (int q = 0; q < 4; q++) {
-        float a[16], b[16];
-        for (int i = 0; i < 16; i++) {
-            a[i] = p->scale[(q * 16 + i) % channels];
-            b[i] = p->shift[(q * 16 + i) % channels];
-        }
-        scale[q] = _mm512_loadu_ps(a);
-        shift[q] = _mm512_loadu_ps(b);
+        scale[q] = _mm512_loadu_ps(p->scales + 16 * (q % 3));
+        shift[q] = _mm512_loadu_ps(p->shifts + 16 * (q % 3));
     }
     for (int x = 0; x < p->width; x += step) {
         int count = p->width - x < step ? p->width - x : step;
@@ -144,8 +149,9 @@ interleaved(uint8_t *to, const uint8_t *from, const ft_pack_row *p, ft_dtype kin
         int low = p->flip ? (step - count) * channels : 0, high = p->flip ? step : count;
         __m512i v = some(from + (ptrdiff_t)at * channels, low, high * channels);
         if (p->flip) v = _mm512_permutexvar_epi8(index, v);
-        put(to + (size_t)x * (size_t)channels * item, kind, stream, v, scale, shift,
-            count * channels);
+        /* Bytes past the last whole pixel are written too; the next step puts others there. */
+        int values = kind == FT_U8 ? (p->width - x) * channels : count * channels;
+        put(to + (size_t)x * (size_t)channels * item, kind, stream, v, scale, shift, values);
     }
 }
 

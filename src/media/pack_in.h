@@ -12,7 +12,8 @@ typedef struct ft_pack_row {
     bool flip, last; /* left to right; channels last */
     bool stream;     /* every destination of every row is aligned to 64 bytes */
     float scale[3], shift[3];
-    size_t plane_bytes; /* from one channel's plane to the next, channels first */
+    float scales[48], shifts[48]; /* of successive values, channels last */
+    size_t plane_bytes;           /* from one channel's plane to the next, channels first */
 } ft_pack_row;
 
 static inline uint16_t ft_bf16_nearest(float v) {
