@@ -141,6 +141,11 @@ static ft_err first_look(ft_dataset *d, const char *path) {
     if (S_ISDIR(st.st_mode)) return ft_set_folder_format(d, path);
     if (d->opts.format.len && S_ISREG(st.st_mode))
         return ft_dataset_format_find(&d->format, d->opts.format);
+    if (!d->opts.format.len && S_ISREG(st.st_mode)) { /* known by their names alone */
+        d->format = ft_dataset_format_ending(ft_str_of(path));
+        if (d->format && !d->format->sniff) return FT_OK;
+        d->format = NULL;
+    }
     ft_input_opts opts = { .no_hash = true };
     FT_GOTO(err, ft_input_open(&in, path, &opts));
     FT_GOTO(err, format_choose(d, in, ft_str_of(path)));
@@ -212,7 +217,7 @@ ft_str ft_dataset_meta(const ft_dataset *d) { return d->meta; }
 uint32_t ft_dataset_shards(const ft_dataset *d) { return d->shard_count; }
 uint64_t ft_dataset_count(const ft_dataset *d) { return d->total; }
 bool ft_dataset_random(const ft_dataset *d) { return d->random; }
-bool ft_dataset_mapped(const ft_dataset *d) { return d->format->mapped; }
+bool ft_dataset_mapped(const ft_dataset *d) { return d->format->mapped && !d->copies; }
 
 ft_str ft_dataset_shard_path(const ft_dataset *d, uint32_t shard) {
     FT_CHECK(shard < d->shard_count);

@@ -70,6 +70,7 @@ struct ft_dataset {
     uint32_t shard_count;
     uint64_t total;
     bool random;
+    bool copies; /* values are copied when they are read, although the file is mapped */
     ft_input *stream;  /* the one shard of ft_dataset_open_input, until a reader takes it */
     bool stream_first; /* it is, or was, such a one */
     void *plan;        /* what the format knows of all shards, in the arena */

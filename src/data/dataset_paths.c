@@ -13,9 +13,13 @@
 /* ---- the registry */
 
 const ft_dataset_format *const ft_dataset_formats[] = {
-    &ft_set_fts,       &ft_set_tfrecord, &ft_set_recordio,
-    &ft_set_sagemaker, &ft_set_jsonl,    &ft_set_tar,
-    &ft_set_libsvm,    &ft_set_csv,      NULL,
+    &ft_set_fts,      &ft_set_tfrecord,
+    &ft_set_recordio, &ft_set_sagemaker,
+    &ft_set_jsonl,    &ft_set_tar,
+    &ft_set_libsvm,   &ft_set_csv,
+    &ft_set_npy,      &ft_set_npz,
+    &ft_set_idx,      &ft_set_folder,
+    &ft_set_lst,      NULL,
 };
 
 ft_err ft_dataset_format_find(const ft_dataset_format **out, ft_str name) {
@@ -74,6 +78,8 @@ static bool side_name(ft_str name) {
     static const char *const endings[] = { ".idx",   ".json",   ".part", ".query",
                                            ".group", ".weight", ".md5",  ".sha256" };
     if (!name.len || name.at[0] == '.' || name.at[0] == '_') return true;
+    for (size_t i = 0; i + 11 < name.len; i++) /* IDX: "train-labels-idx1-ubyte" */
+        if (memcmp(name.at + i, "labels-idx1", 11) == 0) return true;
     for (size_t i = 0; i < FT_COUNT(endings); i++)
         if (ft_str_ends(name, ft_str_of(endings[i]))) return true;
     return false;

@@ -230,32 +230,50 @@ static bool replace(char *out, size_t size, const char *text, const char *old, c
     return n > 0 && (size_t)n < size;
 }
 
-/* "train-images-idx3-ubyte.gz" -> "train-labels-idx1-ubyte.gz", packed or not. */
-static ft_err labels_path(ft_str *out, ft_table_build *b, ft_str path) {
+ft_err ft_idx_labels_name(ft_str *out, ft_arena *arena, ft_str path) {
     char name[256], text[256], other[256];
     ft_str base = ft_path_base(path);
     bool found = base.len < sizeof name;
+    *out = (ft_str){ 0 };
     snprintf(name, sizeof name, "%.*s", FT_STR_ARG(base));
-    found = found && replace(text, sizeof text, name, "images", "labels");
-    if (found && replace(other, sizeof other, text, "idx3", "idx1")) strcpy(text, other);
-    if (!found)
+    if (!found || !replace(text, sizeof text, name, "images", "labels")) return FT_OK;
+    if (replace(other, sizeof other, text, "idx3", "idx1")) strcpy(text, other);
+    return ft_arena_printf(out, arena, "%.*s%s", (int)(path.len - base.len), path.at, text);
+}
+
+ft_err ft_idx_labels_path(ft_str *out, ft_arena *arena, ft_str path) {
+    ft_str name;
+    FT_TRY(ft_idx_labels_name(&name, arena, path));
+    *out = name;
+    if (!name.at || access(name.at, F_OK) == 0) return FT_OK;
+    if (ft_str_ends(name, FT_STR(".gz")))
+        FT_TRY(ft_arena_str(out, arena, ft_str_slice(name, 0, name.len - 3)));
+    else
+        FT_TRY(ft_arena_printf(out, arena, "%.*s.gz", FT_STR_ARG(name)));
+    if (access(out->at, F_OK) != 0) *out = (ft_str){ 0 };
+    return FT_OK;
+}
+
+unsigned char ft_idx_type(ft_dtype dtype) {
+    for (size_t i = 0; i < FT_COUNT(types); i++)
+        if (types[i].dtype == dtype) return types[i].code;
+    return 0;
+}
+
+static ft_err labels_path(ft_str *out, ft_table_build *b, ft_str path) {
+    ft_str name;
+    FT_TRY(ft_idx_labels_path(out, &b->t->arena, path));
+    if (out->at) return FT_OK;
+    FT_TRY(ft_idx_labels_name(&name, &b->t->arena, path));
+    if (!name.at)
         return FT_FAIL(FT_ENOTFOUND,
                        "'%.*s': its labels cannot be found, as 'images' is not in its name: name "
                        "the file of the labels, or say that there is none",
                        FT_STR_ARG(path));
-    size_t dir = path.len - base.len, len = strlen(text);
-    for (int try = 0; try < 2; try++) {
-        FT_TRY(ft_arena_printf(out, &b->t->arena, "%.*s%s", (int)dir, path.at, text));
-        if (access(out->at, F_OK) == 0) return FT_OK;
-        if (len > 3 && strcmp(text + len - 3, ".gz") == 0)
-            text[len - 3] = '\0';
-        else if (len + 4 < sizeof text)
-            strcpy(text + len, ".gz");
-    }
     return FT_FAIL(FT_ENOTFOUND,
                    "'%.*s' has no labels beside it: looked for '%.*s' (packed or not); name the "
                    "file of the labels, or say that there is none",
-                   FT_STR_ARG(path), FT_STR_ARG(*out));
+                   FT_STR_ARG(path), FT_STR_ARG(name));
 }
 
 static ft_err labels_add(ft_table_build *b, ft_str path, size_t rows, int64_t expected) {

@@ -1,0 +1,459 @@
+/* set_folder.c -- folders of images as torchvision's ImageFolder has them (a sub-folder is a class,
+ * classes and files in byte order of their paths), and MXNet's .lst files ("id\tlabel…\tpath").
+ * Names that begin with a dot are passed over, which ImageFolder does not do. Written the other way
+ * round: a file an image, in the folder of its class.
+ *
+ * Sources: torchvision, datasets/folder.py; MXNet, tools/im2rec.py. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "data/dataset_paths_in.h"
+#include "data/shown.h"
+
+#define DEPTH_MAX  64
+#define LABELS_MAX 4096
+
+typedef struct entry {
+    const char *path;    /* below the root */
+    const float *labels; /* lst */
+    uint64_t id;
+    int64_t label;
+} entry;
+
+typedef struct files {
+    entry *at;
+    size_t count, capacity;
+    const char *root;
+    size_t label_count; /* lst: of each image */
+    bool classes;
+    ft_arena arena;
+} files;
+
+enum { IMAGE, LABEL, PATH, ID };
+
+static ft_err entry_add(files *f, const entry *e) {
+    if (f->count == f->capacity) {
+        size_t capacity = f->capacity ? f->capacity * 2 : 256;
+        entry *at = ft_fault_here() ? NULL : realloc(f->at, capacity * sizeof *at);
+        if (!at) return FT_FAIL(FT_ENOMEM, "no memory for the files of '%s'", f->root);
+        f->at = at;
+        f->capacity = capacity;
+    }
+    f->at[f->count++] = *e;
+    return FT_OK;
+}
+
+/* ---- a folder */
+
+/* os.walk's folders in order of their whole paths, the files of each in order: '/' sorts before
+ * every other character of a name but those below it, so folder and name are compared apart. */
+static int by_place(const void *a, const void *b) {
+    const entry *x = a, *y = b;
+    ft_str p = ft_str_of(x->path), q = ft_str_of(y->path);
+    ft_str pb = ft_path_base(p), qb = ft_path_base(q);
+    int folder = ft_str_cmp(ft_str_slice(p, 0, p.len - pb.len ? p.len - pb.len - 1 : 0),
+                            ft_str_slice(q, 0, q.len - qb.len ? q.len - qb.len - 1 : 0));
+    return folder ? folder : ft_str_cmp(pb, qb);
+}
+
+static ft_err walk(files *f, const ft_dataset_opts *opts, ft_str below, int64_t label, int depth) {
+    ft_str dir, *names;
+    size_t count;
+    if (depth > DEPTH_MAX)
+        return FT_FAIL(FT_ETOOBIG, "'%s': folders in folders, more than %d deep", f->root,
+                       DEPTH_MAX);
+    FT_TRY(ft_arena_printf(&dir, &f->arena, "%s/%.*s", f->root, FT_STR_ARG(below)));
+    FT_TRY(ft_dir_list(&names, &count, &f->arena, dir.at));
+    for (size_t i = 0; i < count; i++) {
+        ft_str path, whole;
+        ft_file_info info;
+        if (names[i].at[0] == '.') continue;
+        FT_TRY(ft_arena_printf(&path, &f->arena, "%.*s%s%.*s", FT_STR_ARG(below),
+                               below.len ? "/" : "", FT_STR_ARG(names[i])));
+        if (ft_set_image_name(opts, names[i])) {
+            FT_TRY(entry_add(f, &(entry){ .path = path.at, .label = label }));
+            continue;
+        }
+        FT_TRY(ft_arena_printf(&whole, &f->arena, "%s/%s", f->root, path.at));
+        FT_TRY(ft_file_stat(&info, whole.at));
+        if (info.is_dir) FT_TRY(walk(f, opts, path, label, depth + 1));
+    }
+    return FT_OK;
+}
+
+static ft_err classes_tell(ft_dataset *d, const ft_str *names, size_t count) {
+    ft_buf text = { 0 };
+    ft_json_out w;
+    ft_json_out_init(&w, &text, false);
+    ft_json_out_object(&w);
+    ft_json_out_name(&w, "classes");
+    ft_json_out_array(&w);
+    for (size_t i = 0; i < count; i++) ft_json_out_str(&w, names[i]);
+    ft_json_out_close(&w);
+    ft_json_out_close(&w);
+    ft_err err = text.err ? text.err : ft_arena_str(&d->meta, &d->arena, ft_buf_str(&text));
+    ft_buf_fini(&text);
+    return err;
+}
+
+/* Each folder in the root is a class; a class without an image is an error, as there. */
+static ft_err classes_walk(ft_set_shard *s, files *f) {
+    ft_str *names, *classes;
+    size_t count, class_count = 0;
+    FT_TRY(ft_dir_list(&names, &count, &f->arena, f->root));
+    FT_TRY(ft_arena_items(&classes, &f->arena, count + 1));
+    for (size_t i = 0; i < count; i++) {
+        ft_str whole;
+        ft_file_info info;
+        if (names[i].at[0] == '.') continue;
+        FT_TRY(ft_arena_printf(&whole, &f->arena, "%s/%.*s", f->root, FT_STR_ARG(names[i])));
+        FT_TRY(ft_file_stat(&info, whole.at));
+        if (info.is_dir) classes[class_count++] = names[i];
+    }
+    f->classes = class_count && !ft_str_is(s->d->opts.label, "none");
+    if (!f->classes) return walk(f, &s->d->opts, FT_STR(""), 0, 0);
+    for (size_t i = 0; i < class_count; i++) {
+        size_t before = f->count;
+        FT_TRY(walk(f, &s->d->opts, classes[i], (int64_t)i, 1));
+        if (f->count == before)
+            return FT_FAIL(FT_ENOTFOUND, "'%s': the class '%s' has no image", s->path,
+                           ft_shown(classes[i]));
+    }
+    return s->number ? FT_OK : classes_tell(s->d, classes, class_count);
+}
+
+static ft_err fields_make(ft_set_shard *s, const ft_field *fields, size_t count) {
+    if (s->number) return ft_set_same(s, fields, count);
+    for (size_t i = 0; i < count; i++) FT_TRY(ft_set_field(s->d, &fields[i]));
+    return FT_OK;
+}
+
+#define BYTES_FIELD(n, k)                                                          \
+    {                                                                              \
+        .name = FT_STR(n), .kind = (k), .dtype = FT_U8, .ndim = 1, .shape = { -1 } \
+    }
+
+static ft_err folder_open(ft_set_shard *s) {
+    files *f = s->state;
+    ft_field fields[] = { BYTES_FIELD("image", FT_FIELD_IMAGE),
+                          { .name = FT_STR("label"), .dtype = FT_I64 },
+                          BYTES_FIELD("path", FT_FIELD_TEXT) };
+    f->root = s->path;
+    f->arena.limit_bytes = SIZE_MAX / 2;
+    FT_TRY(classes_walk(s, f));
+    if (f->count == 0) return FT_FAIL(FT_ENOTFOUND, "'%s' has no image in it", s->path);
+    qsort(f->at, f->count, sizeof *f->at, by_place);
+    s->count = f->count;
+    if (f->classes) return fields_make(s, fields, 3);
+    fields[1] = fields[2];
+    return fields_make(s, fields, 2);
+}
+
+/* ---- a list */
+
+static ft_err list_line(files *f, ft_str line, size_t number, const char *path) {
+    float labels[LABELS_MAX], *kept;
+    ft_str rest = line, copy;
+    entry e = { 0 };
+    size_t count = 0;
+    if (!ft_str_u64(&e.id, ft_str_trim(ft_str_cut(&rest, '\t'))))
+        return FT_FAIL(FT_EPARSE, "%s:%zu: expected id, labels and path with tabs between", path,
+                       number);
+    for (;;) {
+        ft_str cell = ft_str_cut(&rest, '\t');
+        if (!rest.at) { /* the last one is the path */
+            if (!cell.len) return FT_FAIL(FT_EPARSE, "%s:%zu: no path", path, number);
+            FT_TRY(ft_arena_str(&copy, &f->arena, cell));
+            e.path = copy.at;
+            break;
+        }
+        if (count == LABELS_MAX || !ft_str_f32(&labels[count++], ft_str_trim(cell)))
+            return FT_FAIL(FT_EPARSE, "%s:%zu: expected a label, found '%s'", path, number,
+                           ft_shown(cell));
+    }
+    if (!f->count) f->label_count = count;
+    if (count == 0 || count != f->label_count)
+        return FT_FAIL(FT_EPARSE, "%s:%zu: %zu labels, expected %zu", path, number, count,
+                       f->label_count ? f->label_count : 1);
+    FT_TRY(ft_arena_items(&kept, &f->arena, count));
+    memcpy(kept, labels, count * sizeof *kept);
+    e.labels = kept;
+    return entry_add(f, &e);
+}
+
+static ft_err list_open(ft_set_shard *s) {
+    files *f = s->state;
+    ft_str text, root, path = ft_str_of(s->path);
+    ft_field fields[] = { BYTES_FIELD("image", FT_FIELD_IMAGE),
+                          { .name = FT_STR("label"), .dtype = FT_F32 },
+                          BYTES_FIELD("path", FT_FIELD_TEXT),
+                          { .name = FT_STR("id"), .dtype = FT_U64 } };
+    f->arena.limit_bytes = SIZE_MAX / 2;
+    size_t dir = path.len - ft_path_base(path).len;
+    FT_TRY(ft_arena_str(&root, &f->arena, dir ? ft_str_slice(path, 0, dir - 1) : FT_STR(".")));
+    f->root = root.at;
+    FT_TRY(ft_file_read(&text, &f->arena, s->path, SIZE_MAX / 4));
+    for (size_t number = 1; text.len; number++) {
+        ft_str line = ft_str_slice(text, 0, ft_str_find(text, '\n'));
+        text = ft_str_from(text, line.len + 1);
+        if (line.len && line.at[line.len - 1] == '\r') line.len--;
+        if (line.len) FT_TRY(list_line(f, line, number, s->path));
+    }
+    if (f->count == 0) return FT_FAIL(FT_ENOTFOUND, "'%s' names no image", s->path);
+    s->count = f->count;
+    if (f->label_count > 1) {
+        fields[1].ndim = 1;
+        fields[1].shape[0] = (int64_t)f->label_count;
+    }
+    return fields_make(s, fields, 4);
+}
+
+static void shard_close(ft_set_shard *s) {
+    files *f = s->state;
+    free(f->at);
+    ft_arena_fini(&f->arena);
+}
+
+/* ---- reading */
+
+static ft_err file_read(ft_str *out, ft_dataset_reader *r, const char *path) {
+    int fd;
+    struct stat st;
+    size_t got = 0, most = ft_set_record_max(r->d);
+    ft_err err = FT_OK;
+    FT_TRY(ft_fd_open(&fd, path, O_RDONLY, 0));
+    if (fstat(fd, &st) != 0) FT_GOTO(err, FT_FAIL_ERRNO("cannot look at '%s'", path));
+    if ((uint64_t)st.st_size > most)
+        FT_GOTO(err, FT_FAIL(FT_ETOOBIG, "a record of %llu bytes, at most %zu are allowed",
+                             (unsigned long long)st.st_size, most));
+    ft_buf_reset(&r->raw);
+    FT_GOTO(err, ft_buf_reserve(&r->raw, (size_t)st.st_size + 1));
+    FT_GOTO(err, ft_fd_pread(&got, fd, r->raw.at, (size_t)st.st_size, 0, path));
+    if (got < (size_t)st.st_size)
+        FT_GOTO(err,
+                FT_FAIL(FT_ECORRUPT, "the file shrank from %llu to %zu bytes while it was read",
+                        (unsigned long long)st.st_size, got));
+    *out = ft_str_n(r->raw.at, got);
+done:
+    ft_fd_close(&fd);
+    return err;
+}
+
+static void put_bytes(ft_array *v, ft_str bytes) {
+    *v = (ft_array){ .dtype = FT_U8, .ndim = 1, .shape = { (int64_t)bytes.len } };
+    v->data = (void *)(uintptr_t)bytes.at;
+}
+
+static ft_err file_sample(ft_sample *out, ft_dataset_reader *r, ft_set_shard *s, uint64_t record) {
+    files *f = s->state;
+    entry *e = &f->at[record];
+    ft_str path, bytes = { 0 };
+    if (e->path[0] == '/')
+        path = ft_str_of(e->path);
+    else
+        FT_TRY(ft_arena_printf(&path, &r->arena, "%s/%s", f->root, e->path));
+    if (ft_set_wants(r, IMAGE)) {
+        ft_err err = file_read(&bytes, r, path.at);
+        if (err)
+            return ft_err_prefix(err, "'%s', record %llu", path.at, (unsigned long long)record);
+        put_bytes(&r->values[IMAGE], bytes);
+        out->stored_bytes = bytes.len;
+    }
+    bool labelled = f->classes || f->label_count;
+    put_bytes(&r->values[labelled ? PATH : LABEL], ft_str_of(e->path));
+    if (f->classes) r->values[LABEL] = (ft_array){ .dtype = FT_I64, .data = &e->label };
+    if (f->label_count) {
+        r->values[LABEL] =
+            (ft_array){ .dtype = FT_F32,
+                        .ndim = f->label_count > 1,
+                        .shape = { f->label_count > 1 ? (int64_t)f->label_count : 0 },
+                        .data = (void *)(uintptr_t)e->labels };
+        r->values[ID] = (ft_array){ .dtype = FT_U64, .data = &e->id };
+    }
+    return FT_OK;
+}
+
+static int sniff_list(ft_str head, ft_str path) {
+    uint64_t id;
+    ft_str rest = head;
+    return ft_str_ends(path, FT_STR(".lst")) && ft_str_u64(&id, ft_str_cut(&rest, '\t')) && rest.at
+               ? 95
+               : 0;
+}
+
+/* ---- writing: a file an image */
+
+typedef struct writing {
+    ft_str folder, temporary;
+    int image, label, name;
+    ft_str *classes;
+    size_t class_count;
+    uint64_t bytes;
+    ft_arena arena; /* of the record */
+} writing;
+
+static ft_err classes_read(ft_dataset_writer *w, writing *x) {
+    ft_json j;
+    ft_str member, list;
+    size_t capacity = 0;
+    if (!w->opts.meta.len || ft_json_find(&list, w->opts.meta, "classes") != FT_OK) {
+        ft_err_clear();
+        return FT_OK;
+    }
+    ft_json_init(&j, list, &w->arena, NULL);
+    FT_TRY(ft_json_enter_array(&j));
+    while (ft_json_next_item(&j)) {
+        FT_TRY(ft_json_string(&j, &member));
+        if (x->class_count == capacity) {
+            ft_str *more;
+            capacity = capacity ? capacity * 2 : 16;
+            FT_TRY(ft_arena_items(&more, &w->arena, capacity));
+            if (x->class_count) memcpy(more, x->classes, x->class_count * sizeof *more);
+            x->classes = more;
+        }
+        x->classes[x->class_count++] = member;
+    }
+    return ft_json_end(&j);
+}
+
+static ft_err write_begin(ft_dataset_writer *w) {
+    writing *x = w->state;
+    char uuid[FT_UUID_TEXT];
+    ft_str path = ft_str_of(w->path), *names;
+    size_t count = 0;
+    x->image = x->label = x->name = -1;
+    for (size_t i = 0; i < w->field_count; i++) {
+        const ft_field *f = &w->fields[i];
+        if (f->kind == FT_FIELD_IMAGE && x->image < 0) x->image = (int)i;
+        if (ft_str_is(f->name, "label") && f->ndim == 0 && f->kind == FT_FIELD_ARRAY)
+            x->label = (int)i;
+        if (f->kind == FT_FIELD_TEXT && (ft_str_is(f->name, "path") || ft_str_is(f->name, "key")))
+            x->name = (int)i;
+    }
+    if (x->image < 0)
+        return FT_FAIL(FT_EUNSUPPORTED, "'%s': a folder of images needs a field of encoded images",
+                       w->path);
+    while (path.len > 1 && path.at[path.len - 1] == '/') path.len--;
+    FT_TRY(ft_arena_str(&x->folder, &w->arena, path));
+    FT_TRY(classes_read(w, x));
+    if (ft_file_exists(x->folder.at)) {
+        FT_TRY(ft_dir_list(&names, &count, &w->arena, x->folder.at));
+        if (count) return FT_FAIL(FT_EEXIST, "'%s' is there and is not empty", x->folder.at);
+    }
+    ft_uuid(uuid);
+    FT_TRY(ft_arena_printf(&x->temporary, &w->arena, "%s.%s.part", x->folder.at, uuid));
+    return ft_dir_make(x->temporary.at);
+}
+
+/* The class's folder: its name, else its number. */
+static ft_err class_of(ft_str *out, const ft_dataset_writer *w, writing *x,
+                       const ft_array *values) {
+    *out = FT_STR("");
+    if (x->label < 0 || !values[x->label].data) return FT_OK;
+    double label = ft_array_f64(&values[x->label], 0);
+    if (label >= 0 && label < (double)x->class_count && label == (double)(size_t)label) {
+        *out = x->classes[(size_t)label];
+        if (out->len && out->at[0] != '.' && ft_str_find(*out, '/') == out->len) return FT_OK;
+    }
+    (void)w;
+    return ft_arena_printf(out, &x->arena, "%.9g", label);
+}
+
+/* The last part of the record's name without ending, when it is a name at all. */
+static ft_str stem_of(const writing *x, const ft_array *values) {
+    if (x->name < 0 || !values[x->name].data) return (ft_str){ 0 };
+    const ft_array *v = &values[x->name];
+    ft_str base = ft_path_base(ft_str_n(v->data, (size_t)v->shape[0]));
+    base = ft_str_slice(base, 0, ft_str_find(base, '.'));
+    for (size_t i = 0; i < base.len; i++)
+        if ((unsigned char)base.at[i] < ' ') return (ft_str){ 0 };
+    return base.len < 200 ? base : (ft_str){ 0 };
+}
+
+static ft_err write_one(ft_dataset_writer *w, const ft_array *values) {
+    writing *x = w->state;
+    ft_str class, dir, path, stem;
+    int fd;
+    ft_arena_reset(&x->arena);
+    const ft_array *v = &values[x->image];
+    if (!v->data)
+        return FT_FAIL(FT_EINVAL, "'%s', record %llu has no image", w->path,
+                       (unsigned long long)w->count);
+    ft_str bytes = ft_str_n(v->data, (size_t)v->shape[0]);
+    const char *ending = ft_str_starts(bytes, FT_STR("\x89PNG")) ? "png"
+                         : ft_str_starts(bytes, FT_STR("RIFF"))  ? "webp"
+                         : bytes.len && bytes.at[0] == 'P'       ? "ppm"
+                                                                 : "jpg";
+    FT_TRY(class_of(&class, w, x, values));
+    FT_TRY(ft_arena_printf(&dir, &x->arena, "%s/%.*s", x->temporary.at, FT_STR_ARG(class)));
+    FT_TRY(ft_dir_make(dir.at));
+    stem = stem_of(x, values);
+    if (stem.len)
+        FT_TRY(ft_arena_printf(&path, &x->arena, "%s/%.*s.%s", dir.at, FT_STR_ARG(stem), ending));
+    if (!stem.len || ft_file_exists(path.at)) /* a name that came before */
+        FT_TRY(ft_arena_printf(&path, &x->arena, "%s/%.*s%s%09llu.%s", dir.at, FT_STR_ARG(stem),
+                               stem.len ? "-" : "", (unsigned long long)w->count, ending));
+    FT_TRY(ft_fd_open(&fd, path.at, O_WRONLY | O_CREAT | O_EXCL, 0666));
+    ft_err err = bytes.len ? ft_fd_write(fd, bytes.at, bytes.len, path.at) : FT_OK;
+    ft_fd_close(&fd);
+    x->bytes += bytes.len;
+    return err;
+}
+
+static uint64_t written(const ft_dataset_writer *w) { return ((const writing *)w->state)->bytes; }
+
+static ft_err write_end(ft_dataset_writer *w) {
+    writing *x = w->state;
+    if (ft_file_exists(x->folder.at)) FT_TRY(ft_dir_remove(x->folder.at)); /* it was empty */
+    int fd;
+    FT_TRY(ft_fd_open(&fd, x->temporary.at, O_RDONLY | O_DIRECTORY, 0));
+    int failed = syncfs(fd); /* thousands of small files: all at once */
+    ft_fd_close(&fd);
+    if (failed) return FT_FAIL_ERRNO("cannot flush '%s' to the disk", x->temporary.at);
+    FT_TRY(ft_file_rename(x->temporary.at, x->folder.at));
+    x->temporary = (ft_str){ 0 };
+    return FT_OK;
+}
+
+static void write_free(ft_dataset_writer *w) {
+    writing *x = w->state;
+    if (x->temporary.at && ft_dir_remove(x->temporary.at)) ft_err_clear();
+    ft_arena_fini(&x->arena);
+}
+
+const ft_dataset_format ft_set_folder = {
+    .name = "folder",
+    .doc = "a folder of images, a sub-folder each class",
+    .endings = "/",
+    .media_types = "",
+    .folders = true,
+    .shard_bytes = sizeof(files),
+    .open = folder_open,
+    .close = shard_close,
+    .read = file_sample,
+    .write_bytes = sizeof(writing),
+    .write_begin = write_begin,
+    .write = write_one,
+    .written = written,
+    .write_end = write_end,
+    .write_free = write_free,
+};
+const ft_dataset_format ft_set_lst = {
+    .name = "lst",
+    .doc = "MXNet's list of images: id, labels and path a line (read only)",
+    .endings = ".lst",
+    .media_types = "",
+    .sniff = sniff_list,
+    .shard_bytes = sizeof(files),
+    .open = list_open,
+    .close = shard_close,
+    .read = file_sample,
+};
