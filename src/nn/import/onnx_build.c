@@ -156,7 +156,7 @@ static ft_err tensors_build(onnx_build *b, const onnx_graph *g) {
 }
 
 static ft_err input_build(onnx_build *b, const onnx_value *in) {
-    ft_dtype dtype = FT_F32; /* of a body's input without a type; known when it is run */
+    ft_dtype dtype = FT_DTYPE_COUNT; /* of a body's input: known when it is run */
     ft_str name;
     int v;
     FT_TRY(name_of(&name, b, in->name));
@@ -180,7 +180,7 @@ static ft_err capture_build(onnx_build *b, ft_str name) {
         return FT_FAIL(FT_ECORRUPT, "a body reads '%.*s', which nothing computes",
                        FT_STR_ARG(name));
     const ft_nn_value *from = &b->outer->g->values[outer];
-    if (!from->data) return ft_nn_input(&v, b->g, name, FT_F32, -1, NULL);
+    if (!from->data) return ft_nn_input(&v, b->g, name, FT_DTYPE_COUNT, -1, NULL);
     ft_array a = { .dtype = from->dtype,
                    .ndim = from->ndim,
                    .data = (void *)(uintptr_t)from->data };

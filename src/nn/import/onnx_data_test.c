@@ -80,6 +80,15 @@ static ft_err tensors_read(ft_array *out, ft_str *names, int *count, ft_arena *a
     return FT_OK;
 }
 
+/* The data's makers had no bfloat16: they wrote its bits as uint16, of some inputs in one row. */
+static void bits_of(ft_array *a, ft_dtype want, int ndim, const int64_t *shape) {
+    if (a->dtype != FT_U16 || want != FT_BF16) return;
+    ft_array told = { .dtype = FT_BF16, .ndim = ndim, .data = a->data };
+    for (int d = 0; d < ndim; d++) told.shape[d] = shape[d];
+    a->dtype = FT_BF16;
+    if (ft_array_valid(&told) && ft_array_count(&told) == ft_array_count(a)) *a = told;
+}
+
 /* Inputs in the graph's order: by name where the file tells names, else by place. */
 static void by_name(ft_array *to, const ft_nn_graph *g, const ft_array *in, const ft_str *names,
                     int count) {
@@ -89,6 +98,8 @@ static void by_name(ft_array *to, const ft_nn_graph *g, const ft_array *in, cons
         for (int k = 0; k < count; k++) {
             if (ft_str_eq(names[k], want)) to[i] = in[k];
         }
+        const ft_nn_value *v = &g->values[g->inputs[i]];
+        bits_of(&to[i], v->dtype, v->ndim, v->shape);
     }
 }
 
@@ -103,8 +114,10 @@ static ft_err model_run(const ft_nn_graph *g, ft_nn_session *s, ft_arena *arena,
         return FT_FAIL(FT_EUNSUPPORTED, "too many inputs");
     by_name(given, g, in, names, count);
     FT_TRY(ft_nn_run(s, given, out, arena, NULL));
-    for (int i = 0; i < out_count && i < g->output_count && !*differs; i++)
+    for (int i = 0; i < out_count && i < g->output_count && !*differs; i++) {
+        bits_of(&want[i], out[i].dtype, out[i].ndim, out[i].shape);
         *differs = difference(&out[i], &want[i], name);
+    }
     if (out_count == 0) *differs = "no outputs to compare with";
     return FT_OK;
 }
@@ -213,7 +226,7 @@ static void test_node_reference(void **state) {
 }
 static void test_simple(void **state) {
     (void)state;
-    group_test("simple", 10, false);
+    group_test("simple", 7, false);
 }
 static void test_converted(void **state) {
     (void)state;

@@ -16,6 +16,7 @@
     X(atanh)               \
     X(average_pool)        \
     X(batch_normalization) \
+    X(bernoulli)           \
     X(bit_shift)           \
     X(blackman_window)     \
     X(cast)                \
@@ -27,12 +28,19 @@
     X(concat)              \
     X(constant_of_shape)   \
     X(conv)                \
+    X(conv_integer)        \
     X(conv_transpose)      \
     X(cos)                 \
     X(cosh)                \
     X(cum_sum)             \
+    X(dft)                 \
     X(depth_to_space)      \
+    X(dequantize_linear)   \
+    X(det)                 \
     X(div)                 \
+    X(dropout)             \
+    X(dynamic_quantize_linear) \
+    X(einsum)              \
     X(elu)                 \
     X(equal)               \
     X(erf)                 \
@@ -51,6 +59,7 @@
     X(global_max_pool)     \
     X(greater)             \
     X(greater_or_equal)    \
+    X(grid_sample)         \
     X(group_normalization) \
     X(hamming_window)      \
     X(hann_window)         \
@@ -71,13 +80,18 @@
     X(loop)                \
     X(lp_pool)             \
     X(mat_mul)             \
+    X(mat_mul_integer)     \
     X(max)                 \
     X(max_pool)            \
+    X(max_unpool)          \
     X(mean)                \
+    X(mean_variance_normalization) \
+    X(mel_weight_matrix)   \
     X(min)                 \
     X(mish)                \
     X(mod)                 \
     X(mul)                 \
+    X(multinomial)         \
     X(neg)                 \
     X(non_max_suppression) \
     X(non_zero)            \
@@ -87,6 +101,13 @@
     X(p_relu)              \
     X(pad)                 \
     X(pow)                 \
+    X(q_linear_conv)       \
+    X(q_linear_mat_mul)    \
+    X(quantize_linear)     \
+    X(random_normal)       \
+    X(random_normal_like)  \
+    X(random_uniform)      \
+    X(random_uniform_like) \
     X(range)               \
     X(reciprocal)          \
     X(reduce_l1)           \
@@ -104,6 +125,7 @@
     X(reverse_sequence)    \
     X(roi_align)           \
     X(round)               \
+    X(stft)                \
     X(scan)                \
     X(scatter_elements)    \
     X(scatter_nd)          \
@@ -127,6 +149,7 @@
     X(sum)                 \
     X(tan)                 \
     X(tanh)                \
+    X(tf_idf_vectorizer)   \
     X(thresholded_relu)    \
     X(tile)                \
     X(top_k)               \
