@@ -158,6 +158,7 @@ static ft_err epoch_write(writer *w, ft_source *s, const char *next, uint64_t ep
     ft_err err = next ? fifo_make(next) : FT_OK;
     if (err == FT_OK) err = epoch_send(w, s, epoch);
     if (err == FT_OK) tell(w, w->early ? FT_PIPE_EARLY : FT_PIPE_WHOLE, epoch);
+    if (err != FT_OK) tell(w, FT_PIPE_FAILED, epoch);
     if (err == FT_OK)
         err = ft_file_remove(w->path); /* before the end is seen: a reader that opens
                                           it again would wait for ever */
@@ -182,6 +183,17 @@ static ft_err epochs_write(const char *folder, ft_str channel, ft_source *s, wri
     return err;
 }
 
+/* There is nothing to write. A reader must not wait for it. */
+static ft_err never_begun(const char *folder, ft_str channel, writer *w, ft_err why) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    tell(w, FT_PIPE_FAILED, 0);
+    ft_err err = ft_pipe_path(&w->path, &arena, folder, channel, 0);
+    if (err == FT_OK) err = fifo_open(w);
+    ft_fd_close(&w->fd);
+    ft_arena_fini(&arena);
+    return err == FT_OK ? why : err;
+}
+
 ft_err ft_pipe_write(const char *folder, ft_str channel, const ft_channel_source *c,
                      const ft_pipe_opts *opts) {
     static const ft_pipe_opts none;
@@ -189,8 +201,9 @@ ft_err ft_pipe_write(const char *folder, ft_str channel, const ft_channel_source
     writer w = { .c = c, .opts = opts ? opts : &none, .fd = -1 };
     signal(SIGPIPE, SIG_IGN); /* a reader that leaves is an epoch's end */
     FT_TRY(ft_pipe_make(folder, channel));
-    FT_TRY(ft_channel_list(&s, c, w.opts->source));
-    ft_err err = epochs_write(folder, channel, s, &w);
+    ft_err err = ft_channel_list(&s, c, w.opts->source);
+    if (err != FT_OK) return never_begun(folder, channel, &w, err);
+    err = epochs_write(folder, channel, s, &w);
     ft_source_free(s);
     return err;
 }

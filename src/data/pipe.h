@@ -26,7 +26,9 @@
 typedef enum ft_pipe_event {
     FT_PIPE_BEGUN, /* a reader has opened the epoch's FIFO */
     FT_PIPE_WHOLE, /* all has been written; told before the reader sees the end */
-    FT_PIPE_EARLY  /* the reader left before the end */
+    FT_PIPE_EARLY, /* the reader left before the end */
+    FT_PIPE_FAILED /* ft_err_why() says why; told before the reader sees its stream stop. One that
+                      waits for the epoch is let in, to see an end at once */
 } ft_pipe_event;
 
 typedef struct ft_pipe_opts {
