@@ -76,7 +76,7 @@ void ft_kept_fini(ft_kept *k);
 
 /* ---- a worker */
 typedef struct ft_meter { /* ns; written by its worker, read by the consumer while it runs */
-    atomic_uint_fast64_t read_wall, read_cpu, decode, transform, copy;
+    atomic_uint_fast64_t read_wall, read_cpu, decode, transform, copy, colour;
     atomic_uint_fast64_t pure_wall, pure_cpu; /* of what never blocks: what want of a CPU costs */
     atomic_uint_fast64_t samples, bytes_read, bytes_decoded, idle;
 } ft_meter;

@@ -45,6 +45,7 @@ void ft_meter_add(ft_worker *w, const ft_measured *m, unsigned weight) {
     add(&to->decode, m->time.decode, weight);
     add(&to->transform, m->time.transform, weight);
     add(&to->copy, m->time.copy, weight);
+    add(&to->colour, m->time.colour, weight);
     add(&to->pure_wall, m->wall, weight);
     add(&to->pure_cpu, m->cpu, weight);
     double stride = MEASURED_EVERY_NS / (double)(m->wall + m->read_wall + 1);
@@ -63,6 +64,7 @@ static void add_worker(ft_stages *out, ft_worker *w, int place, double *pure_wal
     out->cpu_s[FT_STAGE_DECODE] += seconds(&m->decode);
     out->cpu_s[FT_STAGE_TRANSFORM] += seconds(&m->transform);
     out->cpu_s[FT_STAGE_COPY] += seconds(&m->copy);
+    out->colour_s += seconds(&m->colour);
     out->idle_s += seconds(&m->idle);
     out->bytes_read += (double)atomic_load_explicit(&m->bytes_read, memory_order_relaxed);
     *pure_wall += seconds(&m->pure_wall);

@@ -202,8 +202,7 @@ static uint64_t cpu_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* What passed since the last mark belongs to `*to`. */
-static void tick(ft_run *r, uint64_t *to) {
+void ft_run_tick(ft_run *r, uint64_t *to) {
     uint64_t now = cpu_ns();
     *to += now - r->mark;
     r->mark = now;
@@ -216,9 +215,9 @@ static ft_err decode_region(ft_run *r, ft_box box, int shrink) {
         box.width /= shrink, box.height /= shrink;
     }
     if (box.width != r->width || box.height != r->height || box.x || box.y) opts.region = box;
-    if (r->time) tick(r, &r->time->transform);
+    if (r->time) ft_run_tick(r, &r->time->transform);
     FT_TRY(ft_decoder_decode(&r->image, r->w->decoder, r->bytes, &opts));
-    if (r->time) tick(r, &r->time->decode);
+    if (r->time) ft_run_tick(r, &r->time->decode);
     r->writable = true;
     return FT_OK;
 }
@@ -323,10 +322,10 @@ static ft_err pack(ft_run *r, void *to) {
         FT_TRY(ft_run_own(r));
         ft_image_flip_y(&r->image);
     }
-    if (r->time) tick(r, &r->time->transform);
+    if (r->time) ft_run_tick(r, &r->time->transform);
     pass.flip = r->flip_x;
     FT_TRY(ft_pack_image(to, &r->image, &pass, FT_MEDIA_AUTO));
-    if (r->time) tick(r, &r->time->copy);
+    if (r->time) ft_run_tick(r, &r->time->copy);
     return FT_OK;
 }
 

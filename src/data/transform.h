@@ -59,6 +59,7 @@ typedef struct ft_transform_cut {
 /* Where time goes, in ns of this thread, added up. */
 typedef struct ft_transform_time {
     uint64_t decode, transform, copy;
+    uint64_t colour; /* of transform: what cannot be done once for all, when packing */
 } ft_transform_time;
 
 ft_err ft_transform_work_new(ft_transform_work **out, const ft_transform *t);

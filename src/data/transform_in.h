@@ -71,6 +71,9 @@ typedef struct ft_step_op {
 
 extern const ft_step_op ft_step_ops[]; /* ends with name NULL; in transform_steps.c */
 
+/* What passed since the last call belongs to `*to` (ns of this thread's CPU); nothing without
+ * r->time. */
+void ft_run_tick(ft_run *r, uint64_t *to);
 /* Pixels are there after this. */
 ft_err ft_run_decode(ft_run *r);
 /* Only this box of the picture goes on (decoded alone when nothing is decoded yet); with `draft` at

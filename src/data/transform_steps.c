@@ -132,7 +132,14 @@ static ft_err run_jitter(ft_run *r, const ft_step *s) {
     ft_jitter_draw draw;
     ft_jitter_choose(&draw, &r->random, &jitter);
     FT_TRY(ft_run_own(r));
-    return ft_jitter_apply(&r->image, &jitter, &draw);
+    if (r->time) ft_run_tick(r, &r->time->transform);
+    FT_TRY(ft_jitter_apply(&r->image, &jitter, &draw));
+    if (r->time) {
+        uint64_t before = r->time->transform;
+        ft_run_tick(r, &r->time->transform);
+        r->time->colour += r->time->transform - before;
+    }
+    return FT_OK;
 }
 
 static ft_err plan_grey(ft_transform *t, ft_step *s, ft_plan *p) {

@@ -7,7 +7,7 @@
  * most w / (Σ cpu + Σ waits), and the consumer takes at most 1 / compute. The least of the three is
  * the rate; the stage is the consumer, the longest wait, or the dearest piece of work accordingly.
  * The remedy's gain is the same model with that stage's cost changed to what the remedy's work
- * costs on this machine, which is measured once, in a few milliseconds (ft_verdict_costs_measure).
+ * costs on this machine, which is measured once (ft_verdict_costs_measure).
  *
  * The heuristics are those of the AWS post "Optimizing I/O for GPU performance tuning of deep
  * learning training in Amazon SageMaker": more workers while cores are idle; resized images in
@@ -41,6 +41,7 @@ typedef struct ft_stages {
     double batches;
     double cpu_s[FT_STAGE_COUNT];  /* of all threads; compute: of the consumer */
     double wait_s[FT_STAGE_COUNT]; /* off the CPU, not for want of one; compute: of the consumer */
+    double colour_s;               /* of transform's CPU: cannot be done when packing */
     double starved_s;              /* the consumer waited for a batch */
     double idle_s;                 /* workers waited for a free slot */
     double bytes_read;             /* as stored */
@@ -54,13 +55,12 @@ typedef struct ft_stages {
     int workers_max;
 } ft_stages;
 
-/* What work costs on this machine, CPU seconds a byte. */
+/* What work on pixels in memory costs on this machine, CPU seconds for each byte of pixels. */
 typedef struct ft_verdict_costs {
-    double read;        /* raw pixels from the page cache: a byte read */
-    double pack_f32;    /* and normalised to floats: a byte of pixels */
-    double pack_narrow; /* and put into the batch as bytes: a byte of pixels */
+    double pack_f32;    /* cropped, mirrored, normalised to floats */
+    double pack_narrow; /* put into the batch as bytes */
 } ft_verdict_costs;
-/* Measured at the first call (5 ms), then the same. */
+/* Measured at the first call (20 ms), then the same. */
 const ft_verdict_costs *ft_verdict_costs_measure(void);
 
 typedef enum ft_remedy {
