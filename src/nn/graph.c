@@ -324,14 +324,13 @@ static ft_err node_outputs(ft_nn_node *n, ft_nn_graph *g, const ft_nn_node_spec 
     for (size_t i = 0; i < spec->output_count; i++) {
         ft_str name = spec->output_names ? spec->output_names[i] : (ft_str){ 0 };
         FT_TRY(ft_nn_value_add(&list[i], g, name, FT_NN_VALUE));
-        g->values[list[i]].producer = g->node_count;
     }
     n->outputs = list;
     n->output_count = spec->output_count;
     return FT_OK;
 }
 
-ft_err ft_nn_node_add(ft_nn_graph *g, const ft_nn_node_spec *spec, int *outputs) {
+ft_err ft_nn_node_make(ft_nn_node *out, ft_nn_graph *g, const ft_nn_node_spec *spec) {
     ft_nn_node n = { .op = ft_nn_op_find(ft_str_of(spec->op)) };
     if (!n.op)
         return FT_FAIL(FT_EUNSUPPORTED, "node '%.*s': the operation '%s' is not supported",
@@ -339,17 +338,39 @@ ft_err ft_nn_node_add(ft_nn_graph *g, const ft_nn_node_spec *spec, int *outputs)
     if (spec->name.len)
         FT_TRY(ft_arena_str(&n.name, &g->arena, spec->name));
     else
-        FT_TRY(ft_arena_printf(&n.name, &g->arena, "%s_%d", spec->op, g->node_count));
+        FT_TRY(ft_arena_printf(&n.name, &g->arena, "%s_%d", spec->op, g->own->unnamed++));
     if (spec->input_count > FT_NN_IO_MAX || spec->output_count > FT_NN_IO_MAX)
         return FT_FAIL(FT_ETOOBIG, "node '%.*s' (%s): more than %d inputs or outputs",
                        FT_STR_ARG(n.name), spec->op, FT_NN_IO_MAX);
     FT_TRY(attrs_valid(n.op, n.name, spec->attrs, spec->attr_count));
     FT_TRY(attrs_copy(&n, g, spec->attrs, spec->attr_count));
     FT_TRY(ft_nn_node_inputs_set(g, &n, spec->inputs, spec->input_count));
-    FT_TRY(room(g, &g->nodes, &g->own->node_capacity, g->node_count, sizeof *g->nodes));
     FT_TRY(node_outputs(&n, g, spec));
+    *out = n;
+    return FT_OK;
+}
+
+ft_err ft_nn_node_add(ft_nn_graph *g, const ft_nn_node_spec *spec, int *outputs) {
+    ft_nn_node n;
+    FT_TRY(room(g, &g->nodes, &g->own->node_capacity, g->node_count, sizeof *g->nodes));
+    FT_TRY(ft_nn_node_make(&n, g, spec));
+    for (size_t i = 0; i < n.output_count; i++) {
+        g->values[n.outputs[i]].producer = g->node_count;
+        if (outputs) outputs[i] = n.outputs[i];
+    }
     g->nodes[g->node_count++] = n;
-    for (size_t i = 0; outputs && i < n.output_count; i++) outputs[i] = n.outputs[i];
+    return FT_OK;
+}
+
+ft_err ft_nn_nodes_set(ft_nn_graph *g, const ft_nn_node *nodes, int count) {
+    ft_nn_node *list;
+    FT_TRY(bytes_copy(&list, g, nodes, (size_t)count * sizeof *nodes));
+    g->nodes = list;
+    g->node_count = g->own->node_capacity = count;
+    for (int v = 0; v < g->value_count; v++) g->values[v].producer = FT_NN_NONE;
+    for (int i = 0; i < count; i++)
+        for (size_t k = 0; k < nodes[i].output_count; k++)
+            if (nodes[i].outputs[k] != FT_NN_NONE) g->values[list[i].outputs[k]].producer = i;
     return FT_OK;
 }
 

@@ -31,6 +31,10 @@ ft_err ft_nn_node_reference(const ft_nn_node *n, const ft_array *in, ft_array *o
 
 /* A value that no node has produced yet; an empty name gets one. */
 ft_err ft_nn_value_add(int *out, ft_nn_graph *g, ft_str name, ft_nn_role role);
+/* A node of the graph that is not in its list yet: passes build a new list and set it. */
+ft_err ft_nn_node_make(ft_nn_node *out, ft_nn_graph *g, const ft_nn_node_spec *spec);
+/* The list of nodes becomes `nodes` (copied); producers follow. */
+ft_err ft_nn_nodes_set(ft_nn_graph *g, const ft_nn_node *nodes, int count);
 /* The node gets other inputs (copied). */
 ft_err ft_nn_node_inputs_set(ft_nn_graph *g, ft_nn_node *n, const int *inputs, size_t count);
 /* The node gets one more attribute, or another value of one that it has. Copied. */

@@ -78,7 +78,9 @@ done:
 bool ft_nn_computable(const ft_nn_node *n, const ft_array *in, const ft_array *out,
                       int64_t items_max) {
     bool shape_only = strcmp(n->op->name, "Shape") == 0 || strcmp(n->op->name, "Size") == 0;
-    if (n->op->random || n->capture_count || (!n->op->reference && !n->op->forward)) return false;
+    if (n->op->random || n->op->dynamic || n->capture_count ||
+        (!n->op->reference && !n->op->forward))
+        return false;
     for (size_t i = 0; i < n->attr_count; i++)
         if (n->attrs[i].type == FT_NN_GRAPH) return false;
     for (size_t i = 0; i < n->input_count; i++) {

@@ -13,12 +13,25 @@
 /* ---- shapes */
 
 static bool step_late(const ft_nn_node *n, const ft_array *in, const ft_array *out) {
-    if (ft_nn_is_control(n)) return true;
+    if (ft_nn_is_control(n) || n->op->dynamic) return true;
     for (size_t i = 0; i < n->input_count; i++)
         if (n->inputs[i] != FT_NN_NONE && !ft_nn_array_known(&in[i])) return true;
     for (size_t i = 0; i < n->output_count; i++)
         if (!ft_nn_array_known(&out[i])) return true;
     return false;
+}
+
+static size_t bytes_max(const ft_nn_session *s) {
+    return s->opts.bytes_max ? s->opts.bytes_max : FT_NN_BYTES_MAX;
+}
+
+/* Before any kernel sees sizes that no memory holds. */
+static ft_err step_size(const ft_nn_step *step, const ft_nn_session *s) {
+    for (size_t i = 0; i < step->node->output_count && !step->late; i++)
+        if (step->out[i].dtype != FT_DTYPE_COUNT && ft_array_bytes(&step->out[i]) > bytes_max(s))
+            return FT_FAIL(FT_ETOOBIG, "node '%.*s' (%s): its output has more than %zu bytes",
+                           FT_STR_ARG(step->node->name), step->node->op->name, bytes_max(s));
+    return FT_OK;
 }
 
 static ft_err step_infer(ft_nn_plan *p, ft_nn_step *step, const ft_nn_node *n, bool training) {
@@ -87,7 +100,7 @@ static ft_err step_prepare(ft_nn_step *step, const ft_nn_session *s) {
 /* ---- memory */
 
 static ft_err memory_take(ft_nn_plan *p, const ft_nn_session *s) {
-    size_t most = s->opts.bytes_max ? s->opts.bytes_max : FT_NN_BYTES_MAX, largest = 0;
+    size_t most = bytes_max(s), largest = 0;
     const ft_nn_node *at = NULL;
     for (int i = 0; i < p->step_count; i++)
         for (size_t k = 0; k < p->steps[i].node->output_count && !p->steps[i].late; k++)
@@ -135,6 +148,7 @@ ft_err ft_nn_plan_new(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs
     FT_GOTO(err, values_begin(p, g, inputs));
     for (int i = 0; i < g->node_count; i++) {
         FT_GOTO(err, step_infer(p, &p->steps[i], &g->nodes[i], s->opts.training));
+        FT_GOTO(err, step_size(&p->steps[i], s));
         p->step_count++;
     }
     for (int i = 0; i < p->step_count; i++) FT_GOTO(err, step_prepare(&p->steps[i], s));

@@ -44,6 +44,16 @@ int ft_nn_post_sum_input(const ft_nn_node *n) {
     return -1;
 }
 
+ft_err ft_nn_post_infer(const ft_nn_infer *i) {
+    int sum = ft_nn_post_sum_input(i->node);
+    if (sum < 0 || !ft_nn_sized(&i->in[sum]) || !ft_nn_sized(&i->out[0])) return FT_OK;
+    if (i->in[sum].ndim == i->out[0].ndim &&
+        memcmp(i->in[sum].shape, i->out[0].shape,
+               (size_t)i->out[0].ndim * sizeof *i->out[0].shape) == 0)
+        return FT_OK;
+    return ft_nn_refuse_(i->node, FT_EUNSUPPORTED, "what is added has another shape");
+}
+
 static double post_one(const ft_nn_post *p, double x) {
     double a = (double)p->alpha, b = (double)p->beta;
     switch (p->kind) {

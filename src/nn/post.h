@@ -42,6 +42,8 @@ typedef struct ft_nn_post {
 int ft_nn_posts_of(ft_nn_post posts[FT_NN_POSTS_MAX], const ft_nn_node *n);
 /* The input that is added, or -1. */
 int ft_nn_post_sum_input(const ft_nn_node *n);
+/* What is added has the output's shape: part of the shape rule. */
+ft_err ft_nn_post_infer(const ft_nn_infer *i);
 /* The kind for an op of the graph; false when there is none. */
 bool ft_nn_post_kind_of(ft_nn_post_kind *out, ft_str op);
 const char *ft_nn_post_name(ft_nn_post_kind kind);

@@ -163,7 +163,8 @@ static ft_err step_late(ft_nn_session *s, int i, ft_nn_call *c) {
     bool content_needed;
     if (ft_nn_is_control(n)) return ft_nn_control_run(s, i, c->in, c->out);
     FT_TRY(ft_nn_node_infer(n, c->in, c->out, &content_needed));
-    for (size_t k = 0; k < n->output_count; k++) {
+    c->arena = &s->late;
+    for (size_t k = 0; k < n->output_count && !n->op->dynamic; k++) {
         if (!ft_nn_array_known(&c->out[k]))
             return FT_FAIL(FT_EUNSUPPORTED, "node '%.*s' (%s): its output's shape is not known",
                            FT_STR_ARG(n->name), n->op->name);

@@ -99,6 +99,13 @@ ft_err ft_nn_store_packed(const void **out, ft_nn_store *s, const void *from, co
     return err;
 }
 
+bool ft_nn_store_has(ft_nn_store *s, const void *from, const void *key, size_t key_bytes) {
+    pthread_mutex_lock(&s->lock);
+    bool has = find(s, from, key, key_bytes) != NULL;
+    pthread_mutex_unlock(&s->lock);
+    return has;
+}
+
 size_t ft_nn_store_bytes(ft_nn_store *s) {
     pthread_mutex_lock(&s->lock);
     size_t bytes = s->bytes;

@@ -19,6 +19,7 @@ void ft_nn_store_free(ft_nn_store *s); /* fine on NULL */
 ft_err ft_nn_store_packed(const void **out, ft_nn_store *s, const void *from, const void *key,
                           size_t key_bytes, size_t bytes, ft_err (*make)(void *ctx, void *to),
                           void *ctx);
+bool ft_nn_store_has(ft_nn_store *s, const void *from, const void *key, size_t key_bytes);
 size_t ft_nn_store_bytes(ft_nn_store *s);
 
 #endif

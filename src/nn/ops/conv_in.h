@@ -12,8 +12,17 @@ typedef struct ft_nn_conv_shape {
     int dims; /* spatial */
     bool last;
     int64_t n, groups, ci, co;
+    const float *scale;  /* `ft_scale`: one an output channel of the node, or NULL */
     ft_dnn_desc x, y, w; /* w: (groups, co, ci, k …), with its steps in the caller's array */
 } ft_nn_conv_shape;
+
+/* Private attribute: each output channel's weights are multiplied by its item (passes/fuse.c). */
+#define FT_NN_SCALE_ATTR \
+    { "ft_scale", FT_NN_FLOATS, NAN, NULL, false }
+static inline const float *ft_nn_conv_scale(const ft_nn_node *n) {
+    const ft_nn_attr *a = ft_nn_attr_find(n, "ft_scale");
+    return a ? a->floats : NULL;
+}
 
 typedef struct ft_nn_conv_state {
     ft_nn_kernel forward, back_data, back_weights;

@@ -73,7 +73,8 @@ void ft_nn_conv_plain(const ft_nn_conv_shape *s, const ft_array *x, const ft_arr
         y_place(&v);
         for (int64_t o = 0; o < s->co; o++) {
             double sum = bias ? ft_nn_item(bias, v.g * s->co + o) : 0;
-            ft_nn_put_f64(y, v.y_at + o * s->y.strides[1], sum + y_sum(&v, o, x, w));
+            double by = s->scale ? (double)s->scale[v.g * s->co + o] : 1;
+            ft_nn_put_f64(y, v.y_at + o * s->y.strides[1], sum + by * y_sum(&v, o, x, w));
         }
     } while (walk_next(&v));
 }
@@ -105,11 +106,11 @@ void ft_nn_conv_plain_transposed(const ft_nn_conv_shape *s, ft_array *x, const f
         do {
             if (!inside(&v)) continue;
             for (int64_t i = 0; i < s->ci; i++) {
-                double sum = 0;
+                double sum = 0, by = s->scale ? (double)s->scale[v.g * s->ci + i] : 1;
                 for (int64_t o = 0; o < s->co; o++)
                     sum += ft_nn_item(y, v.y_at + o * s->y.strides[1]) *
                            ft_nn_item(w, v.w_at + o * s->w.strides[1] + i * s->w.strides[2]);
-                add_item(x, v.x_at + i * s->x.strides[1], sum);
+                add_item(x, v.x_at + i * s->x.strides[1], by * sum);
             }
         } while (ft_nn_odometer(v.k, s->window.kernel, s->dims));
     }
@@ -164,8 +165,6 @@ static ft_dnn_conv_opts opts_of(const ft_nn_conv_shape *s, bool transposed, ft_d
         memmove(o.weights.dims, o.weights.dims + 1, sizeof o.weights.dims - sizeof *o.weights.dims);
         memmove(o.weights.strides, o.weights.strides + 1,
                 sizeof o.weights.strides - sizeof *o.weights.strides);
-    } else if (transposed) { /* the library counts outputs first: ours are x's channels */
-        FT_CHECK(o.weights.ndim == s->dims + 3);
     }
     if (transposed) { /* (…, co, ci, k): as the library names them, output first */
         int at = s->groups == 1 ? 0 : 1;
@@ -192,6 +191,38 @@ static bool dnn_takes(const ft_nn_prepare *p, const ft_nn_conv_shape *s) {
     return ft_array_count(&p->in[0]) > 0 && ft_array_count(&p->out[0]) > 0;
 }
 
+/* The weight times its scale, for packing. */
+static ft_err weights_scaled(float **out, const ft_nn_conv_shape *s, const ft_nn_prepare *p,
+                             bool transposed) {
+    size_t bytes = ft_array_bytes(&p->in[1]);
+    const float *w = ft_nn_f32(&p->in[1]);
+    float *to = ft_fault_here() ? NULL : malloc(bytes);
+    if (!to) return FT_FAIL(FT_ENOMEM, "no memory for scaled weights");
+    int64_t inner = s->w.strides[2], outer = transposed ? s->ci : s->co;
+    if (!transposed) inner = s->w.strides[1];
+    for (int64_t g = 0; g < s->groups; g++)
+        for (int64_t a = 0; a < (transposed ? s->co : 1); a++)
+            for (int64_t o = 0; o < outer; o++) {
+                int64_t at = g * s->w.strides[0] + a * s->w.strides[1] + o * inner;
+                for (int64_t i = 0; i < inner; i++)
+                    to[at + i] = w[at + i] * s->scale[g * outer + o];
+            }
+    *out = to;
+    return FT_OK;
+}
+
+static ft_err forward_pack(ft_nn_kernel *k, ft_nn_prepare *p, const ft_nn_conv_shape *s,
+                           bool transposed) {
+    float *scaled = NULL;
+    if (!s->scale) return ft_nn_kernel_pack(k, p, 1, NULL, NULL);
+    FT_CHECK(p->in[1].data && p->in[1].dtype == FT_F32);
+    if (!ft_nn_kernel_is_packed(k, p, 1, s->scale))
+        FT_TRY(weights_scaled(&scaled, s, p, transposed));
+    ft_err err = ft_nn_kernel_pack(k, p, 1, scaled, s->scale);
+    free(scaled);
+    return err;
+}
+
 static ft_err kernels_make(ft_nn_conv_state *state, ft_nn_prepare *p, const ft_nn_conv_shape *s,
                            bool transposed) {
     bool bias = ft_nn_given(p->in, p->in_count, 2);
@@ -200,7 +231,7 @@ static ft_err kernels_make(ft_nn_conv_state *state, ft_nn_prepare *p, const ft_n
     o.posts = posts;
     o.post_count = ft_nn_posts_of(posts, p->node);
     FT_TRY(ft_nn_kernel_try(&state->forward, p, ft_dnn_conv(&state->forward.dnn, &o)));
-    if (state->forward.dnn) FT_TRY(ft_nn_kernel_pack(&state->forward, p, 1));
+    if (state->forward.dnn) FT_TRY(forward_pack(&state->forward, p, s, transposed));
     if (!p->training || p->in[0].dtype != FT_F32) return FT_OK;
     o = opts_of(s, transposed, FT_DNN_BACK_DATA, false, true);
     FT_TRY(ft_nn_kernel_try(&state->back_data, p, ft_dnn_conv(&state->back_data.dnn, &o)));

@@ -11,6 +11,7 @@ static const ft_nn_attr_row attrs[] = { { "auto_pad", FT_NN_STRING, NAN, "NOTSET
                                         { "pads", FT_NN_INTS, NAN, NULL, false },
                                         { "strides", FT_NN_INTS, NAN, NULL, false },
                                         FT_NN_LAST_ATTR,
+                                        FT_NN_SCALE_ATTR,
                                         FT_NN_POST_ATTRS,
                                         { 0 } };
 
@@ -103,7 +104,7 @@ static ft_err infer(ft_nn_infer *i) {
     y->shape[1] = w.shape[1] * groups;
     FT_TRY(window_of(&window, i->node, &x, w.shape + 2, y->shape + 2));
     ft_nn_to_last(y, ft_nn_last(i->node));
-    return FT_OK;
+    return ft_nn_post_infer(i);
 }
 
 static ft_err shape_of(ft_nn_conv_shape *s, const ft_nn_node *n, const ft_array *in,
@@ -115,6 +116,7 @@ static ft_err shape_of(ft_nn_conv_shape *s, const ft_nn_node *n, const ft_array 
     FT_TRY(window_of(&s->window, n, &x, in[1].shape + 2, spatial));
     s->dims = x.ndim - 2;
     s->last = last;
+    s->scale = ft_nn_conv_scale(n);
     s->n = x.shape[0];
     s->groups = ft_nn_attr_int(n, "group");
     s->ci = in[1].shape[1];

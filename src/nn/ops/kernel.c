@@ -30,20 +30,45 @@ void ft_nn_kernel_free(ft_nn_kernel *k) {
 typedef struct packing {
     const ft_dnn *dnn;
     const void *weights;
+    size_t bytes; /* copied as they are when the layout is the kernel's */
 } packing;
 
 static ft_err pack(void *ctx, void *to) {
     const packing *p = ctx;
-    return ft_dnn_pack(p->dnn, to, p->weights);
+    if (!p->weights) return FT_FAIL(FT_ENOTFOUND, "not packed yet");
+    if (ft_dnn_pack_bytes(p->dnn)) return ft_dnn_pack(p->dnn, to, p->weights);
+    memcpy(to, p->weights, p->bytes);
+    return FT_OK;
 }
 
-ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input) {
-    const void *weights = p->in[input].data, *key, *packed;
+#define KEY_BYTES_MAX 1024
+
+/* The kernel's layout, and what else tells its numbers apart. */
+static size_t key_of(unsigned char key[KEY_BYTES_MAX], const ft_nn_kernel *k, const void *tag) {
+    const void *layout;
+    size_t bytes = ft_dnn_pack_key(k->dnn, &layout);
+    FT_CHECK(bytes + sizeof tag <= KEY_BYTES_MAX);
+    memcpy(key, layout, bytes);
+    memcpy(key + bytes, &tag, sizeof tag);
+    return bytes + sizeof tag;
+}
+
+bool ft_nn_kernel_is_packed(ft_nn_kernel *k, ft_nn_prepare *p, size_t input, const void *tag) {
+    unsigned char key[KEY_BYTES_MAX];
+    size_t bytes = key_of(key, k, tag);
+    return p->store && ft_nn_store_has(p->store, p->in[input].data, key, bytes);
+}
+
+ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input, const void *changed,
+                         const void *tag) {
+    unsigned char key[KEY_BYTES_MAX];
+    const void *weights = p->in[input].data, *packed;
     size_t bytes = ft_dnn_pack_bytes(k->dnn);
-    if (!weights || p->training || bytes == 0) return FT_OK;
-    packing with = { k->dnn, weights };
+    if (!weights || p->training || (bytes == 0 && !tag)) return FT_OK;
+    packing with = { k->dnn, tag ? changed : weights, ft_array_bytes(&p->in[input]) };
+    if (bytes == 0) bytes = with.bytes;
     if (p->store) {
-        size_t key_bytes = ft_dnn_pack_key(k->dnn, &key);
+        size_t key_bytes = key_of(key, k, tag);
         FT_TRY(ft_nn_store_packed(&packed, p->store, weights, key, key_bytes, bytes, pack, &with));
         return ft_dnn_packed(k->dnn, packed);
     }

@@ -51,7 +51,7 @@ static ft_err infer(ft_nn_infer *i) {
     if (i->in[0].ndim > 1) out.shape[out.ndim++] = a.shape[a.ndim - 2];
     if (i->in[1].ndim > 1) out.shape[out.ndim++] = b.shape[b.ndim - 1];
     i->out[0] = out;
-    return FT_OK;
+    return ft_nn_post_infer(i);
 }
 
 static void steps_of(int64_t *step, const ft_array *a, int dims) {
@@ -171,7 +171,7 @@ static ft_err prepare(ft_nn_prepare *p) {
     ft_nn_kernel *k = ft_fault_here() ? NULL : calloc(1, sizeof *k);
     if (!k) return FT_FAIL(FT_ENOMEM, "no memory for a product");
     ft_err err = ft_nn_kernel_try(k, p, ft_dnn_matmul(&k->dnn, &o));
-    if (err == FT_OK && k->dnn && o.weights.any) err = ft_nn_kernel_pack(k, p, 1);
+    if (err == FT_OK && k->dnn && o.weights.any) err = ft_nn_kernel_pack(k, p, 1, NULL, NULL);
     if (err == FT_OK && k->dnn) {
         p->state = k;
         return FT_OK;
