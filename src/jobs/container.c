@@ -18,10 +18,15 @@
 
 /* ---- paths */
 
-ft_err ft_container_root(const char **out, ft_arena *arena, const char *model_dir) {
-    ft_str whole = ft_str_of(model_dir), base = ft_path_base(whole), folder;
-    FT_TRY(ft_arena_str(&folder, arena, ft_str_slice(whole, 0, whole.len - base.len)));
-    return ft_path_join(out, arena, folder.at, "ml");
+ft_err ft_container_root(const char **out, ft_arena *arena, const char *model_dir, int host) {
+    ft_str whole = ft_str_of(model_dir), base = ft_path_base(whole), path;
+    ft_str folder = ft_str_slice(whole, 0, whole.len - base.len);
+    if (host == 1)
+        FT_TRY(ft_arena_printf(&path, arena, "%.*sml", FT_STR_ARG(folder)));
+    else
+        FT_TRY(ft_arena_printf(&path, arena, "%.*sml-%d", FT_STR_ARG(folder), host));
+    *out = path.at;
+    return FT_OK;
 }
 
 static bool climbs(ft_str path) {
@@ -153,23 +158,83 @@ static ft_err channels_fill(ft_container *c) {
 
 static ft_err config_write(ft_container *c, ft_str name, ft_str json) {
     ft_str path;
-    FT_TRY(
-        ft_arena_printf(&path, c->arena, "%s/input/config/%.*s.json", c->root, FT_STR_ARG(name)));
-    return ft_file_write_atomic(path.at, json, false);
+    /* Processing jobs look in config, training jobs in input/config. */
+    static const char *const folders[] = { "input/config", "config" };
+    for (size_t i = 0; i < FT_COUNT(folders); i++) {
+        FT_TRY(ft_arena_printf(&path, c->arena, "%s/%s/%.*s.json", c->root, folders[i],
+                               FT_STR_ARG(name)));
+        FT_TRY(ft_file_write_atomic(path.at, json, false));
+    }
+    return FT_OK;
 }
 
-#define RESOURCES                                                           \
-    "{\"current_host\":\"algo-1\",\"current_instance_type\":\"local\","     \
-    "\"current_group_name\":\"homogeneousCluster\",\"hosts\":[\"algo-1\"]," \
-    "\"instance_groups\":[{\"instance_group_name\":\"homogeneousCluster\"," \
-    "\"instance_type\":\"local\",\"hosts\":[\"algo-1\"]}],\"network_interface_name\":\"lo\"}"
+/* ["algo-1","algo-2"] */
+static void hosts_write(ft_json_out *w, const ft_container *c) {
+    char name[32];
+    ft_json_out_array(w);
+    for (int i = 1; i <= c->hosts; i++) {
+        snprintf(name, sizeof name, "algo-%d", i);
+        ft_json_out_text(w, name);
+    }
+    ft_json_out_close(w);
+}
 
-static ft_err config_fill(ft_container *c) {
+static void group_write(ft_json_out *w, const ft_container *c) {
+    ft_json_out_name(w, "instance_groups");
+    ft_json_out_array(w);
+    ft_json_out_object(w);
+    ft_json_out_name(w, "instance_group_name"), ft_json_out_text(w, "homogeneousCluster");
+    ft_json_out_name(w, "instance_type"), ft_json_out_text(w, "local");
+    ft_json_out_name(w, "hosts"), hosts_write(w, c);
+    ft_json_out_close(w);
+    ft_json_out_close(w);
+}
+
+/* resourceconfig.json, and SM_HOSTS. */
+static ft_err resources(ft_str *config, ft_str *hosts, const ft_container *c) {
+    ft_buf buf = { 0 };
+    ft_json_out w;
+    char name[32];
+    snprintf(name, sizeof name, "algo-%d", c->host);
+    ft_json_out_init(&w, &buf, false);
+    ft_json_out_object(&w);
+    ft_json_out_name(&w, "current_host"), ft_json_out_text(&w, name);
+    ft_json_out_name(&w, "current_instance_type"), ft_json_out_text(&w, "local");
+    ft_json_out_name(&w, "current_group_name"), ft_json_out_text(&w, "homogeneousCluster");
+    ft_json_out_name(&w, "hosts"), hosts_write(&w, c);
+    group_write(&w, c);
+    ft_json_out_name(&w, "network_interface_name"), ft_json_out_text(&w, "lo");
+    ft_json_out_close(&w);
+    ft_err err = buf.err;
+    if (err == FT_OK) err = ft_arena_str(config, c->arena, ft_buf_str(&buf));
+    ft_buf_reset(&buf);
+    ft_json_out_init(&w, &buf, false);
+    hosts_write(&w, c);
+    if (err == FT_OK) err = buf.err;
+    if (err == FT_OK) err = ft_arena_str(hosts, c->arena, ft_buf_str(&buf));
+    ft_buf_fini(&buf);
+    return err;
+}
+
+/* Where the other hosts are: here. Shown at /etc/hosts where the tree is shown at /opt/ml. */
+static ft_err names_write(ft_container *c) {
+    ft_buf buf = { 0 };
+    const char *path;
+    ft_err err = ft_path_join(&path, c->arena, c->root, FT_CONTAINER_NAMES);
+    ft_buf_printf(&buf, "127.0.0.1 localhost\n::1 localhost\n");
+    for (int i = 1; i <= c->hosts; i++) ft_buf_printf(&buf, "127.0.0.1 algo-%d\n", i);
+    if (err == FT_OK) err = buf.err;
+    if (err == FT_OK) err = ft_file_write_atomic(path, ft_buf_str(&buf), false);
+    ft_buf_fini(&buf);
+    return err;
+}
+
+static ft_err config_fill(ft_container *c, ft_str resource_config) {
     ft_str name, raw;
     ft_json j;
     FT_TRY(config_write(c, FT_STR("hyperparameters"),
                         ft_params_str(c->args->params, "hyperparameters")));
-    FT_TRY(config_write(c, FT_STR("resourceconfig"), FT_STR(RESOURCES)));
+    FT_TRY(config_write(c, FT_STR("resourceconfig"), resource_config));
     FT_TRY(config_write(c, FT_STR("inputdataconfig"), FT_STR("{}")));
     ft_json_init(&j, ft_params_str(c->args->params, "config"), c->arena,
                  &(ft_json_opts){ .name = "config" });
@@ -217,12 +282,9 @@ static const struct {
 static const struct {
     const char *name, *value;
 } env_fixed[] = {
-    { "SM_CURRENT_HOST", "algo-1" },
-    { "SM_HOSTS", "[\"algo-1\"]" },
     { "SM_NUM_GPUS", "0" },
     { "SM_LOG_LEVEL", "20" },
     { "SM_NETWORK_INTERFACE_NAME", "lo" },
-    { "SM_RESOURCE_CONFIG", RESOURCES },
     { "SM_FRAMEWORK_PARAMS", "{}" },
     { "PYTHONUNBUFFERED", "1" },
     { "PYTHONDONTWRITEBYTECODE", "1" },
@@ -273,7 +335,7 @@ static ft_err env_input_config(ft_container *c) {
 }
 
 /* What the request names comes last and wins. */
-static ft_err env_fill(ft_container *c, bool processing) {
+static ft_err env_fill(ft_container *c, bool processing, ft_str resource_config, ft_str hosts) {
     char text[32];
     ft_str path;
     for (size_t i = 0; i < FT_COUNT(env_fixed); i++)
@@ -282,6 +344,10 @@ static ft_err env_fill(ft_container *c, bool processing) {
         FT_TRY(ft_arena_printf(&path, c->arena, "%s/%s", c->seen, env_paths[i].path));
         FT_TRY(ft_container_env(c, ft_str_of(env_paths[i].name), path));
     }
+    snprintf(text, sizeof text, "algo-%d", c->host);
+    FT_TRY(ft_container_env(c, FT_STR("SM_CURRENT_HOST"), ft_str_of(text)));
+    FT_TRY(ft_container_env(c, FT_STR("SM_HOSTS"), hosts));
+    FT_TRY(ft_container_env(c, FT_STR("SM_RESOURCE_CONFIG"), resource_config));
     snprintf(text, sizeof text, "%d", ft_cpu_count());
     FT_TRY(ft_container_env(c, FT_STR("SM_NUM_CPUS"), ft_str_of(text)));
     FT_TRY(ft_container_env(
@@ -293,29 +359,53 @@ static ft_err env_fill(ft_container *c, bool processing) {
 
 /* ---- */
 
-ft_err ft_container_make(ft_container *c, ft_arena *arena, const ft_train_args *args,
-                         bool processing) {
+/* Programs open files there without making the folders. */
+static ft_err folders_make(ft_container *c) {
     static const char *const folders[] = {
-        "input/config", "input/data",          "code",
-        "model",        "checkpoints",         "output/data",
+        "input/config", "input/data",          "config",        "code",
+        "model",        "checkpoints",         "output/data",   "output/metrics/cloudwatch",
         "processing",   "output/intermediate", "output/tensors"
     };
-    ft_str path;
-    *c = (ft_container){ .arena = arena, .args = args };
-    FT_TRY(ft_container_root(&c->root, arena, args->out_dir));
-    FT_TRY(ft_arena_str(&path, arena, ft_str_slice(ft_str_of(c->root), 0, strlen(c->root) - 3)));
+    static const char *const params[] = { "checkpoint_path", "tensor_path" };
+    ft_str item, place;
+    const char *path;
+    ft_json j;
+    for (size_t i = 0; i < FT_COUNT(folders); i++) FT_TRY(folder(c, folders[i]));
+    for (size_t i = 0; i < FT_COUNT(params); i++) {
+        FT_TRY(
+            ft_container_path(&path, c->arena, c->root, ft_params_str(c->args->params, params[i])));
+        FT_TRY(ft_dir_make(path));
+    }
+    ft_json_init(&j, ft_params_str(c->args->params, "outputs"), c->arena,
+                 &(ft_json_opts){ .name = "outputs" });
+    FT_TRY(ft_json_enter_array(&j));
+    while (ft_json_next_item(&j)) {
+        FT_TRY(ft_json_skip(&j, &item));
+        FT_TRY(ft_json_find(&place, item, "path"));
+        if (place.len < 2) continue;
+        FT_TRY(ft_container_path(&path, c->arena, c->root, ft_str_slice(place, 1, place.len - 1)));
+        FT_TRY(ft_dir_make(path));
+    }
+    return ft_json_end(&j);
+}
+
+ft_err ft_container_make(ft_container *c, ft_arena *arena, const ft_train_args *args,
+                         bool processing, int host, int hosts) {
+    ft_str path, config, names;
+    *c = (ft_container){
+        .arena = arena, .args = args, .host = host, .hosts = hosts, .seen = FT_CONTAINER_PLACE
+    };
+    FT_TRY(ft_container_root(&c->root, arena, args->out_dir, host));
+    ft_str base = ft_path_base(ft_str_of(c->root));
+    FT_TRY(ft_arena_str(&path, arena,
+                        ft_str_slice(ft_str_of(c->root), 0, strlen(c->root) - base.len - 1)));
     c->job = ft_path_base(path);
     FT_TRY(ft_arena_items(&c->env, arena, ENV_MAX + 1));
     FT_TRY(ft_dir_remove(c->root));
-    for (size_t i = 0; i < FT_COUNT(folders); i++) FT_TRY(folder(c, folders[i]));
-    FT_TRY(config_fill(c));
+    FT_TRY(folders_make(c));
+    FT_TRY(resources(&config, &names, c));
+    FT_TRY(config_fill(c, config));
+    if (hosts > 1) FT_TRY(names_write(c));
     FT_TRY(channels_fill(c));
-    ft_err err = ft_container_mount(arena, c->root);
-    c->seen = FT_CONTAINER_PLACE;
-    if (err != FT_OK) {
-        FT_TRY(ft_arena_str(&c->why_not, arena, ft_str_of(ft_err_why())));
-        ft_err_clear();
-        c->seen = c->root;
-    }
-    return env_fill(c, processing);
+    return env_fill(c, processing, config, names);
 }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "jobs/container.h"
 
@@ -182,12 +184,27 @@ static ft_err require(const ft_container *c, const char *requirements) {
     return setenv("PYTHONUSERBASE", base, 1) == 0 ? FT_OK : FT_FAIL_ERRNO("environment");
 }
 
+/* A failure leaves the names unknown, which matters to few. */
+static void names_show(const char *root) {
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/" FT_CONTAINER_NAMES, root);
+    if (n > 0 && n < (int)sizeof path && access(path, R_OK) == 0)
+        (void)mount(path, "/etc/hosts", NULL, MS_BIND, NULL);
+}
+
 static ft_err become(ft_container *c, const ft_container_run *run) {
     const char **argv;
     ft_str text;
     size_t n = 0;
     ft_err err = run->bare ? FT_OK : ft_container_mount(c->arena, run->root);
-    if (err != FT_OK) ft_err_clear();
+    if (err == FT_OK && !run->bare) names_show(run->root);
+    if (err != FT_OK) {
+        ft_log(FT_LOG_WARN, "jobs",
+               "%s: " FT_CONTAINER_PLACE
+               " is at %s here (see SM_MODEL_DIR and the other variables)",
+               ft_err_why(), run->root);
+        ft_err_clear();
+    }
     c->root = run->root;
     c->seen = err == FT_OK ? FT_CONTAINER_PLACE : run->root;
     FT_TRY(env_set(c, run->env));

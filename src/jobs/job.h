@@ -129,6 +129,9 @@ ft_err ft_job_stop(ft_store *s, ft_str name, ft_str reason);
  * may be NULL. */
 ft_err ft_jobs_recover(ft_store *s, int *failed);
 
+/* The program that is started: this one, or $FETTLE_PROGRAM. FT_ETOOBIG. */
+ft_err ft_job_program(char *out, size_t size);
+
 /* Inside the processes (hidden commands `fettle run-job NAME`, `fettle run-rules SUBJECT`). The
  * host's "stop" is done here; other actions are the hooks'. `hooks` may be NULL. */
 ft_err ft_job_main(ft_store *s, ft_str name);

@@ -61,6 +61,11 @@ static void gate_recorded(void *ctx, int64_t step) {
     ft_gate_recorded(w->gate, step);
 }
 
+static void on_recorded(void *ctx, int64_t step) {
+    work *w = ctx;
+    if (w->gate) ft_gate_recorded(w->gate, step);
+}
+
 static void progress_store(work *w) {
     w->told_us = ft_clock_monotonic_us();
     ft_err err = ft_db_run(w->db,
@@ -249,6 +254,8 @@ static ft_err train(work *w) {
                            .progress = on_progress,
                            .input = on_input,
                            .line = on_line,
+                           .recorded = on_recorded,
+                           .trial_uri = w->job.trial_uri,
                            .exit_code = &w->exit_code,
                            .ctx = w };
     FT_TRY(ft_job_enter(w->store, w->job.name, "Training", FT_STR("the algorithm is running")));

@@ -1,4 +1,5 @@
-/* program.c -- see program.h. */
+/* program.c -- see program.h: the command, the processes, how they ended. What they leave is
+ * program_out.c's. */
 #include "jobs/program.h"
 
 #include <stdio.h>
@@ -10,47 +11,59 @@
 #include "base/json.h"
 #include "base/proc.h"
 #include "jobs/container.h"
-#include "jobs/model_in.h"
-#include "store/objects.h"
+#include "jobs/image.h"
+#include "jobs/job.h"
+#include "jobs/program_in.h"
 
 #define ARGV_MAX      1000
 #define LOOK_US       (FT_SECOND_US / 20)
 #define FAILURE_CHARS 1024 /* of output/failure */
 #define LINE_KEPT     400
 #define FILE_MAX      65536
-#define DEPTH_MAX     16
+#define PROGRAM_BYTES 4096
 
-typedef struct run {
+struct run;
+typedef struct host { /* one of the processes that share the work */
+    struct run *run;
     ft_container c;
-    const ft_train_args *args;
-    ft_arena arena;
     const char *argv[ARGV_MAX + 1];
     size_t argc;
-    bool script;
+    const char *file; /* what run-model reads */
+    ft_proc *proc;
     char last[LINE_KEPT]; /* the last line it printed */
+    char container[128];  /* podman's name for it */
+} host;
+
+typedef struct run {
+    const ft_train_args *args;
+    ft_arena arena;
+    ft_supervisor *sup;
+    ft_program_sync sync;
+    host *hosts;
+    int host_count;
+    bool script, image, processing;
 } run;
 
 /* ---- the command */
 
-static ft_err arg_add(run *r, ft_str text) {
-    ft_str seen;
+static ft_err arg_add(host *r, ft_str text) {
     if (r->argc == ARGV_MAX) return FT_FAIL(FT_ETOOBIG, "more than %d arguments", ARGV_MAX);
-    FT_TRY(ft_container_seen(&seen, &r->c, text));
-    r->argv[r->argc++] = seen.at;
+    FT_TRY(ft_arena_str(&text, &r->run->arena, text));
+    r->argv[r->argc++] = text.at;
     return FT_OK;
 }
 
-static ft_err command_read(run *r, ft_str json) {
+static ft_err texts_add(host *r, const char *name) {
     ft_str text;
     ft_json j;
-    ft_json_init(&j, json, &r->arena, &(ft_json_opts){ .name = "command" });
+    ft_json_init(&j, ft_params_str(r->run->args->params, name), &r->run->arena,
+                 &(ft_json_opts){ .name = name });
     FT_TRY(ft_json_enter_array(&j));
     while (ft_json_next_item(&j)) {
         FT_TRY(ft_json_string(&j, &text));
         FT_TRY(arg_add(r, text));
     }
-    FT_TRY(ft_json_end(&j));
-    return r->argc ? FT_OK : FT_FAIL(FT_EINVAL, "the command is empty");
+    return ft_json_end(&j);
 }
 
 /* The SDK's script mode writes each value as JSON: "\"abc\"", "0.1", "true". Python's words come
@@ -88,11 +101,11 @@ static int by_name(const void *a, const void *b) {
     return ft_str_cmp(((const hyper *)a)->name, ((const hyper *)b)->name);
 }
 
-static ft_err hypers_read(hyper **out, size_t *count, run *r) {
+static ft_err hypers_read(hyper **out, size_t *count, host *r) {
     ft_str name, value;
     ft_json j;
-    FT_TRY(ft_arena_items(out, &r->arena, ARGV_MAX / 2));
-    ft_json_init(&j, ft_params_str(r->args->params, "hyperparameters"), &r->arena,
+    FT_TRY(ft_arena_items(out, &r->run->arena, ARGV_MAX / 2));
+    ft_json_init(&j, ft_params_str(r->run->args->params, "hyperparameters"), &r->run->arena,
                  &(ft_json_opts){ .name = "hyperparameters" });
     FT_TRY(ft_json_enter_object(&j));
     while (ft_json_next_member(&j, &name)) {
@@ -101,19 +114,19 @@ static ft_err hypers_read(hyper **out, size_t *count, run *r) {
         if (*count == ARGV_MAX / 2 - 10) return FT_FAIL(FT_ETOOBIG, "too many hyperparameters");
         hyper *h = &(*out)[(*count)++];
         h->name = name;
-        value_decode(&h->text, &h->json, &r->arena, value);
+        value_decode(&h->text, &h->json, &r->run->arena, value);
     }
     qsort(*out, *count, sizeof **out, by_name);
     return ft_json_end(&j);
 }
 
-static ft_err hyper_add(run *r, ft_json_out *all, const hyper *h) {
+static ft_err hyper_add(host *r, ft_json_out *all, const hyper *h) {
     ft_str text, upper;
-    FT_TRY(ft_arena_printf(&text, &r->arena, h->name.len == 1 ? "-%.*s" : "--%.*s",
+    FT_TRY(ft_arena_printf(&text, &r->run->arena, h->name.len == 1 ? "-%.*s" : "--%.*s",
                            FT_STR_ARG(h->name)));
     FT_TRY(arg_add(r, text));
     FT_TRY(arg_add(r, h->text));
-    FT_TRY(ft_arena_printf(&upper, &r->arena, "SM_HP_%.*s", FT_STR_ARG(h->name)));
+    FT_TRY(ft_arena_printf(&upper, &r->run->arena, "SM_HP_%.*s", FT_STR_ARG(h->name)));
     for (size_t i = 6; i < upper.len; i++)
         if (upper.at[i] >= 'a' && upper.at[i] <= 'z') ((char *)upper.at)[i] -= 32;
     FT_TRY(ft_container_env(&r->c, upper, h->text));
@@ -125,7 +138,7 @@ static ft_err hyper_add(run *r, ft_json_out *all, const hyper *h) {
     return FT_OK;
 }
 
-static ft_err user_args_tell(run *r, size_t first) {
+static ft_err user_args_tell(host *r, size_t first) {
     ft_buf buf = { 0 };
     ft_json_out w;
     ft_json_out_init(&w, &buf, false);
@@ -138,14 +151,13 @@ static ft_err user_args_tell(run *r, size_t first) {
     return err;
 }
 
-static ft_err script_read(run *r, ft_str script) {
+static ft_err script_read(host *r, ft_str script) {
     ft_buf buf = { 0 };
     ft_json_out all;
     ft_str module = script;
     hyper *list;
     size_t count = 0, first;
     ft_err err;
-    r->script = true;
     FT_TRY(arg_add(r, FT_STR("python3")));
     FT_TRY(arg_add(r, script));
     first = r->argc;
@@ -164,18 +176,84 @@ done:
     return err;
 }
 
+/* The image's own program, or the command in it. */
+static ft_err image_read(host *r) {
+    const char **texts, **entry;
+    size_t commands;
+    FT_TRY(texts_add(r, "command"));
+    commands = r->argc;
+    FT_TRY(ft_arena_items(&entry, &r->run->arena, commands + 1));
+    for (size_t i = 0; i < commands; i++) entry[i] = r->argv[i];
+    FT_TRY(texts_add(r, "arguments"));
+    size_t count = r->argc - commands;
+    FT_TRY(ft_arena_items(&texts, &r->run->arena, count + 1));
+    for (size_t i = 0; i < count; i++) texts[i] = r->argv[commands + i];
+    r->argc = 0;
+    snprintf(r->container, sizeof r->container, "fettle-%.*s-%d", FT_STR_ARG(r->c.job), r->c.host);
+    ft_image_podman ask = { .image = ft_params_str(r->run->args->params, "image"),
+                            .name = r->container,
+                            .root = r->c.root,
+                            .env = (const char *const *)r->c.env,
+                            .word = r->run->processing || commands ? NULL : "train",
+                            .entrypoint = entry,
+                            .arguments = texts };
+    return ft_image_podman_argv(r->argv, &r->argc, ARGV_MAX, &r->run->arena, &ask);
+}
+
+static ft_err command_read(host *r) {
+    ft_str script = ft_params_str(r->run->args->params, "script");
+    if (r->run->image) return image_read(r);
+    if (script.len) return script_read(r, script);
+    FT_TRY(texts_add(r, "command"));
+    FT_TRY(texts_add(r, "arguments"));
+    return r->argc ? FT_OK : FT_FAIL(FT_EINVAL, "the command is empty");
+}
+
+static ft_err host_make(host *h, run *r, int number) {
+    static const char place[] = FT_CONTAINER_PLACE "/code";
+    ft_str file;
+    h->run = r;
+    FT_TRY(ft_container_make(&h->c, &r->arena, r->args, r->processing, number, r->host_count));
+    FT_TRY(command_read(h));
+    FT_TRY(ft_arena_printf(&file, &r->arena, "%s.json", h->c.root));
+    h->file = file.at;
+    return ft_container_run_write(
+        h->file,
+        &(ft_container_run){ .root = h->c.root,
+                             .bare = r->image,
+                             .argv = h->argv,
+                             .env = (const char *const *)h->c.env,
+                             .cwd = r->image ? NULL : place,
+                             .requirements =
+                                 r->script ? FT_CONTAINER_PLACE "/code/requirements.txt" : NULL });
+}
+
 /* ---- running */
 
-static void say(run *r, ft_str line) {
-    if (r->args->line) r->args->line(r->args->ctx, line);
+static void say(host *h, ft_str line) {
+    const ft_train_args *args = h->run->args;
+    ft_str whole = line;
+    if (!args->line) return;
+    if (h->run->host_count > 1) {
+        char text[LINE_KEPT];
+        int n = snprintf(text, sizeof text, "[algo-%d] %.*s", h->c.host,
+                         FT_STR_ARG(ft_str_slice(line, 0, LINE_KEPT - 20)));
+        whole = ft_str_n(text, (size_t)n);
+        args->line(args->ctx, whole);
+        return;
+    }
+    args->line(args->ctx, whole);
 }
 
 static void on_line(void *ctx, ft_str line) {
-    run *r = ctx;
+    host *h = ctx;
+    const ft_train_args *args = h->run->args;
     ft_str kept = ft_str_trim(line);
-    if (kept.len) snprintf(r->last, sizeof r->last, "%.*s", FT_STR_ARG(ft_str_slice(kept, 0, 390)));
-    say(r, line);
-    if (r->args->progress && kept.len) r->args->progress(r->args->ctx, 0, 0, r->last);
+    if (kept.len)
+        snprintf(h->last, sizeof h->last, "%.*s",
+                 FT_STR_ARG(ft_str_slice(kept, 0, LINE_KEPT - 10)));
+    say(h, line);
+    if (args->progress && kept.len && h->c.host == 1) args->progress(args->ctx, 0, 0, h->last);
 }
 
 ft_err ft_program_grace(int64_t *out_us) {
@@ -186,35 +264,48 @@ ft_err ft_program_grace(int64_t *out_us) {
     return err == FT_OK ? FT_OK : ft_err_prefix(err, "FETTLE_PROGRAM_GRACE");
 }
 
-static ft_err program_run(run *r, ft_proc_end *end) {
-    ft_supervisor *sup = NULL;
-    ft_proc *p = NULL;
-    ft_err err;
-    ft_str code;
-    ft_proc_spec spec = { .name = r->argv[0],
-                          .argv = r->argv,
-                          .env = (const char *const *)r->c.env,
-                          .on_line = on_line,
-                          .ctx = r,
-                          .die_with_parent = true };
-    FT_TRY(ft_container_seen(&code, &r->c, FT_STR(FT_CONTAINER_PLACE "/code")));
-    spec.cwd = code.at;
+static ft_err host_start(host *h) {
+    char program[PROGRAM_BYTES];
+    const char *argv[] = { program, "run-model", h->file, NULL };
+    ft_proc_spec spec = {
+        .name = h->argv[0], .argv = argv, .on_line = on_line, .ctx = h, .die_with_parent = true
+    };
+    FT_TRY(ft_job_program(program, sizeof program));
     FT_TRY(ft_program_grace(&spec.grace_us));
-    FT_TRY(ft_supervisor_new(&sup));
-    FT_GOTO(err, ft_proc_start(&p, sup, &spec));
-    for (bool told = false; !ft_proc_result(p).ended;) {
-        if (!told && atomic_load(r->args->stop)) ft_proc_stop(p), told = true;
-        FT_GOTO(err, ft_supervisor_poll(sup, LOOK_US));
+    return ft_proc_start(&h->proc, h->run->sup, &spec);
+}
+
+/* All are over; the first that failed has the others stopped. */
+static bool over(run *r, bool *told) {
+    bool all = true, stop = atomic_load(r->args->stop);
+    for (int i = 0; i < r->host_count; i++) {
+        ft_proc_end end = ft_proc_result(r->hosts[i].proc);
+        all = all && end.ended;
+        stop = stop || (end.ended && end.exit_code != 0);
     }
-    *end = ft_proc_result(p);
-done:
-    ft_supervisor_free(sup);
+    if (stop && !*told && !all) {
+        *told = true;
+        for (int i = 0; i < r->host_count; i++)
+            if (!ft_proc_result(r->hosts[i].proc).ended) ft_proc_stop(r->hosts[i].proc);
+    }
+    return all;
+}
+
+static ft_err hosts_run(run *r) {
+    bool told = false;
+    ft_err err = FT_OK;
+    FT_TRY(ft_supervisor_new(&r->sup));
+    for (int i = 0; i < r->host_count && err == FT_OK; i++) err = host_start(&r->hosts[i]);
+    while (err == FT_OK && !over(r, &told)) {
+        err = ft_supervisor_poll(r->sup, LOOK_US);
+        if (err == FT_OK) ft_program_sync_look(&r->sync);
+    }
     return err;
 }
 
 /* ---- how it ended */
 
-static ft_str shortened(ft_str text, size_t characters) {
+ft_str ft_program_shortened(ft_str text, size_t characters) {
     size_t n = 0, i = 0;
     while (i < text.len && n < characters) {
         i++, n++;
@@ -223,64 +314,85 @@ static ft_str shortened(ft_str text, size_t characters) {
     return ft_str_slice(text, 0, i);
 }
 
-static ft_err failure_text(ft_str *out, run *r, const ft_proc_end *end) {
+static ft_err failure_text(ft_str *out, host *h, const ft_proc_end *end) {
     const char *path;
-    FT_TRY(ft_path_join(&path, &r->arena, r->c.root, "output/failure"));
+    FT_TRY(ft_path_join(&path, &h->run->arena, h->c.root, "output/failure"));
     *out = FT_STR("");
     if (ft_file_exists(path)) {
-        ft_err err = ft_file_read(out, &r->arena, path, FILE_MAX);
+        ft_err err = ft_file_read(out, &h->run->arena, path, FILE_MAX);
         if (err != FT_OK) ft_err_clear(), *out = FT_STR("");
-        *out = ft_str_trim(shortened(*out, FAILURE_CHARS));
+        *out = ft_str_trim(ft_program_shortened(*out, FAILURE_CHARS));
     }
     if (out->len) return FT_OK;
-    return ft_arena_printf(out, &r->arena, "%s%s", r->script ? "ExecuteUserScriptError: " : "",
-                           r->last[0] ? r->last : ft_proc_end_text(end));
+    return ft_arena_printf(out, &h->run->arena, "%s%s",
+                           h->run->script ? "ExecuteUserScriptError: " : "",
+                           h->last[0] ? h->last : ft_proc_end_text(end));
 }
 
-static ft_err ended(run *r, const ft_proc_end *end) {
+static ft_err ended(run *r) {
     ft_str text;
     if (atomic_load(r->args->stop)) return FT_FAIL(FT_ECANCELED, "stopped on request");
-    if (end->exit_code == 0) return FT_OK;
-    FT_TRY(failure_text(&text, r, end));
-    if (r->args->exit_code) *r->args->exit_code = end->signal ? 128 + end->signal : end->exit_code;
-    return FT_FAIL(FT_EPEER, "%.*s", FT_STR_ARG(text));
+    for (int pass = 0; pass < 2;
+         pass++) /* one that failed by itself before those that were stopped */
+        for (int i = 0; i < r->host_count; i++) {
+            host *h = &r->hosts[i];
+            ft_proc_end end = ft_proc_result(h->proc);
+            if (end.exit_code == 0 || (pass == 0 && end.by_request)) continue;
+            FT_TRY(failure_text(&text, h, &end));
+            if (r->args->exit_code)
+                *r->args->exit_code = end.signal ? 128 + end.signal : end.exit_code;
+            return FT_FAIL(FT_EPEER, "%.*s", FT_STR_ARG(text));
+        }
+    return FT_OK;
+}
+
+/* What the other hosts left joins the first's; of two files of one name the later host's stays. */
+static ft_err hosts_join(run *r) {
+    static const char *const folders[] = { "model", "output/data", "processing" };
+    for (int i = 1; i < r->host_count; i++)
+        for (size_t k = 0; k < FT_COUNT(folders); k++) {
+            const char *from, *to;
+            FT_TRY(ft_path_join(&from, &r->arena, r->hosts[i].c.root, folders[k]));
+            FT_TRY(ft_path_join(&to, &r->arena, r->hosts[0].c.root, folders[k]));
+            if (ft_file_exists(from)) FT_TRY(ft_container_copy(&r->arena, from, to));
+        }
+    return FT_OK;
 }
 
 /* ml/model becomes the job's model. */
 static ft_err model_take(run *r) {
     const char *path;
-    FT_TRY(ft_path_join(&path, &r->arena, r->c.root, "model"));
+    FT_TRY(ft_path_join(&path, &r->arena, r->hosts[0].c.root, "model"));
+    FT_TRY(ft_dir_make(path)); /* a program may remove it */
     FT_TRY(ft_dir_remove(r->args->out_dir));
     return ft_file_rename(path, r->args->out_dir);
 }
 
-static ft_err run_in(run *r, bool processing) {
-    ft_proc_end end = { 0 };
-    ft_str script = ft_params_str(r->args->params, "script");
-    FT_TRY(ft_container_make(&r->c, &r->arena, r->args, processing));
-    if (r->c.why_not.len) {
-        ft_str line;
-        FT_TRY(ft_arena_printf(&line, &r->arena,
-                               "fettle: %.*s: " FT_CONTAINER_PLACE
-                               " is at %s here (see SM_MODEL_DIR "
-                               "and the other variables)",
-                               FT_STR_ARG(r->c.why_not), r->c.root));
-        say(r, line);
-    }
-    if (script.len)
-        FT_TRY(script_read(r, script));
-    else
-        FT_TRY(command_read(r, ft_params_str(r->args->params, "command")));
-    FT_TRY(program_run(r, &end));
+static ft_err run_in(run *r) {
+    const ft_params *params = r->args->params;
+    r->script = ft_params_str(params, "script").len > 0;
+    r->image = ft_params_str(params, "image").len > 0;
+    r->host_count = (int)ft_params_int(params, "hosts");
+    FT_TRY(ft_arena_items(&r->hosts, &r->arena, (size_t)r->host_count));
+    for (int i = 0; i < r->host_count; i++) FT_TRY(host_make(&r->hosts[i], r, i + 1));
+    FT_TRY(ft_program_sync_begin(&r->sync, r->args, &r->arena, r->hosts[0].c.root));
+    FT_TRY(hosts_run(r));
+    FT_TRY(ft_program_sync_end(&r->sync));
+    FT_TRY(hosts_join(r));
     FT_TRY(model_take(r));
-    return ended(r, &end);
+    return ended(r);
 }
 
 static ft_err train_as(const ft_train_args *args, bool processing) {
     run *r = calloc(1, sizeof *r);
     if (!r) return FT_FAIL(FT_ENOMEM, "no memory to run a program");
     r->args = args;
-    ft_err err = run_in(r, processing);
+    r->processing = processing;
+    ft_err err = run_in(r);
+    ft_supervisor_free(r->sup);
+    for (int i = 0; r->hosts && i < r->host_count; i++)
+        if (r->hosts[i].container[0]) ft_image_podman_remove(r->hosts[i].container);
+    ft_program_sync_fini(&r->sync);
     ft_arena_fini(&r->arena);
     free(r);
     return err;
@@ -288,92 +400,6 @@ static ft_err train_as(const ft_train_args *args, bool processing) {
 
 static ft_err train(const ft_train_args *args) { return train_as(args, false); }
 static ft_err process(const ft_train_args *args) { return train_as(args, true); }
-
-/* ---- what it left */
-
-typedef struct tree {
-    ft_store *store;
-    ft_arena *arena;
-    ft_uri to;
-} tree;
-
-static ft_err tree_upload(const tree *t, const char *dir, const char *relative, int depth) {
-    ft_str *names;
-    size_t count;
-    if (depth == DEPTH_MAX)
-        return FT_FAIL(FT_ETOOBIG, "%s: folders more than %d deep", dir, DEPTH_MAX);
-    FT_TRY(ft_dir_list(&names, &count, t->arena, dir));
-    for (size_t i = 0; i < count; i++) {
-        const char *path;
-        ft_file_info info;
-        ft_str key, bytes;
-        FT_TRY(ft_path_join(&path, t->arena, dir, names[i].at));
-        FT_TRY(
-            ft_arena_printf(&key, t->arena, "%s%s%s", relative, *relative ? "/" : "", names[i].at));
-        FT_TRY(ft_file_stat(&info, path));
-        if (info.is_dir) {
-            FT_TRY(tree_upload(t, path, key.at, depth + 1));
-            continue;
-        }
-        FT_TRY(ft_arena_printf(&key, t->arena, "%.*s%s%s", FT_STR_ARG(t->to.key),
-                               t->to.key.len ? "/" : "", ft_str_of(key.at).at));
-        FT_TRY(ft_file_map(&bytes, path));
-        ft_err err = ft_object_put(NULL, t->store, t->to.bucket, key, bytes, NULL);
-        ft_file_unmap(bytes);
-        FT_TRY(err);
-    }
-    return FT_OK;
-}
-
-static ft_err output_upload(ft_store *s, ft_arena *arena, const char *root, ft_str place,
-                            ft_str uri) {
-    tree t = { .store = s, .arena = arena };
-    const char *dir;
-    FT_TRY(ft_container_path(&dir, arena, root, place));
-    while (uri.len && uri.at[uri.len - 1] == '/') uri.len--;
-    FT_TRY(ft_uri_parse(&t.to, uri));
-    return ft_file_exists(dir) ? tree_upload(&t, dir, "", 0) : FT_OK;
-}
-
-static ft_err outputs_upload(ft_store *s, ft_arena *arena, const char *root, ft_str json) {
-    ft_str name, place, uri;
-    ft_json j;
-    ft_json_init(&j, json, arena, &(ft_json_opts){ .name = "outputs" });
-    FT_TRY(ft_json_enter_array(&j));
-    while (ft_json_next_item(&j)) {
-        place = uri = FT_STR("");
-        FT_TRY(ft_json_enter_object(&j));
-        while (ft_json_next_member(&j, &name)) {
-            if (ft_str_is(name, "path"))
-                FT_TRY(ft_json_string(&j, &place));
-            else if (ft_str_is(name, "uri"))
-                FT_TRY(ft_json_string(&j, &uri));
-        }
-        FT_TRY(j.err);
-        FT_TRY(output_upload(s, arena, root, place, uri));
-    }
-    return ft_json_end(&j);
-}
-
-ft_err ft_program_upload(ft_store *s, ft_arena *arena, const char *model_dir, ft_str output_uri,
-                         const ft_params *params) {
-    const char *root, *data;
-    ft_str *names, uri;
-    size_t count = 0;
-    FT_TRY(ft_container_root(&root, arena, model_dir));
-    FT_TRY(outputs_upload(s, arena, root, ft_params_str(params, "outputs")));
-    FT_TRY(ft_path_join(&data, arena, root, "output/data"));
-    if (ft_file_exists(data)) FT_TRY(ft_dir_list(&names, &count, arena, data));
-    if (!count) return FT_OK;
-    FT_TRY(ft_arena_printf(&uri, arena, "%.*s/output/output.tar.gz", FT_STR_ARG(output_uri)));
-    return ft_folder_archive(s, arena, uri, data, FT_STR(""));
-}
-
-ft_err ft_program_clean(ft_arena *arena, const char *model_dir) {
-    const char *root;
-    FT_TRY(ft_container_root(&root, arena, model_dir));
-    return ft_dir_remove(root);
-}
 
 /* ---- rows */
 
@@ -386,6 +412,32 @@ static const ft_param params[] = {
       .type = FT_PARAM_STRING,
       .default_text = "[]",
       .doc = "what is run when there is no script: a JSON array of texts" },
+    { .name = "arguments",
+      .type = FT_PARAM_STRING,
+      .default_text = "[]",
+      .doc = "more of the command: a JSON array of texts" },
+    { .name = "image",
+      .type = FT_PARAM_STRING,
+      .default_text = "",
+      .doc = "run by podman; the command replaces its entry point" },
+    { .name = "hosts",
+      .type = FT_PARAM_INT,
+      .default_text = "1",
+      .min = 1,
+      .max = FT_CONTAINER_HOSTS_MAX,
+      .doc = "processes that share the work, algo-1, algo-2, …" },
+    { .name = "checkpoint_uri",
+      .type = FT_PARAM_STRING,
+      .default_text = "",
+      .doc = "s3://… prefix of the checkpoints" },
+    { .name = "checkpoint_path",
+      .type = FT_PARAM_STRING,
+      .default_text = "/opt/ml/checkpoints",
+      .doc = "their folder, below /opt/ml" },
+    { .name = "tensor_path",
+      .type = FT_PARAM_STRING,
+      .default_text = "/opt/ml/output/tensors",
+      .doc = "where its debugger's hook writes, below /opt/ml" },
     { .name = "hyperparameters",
       .type = FT_PARAM_STRING,
       .default_text = "{}",
@@ -411,9 +463,9 @@ static const ft_param params[] = {
 
 static ft_err validate(const ft_params *p) {
     ft_str raw;
-    if (ft_params_str(p, "script").len) return FT_OK;
+    if (ft_params_str(p, "script").len || ft_params_str(p, "image").len) return FT_OK;
     if (ft_json_find(&raw, ft_params_str(p, "command"), "0") == FT_OK) return FT_OK;
-    return FT_FAIL(FT_EINVAL, "a script or a command is needed");
+    return FT_FAIL(FT_EINVAL, "a script, a command or an image is needed");
 }
 
 const ft_algorithm ft_algorithm_program = {

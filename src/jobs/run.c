@@ -95,7 +95,7 @@ static void on_exit_of(void *ctx, ft_proc *p) {
 
 /* ---- start */
 
-static ft_err program_path(char *out, size_t size) {
+ft_err ft_job_program(char *out, size_t size) {
     const char *other = getenv("FETTLE_PROGRAM");
     if (!other || !*other) return ft_self_path(out, size);
     if (strlen(other) >= size) return FT_FAIL(FT_ETOOBIG, "FETTLE_PROGRAM is too long");
@@ -109,7 +109,7 @@ static ft_err process_start(ft_proc **out, run *r, ft_supervisor *sup, ft_arena 
     char program[PROGRAM_BYTES];
     ft_str home;
     ft_proc_spec spec = *more;
-    FT_TRY(program_path(program, sizeof program));
+    FT_TRY(ft_job_program(program, sizeof program));
     FT_TRY(ft_arena_printf(&home, arena, "FETTLE_HOME=%s", ft_store_home(r->store)));
     FT_TRY(ft_job_path(&spec.output_path, r->store, arena, ft_str_of(r->name), log));
     const char *argv[] = { program, command, argument, NULL };

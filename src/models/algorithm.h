@@ -36,6 +36,10 @@ typedef struct ft_train_args {
     void (*line)(void *ctx, ft_str line);
     void (*input)(void *ctx, const ft_table *table,
                   ft_str channel); /* each table read, once: for lineage. May be NULL */
+    /* A program of the user's recorded tensors up to this step by itself (debug/hook.h), below the
+     * job's trial. May be NULL. */
+    void (*recorded)(void *ctx, int64_t step);
+    ft_str trial_uri; /* s3://…; empty: it has none */
     /* Of a program that it ran and that failed; then the failure's sentence is the program's. May
      * be NULL. */
     int *exit_code;

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "jobs/image.h"
+#include "jobs/job.h"
 #include "jobs/log.h"
 #include "serve/program_in.h"
 #include "store/store.h"
@@ -111,14 +112,6 @@ static ft_err port_free(int *out) {
     return err;
 }
 
-static ft_err program_path(char *out, size_t size) {
-    const char *other = getenv("FETTLE_PROGRAM");
-    if (!other || !*other) return ft_self_path(out, size);
-    if (strlen(other) >= size) return FT_FAIL(FT_ETOOBIG, "FETTLE_PROGRAM is too long");
-    memcpy(out, other, strlen(other) + 1);
-    return FT_OK;
-}
-
 static ft_err start_time(int64_t *out_us, const ft_program_model *m) {
     const char *text = getenv("FETTLE_MODEL_START");
     *out_us = (m->spec.start_s ? m->spec.start_s : FT_MODEL_START_S) * FT_SECOND_US;
@@ -134,7 +127,7 @@ static ft_err program_start(keeper *k) {
     k->start_us += ft_clock_monotonic_us();
     FT_TRY(port_free(&port));
     FT_TRY(ft_program_tree(k->m, port));
-    FT_TRY(program_path(k->program, sizeof k->program));
+    FT_TRY(ft_job_program(k->program, sizeof k->program));
     if (snprintf(k->run, sizeof k->run, "%s/run.json", k->m->folder) >= (int)sizeof k->run)
         return FT_FAIL(FT_ETOOBIG, "the home's path is too long");
     pthread_mutex_lock(&k->m->lock);
