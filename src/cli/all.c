@@ -20,33 +20,20 @@ static const ft_algorithm *const algorithms[] = { &ft_algorithm_xgboost, &ft_alg
                                                   &ft_algorithm_processing, NULL };
 
 extern const ft_predictor ft_predictor_xgboost;
-static const ft_predictor *const predictors[] = { &ft_predictor_xgboost,
-                                                  &ft_predictor_program, NULL };
+static const ft_predictor *const predictors[] = { &ft_predictor_xgboost, &ft_predictor_program,
+                                                  NULL };
 
-static const ft_stream_kind *const kinds[] = { &ft_kind_metric,
-                                               &ft_kind_tensor,
-                                               &ft_kind_capture,
-                                               &ft_kind_drift,
-                                               &ft_kind_log,
-                                               &ft_kind_cloudwatch,
-                                               &ft_kind_system,
-                                               NULL };
+static const ft_stream_kind *const kinds[] = { &ft_kind_metric,  &ft_kind_tensor,
+                                               &ft_kind_capture, &ft_kind_drift,
+                                               &ft_kind_log,     &ft_kind_cloudwatch,
+                                               &ft_kind_system,  NULL };
 
 static const ft_rule *const rules[] = {
-    &ft_rule_all_zero,
-    &ft_rule_class_imbalance,
-    &ft_rule_class_share,
-    &ft_rule_confusion,
-    &ft_rule_exploding_tensor,
-    &ft_rule_feature_importance_overweight,
-    &ft_rule_loss_not_decreasing,
-    &ft_rule_overfit,
-    &ft_rule_overtraining,
-    &ft_rule_population_stability,
-    &ft_rule_tensor_variance,
-    &ft_rule_tree_depth,
-    &ft_rule_unchanged_tensor,
-    NULL,
+    &ft_rule_all_zero,       &ft_rule_class_imbalance,      &ft_rule_class_share,
+    &ft_rule_confusion,      &ft_rule_exploding_tensor,     &ft_rule_feature_importance_overweight,
+    &ft_rule_loader_starved, &ft_rule_loss_not_decreasing,  &ft_rule_overfit,
+    &ft_rule_overtraining,   &ft_rule_population_stability, &ft_rule_tensor_variance,
+    &ft_rule_tree_depth,     &ft_rule_unchanged_tensor,     NULL,
 };
 
 extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, ft_command_serve,
@@ -57,8 +44,10 @@ extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, 
     ft_command_endpoints_rm, ft_command_endpoints_rollback, ft_command_verdicts_ls,
     ft_command_alerts_ls, ft_command_alerts_to, ft_command_alerts_send, ft_command_algorithms_ls,
     ft_command_algorithms_show, ft_command_info, ft_command_run_job, ft_command_run_rules,
-    ft_command_run_model, ft_command_keys_add, ft_command_keys_ls, ft_command_keys_rm, ft_command_aws_env,
-    ft_command_settings_ls, ft_command_settings_set, ft_command_settings_rm;
+    ft_command_run_model, ft_command_remote_ls, ft_command_remote_get, ft_command_remote_put,
+    ft_command_remote_cache, ft_command_run_pipe, ft_command_keys_add, ft_command_keys_ls,
+    ft_command_keys_rm, ft_command_aws_env, ft_command_settings_ls, ft_command_settings_set,
+    ft_command_settings_rm;
 
 const ft_command *const ft_commands[] = {
     &ft_command_train,
@@ -88,6 +77,10 @@ const ft_command *const ft_commands[] = {
     &ft_command_alerts_send,
     &ft_command_algorithms_ls,
     &ft_command_algorithms_show,
+    &ft_command_remote_ls,
+    &ft_command_remote_get,
+    &ft_command_remote_put,
+    &ft_command_remote_cache,
     &ft_command_keys_add,
     &ft_command_keys_ls,
     &ft_command_keys_rm,
@@ -97,6 +90,7 @@ const ft_command *const ft_commands[] = {
     &ft_command_settings_rm,
     &ft_command_info,
     &ft_command_run_job,
+    &ft_command_run_pipe,
     &ft_command_run_rules,
     &ft_command_run_model,
     NULL,
