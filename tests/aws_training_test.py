@@ -52,10 +52,10 @@ def the_calls_of_the_xgboost_report_post(t):
     assert reports == [name + "/rule-output/" + k + end for k in (
         "CreateXgboostReport/xgboost_report", "ProfilerReport-1613684849/profiler-output/profiler-report")
         for end in (".html", ".ipynb")], keys
-    page = s3.get_object(Bucket=BUCKET, Key=keys[0])["Body"].read().decode()
+    page = s3.get_object(Bucket=BUCKET, Key=reports[0])["Body"].read().decode()
     for words in ("istribution", "logloss", "mportance", "onfusion", "Receiver"):
         assert words in page, words
-    page = s3.get_object(Bucket=BUCKET, Key=keys[1])["Body"].read().decode()
+    page = s3.get_object(Bucket=BUCKET, Key=reports[2])["Body"].read().decode()
     assert "Training Job Summary" in page and "training_loop_start" in page
 
     uri = done["ModelArtifacts"]["S3ModelArtifacts"]

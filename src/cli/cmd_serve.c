@@ -1,6 +1,7 @@
 /* cmd_serve.c -- `fettle serve`: endpoints, dashboard, alerts and the AWS front door on one port.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "aws/aws.h"
 #include "base/files.h"
@@ -15,7 +16,8 @@ static const ft_param options[] = {
     { "port", FT_PARAM_INT, "8080", .min = 0, .max = 65535,
       .doc = "N: port to listen on; 0 takes a free one" },
     { "address", FT_PARAM_STRING, "127.0.0.1", .doc = "IP: address to listen on" },
-    { "threads", FT_PARAM_INT, "1", .min = 1, .max = 64, .doc = "N: serving threads" },
+    { "threads", FT_PARAM_INT, "0", .min = 0, .max = 64,
+      .doc = "N: serving threads; 0: one a processor, 2 to 8" },
     { "tls", FT_PARAM_FLAG, NULL,
       .doc = "speak HTTPS with a certificate of its own, kept in the home under tls/" },
     { "tls-name", FT_PARAM_STRING, NULL, .repeated = true,
@@ -51,6 +53,15 @@ static ft_err tls_find(ft_certificate *out, ft_cli *cli, ft_store *s) {
     return ft_certificate_make(out, &cli->arena, folder, names, count);
 }
 
+/* At least two: one waits for the disk while the other answers. More than eight only cost memory
+ * (1.2 MB each) before somebody asks for them. */
+static int threads_of(const ft_cli *cli) {
+    int told = (int)ft_params_int(cli->options, "threads");
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    if (told) return told;
+    return count < 2 ? 2 : count > 8 ? 8 : (int)count;
+}
+
 static ft_err run(ft_cli *cli) {
     ft_store *s;
     ft_certificate tls;
@@ -61,7 +72,7 @@ static ft_err run(ft_cli *cli) {
     ft_serve_opts opts = { .home = ft_store_home(s),
                            .address = ft_params_str(cli->options, "address").at,
                            .port = (int)ft_params_int(cli->options, "port"),
-                           .threads = (int)ft_params_int(cli->options, "threads"),
+                           .threads = threads_of(cli),
                            .listening = listening,
                            .ctx = cli,
                            .front = ft_aws_front,

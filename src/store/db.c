@@ -117,6 +117,7 @@ ft_err ft_db_open(ft_db **out, const char *path) {
     sqlite3_busy_handler(db->sqlite, busy_wait, NULL);
     if (sqlite3_db_readonly(db->sqlite, "main") == 1)
         FT_GOTO(err, FT_FAIL(FT_EDENIED, "database '%s' is read-only", path));
+    FT_GOTO(err, ft_db_shared_open(&db->shared, path));
     FT_GOTO(err, set_wal(db));
     FT_GOTO(err, execute(db, "pragma synchronous=normal; pragma foreign_keys=on;"
                              "pragma temp_store=memory; pragma cache_size=" CACHE_KIB));
@@ -134,6 +135,7 @@ void ft_db_close(ft_db *db) {
         sqlite3_finalize(db->slots[i].stmt);
     }
     sqlite3_close_v2(db->sqlite);
+    ft_db_shared_close(db->shared);
     free(db->slots);
     free(db->path);
     free(db);
@@ -144,6 +146,11 @@ const char *ft_db_path(const ft_db *db) { return db->path; }
 
 /* ---- transactions ---- */
 
+static void leave(ft_db *db) {
+    if (db->queued) ft_db_leave(db->shared);
+    db->queued = false;
+}
+
 ft_err ft_db_begin(ft_db *db) {
     if (db->depth > 0) {
         if (ft_db_broken(db))
@@ -152,7 +159,12 @@ ft_err ft_db_begin(ft_db *db) {
         db->depth++;
         return FT_OK;
     }
-    FT_TRY(ft_db_run(db, "begin immediate", ""));
+    db->queued = ft_db_queue(db->shared);
+    ft_err err = ft_db_run(db, "begin immediate", "");
+    if (err != FT_OK) {
+        leave(db);
+        return err;
+    }
     db->depth = 1;
     db->durable = false;
     return FT_OK;
@@ -174,21 +186,23 @@ ft_err ft_db_commit(ft_db *db) {
     FT_CHECK(db->depth > 0);
     bool broken = ft_db_broken(db);
     if (--db->depth > 0) return FT_OK; /* a broken one is told by the outermost level */
-    if (broken)
+    if (broken) {
+        leave(db);
         return FT_FAIL(FT_ECONFLICT, "database '%s': the transaction was rolled back", db->path);
-    ft_err err = ft_db_run(db, "commit", "");
-    if (err != FT_OK) {
-        if (!sqlite3_get_autocommit(db->sqlite)) /* not by `run`: a rehearsed failure may hit it */
-            sqlite3_exec(db->sqlite, "rollback", NULL, NULL, NULL);
-        return err;
     }
-    return db->durable ? sync_log(db) : FT_OK;
+    ft_err err = ft_db_run(db, "commit", "");
+    if (err != FT_OK && !sqlite3_get_autocommit(db->sqlite))
+        /* not by `run`: a rehearsed failure may hit it */
+        sqlite3_exec(db->sqlite, "rollback", NULL, NULL, NULL);
+    leave(db);
+    if (err != FT_OK) return err;
+    return db->durable ? ft_db_sync_shared(db->shared, sync_log, db) : FT_OK;
 }
 
 void ft_db_rollback(ft_db *db) {
     FT_CHECK(db->depth > 0);
     if (!ft_db_broken(db)) sqlite3_exec(db->sqlite, "rollback", NULL, NULL, NULL);
-    db->depth--;
+    if (--db->depth == 0) leave(db);
 }
 
 void ft_db_durable(ft_db *db) {

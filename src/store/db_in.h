@@ -18,8 +18,12 @@ struct ft_rows {
     const char *text; /* address of its SQL when it lives in the cache; NULL: freed when it ends */
 };
 
+typedef struct ft_db_shared ft_db_shared;
+
 struct ft_db {
     sqlite3 *sqlite;
+    ft_db_shared *shared;
+    bool queued; /* it holds the process' place among writers */
     char *path;
     int depth;      /* of nested transactions */
     bool durable;   /* sync when the outermost one commits */
@@ -28,6 +32,16 @@ struct ft_db {
 
 /* Turn a result code of SQLite into a failure with its sentence; `sql` may be NULL. */
 ft_err ft_db_fail(ft_db *db, int code, const char *sql) __attribute__((cold));
+/* ---- db_shared.c: one a database file and process */
+ft_err ft_db_shared_open(ft_db_shared **out, const char *path);
+void ft_db_shared_close(ft_db_shared *s); /* fine on NULL */
+/* Wait for one's turn to write; false when it did not come in time. */
+bool ft_db_queue(ft_db_shared *s);
+void ft_db_leave(ft_db_shared *s);
+/* Everything committed so far is on disk when this returns FT_OK; `sync` is called by one of those
+ * who wait. */
+ft_err ft_db_sync_shared(ft_db_shared *s, ft_err (*sync)(ft_db *db), ft_db *db);
+
 /* Is there a transaction by our count that SQLite has already rolled back? */
 bool ft_db_broken(const ft_db *db);
 

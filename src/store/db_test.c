@@ -1,9 +1,11 @@
 /* db_test.c -- statements, transactions, versions, failures in words, two processes. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/db.h"
+
 #include "tests/test.h"
 
 static const char *const tables[] = {
@@ -259,8 +261,43 @@ static void test_each_fault(void **state) {
     ft_db_close(db);
 }
 
-TEST_MAIN(cmocka_unit_test(test_formats), cmocka_unit_test(test_query_inside_itself),
-          cmocka_unit_test(test_cache), cmocka_unit_test(test_failures_in_words),
-          cmocka_unit_test(test_transactions), cmocka_unit_test(test_versions),
-          cmocka_unit_test(test_version_counter),
+/* Threads with connections of their own queue up: none is refused, none is lost, some commits share
+ * a sync. */
+static void *commits(void *file) {
+    ft_db *db;
+    EXPECT_OK(ft_db_open(&db, file));
+    for (int i = 0; i < 50; i++) {
+        EXPECT_OK(ft_db_begin(db));
+        ft_db_durable(db);
+        EXPECT_OK(ft_db_run(db, "update item set size = size + 1", ""));
+        if (i % 10 == 9)
+            ft_db_rollback(db);
+        else
+            EXPECT_OK(ft_db_commit(db));
+    }
+    ft_db_close(db);
+    return NULL;
+}
+
+static void test_threads_queue_up(void **state) {
+    char file[300];
+    pthread_t threads[4];
+    int64_t size;
+    ft_db *db;
+    (void)state;
+    snprintf(file, sizeof file, "%s/threads.db", test_dir());
+    EXPECT_OK(ft_db_open(&db, file));
+    EXPECT_OK(ft_db_run(db, "create table item (size integer)", ""));
+    EXPECT_OK(ft_db_run(db, "insert into item values (0)", ""));
+    for (int i = 0; i < 4; i++) EXPECT(pthread_create(&threads[i], NULL, commits, file) == 0);
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    EXPECT_OK(ft_db_one(db, NULL, "select size from item", "", "i", &size));
+    EXPECT(size == 4 * 45);
+    ft_db_close(db);
+}
+
+TEST_MAIN(cmocka_unit_test(test_threads_queue_up), cmocka_unit_test(test_formats),
+          cmocka_unit_test(test_query_inside_itself), cmocka_unit_test(test_cache),
+          cmocka_unit_test(test_failures_in_words), cmocka_unit_test(test_transactions),
+          cmocka_unit_test(test_versions), cmocka_unit_test(test_version_counter),
           cmocka_unit_test(test_processes_wait_for_each_other), cmocka_unit_test(test_each_fault))
