@@ -211,9 +211,96 @@ def requests_that_cannot_run_are_refused(t):
     code, message, _ = failure_of(sm.create_training_job, **request("x-2", "/local/folder"))
     assert code == "ValidationException" and "/local/folder" in message, message
     asked = request("x-3", archive)
-    asked["ResourceConfig"]["InstanceCount"] = 2
+    asked["ResourceConfig"]["InstanceCount"] = 17
     code, message, _ = failure_of(sm.create_training_job, **asked)
     assert code == "ValidationException" and "one instance" in message, message
+    asked = request("x-4", archive)
+    asked["CheckpointConfig"] = {"S3Uri": f"s3://{BUCKET}/kept", "LocalPath": "/home/me"}
+    code, message, _ = failure_of(sm.create_training_job, **asked)
+    assert code == "ValidationException" and "/home/me" in message, message
+    asked["CheckpointConfig"] = {"S3Uri": "s3://no-such-bucket-here/kept"}
+    code, message, _ = failure_of(sm.create_training_job, **asked)
+    assert code == "ValidationException" and "no-such-bucket-here" in message, message
+    asked = request("x-5", archive)
+    del asked["HyperParameters"]
+    code, message, _ = failure_of(sm.create_training_job, **asked)
+    assert code == "ValidationException" and "sagemaker_program" in message, message
+    asked["AlgorithmSpecification"]["TrainingImage"] = "/no/such/program"
+    code, message, _ = failure_of(sm.create_training_job, **asked)
+    assert code == "ValidationException" and "/no/such/program" in message, message
+
+
+MANY = """
+import json, os
+here, hosts = os.environ["SM_CURRENT_HOST"], json.loads(os.environ["SM_HOSTS"])
+config = json.load(open(os.path.join(os.environ["SM_INPUT_CONFIG_DIR"], "resourceconfig.json")))
+assert config["current_host"] == here and config["hosts"] == hosts, config
+kept = os.path.join(os.path.dirname(os.environ["SM_MODEL_DIR"]), "checkpoints")
+begun = open(kept + "/epoch").read() if os.path.exists(kept + "/epoch") else "none"
+if here == "algo-1":
+    open(kept + "/epoch", "w").write("7")
+open(os.path.join(os.environ["SM_MODEL_DIR"], here), "w").write(begun)
+print("I am", here, "of", len(hosts))
+"""
+
+@case
+def hosts_and_checkpoints(t):
+    aws, s3, sm = sagemaker(t)
+    archive = source(s3, "many", train=MANY)
+    for name in ("many-1", "many-2"):
+        asked = request(name, archive)
+        asked["ResourceConfig"]["InstanceCount"] = 3
+        asked["CheckpointConfig"] = {"S3Uri": f"s3://{BUCKET}/kept/here"}
+        sm.create_training_job(**asked)
+        d = ended(sm, name)
+        assert d["TrainingJobStatus"] == "Completed", (d, printed(t, name))
+        found = unpacked(s3, f"{name}/output/model.tar.gz")
+        assert set(found) == {"algo-1", "algo-2", "algo-3"}, found
+        assert found["algo-1"] == (b"none" if name == "many-1" else b"7"), found
+        assert s3.get_object(Bucket=BUCKET, Key="kept/here/epoch")["Body"].read() == b"7"
+    said = lines(aws.client("logs"), "many-1")
+    assert "[algo-2] I am algo-2 of 3" in said, said
+
+
+@case
+def programs_and_images_train(t):
+    tools = os.path.join(t.path, "tools")
+    os.mkdir(tools)
+    aws, s3, sm = sagemaker(t, PATH=f"{tools}:/usr/bin:/bin", FAKE_LOG=os.path.join(t.path, "podman.log"))
+    own = os.path.join(tools, "train")
+    with open(own, "w") as f:
+        f.write('#!/bin/sh\n[ "$1" = train ] || exit 9\nsort -r $SM_CHANNEL_TRAIN/a.csv > $SM_MODEL_DIR/sorted\n')
+    os.chmod(own, 0o755)
+    asked = request("own-1", "")
+    del asked["HyperParameters"]
+    asked["AlgorithmSpecification"]["TrainingImage"] = own
+    sm.create_training_job(**asked)
+    assert ended(sm, "own-1")["TrainingJobStatus"] == "Completed", printed(t, "own-1")
+    assert unpacked(s3, "own-1/output/model.tar.gz") == {"sorted": b"2\n1\n"}
+    asked["TrainingJobName"] = "image-1"
+    asked["AlgorithmSpecification"]["TrainingImage"] = "me/mine:1"
+    if not os.path.exists("/usr/bin/podman"):
+        code, message, status = failure_of(sm.create_training_job, **asked)
+        assert code == "ValidationException" and status == 400 and "podman" in message and "me/mine:1" in message, message
+    with open(os.path.join(tools, "podman"), "w") as f:
+        f.write('#!/bin/sh\necho "$@" >> $FAKE_LOG\n[ $1 = run ] || exit 0\n'
+                'for w; do case $w in --volume=*) v=${w#--volume=}; v=${v%%:*};; esac; done\n'
+                'cat $v/input/data/train/*.csv > $v/model/all\nmkdir -p $v/processing/output\ncp -r $v/config $v/processing/output\n')
+    os.chmod(os.path.join(tools, "podman"), 0o755)
+    sm.create_training_job(**asked)
+    assert ended(sm, "image-1")["TrainingJobStatus"] == "Completed", printed(t, "image-1")
+    assert unpacked(s3, "image-1/output/model.tar.gz") == {"all": b"1\n2\n3\n6\n"}
+    s3.put_object(Bucket=BUCKET, Key="code/x.py", Body=COPY.encode())
+    asked = processing("image-2")
+    asked["AppSpecification"] = {"ImageUri": "me/mine:1", "ContainerEntrypoint": ["/bin/work", "a b"], "ContainerArguments": ["c"]}
+    asked["ProcessingInputs"][0]["S3Input"]["LocalPath"] = "/opt/ml/input/data/train"
+    sm.create_processing_job(**asked)
+    assert processed(sm, "image-2")["ProcessingJobStatus"] == "Completed", printed(t, "image-2")
+    config = json.loads(s3.get_object(Bucket=BUCKET, Key="done/image-2/config/processingjobconfig.json")["Body"].read())
+    assert config["ProcessingJobName"] == "image-2", config
+    with open(t.env["FAKE_LOG"]) as f:
+        asked = f.read()
+    assert " me/mine:1 train\n" in asked and "--entrypoint=/bin/work me/mine:1 a b c\n" in asked, asked
 
 
 def processing(name, word="all", place="/opt/ml/processing/input/data", entry=True):

@@ -33,6 +33,8 @@ ft_err ft_sagemaker_inputs_chore(ft_store *s);
 
 /* ---- sagemaker_program.c: programs of users (jobs/program.h) */
 bool ft_sagemaker_is_program(ft_aws_call *c); /* CreateTrainingJob in script mode */
+/* An image that is no built-in algorithm's: a program of this machine, or podman runs it. */
+ft_err ft_sagemaker_image_check(ft_aws_call *c, ft_str image);
 ft_err ft_sagemaker_program_params(ft_params **out, ft_aws_call *c);
 /* The source archive, a channel that is no input. */
 ft_err ft_sagemaker_program_source(ft_job_channel *out, ft_aws_call *c, ft_str job);

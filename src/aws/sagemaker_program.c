@@ -1,7 +1,8 @@
 /* sagemaker_program.c -- requests that bring a program of the user's: training in script mode
- * (sagemaker_program, sagemaker_submit_directory) and processing jobs with an entry point. They
- * become jobs of the algorithms "program" and "processing" (jobs/program.h); images are not run, so
- * the program finds the Python of this machine. */
+ * (sagemaker_program, sagemaker_submit_directory), by a program of this machine or by an image, and
+ * processing jobs. They become jobs of the algorithms "program" and "processing" (jobs/program.h);
+ * what jobs/image.h calls a framework is not run as an image: the program finds the Python of this
+ * machine. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,11 +13,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "jobs/container.h"
+#include "jobs/image.h"
 #include "jobs/program.h"
+#include "store/objects.h"
 
 #define PROCESSING_KIND   "processing-job"
 #define INPUTS_MAX        10 /* ProcessingInputs, as SageMaker's */
 #define RUNTIME_DEFAULT_S 86400
+#define CHECKPOINTS       FT_CONTAINER_PLACE "/checkpoints"
+#define TENSORS           FT_CONTAINER_PLACE "/output/tensors"
 #define RUNTIME_MAX_S     (5 * 24 * 3600)
 #define JOBS_LISTED_MAX   100000
 
@@ -64,6 +69,40 @@ static void raw_member(ft_json_out *w, const char *name, ft_str raw) {
     ft_json_out_raw(w, raw);
 }
 
+/* The request's, and where the hook writes. */
+static ft_err hook_config(ft_json_out *w, ft_aws_call *c) {
+    ft_str raw = ft_aws_raw(c, "DebugHookConfig"), name, value;
+    ft_json j;
+    if (!raw.at) return FT_OK;
+    ft_json_out_name(w, "debughookconfig");
+    ft_json_out_object(w);
+    ft_json_init(&j, raw, c->arena, &(ft_json_opts){ .name = "DebugHookConfig" });
+    FT_TRY(ft_json_enter_object(&j));
+    while (ft_json_next_member(&j, &name)) {
+        FT_TRY(ft_json_skip(&j, &value));
+        if (ft_str_is(name, "LocalPath")) continue;
+        ft_json_out_name_str(w, name);
+        ft_json_out_raw(w, value);
+    }
+    FT_TRY(ft_json_end(&j));
+    value = ft_aws_str(c, "DebugHookConfig.LocalPath");
+    ft_json_out_name(w, "LocalPath");
+    ft_json_out_str(w, value.len ? value : FT_STR(TENSORS));
+    ft_json_out_close(w);
+    return FT_OK;
+}
+
+static ft_err checkpoint_config(ft_json_out *w, ft_aws_call *c) {
+    ft_str path = ft_aws_str(c, "CheckpointConfig.LocalPath");
+    if (!ft_aws_raw(c, "CheckpointConfig").at) return FT_OK;
+    ft_json_out_name(w, "checkpointconfig");
+    ft_json_out_object(w);
+    ft_json_out_name(w, "LocalPath"), ft_json_out_str(w, path.len ? path : FT_STR(CHECKPOINTS));
+    ft_json_out_name(w, "S3Uri"), ft_json_out_str(w, ft_aws_str(c, "CheckpointConfig.S3Uri"));
+    ft_json_out_close(w);
+    return FT_OK;
+}
+
 static ft_err training_config(ft_str *out, ft_aws_call *c) {
     ft_buf buf = { 0 };
     ft_json_out w;
@@ -73,11 +112,11 @@ static ft_err training_config(ft_str *out, ft_aws_call *c) {
     ft_json_out_object(&w);
     for (size_t i = 0; i < ft_aws_count(c, "InputDataConfig"); i++) channel_config(&w, c, i);
     ft_json_out_close(&w);
-    raw_member(&w, "debughookconfig", ft_aws_raw(c, "DebugHookConfig"));
-    raw_member(&w, "checkpointconfig", ft_aws_raw(c, "CheckpointConfig"));
+    ft_err err = hook_config(&w, c);
+    if (err == FT_OK) err = checkpoint_config(&w, c);
     raw_member(&w, "trainingjobconfig", c->body);
     ft_json_out_close(&w);
-    ft_err err = buf.err;
+    if (err == FT_OK) err = buf.err;
     if (err == FT_OK) err = ft_arena_str(out, c->arena, ft_buf_str(&buf));
     ft_buf_fini(&buf);
     return err;
@@ -115,11 +154,127 @@ done:
     return err;
 }
 
+static ft_err items_copy(ft_json_out *w, ft_str array, ft_arena *arena) {
+    ft_str item;
+    ft_json j;
+    if (!array.at) return FT_OK;
+    ft_json_init(&j, array, arena, NULL);
+    FT_TRY(ft_json_enter_array(&j));
+    while (ft_json_next_item(&j)) {
+        FT_TRY(ft_json_string(&j, &item));
+        ft_json_out_str(w, item);
+    }
+    return ft_json_end(&j);
+}
+
+/* Each of the request's arrays of texts, one after the other, as the parameter `name`. */
+static ft_err texts_of(ft_params *params, const char *name, const ft_str *arrays, size_t count,
+                       ft_arena *arena) {
+    ft_buf buf = { 0 };
+    ft_json_out w;
+    ft_err err = FT_OK;
+    ft_json_out_init(&w, &buf, false);
+    ft_json_out_array(&w);
+    for (size_t i = 0; i < count; i++) FT_GOTO(err, items_copy(&w, arrays[i], arena));
+    ft_json_out_close(&w);
+    FT_GOTO(err, buf.err);
+    err = ft_params_set(params, ft_str_of(name), ft_buf_str(&buf));
+done:
+    ft_buf_fini(&buf);
+    return err;
+}
+
+/* A path of this machine as a JSON array. */
+static ft_err path_json(ft_str *out, ft_arena *arena, ft_str path) {
+    ft_buf buf = { 0 };
+    ft_err err = ft_buf_byte(&buf, '[');
+    if (err == FT_OK) err = ft_json_quote(&buf, path);
+    if (err == FT_OK) err = ft_buf_byte(&buf, ']');
+    if (err == FT_OK) err = ft_arena_str(out, arena, ft_buf_str(&buf));
+    ft_buf_fini(&buf);
+    return err;
+}
+
+static ft_err hosts_of(ft_params *params, ft_aws_call *c, const char *member) {
+    int64_t count;
+    char text[32];
+    FT_TRY(ft_aws_int(&count, c, member, 1));
+    if (count < 1 || count > FT_CONTAINER_HOSTS_MAX)
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "%s: %lld; this machine is one instance, and up to %d processes of it "
+                           "share the work of a program",
+                           member, (long long)count, FT_CONTAINER_HOSTS_MAX);
+    snprintf(text, sizeof text, "%lld", (long long)count);
+    return ft_params_set(params, FT_STR("hosts"), ft_str_of(text));
+}
+
+static ft_err place_check(ft_aws_call *c, const char *where, ft_str place) {
+    const char *path;
+    if (ft_container_path(&path, c->arena, "", place) == FT_OK) return FT_OK;
+    return ft_aws_fail(c, 400, "ValidationException", "%s: LocalPath: %s", where, ft_err_why());
+}
+
+ft_err ft_sagemaker_image_check(ft_aws_call *c, ft_str name) {
+    ft_image image;
+    ft_err err = ft_image_find(&image, c->arena, name, FT_IMAGE_TRAIN);
+    if (err != FT_OK) return invalid(c, "AlgorithmSpecification.TrainingImage");
+    if (image.kind != FT_IMAGE_FRAMEWORK) return FT_OK;
+    return ft_aws_fail(
+        c, 400, "ValidationException",
+        "The image %.*s is not built in; it runs a script of yours: the hyperparameters "
+        "sagemaker_program and sagemaker_submit_directory name it",
+        FT_STR_ARG(name));
+}
+
+/* What is run: the script; else the image's program, or what the request names instead. */
+static ft_err training_command(ft_params *params, ft_aws_call *c) {
+    ft_str name = ft_aws_str(c, "AlgorithmSpecification.TrainingImage"),
+           train = FT_STR("[\"train\"]");
+    ft_str entry = ft_aws_raw(c, "AlgorithmSpecification.ContainerEntrypoint"),
+           more = ft_aws_raw(c, "AlgorithmSpecification.ContainerArguments");
+    ft_image image;
+    if (ft_sagemaker_is_program(c))
+        return ft_params_set(params, FT_STR("script"), hyper(c, "sagemaker_program"));
+    FT_TRY(ft_image_find(&image, c->arena, name, FT_IMAGE_TRAIN));
+    if (image.kind == FT_IMAGE_PODMAN)
+        FT_TRY(ft_params_set(params, FT_STR("image"), name));
+    else if (!entry.at) {
+        FT_TRY(path_json(&entry, c->arena, image.program));
+        if (!more.at) more = train;
+    }
+    FT_TRY(texts_of(params, "command", &entry, entry.at ? 1 : 0, c->arena));
+    return texts_of(params, "arguments", &more, more.at ? 1 : 0, c->arena);
+}
+
+static ft_err kept_of(ft_params *params, ft_aws_call *c) {
+    ft_str uri = ft_aws_str(c, "CheckpointConfig.S3Uri"),
+           path = ft_aws_str(c, "CheckpointConfig.LocalPath"),
+           tensors = ft_aws_str(c, "DebugHookConfig.LocalPath");
+    ft_uri parsed;
+    if (ft_aws_raw(c, "CheckpointConfig").at) {
+        if (ft_uri_parse(&parsed, uri) != FT_OK) return invalid(c, "CheckpointConfig.S3Uri");
+        if (!ft_bucket_exists(c->store, parsed.bucket))
+            return ft_aws_fail(c, 400, "ValidationException",
+                               "CheckpointConfig.S3Uri: there is no bucket '%.*s'",
+                               FT_STR_ARG(parsed.bucket));
+        FT_TRY(ft_params_set(params, FT_STR("checkpoint_uri"), uri));
+    }
+    if (path.len) {
+        FT_TRY(place_check(c, "CheckpointConfig", path));
+        FT_TRY(ft_params_set(params, FT_STR("checkpoint_path"), path));
+    }
+    if (!tensors.len) return FT_OK;
+    FT_TRY(place_check(c, "DebugHookConfig", tensors));
+    return ft_params_set(params, FT_STR("tensor_path"), tensors);
+}
+
 ft_err ft_sagemaker_program_params(ft_params **out, ft_aws_call *c) {
     ft_str config;
     FT_TRY(ft_params_new(out, c->arena, ft_algorithm_program.params));
-    FT_TRY(ft_params_set(*out, FT_STR("script"), hyper(c, "sagemaker_program")));
+    FT_TRY(training_command(*out, c));
     FT_TRY(param_raw(*out, "hyperparameters", ft_aws_raw(c, "HyperParameters")));
+    FT_TRY(hosts_of(*out, c, "ResourceConfig.InstanceCount"));
+    FT_TRY(kept_of(*out, c));
     if (environment_of(*out, c) != FT_OK) return invalid(c, "Environment");
     FT_TRY(training_config(&config, c));
     return ft_params_set(*out, FT_STR("config"), config);
@@ -142,12 +297,6 @@ static ft_str input(ft_aws_call *c, size_t i, const char *name) {
     char path[128];
     snprintf(path, sizeof path, "ProcessingInputs.%zu.%s", i, name);
     return ft_aws_str(c, path);
-}
-
-static ft_err place_check(ft_aws_call *c, const char *where, ft_str place) {
-    const char *path;
-    if (ft_container_path(&path, c->arena, "", place) == FT_OK) return FT_OK;
-    return ft_aws_fail(c, 400, "ValidationException", "%s: LocalPath: %s", where, ft_err_why());
 }
 
 static ft_err input_name_check(ft_aws_call *c, ft_str name) {
@@ -215,38 +364,31 @@ done:
     return err;
 }
 
-static ft_err items_copy(ft_json_out *w, ft_str array, ft_arena *arena) {
-    ft_str item;
-    ft_json j;
-    if (!array.at) return FT_OK;
-    ft_json_init(&j, array, arena, NULL);
-    FT_TRY(ft_json_enter_array(&j));
-    while (ft_json_next_item(&j)) {
-        FT_TRY(ft_json_string(&j, &item));
-        ft_json_out_str(w, item);
-    }
-    return ft_json_end(&j);
-}
-
+/* The program that the request names, by this machine or by podman in its image. */
 static ft_err command_of(ft_params *params, ft_aws_call *c) {
-    ft_str entry = ft_aws_raw(c, "AppSpecification.ContainerEntrypoint");
-    ft_buf buf = { 0 };
-    ft_json_out w;
-    ft_err err;
-    if (!ft_aws_count(c, "AppSpecification.ContainerEntrypoint"))
+    ft_str entry = ft_aws_raw(c, "AppSpecification.ContainerEntrypoint"),
+           more = ft_aws_raw(c, "AppSpecification.ContainerArguments"),
+           name = ft_aws_str(c, "AppSpecification.ImageUri");
+    bool named = ft_aws_count(c, "AppSpecification.ContainerEntrypoint") > 0;
+    ft_image image = { 0 };
+    ft_err err = ft_image_find(&image, c->arena, name.at ? name : FT_STR(""), FT_IMAGE_PROCESS);
+    if (err != FT_OK && !named)
         return ft_aws_fail(c, 400, "ValidationException",
-                           "AppSpecification.ContainerEntrypoint: images are not run here; name "
-                           "the program that is");
-    ft_json_out_init(&w, &buf, false);
-    ft_json_out_array(&w);
-    FT_GOTO(err, items_copy(&w, entry, c->arena));
-    FT_GOTO(err, items_copy(&w, ft_aws_raw(c, "AppSpecification.ContainerArguments"), c->arena));
-    ft_json_out_close(&w);
-    FT_GOTO(err, buf.err);
-    err = ft_params_set(params, FT_STR("command"), ft_buf_str(&buf));
-done:
-    ft_buf_fini(&buf);
-    return err;
+                           "AppSpecification.ImageUri: %s; a ContainerEntrypoint names what this "
+                           "machine is to run",
+                           ft_err_why());
+    ft_err_clear();
+    if (!named && image.kind == FT_IMAGE_FRAMEWORK)
+        return ft_aws_fail(c, 400, "ValidationException",
+                           "AppSpecification.ContainerEntrypoint: the image %.*s has no program of "
+                           "its own; name the one that is run",
+                           FT_STR_ARG(name));
+    if (err == FT_OK && image.kind == FT_IMAGE_PODMAN)
+        FT_TRY(ft_params_set(params, FT_STR("image"), name));
+    else if (!named)
+        FT_TRY(path_json(&entry, c->arena, image.program));
+    FT_TRY(texts_of(params, "command", &entry, entry.at ? 1 : 0, c->arena));
+    return texts_of(params, "arguments", &more, more.at ? 1 : 0, c->arena);
 }
 
 static const char *const config_members[] = {
@@ -278,13 +420,7 @@ static ft_err processing_config(ft_params *params, ft_aws_call *c, ft_str name) 
 }
 
 static ft_err limits_of(ft_job_spec *spec, ft_aws_call *c) {
-    int64_t count, runtime_s;
-    FT_TRY(ft_aws_int(&count, c, "ProcessingResources.ClusterConfig.InstanceCount", 1));
-    if (count != 1)
-        return ft_aws_fail(c, 400, "ValidationException",
-                           "ProcessingResources.ClusterConfig.InstanceCount: %lld; this machine "
-                           "is one instance",
-                           (long long)count);
+    int64_t runtime_s;
     FT_TRY(ft_aws_int(&runtime_s, c, "StoppingCondition.MaxRuntimeInSeconds", RUNTIME_DEFAULT_S));
     if (runtime_s < 1 || runtime_s > RUNTIME_MAX_S)
         return ft_aws_fail(c, 400, "ValidationException",
@@ -312,6 +448,7 @@ static ft_err processing_make(ft_aws_call *c, ft_str name) {
     FT_TRY(limits_of(&spec, c));
     FT_TRY(ft_params_new(&params, c->arena, ft_algorithm_processing.params));
     FT_TRY(command_of(params, c));
+    FT_TRY(hosts_of(params, c, "ProcessingResources.ClusterConfig.InstanceCount"));
     FT_TRY(outputs_of(params, c));
     if (environment_of(params, c) != FT_OK) return invalid(c, "Environment");
     FT_TRY(processing_config(params, c, name));
@@ -356,7 +493,7 @@ bool ft_sagemaker_has_program(ft_aws_call *c, ft_str name) {
 ft_err ft_sagemaker_describe_program(ft_aws_call *c, ft_str name) {
     ft_aws_resource r;
     ft_job job;
-    ft_str raw, reason;
+    ft_str raw, reason, message;
     FT_TRY(ft_aws_resource_get(&r, c->store, c->arena, PROCESSING_KIND, name));
     FT_TRY(ft_job_get(&job, c->store, c->arena, name));
     ft_aws_put(c, "ProcessingJobName", name);
@@ -370,6 +507,8 @@ ft_err ft_sagemaker_describe_program(ft_aws_call *c, ft_str name) {
     ft_aws_put_time(c, "LastModifiedTime", job.modified_us);
     ft_aws_put_time(c, "ProcessingStartTime", job.started_us);
     ft_aws_put_time(c, "ProcessingEndTime", job.ended_us);
+    FT_TRY(ft_program_message(&message, c->store, c->arena, name));
+    if (message.len) ft_aws_put(c, "ExitMessage", message);
     if (job.status != FT_JOB_FAILED) return FT_OK;
     FT_TRY(ft_arena_printf(&reason, c->arena, "AlgorithmError: %.*s, exit code: %d",
                            FT_STR_ARG(ft_str_slice(job.reason, 0, 900)), job.exit_code));

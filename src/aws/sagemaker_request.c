@@ -45,11 +45,8 @@ static ft_err algorithm_of(ft_str *out, ft_aws_call *c) {
             *out = ft_str_of(images[i].algorithm);
             return FT_OK;
         }
-    return ft_aws_fail(c, 400, "ValidationException",
-                       "The image %.*s is not built in: XGBoost is (…/sagemaker-xgboost:TAG, "
-                       "…/xgboost:TAG); other images are known in script mode alone "
-                       "(sagemaker_program)",
-                       FT_STR_ARG(image));
+    *out = FT_STR("program");
+    return ft_sagemaker_image_check(c, image);
 }
 
 /* ---- HyperParameters: texts; names that the SDK adds for itself are not the algorithm's */
@@ -260,7 +257,8 @@ static ft_err channels_of(ft_job_spec *spec, ft_aws_call *c, bool program) {
                            CHANNELS_MAX);
     FT_TRY(ft_arena_items(&channels, c->arena, count + 2));
     for (size_t i = 0; i < count; i++) FT_TRY(channel_of(&channels[i], c, i, spec->name, program));
-    if (program) FT_TRY(ft_sagemaker_program_source(&channels[count++], c, spec->name));
+    if (program && ft_sagemaker_is_program(c))
+        FT_TRY(ft_sagemaker_program_source(&channels[count++], c, spec->name));
     spec->channels = channels, spec->channel_count = count;
     return FT_OK;
 }
@@ -279,10 +277,11 @@ static ft_err hook_of(ft_job_spec *spec, ft_aws_call *c) {
     return FT_OK;
 }
 
-static ft_err machine_check(ft_aws_call *c) {
+/* Programs share the work as local processes (sagemaker_program.c). */
+static ft_err machine_check(ft_aws_call *c, bool program) {
     int64_t count;
     FT_TRY(ft_aws_int(&count, c, "ResourceConfig.InstanceCount", 1));
-    if (count != 1)
+    if (count != 1 && !program)
         return ft_aws_fail(c, 400, "ValidationException",
                            "ResourceConfig.InstanceCount: %lld; this machine is one instance",
                            (long long)count);
@@ -294,7 +293,7 @@ ft_err ft_sagemaker_training_spec(ft_job_spec *out, ft_aws_call *c, ft_str name)
     ft_params *params;
     *out = (ft_job_spec){ .name = name, .archive = FT_STR(MODEL_NAME) };
     FT_TRY(algorithm_of(&out->algorithm, c));
-    FT_TRY(machine_check(c));
+    FT_TRY(machine_check(c, ft_str_is(out->algorithm, "program")));
     out->output_uri = ft_aws_str(c, "OutputDataConfig.S3OutputPath");
     if (!out->output_uri.len)
         return ft_aws_fail(c, 400, "ValidationException",
