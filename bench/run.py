@@ -21,6 +21,7 @@ BENCHES = {
     "serve": ([PYTHON, "bench/serve.py"], "HTTP serving beside FastAPI + python3-xgboost"),
     "s3": ([PYTHON, "bench/s3.py"], "the S3 front door beside moto's S3 server; checks of signatures"),
     "media": ([PYTHON, "bench/media.py"], "pictures beside Pillow and torchvision: decode, crop, resize, normalise"),
+    "nn-infer": ([PYTHON, "bench/nn_infer.py"], "networks beside python3-torch and ONNX Runtime"),
     "start": ([PYTHON, "bench/start.py"], "start-up and idle memory beside Python"),
 }
 

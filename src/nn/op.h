@@ -67,6 +67,7 @@ typedef struct ft_nn_prepare {
     bool reference;       /* `reference` will be called, not `forward` */
     void *state;          /* to be set; given back to `unprepare` */
     size_t scratch_bytes; /* to be set */
+    const char *kernel;   /* may be set: what will run, for people; static */
 } ft_nn_prepare;
 
 typedef struct ft_nn_op {

@@ -93,6 +93,7 @@ static ft_err step_prepare(ft_nn_step *step, const ft_nn_session *s) {
     if (op->prepare) FT_TRY(op->prepare(&prepare));
     step->state = prepare.state;
     step->scratch_bytes = prepare.scratch_bytes;
+    step->kernel = prepare.kernel;
     if (op->flops) step->flops = op->flops(step->node, step->in, step->out);
     return FT_OK;
 }

@@ -31,10 +31,11 @@ typedef struct ft_nn_step {
     void *state;
     size_t scratch_bytes;
     size_t scratch_at;
-    bool skip;        /* its outputs are known: nothing to do */
-    bool late;        /* its outputs' shapes are known when it runs */
-    int64_t flops;    /* counted once */
-    int64_t spent_us; /* the last run, when timed */
+    bool skip;          /* its outputs are known: nothing to do */
+    bool late;          /* its outputs' shapes are known when it runs */
+    int64_t flops;      /* counted once */
+    const char *kernel; /* the library's name of it, or NULL */
+    int64_t spent_us;   /* the last run, when timed */
 } ft_nn_step;
 
 typedef struct ft_nn_place { /* of a value */

@@ -37,7 +37,8 @@ newest() {
 
 case ${1:-} in
 boto3) newest boto3 boto3 ;;
+ort) newest ort onnxruntime numpy ;;
 moto) newest moto 'moto[s3,server]' ;;
 smdebug) smdebug ;;
-*) echo "usage: $0 boto3|moto|smdebug" >&2; exit 64 ;;
+*) echo "usage: $0 boto3|moto|ort|smdebug" >&2; exit 64 ;;
 esac

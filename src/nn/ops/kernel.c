@@ -86,6 +86,7 @@ ft_err ft_nn_kernel_try(ft_nn_kernel *k, ft_nn_prepare *p, ft_err made) {
     if (made != FT_OK) return made;
     if (ft_dnn_scratch_bytes(k->dnn) > p->scratch_bytes)
         p->scratch_bytes = ft_dnn_scratch_bytes(k->dnn);
+    if (!p->kernel) p->kernel = ft_dnn_name(k->dnn);
     return FT_OK;
 }
 
