@@ -32,6 +32,7 @@
     X(conv_transpose)      \
     X(cos)                 \
     X(cosh)                \
+    X(cross_entropy_loss)  \
     X(cum_sum)             \
     X(dft)                 \
     X(depth_to_space)      \
@@ -49,6 +50,8 @@
     X(eye_like)            \
     X(flatten)             \
     X(floor)               \
+    X(focal_loss)          \
+    X(gru)                 \
     X(gather)              \
     X(gather_elements)     \
     X(gather_nd)           \
@@ -71,6 +74,8 @@
     X(instance_normalization) \
     X(is_inf)              \
     X(is_nan)              \
+    X(lrn)                 \
+    X(lstm)                \
     X(layer_normalization) \
     X(leaky_relu)          \
     X(less)                \
@@ -85,6 +90,7 @@
     X(max_pool)            \
     X(max_unpool)          \
     X(mean)                \
+    X(mean_squared_error)  \
     X(mean_variance_normalization) \
     X(mel_weight_matrix)   \
     X(min)                 \
@@ -93,6 +99,7 @@
     X(mul)                 \
     X(multinomial)         \
     X(neg)                 \
+    X(negative_log_likelihood_loss) \
     X(non_max_suppression) \
     X(non_zero)            \
     X(not)                 \
@@ -104,6 +111,7 @@
     X(q_linear_conv)       \
     X(q_linear_mat_mul)    \
     X(quantize_linear)     \
+    X(rnn)                 \
     X(random_normal)       \
     X(random_normal_like)  \
     X(random_uniform)      \
@@ -139,6 +147,7 @@
     X(size)                \
     X(slice)               \
     X(softmax)             \
+    X(softmax_cross_entropy_loss) \
     X(softplus)            \
     X(softsign)            \
     X(space_to_depth)      \
