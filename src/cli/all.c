@@ -49,6 +49,9 @@ extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, 
     ft_command_keys_rm, ft_command_aws_env, ft_command_settings_ls, ft_command_settings_set,
     ft_command_settings_rm;
 
+extern const ft_command ft_command_data_pack, ft_command_data_convert, ft_command_data_unpack,
+    ft_command_data_ls, ft_command_data_head, ft_command_data_check, ft_command_data_formats;
+
 const ft_command *const ft_commands[] = {
     &ft_command_train,
     &ft_command_report,
@@ -81,6 +84,13 @@ const ft_command *const ft_commands[] = {
     &ft_command_remote_get,
     &ft_command_remote_put,
     &ft_command_remote_cache,
+    &ft_command_data_pack,
+    &ft_command_data_convert,
+    &ft_command_data_unpack,
+    &ft_command_data_ls,
+    &ft_command_data_head,
+    &ft_command_data_check,
+    &ft_command_data_formats,
     &ft_command_keys_add,
     &ft_command_keys_ls,
     &ft_command_keys_rm,

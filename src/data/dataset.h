@@ -121,6 +121,13 @@ bool ft_dataset_mapped(const ft_dataset *d);
 /* The raw shard behind a shard of format fts (its layout, for copying whole batches); else NULL. */
 struct ft_shard *ft_dataset_raw(const ft_dataset *d, uint32_t shard);
 
+/* The formats, from 0; false past the last. */
+typedef struct ft_dataset_kind {
+    const char *name, *doc, *endings, *media_types;
+    bool reads, writes;
+} ft_dataset_kind;
+bool ft_dataset_kinds(ft_dataset_kind *out, size_t i);
+
 /* ---- reading */
 ft_err ft_dataset_reader_new(ft_dataset_reader **out, ft_dataset *d);
 void ft_dataset_reader_free(ft_dataset_reader *r);

@@ -70,7 +70,7 @@ struct ft_dataset {
     uint32_t shard_count;
     uint64_t total;
     bool random;
-    bool copies; /* values are copied when they are read, although the file is mapped */
+    bool copies;       /* values are copied when they are read, although the file is mapped */
     ft_input *stream;  /* the one shard of ft_dataset_open_input, until a reader takes it */
     bool stream_first; /* it is, or was, such a one */
     void *plan;        /* what the format knows of all shards, in the arena */
@@ -132,6 +132,6 @@ size_t ft_set_record_max(const ft_dataset *d);
 
 extern const ft_dataset_format ft_set_fts, ft_set_tfrecord, ft_set_recordio, ft_set_sagemaker,
     ft_set_jsonl, ft_set_csv, ft_set_libsvm, ft_set_tar, ft_set_npy, ft_set_npz, ft_set_idx,
-    ft_set_folder, ft_set_lst;
+    ft_set_folder, ft_set_lst, ft_set_files;
 
 #endif

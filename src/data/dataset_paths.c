@@ -13,14 +13,19 @@
 /* ---- the registry */
 
 const ft_dataset_format *const ft_dataset_formats[] = {
-    &ft_set_fts,      &ft_set_tfrecord,
-    &ft_set_recordio, &ft_set_sagemaker,
-    &ft_set_jsonl,    &ft_set_tar,
-    &ft_set_libsvm,   &ft_set_csv,
-    &ft_set_npy,      &ft_set_npz,
-    &ft_set_idx,      &ft_set_folder,
-    &ft_set_lst,      NULL,
+    &ft_set_fts, &ft_set_tfrecord, &ft_set_recordio, &ft_set_sagemaker, &ft_set_jsonl,
+    &ft_set_tar, &ft_set_libsvm,   &ft_set_csv,      &ft_set_npy,       &ft_set_npz,
+    &ft_set_idx, &ft_set_folder,   &ft_set_lst,      &ft_set_files,     NULL,
 };
+
+bool ft_dataset_kinds(ft_dataset_kind *out, size_t i) {
+    if (i >= FT_COUNT(ft_dataset_formats) - 1) return false;
+    const ft_dataset_format *f = ft_dataset_formats[i];
+    *out =
+        (ft_dataset_kind){ f->name,         f->doc, f->endings, f->media_types, f != &ft_set_files,
+                           f->write != NULL };
+    return true;
+}
 
 ft_err ft_dataset_format_find(const ft_dataset_format **out, ft_str name) {
     const char *names[32];

@@ -72,3 +72,38 @@ void ft_part_free(ft_part *p) {
     free(p->path);
     *p = (ft_part){ .fd = -1 };
 }
+
+/* ---- folders */
+
+ft_err ft_part_dir_open(ft_part_dir *p, ft_arena *arena, const char *path) {
+    char uuid[FT_UUID_TEXT];
+    ft_str text = ft_str_of(path), *names;
+    size_t count = 0;
+    *p = (ft_part_dir){ 0 };
+    while (text.len > 1 && text.at[text.len - 1] == '/') text.len--;
+    FT_TRY(ft_arena_str(&p->folder, arena, text));
+    if (ft_file_exists(p->folder.at)) {
+        FT_TRY(ft_dir_list(&names, &count, arena, p->folder.at));
+        if (count) return FT_FAIL(FT_EEXIST, "'%s' is there and is not empty", p->folder.at);
+    }
+    ft_uuid(uuid);
+    FT_TRY(ft_arena_printf(&p->temporary, arena, "%s.%s.part", p->folder.at, uuid));
+    return ft_dir_make(p->temporary.at);
+}
+
+ft_err ft_part_dir_end(ft_part_dir *p) {
+    int fd;
+    if (ft_file_exists(p->folder.at)) FT_TRY(ft_dir_remove(p->folder.at)); /* it was empty */
+    FT_TRY(ft_fd_open(&fd, p->temporary.at, O_RDONLY | O_DIRECTORY, 0));
+    int failed = syncfs(fd); /* thousands of small files: all at once */
+    ft_fd_close(&fd);
+    if (failed) return FT_FAIL_ERRNO("cannot flush '%s' to the disk", p->temporary.at);
+    FT_TRY(ft_file_rename(p->temporary.at, p->folder.at));
+    p->temporary = (ft_str){ 0 };
+    return FT_OK;
+}
+
+void ft_part_dir_free(ft_part_dir *p) {
+    if (p->temporary.at && ft_dir_remove(p->temporary.at)) ft_err_clear();
+    p->temporary = (ft_str){ 0 };
+}

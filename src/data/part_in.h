@@ -4,6 +4,7 @@
 #ifndef FT_PART_IN_H
 #define FT_PART_IN_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 
 #define FT_PART_FLUSH ((size_t)4 << 20) /* from 1 MiB on a write reaches the disk's rate */
@@ -24,5 +25,16 @@ ft_err ft_part_head(ft_part *p, ft_str bytes);
 /* Flush, sync to the disk, put in place. */
 ft_err ft_part_end(ft_part *p);
 void ft_part_free(ft_part *p); /* fine on a zeroed one; not ended: the temporary file is removed */
+
+/* ---- a folder in the making: the same for many files */
+typedef struct ft_part_dir {
+    ft_str folder, temporary; /* in the arena; files go into `temporary` */
+} ft_part_dir;
+
+/* FT_EEXIST when the folder is there and has something in it. */
+ft_err ft_part_dir_open(ft_part_dir *p, ft_arena *arena, const char *path);
+/* Flush all to the disk, put in place. */
+ft_err ft_part_dir_end(ft_part_dir *p);
+void ft_part_dir_free(ft_part_dir *p); /* not ended: it is removed with what is in it */
 
 #endif

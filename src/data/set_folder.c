@@ -14,8 +14,8 @@
 #include "base/fault.h"
 #include "base/files.h"
 #include "base/json.h"
-#include "base/random.h"
 #include "data/dataset_paths_in.h"
+#include "data/part_in.h"
 #include "data/shown.h"
 
 #define DEPTH_MAX  64
@@ -292,7 +292,7 @@ static int sniff_list(ft_str head, ft_str path) {
 /* ---- writing: a file an image */
 
 typedef struct writing {
-    ft_str folder, temporary;
+    ft_part_dir dir;
     int image, label, name;
     ft_str *classes;
     size_t class_count;
@@ -326,9 +326,6 @@ static ft_err classes_read(ft_dataset_writer *w, writing *x) {
 
 static ft_err write_begin(ft_dataset_writer *w) {
     writing *x = w->state;
-    char uuid[FT_UUID_TEXT];
-    ft_str path = ft_str_of(w->path), *names;
-    size_t count = 0;
     x->image = x->label = x->name = -1;
     for (size_t i = 0; i < w->field_count; i++) {
         const ft_field *f = &w->fields[i];
@@ -341,16 +338,8 @@ static ft_err write_begin(ft_dataset_writer *w) {
     if (x->image < 0)
         return FT_FAIL(FT_EUNSUPPORTED, "'%s': a folder of images needs a field of encoded images",
                        w->path);
-    while (path.len > 1 && path.at[path.len - 1] == '/') path.len--;
-    FT_TRY(ft_arena_str(&x->folder, &w->arena, path));
     FT_TRY(classes_read(w, x));
-    if (ft_file_exists(x->folder.at)) {
-        FT_TRY(ft_dir_list(&names, &count, &w->arena, x->folder.at));
-        if (count) return FT_FAIL(FT_EEXIST, "'%s' is there and is not empty", x->folder.at);
-    }
-    ft_uuid(uuid);
-    FT_TRY(ft_arena_printf(&x->temporary, &w->arena, "%s.%s.part", x->folder.at, uuid));
-    return ft_dir_make(x->temporary.at);
+    return ft_part_dir_open(&x->dir, &w->arena, w->path);
 }
 
 /* The class's folder: its name, else its number. */
@@ -393,7 +382,7 @@ static ft_err write_one(ft_dataset_writer *w, const ft_array *values) {
                          : bytes.len && bytes.at[0] == 'P'       ? "ppm"
                                                                  : "jpg";
     FT_TRY(class_of(&class, w, x, values));
-    FT_TRY(ft_arena_printf(&dir, &x->arena, "%s/%.*s", x->temporary.at, FT_STR_ARG(class)));
+    FT_TRY(ft_arena_printf(&dir, &x->arena, "%s/%.*s", x->dir.temporary.at, FT_STR_ARG(class)));
     FT_TRY(ft_dir_make(dir.at));
     stem = stem_of(x, values);
     if (stem.len)
@@ -411,21 +400,12 @@ static ft_err write_one(ft_dataset_writer *w, const ft_array *values) {
 static uint64_t written(const ft_dataset_writer *w) { return ((const writing *)w->state)->bytes; }
 
 static ft_err write_end(ft_dataset_writer *w) {
-    writing *x = w->state;
-    if (ft_file_exists(x->folder.at)) FT_TRY(ft_dir_remove(x->folder.at)); /* it was empty */
-    int fd;
-    FT_TRY(ft_fd_open(&fd, x->temporary.at, O_RDONLY | O_DIRECTORY, 0));
-    int failed = syncfs(fd); /* thousands of small files: all at once */
-    ft_fd_close(&fd);
-    if (failed) return FT_FAIL_ERRNO("cannot flush '%s' to the disk", x->temporary.at);
-    FT_TRY(ft_file_rename(x->temporary.at, x->folder.at));
-    x->temporary = (ft_str){ 0 };
-    return FT_OK;
+    return ft_part_dir_end(&((writing *)w->state)->dir);
 }
 
 static void write_free(ft_dataset_writer *w) {
     writing *x = w->state;
-    if (x->temporary.at && ft_dir_remove(x->temporary.at)) ft_err_clear();
+    ft_part_dir_free(&x->dir);
     ft_arena_fini(&x->arena);
 }
 
