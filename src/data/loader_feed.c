@@ -1,6 +1,7 @@
 /* loader_feed.c -- files as a feed: one dataset, its shards numbered through. */
 #include "data/loader_feed.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -8,9 +9,13 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "data/source.h"
 
 typedef struct files {
     ft_dataset *dataset;
+    ft_arena arena;      /* of paths */
+    ft_source **sources; /* that the paths belong to */
+    size_t source_count;
     bool ours;
     uint32_t shards;
     uint64_t *firsts; /* number of each shard's first record; one more at the end. NULL: stream */
@@ -102,6 +107,8 @@ static void files_free(void *self) {
     files *f = self;
     if (!f) return;
     if (f->ours) ft_dataset_free(f->dataset);
+    for (size_t i = 0; i < f->source_count; i++) ft_source_free(f->sources[i]);
+    ft_arena_fini(&f->arena);
     free(f->firsts);
     free(f);
 }
@@ -127,17 +134,19 @@ static ft_err number_through(files *f) {
     return FT_OK;
 }
 
-static ft_err of_dataset(ft_feed *out, ft_dataset *d, ft_feed_place place, bool ours) {
+static ft_err files_new(files **out) {
+    *out = ft_fault_here() ? NULL : calloc(1, sizeof **out);
+    return *out ? FT_OK : FT_FAIL(FT_ENOMEM, "out of memory for a data set");
+}
+
+/* The feed of f->dataset. Takes f, whatever happens. */
+static ft_err feed_of(ft_feed *out, files *f, ft_feed_place place) {
     ft_err err = FT_OK;
-    files *f = ft_fault_here() ? NULL : calloc(1, sizeof *f);
-    *out = (ft_feed){ 0 };
-    if (!f) return FT_FAIL(FT_ENOMEM, "out of memory for a data set");
-    f->dataset = d;
+    ft_dataset *d = f->dataset;
     f->shards = ft_dataset_shards(d);
     uint64_t count = ft_dataset_count(d);
     bool random = ft_dataset_random(d) && count != FT_DATASET_UNKNOWN;
     if (random) FT_GOTO(err, number_through(f));
-    f->ours = ours;
     *out = (ft_feed){ .count = count,
                       .random = random,
                       .place = place,
@@ -160,17 +169,71 @@ done:
 }
 
 ft_err ft_feed_of(ft_feed *out, ft_dataset *d, ft_feed_place place) {
-    return of_dataset(out, d, place, false);
+    files *f;
+    *out = (ft_feed){ 0 };
+    FT_TRY(files_new(&f));
+    f->dataset = d;
+    return feed_of(out, f, place);
 }
 
-ft_err ft_feed_dataset(ft_feed *out, const ft_str *paths, size_t count,
+/* ---- objects: kept in the cache by their ETag, read from there */
+typedef struct paths {
+    ft_str *at;
+    size_t count, room;
+} paths;
+
+static ft_err add_path(paths *p, ft_arena *arena, ft_str path) {
+    if (p->count == p->room) {
+        ft_str *more;
+        p->room = p->room ? 2 * p->room : 16;
+        FT_TRY(ft_arena_items(&more, arena, p->room));
+        if (p->count) memcpy(more, p->at, p->count * sizeof *more);
+        p->at = more;
+    }
+    return ft_arena_str(&p->at[p->count++], arena, path);
+}
+
+static ft_err add_objects(paths *p, files *f, ft_str uri) {
+    size_t count;
+    const char *local;
+    ft_source *s;
+    FT_TRY(ft_source_open(&s, uri, NULL));
+    f->sources[f->source_count++] = s;
+    ft_source_parts(s, &count);
+    for (size_t i = 0; i < count; i++) {
+        FT_TRY(ft_source_path(&local, s, i));
+        FT_TRY(add_path(p, &f->arena, ft_str_of(local)));
+    }
+    return FT_OK;
+}
+
+static bool is_object(ft_str path) { return ft_str_starts(path, FT_STR("s3://")); }
+
+static ft_err open_paths(files *f, const ft_str *given, size_t count, const ft_dataset_opts *opts) {
+    paths p = { 0 };
+    FT_TRY(ft_arena_items(&f->sources, &f->arena, count + 1));
+    for (size_t i = 0; i < count; i++) {
+        if (is_object(given[i]))
+            FT_TRY(add_objects(&p, f, given[i]));
+        else
+            FT_TRY(add_path(&p, &f->arena, given[i]));
+    }
+    FT_TRY(ft_dataset_open(&f->dataset, p.at, p.count, opts));
+    f->ours = true;
+    return FT_OK;
+}
+
+ft_err ft_feed_dataset(ft_feed *out, const ft_str *given, size_t count,
                        const ft_dataset_opts *opts) {
-    ft_dataset *d;
+    files *f;
     *out = (ft_feed){ 0 };
-    FT_TRY(ft_dataset_open(&d, paths, count, opts));
-    ft_err err = of_dataset(out, d, FT_FEED_DISK, true);
-    if (err) ft_dataset_free(d);
-    return err;
+    FT_TRY(files_new(&f));
+    ft_err err = open_paths(f, given, count, opts);
+    if (err) {
+        files_free(f);
+        return err;
+    }
+    return feed_of(out, f, FT_FEED_DISK);
 }
 
 void ft_feed_free(ft_feed *f) {

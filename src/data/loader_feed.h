@@ -38,9 +38,14 @@ typedef struct ft_feed {
     void (*free)(void *self); /* may be NULL */
 } ft_feed;
 
-/* The feed of files and folders (dataset.h: paths, patterns). Their fields must agree. */
+/* The feed of files and folders (dataset.h: paths, patterns), and of s3:// objects and prefixes,
+ * which are fetched into the cache first, unless it has them (source.h). Their fields must agree.
+ */
 ft_err ft_feed_dataset(ft_feed *out, const ft_str *paths, size_t count,
                        const ft_dataset_opts *opts);
+/* The same bytes as streams, part by part as they come (source.h: objects are not kept, a FIFO or
+ * "-" is read once): in order only, so shuffling is within a window. */
+ft_err ft_feed_stream(ft_feed *out, ft_str where, const ft_dataset_opts *opts);
 /* Of one dataset that the caller opened and keeps. */
 ft_err ft_feed_of(ft_feed *out, ft_dataset *d, ft_feed_place place);
 void ft_feed_free(ft_feed *f);

@@ -76,9 +76,8 @@ void ft_kept_fini(ft_kept *k);
 
 /* ---- a worker */
 typedef struct ft_meter { /* ns; written by its worker, read by the consumer while it runs */
-    atomic_uint_fast64_t read_wall, read_cpu, decode, transform, copy, colour;
-    atomic_uint_fast64_t pure_wall, pure_cpu; /* of what never blocks: what want of a CPU costs */
-    atomic_uint_fast64_t samples, bytes_read, bytes_decoded, idle;
+    atomic_uint_fast64_t read_wait, read_cpu, decode, transform, copy, colour;
+    atomic_uint_fast64_t samples, bytes_read, idle;
 } ft_meter;
 
 typedef struct ft_worker {
@@ -182,10 +181,19 @@ uint64_t ft_cpu_ns(void); /* of this thread */
 /* Is this sample measured? Then `weight` is how many samples it stands for. */
 bool ft_meter_due(ft_worker *w, unsigned *weight);
 typedef struct ft_measured { /* ns of one sample */
-    uint64_t read_wall, read_cpu, wall, cpu;
+    uint64_t wall, wait, cpu;
     ft_transform_time time;
 } ft_measured;
+/* Reading, from begin to end. */
+typedef struct ft_span_clock {
+    uint64_t wall, cpu;
+    long blocked;
+} ft_span_clock;
+ft_span_clock ft_read_begin(void);
+void ft_read_end(ft_measured *m, const ft_span_clock *from);
 void ft_meter_add(ft_worker *w, const ft_measured *m, unsigned weight);
+/* A sample takes so long: how often are they measured from now on? */
+void ft_meter_stride(ft_worker *w, uint64_t sample_ns);
 void ft_meter_stages(ft_stages *out, ft_loader *l); /* with the lock */
 /* The consumer comes for a batch, and leaves with one (with the lock). */
 void ft_meter_come(ft_loader *l);

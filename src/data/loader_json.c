@@ -14,6 +14,10 @@ static const ft_param members[] = {
     { .name = "format", .type = FT_PARAM_STRING, .doc = "of the files; by content when not given" },
     { .name = "payload", .type = FT_PARAM_STRING, .doc = "what a record's bytes are" },
     { .name = "label", .type = FT_PARAM_STRING, .doc = "csv: the label's column; folder: none" },
+    { .name = "stream",
+      .type = FT_PARAM_BOOL,
+      .default_text = "false",
+      .doc = "read parts as they come; one path" },
     { .name = "batch",
       .type = FT_PARAM_INT,
       .default_text = "32",
@@ -216,19 +220,27 @@ static void fill_spec(ft_loader_spec *s, const ft_params *p) {
                                      .channels = (int)ft_params_int(p, "channels") };
 }
 
+static ft_err open_feed(ft_feed *out, const request *r) {
+    ft_dataset_opts opts = { .format = ft_params_str(r->params, "format"),
+                             .payload = ft_params_str(r->params, "payload"),
+                             .label = ft_params_str(r->params, "label"),
+                             .no_check = !ft_params_bool(r->params, "check") };
+    if (!ft_params_bool(r->params, "stream"))
+        return ft_feed_dataset(out, r->paths, r->path_count, &opts);
+    if (r->path_count != 1)
+        return FT_FAIL(FT_EINVAL,
+                       "loader: a stream has one path; a folder or a prefix may stand for many");
+    return ft_feed_stream(out, r->paths[0], &opts);
+}
+
 static ft_err open_request(ft_loader **out, request *r, ft_str text) {
     ft_loader_spec spec;
     ft_feed feed;
     FT_TRY(read_request(r, text));
     fill_spec(&spec, r->params);
-    FT_TRY(ft_feed_dataset(&feed, r->paths, r->path_count,
-                           &(ft_dataset_opts){ .format = ft_params_str(r->params, "format"),
-                                               .payload = ft_params_str(r->params, "payload"),
-                                               .label = ft_params_str(r->params, "label"),
-                                               .no_check = !ft_params_bool(r->params, "check") }));
+    FT_TRY(open_feed(&feed, r));
     return ft_loader_open(out, &feed, &spec);
 }
-
 ft_err ft_loader_open_json(ft_loader **out, ft_str text) {
     request r = { .arena = FT_ARENA_INIT((size_t)64 << 20) };
     *out = NULL;

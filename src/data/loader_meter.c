@@ -6,6 +6,7 @@
  * less what a thread waits for a CPU: that is known from the stages that never block, as the ratio
  * of their wall to their CPU time. */
 #include <math.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/check.h"
@@ -38,18 +39,35 @@ static void add(atomic_uint_fast64_t *to, uint64_t ns, unsigned weight) {
     atomic_fetch_add_explicit(to, ns * weight, memory_order_relaxed);
 }
 
+static long gave_up(void) {
+    struct rusage r;
+    getrusage(RUSAGE_THREAD, &r);
+    return r.ru_nvcsw;
+}
+
+ft_span_clock ft_read_begin(void) {
+    return (ft_span_clock){ .wall = ft_now_ns(), .cpu = ft_cpu_ns(), .blocked = gave_up() };
+}
+
+void ft_read_end(ft_measured *m, const ft_span_clock *from) {
+    uint64_t wall = ft_now_ns() - from->wall, cpu = ft_cpu_ns() - from->cpu;
+    m->wall += wall;
+    m->cpu += cpu;
+    if (gave_up() != from->blocked && wall > cpu) m->wait += wall - cpu;
+}
+
 void ft_meter_add(ft_worker *w, const ft_measured *m, unsigned weight) {
     ft_meter *to = &w->meter;
-    add(&to->read_wall, m->read_wall, weight);
-    add(&to->read_cpu, m->read_cpu, weight);
+    add(&to->read_wait, m->wait, weight);
+    add(&to->read_cpu, m->cpu, weight);
     add(&to->decode, m->time.decode, weight);
     add(&to->transform, m->time.transform, weight);
     add(&to->copy, m->time.copy, weight);
     add(&to->colour, m->time.colour, weight);
-    add(&to->pure_wall, m->wall, weight);
-    add(&to->pure_cpu, m->cpu, weight);
-    double stride = MEASURED_EVERY_NS / (double)(m->wall + m->read_wall + 1);
-    if (w->l->stream && !m->wall) return; /* reading alone says nothing about a sample */
+}
+
+void ft_meter_stride(ft_worker *w, uint64_t sample_ns) {
+    double stride = MEASURED_EVERY_NS / (double)(sample_ns + 1);
     w->stride = stride < 1 ? 1 : stride > STRIDE_MAX ? STRIDE_MAX : (unsigned)stride;
 }
 
@@ -57,31 +75,23 @@ static double seconds(atomic_uint_fast64_t *ns) {
     return (double)atomic_load_explicit(ns, memory_order_relaxed) * 1e-9;
 }
 
-static void add_worker(ft_stages *out, ft_worker *w, int place, double *pure_wall,
-                       double *read_wall, double *pure_cpu) {
+static void add_worker(ft_stages *out, ft_worker *w, int place) {
     ft_meter *m = &w->meter;
     out->cpu_s[place] += seconds(&m->read_cpu);
+    out->wait_s[place] += seconds(&m->read_wait);
     out->cpu_s[FT_STAGE_DECODE] += seconds(&m->decode);
     out->cpu_s[FT_STAGE_TRANSFORM] += seconds(&m->transform);
     out->cpu_s[FT_STAGE_COPY] += seconds(&m->copy);
     out->colour_s += seconds(&m->colour);
     out->idle_s += seconds(&m->idle);
     out->bytes_read += (double)atomic_load_explicit(&m->bytes_read, memory_order_relaxed);
-    *pure_wall += seconds(&m->pure_wall);
-    *pure_cpu += seconds(&m->pure_cpu);
-    *read_wall += seconds(&m->read_wall);
 }
 
 void ft_meter_stages(ft_stages *out, ft_loader *l) {
     int place = l->feed.place == FT_FEED_NETWORK ? FT_STAGE_NETWORK : FT_STAGE_DISK;
-    double pure_wall = 0, read_wall = 0, pure_cpu = 0;
     *out = l->stages;
-    for (int i = 0; i < l->started; i++)
-        add_worker(out, &l->workers[i], place, &pure_wall, &read_wall, &pure_cpu);
-    add_worker(out, &l->self, place, &pure_wall, &read_wall, &pure_cpu);
-    double stretch = pure_cpu > 0 ? pure_wall / pure_cpu : 1;
-    double wait = read_wall - out->cpu_s[place] * fmax(stretch, 1);
-    out->wait_s[place] = fmax(wait, 0);
+    for (int i = 0; i < l->started; i++) add_worker(out, &l->workers[i], place);
+    add_worker(out, &l->self, place);
     out->workers = l->spec.workers ? l->active : 0;
     out->workers_max = l->worker_count;
     out->tuned = l->spec.workers == FT_LOADER_WORKERS_TUNED;
@@ -90,6 +100,7 @@ void ft_meter_stages(ft_stages *out, ft_loader *l) {
                    l->feed.fields[l->ring->places[l->picture].source].kind == FT_FIELD_IMAGE;
     out->narrow = l->picture < 0 || l->spec.pixels.dtype == FT_U8;
     out->bytes_batch = l->bytes_batch;
+    out->ring_bytes = (double)(l->ring->slots * l->ring->slot_bytes);
     if (l->picture >= 0) {
         const ft_place *p = &l->ring->places[l->picture];
         out->pixels_sample = (double)p->bytes / (double)ft_dtype_bytes(p->array.dtype);

@@ -205,6 +205,58 @@ static void test_stream(void **state) {
     }
 }
 
+/* Parts as they come: a folder's files one after another, a new order of them each epoch, a FIFO
+ * once. */
+static void test_parts(void **state) {
+    (void)state;
+    static const test_set set = { raw_fields, 2, raw_sample };
+    char dir[400], path[500];
+    uint64_t first[3 * 15], n;
+    snprintf(dir, sizeof dir, "%s/parts", test_dir());
+    EXPECT_OK(ft_dir_make(dir));
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%d.tfrecord", dir, i);
+        test_set_write(path, &set, 10 + (uint64_t)i * 5);
+    }
+    for (int workers = 0; workers < 3; workers++) {
+        ft_feed feed;
+        ft_loader *l;
+        ft_batch *b;
+        EXPECT_OK(ft_feed_stream(&feed, ft_str_of(dir), NULL));
+        EXPECT_OK(ft_loader_open(&l, &feed,
+                                 &(ft_loader_spec){ .batch = 7,
+                                                    .shuffle = FT_SHUFFLE_WINDOW,
+                                                    .window = 4,
+                                                    .workers = workers,
+                                                    .fields = FT_STR("label") }));
+        for (uint64_t epoch = 0; epoch < 3; epoch++) {
+            uint8_t seen[3][20] = { { 0 } };
+            EXPECT_OK(ft_loader_epoch(l, epoch));
+            for (n = 0; ft_loader_next(&b, l) == FT_OK; ft_batch_release(b))
+                for (size_t i = 0; i < b->count; i++, n++) {
+                    EXPECT(!seen[b->ids[i] >> 40][b->ids[i] & 0xff]++);
+                    if (!workers && !epoch) first[n] = b->ids[i];
+                    EXPECT(epoch || first[n] == b->ids[i]);
+                }
+            EXPECT(n == 45);
+        }
+        ft_loader_free(l);
+    }
+    ft_feed feed;
+    EXPECT_ERR(FT_ENOTFOUND, ft_feed_stream(&feed, FT_STR("/nonexistent/x"), NULL));
+    EACH_FAULT {
+        ft_loader *l = NULL;
+        ft_batch *b;
+        n = 0;
+        ft_err err = ft_feed_stream(&feed, ft_str_of(dir),
+                                    &(ft_dataset_opts){ .format = FT_STR("tfrecord") });
+        if (!err) err = ft_loader_open(&l, &feed, &(ft_loader_spec){ .fields = FT_STR("label") });
+        while (!err && !(err = ft_loader_next(&b, l))) n += b->count, ft_batch_release(b);
+        EXPECT(err != FT_ENOTFOUND || n == 45 || !l);
+        ft_loader_free(l);
+    }
+}
+
 static void test_faults(void **state) {
     (void)state;
     const char *path = raw_shard();
@@ -222,4 +274,5 @@ static void test_faults(void **state) {
 
 TEST_MAIN(cmocka_unit_test(test_raw_is_the_transform), cmocka_unit_test(test_raw_copy),
           cmocka_unit_test(test_shards), cmocka_unit_test(test_damage),
-          cmocka_unit_test(test_stream), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_stream), cmocka_unit_test(test_parts),
+          cmocka_unit_test(test_faults))

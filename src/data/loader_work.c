@@ -96,24 +96,22 @@ static void leave(ft_loader *l) {
 static ft_err one(ft_worker *w, size_t i, ft_measured *m) {
     ft_loader *l = w->l;
     ft_sample read, *s = &read;
-    uint64_t wall = m ? ft_now_ns() : 0, cpu = m ? ft_cpu_ns() : 0;
+    ft_span_clock from = { 0 };
+    if (m && !l->stream) from = ft_read_begin();
     if (l->stream) {
         s = &w->kept.sample;
         if (w->kept.err) return FT_FAIL(w->kept.err, "%s", w->kept.why);
     } else {
         FT_TRY(l->feed.read(s, w->reader, w->numbers[i]));
     }
-    if (m) {
-        m->read_wall += ft_now_ns() - wall;
-        m->read_cpu += ft_cpu_ns() - cpu;
-    }
+    if (m && !l->stream) ft_read_end(m, &from);
     atomic_fetch_add_explicit(&w->meter.bytes_read, s->stored_bytes, memory_order_relaxed);
     uint64_t id = l->feed.id(s);
     w->slot->ids[w->at + i] = id;
     bool gated = enter(l);
-    if (m) wall = ft_now_ns(), cpu = ft_cpu_ns();
+    uint64_t begun = m ? ft_now_ns() : 0;
     ft_err err = place(w, w->at + i, s, id, m);
-    if (m) m->wall = ft_now_ns() - wall, m->cpu = ft_cpu_ns() - cpu;
+    if (m) ft_meter_stride(w, ft_now_ns() - begun + m->wall);
     if (gated) leave(l);
     return err ? name_it(l, s, err) : FT_OK;
 }
@@ -162,9 +160,10 @@ static void cut_short(ft_loader *l, ft_worker *w, ft_err err) {
 }
 
 static bool read_stream(ft_loader *l, ft_worker *w) {
-    uint64_t wall = ft_now_ns(), cpu = ft_cpu_ns();
+    ft_measured m = { 0 };
+    ft_span_clock from = ft_read_begin();
     ft_err err = ft_claim_read(l, w);
-    ft_measured m = { .read_wall = ft_now_ns() - wall, .read_cpu = ft_cpu_ns() - cpu };
+    ft_read_end(&m, &from);
     if (err && err != FT_ENOTFOUND) note(w, w->at, err);
     pthread_mutex_lock(&l->ring->lock);
     l->stream_busy = false;

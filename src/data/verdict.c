@@ -8,19 +8,28 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/pool.h"
 #include "media/pixels.h"
 
 #define STARVED_SHARE 0.05 /* of the time: a consumer that waits less does not wait */
 #define WORKERS_MOST  64   /* that are advised */
-#define WORTH         1.1  /* a gain that is worth a word */
+#define COSTS_US      (30 * FT_SECOND_US)
+#define WORTH         1.1 /* a gain that is worth a word */
 
 static const char *const stage_names[FT_STAGE_COUNT] = { "network",   "disk", "decode",
                                                          "transform", "copy", "compute" };
 const char *ft_stage_name(ft_stage s) { return stage_names[s]; }
 
-/* ---- costs of this machine: pictures that no cache holds, as they come from a shard */
-enum { SIDE = 256, CUT = 224, PICTURES = 96, SLOTS = 32 };
+/* ---- costs of this machine: pictures as they come from a shard, into batches as they go round */
+enum {
+    SIDE = 256,
+    CUT = 224,
+    PIXELS = CUT * CUT * 3,
+    PICTURES = 160,
+    ROUNDS = 3,
+    SLOTS_MOST = 128
+};
 
 static double cpu_s(void) {
     struct timespec t;
@@ -28,44 +37,59 @@ static double cpu_s(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static double pack_cost(const uint8_t *from, float *to, ft_dtype dtype) {
+static double pack_cost(const uint8_t *from, float *to, int slots, ft_dtype dtype) {
     ft_pack pass = { .dtype = dtype, .mean = { 0.5f, 0.5f, 0.5f }, .std = { 0.5f, 0.5f, 0.5f } };
+    size_t bytes = PIXELS * ft_dtype_bytes(dtype);
     double best = INFINITY;
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         double begun = cpu_s();
         for (int i = 0; i < PICTURES; i++) {
             ft_image image = { (uint8_t *)from + (size_t)i * SIDE * SIDE * 3, CUT, CUT, 3,
                                SIDE * 3 };
-            if (ft_pack_image((char *)to +
-                                  (size_t)(i % SLOTS) * CUT * CUT * 3 * ft_dtype_bytes(dtype),
-                              &image, &pass, FT_MEDIA_AUTO) != FT_OK)
+            if (ft_pack_image((char *)to + (size_t)(i % slots) * bytes, &image, &pass,
+                              FT_MEDIA_AUTO) != FT_OK)
                 ft_err_clear();
         }
         double took = cpu_s() - begun;
         if (took < best) best = took;
     }
-    return best / PICTURES / (CUT * CUT * 3);
+    return best / PICTURES / PIXELS;
 }
 
-static ft_verdict_costs costs;
-static pthread_once_t costs_once = PTHREAD_ONCE_INIT;
-
-static void measure(void) {
-    uint8_t *from = calloc(PICTURES, (size_t)SIDE * SIDE * 3);
-    float *to = calloc(SLOTS, sizeof *to * CUT * CUT * 3);
-    costs = (ft_verdict_costs){ 3e-10, 1e-10 }; /* without memory: what a machine of 2023 has */
+void ft_verdict_costs_measure(ft_verdict_costs *out, double ring_bytes) {
+    double slots = ring_bytes / (PIXELS * sizeof(float));
+    int count = slots < 1 ? 1 : slots > SLOTS_MOST ? SLOTS_MOST : (int)slots;
+    uint8_t *from = malloc((size_t)PICTURES * SIDE * SIDE * 3);
+    float *to = calloc((size_t)count, sizeof *to * PIXELS);
+    *out = (ft_verdict_costs){ 1e-10, 5e-11 }; /* without memory: as it was measured on Zen 4 */
     if (from && to) {
-        for (size_t i = 0; i < (size_t)PICTURES * SIDE * SIDE * 3; i += 64) from[i] = (uint8_t)i;
-        costs.pack_f32 = pack_cost(from, to, FT_F32);
-        costs.pack_narrow = pack_cost(from, to, FT_U8);
+        for (size_t i = 0; i < (size_t)PICTURES * SIDE * SIDE * 3; i++) from[i] = (uint8_t)i;
+        out->pack_f32 = pack_cost(from, to, count, FT_F32);
+        out->pack_narrow = pack_cost(from, to, count, FT_U8);
     }
     free(from);
     free(to);
 }
 
-const ft_verdict_costs *ft_verdict_costs_measure(void) {
-    pthread_once(&costs_once, measure);
-    return &costs;
+static struct {
+    pthread_mutex_t lock;
+    ft_verdict_costs costs;
+    double ring_bytes;
+    int64_t at_us;
+} known = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static ft_verdict_costs costs_of(double ring_bytes) {
+    pthread_mutex_lock(&known.lock);
+    int64_t now = ft_clock_monotonic_us();
+    bool same = ring_bytes < 2 * known.ring_bytes && ring_bytes > known.ring_bytes / 2;
+    if (!known.at_us || now - known.at_us > COSTS_US || !same) {
+        ft_verdict_costs_measure(&known.costs, ring_bytes);
+        known.ring_bytes = ring_bytes;
+        known.at_us = now;
+    }
+    ft_verdict_costs costs = known.costs;
+    pthread_mutex_unlock(&known.lock);
+    return costs;
 }
 
 /* ---- the model: seconds for one sample */
@@ -251,7 +275,8 @@ ft_err ft_data_judge(ft_data_verdict *out, const ft_stages *s, const ft_verdict_
     *out = (ft_data_verdict){ 0 };
     if (!(s->samples > 0) || !(s->wall_s > 0))
         return FT_FAIL(FT_EINVAL, "nothing was measured: no batch has come yet");
-    if (!c) c = ft_verdict_costs_measure();
+    ft_verdict_costs measured;
+    if (!c) measured = costs_of(s->ring_bytes), c = &measured;
     model now = model_of(s);
     for (int i = 0; i < FT_STAGE_COUNT; i++) total += now.cpu[i] + now.wait[i];
     for (int i = 0; i < FT_STAGE_COUNT && total > 0; i++)

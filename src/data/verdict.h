@@ -46,6 +46,7 @@ typedef struct ft_stages {
     double idle_s;                 /* workers waited for a free slot */
     double bytes_read;             /* as stored */
     double bytes_batch;            /* put into batches */
+    double ring_bytes;             /* of memory that batches cycle through */
     double pixels_sample;          /* bytes of a picture as bytes, as it is put into a batch */
     int workers;                   /* that may read at one time; 0: the consumer does the work */
     int cores;
@@ -60,8 +61,8 @@ typedef struct ft_verdict_costs {
     double pack_f32;    /* cropped, mirrored, normalised to floats */
     double pack_narrow; /* put into the batch as bytes */
 } ft_verdict_costs;
-/* Measured at the first call (20 ms), then the same. */
-const ft_verdict_costs *ft_verdict_costs_measure(void);
+/* Measured now, in about 20 ms: pictures that no cache holds, into a ring of so many bytes. */
+void ft_verdict_costs_measure(ft_verdict_costs *out, double ring_bytes);
 
 typedef enum ft_remedy {
     FT_REMEDY_NONE,
@@ -88,7 +89,7 @@ typedef struct ft_data_verdict {
     char sentence[320];
 } ft_data_verdict;
 
-/* FT_EINVAL when too little was measured (no sample). `costs` NULL: measured now. */
+/* FT_EINVAL when nothing was measured yet. `costs` NULL: measured, at most every half a minute. */
 ft_err ft_data_judge(ft_data_verdict *out, const ft_stages *s, const ft_verdict_costs *costs);
 
 #endif
