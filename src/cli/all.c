@@ -50,7 +50,8 @@ extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, 
     ft_command_settings_rm;
 
 extern const ft_command ft_command_data_pack, ft_command_data_convert, ft_command_data_unpack,
-    ft_command_data_ls, ft_command_data_head, ft_command_data_check, ft_command_data_formats;
+    ft_command_data_ls, ft_command_data_head, ft_command_data_check, ft_command_data_formats,
+    ft_command_data_bench;
 
 const ft_command *const ft_commands[] = {
     &ft_command_train,
@@ -90,6 +91,7 @@ const ft_command *const ft_commands[] = {
     &ft_command_data_ls,
     &ft_command_data_head,
     &ft_command_data_check,
+    &ft_command_data_bench,
     &ft_command_data_formats,
     &ft_command_keys_add,
     &ft_command_keys_ls,
