@@ -335,12 +335,22 @@ static ft_err meta_make(ft_str *out, packing *p) {
     return err;
 }
 
+/* Another format calls them what every format does: "jpg" and "cls" become "image" and "label". */
+static void names_usual(ft_field *fields, const ft_dataset *from) {
+    static const char *const names[] = { "image", "label" };
+    for (size_t k = 0; k < FT_COUNT(names); k++) {
+        int i = ft_dataset_find(from, ft_str_of(names[k]));
+        if (i >= 0) fields[i].name = ft_str_of(names[k]);
+    }
+}
+
 static ft_err fields_make(packing *p) {
     size_t count;
     const ft_field *from = ft_dataset_fields(p->from, &count);
     ft_field *fields;
     FT_TRY(ft_arena_items(&fields, &p->out.arena, count));
     memcpy(fields, from, count * sizeof *fields);
+    if (p->out.format != p->from->format) names_usual(fields, p->from);
     if (p->picture >= 0) ft_pack_field(&fields[p->picture], p->form, p->opts);
     for (size_t k = 0; k < p->opts->vary_count; k++) {
         int i = ft_dataset_find(p->from, p->opts->vary[k]);

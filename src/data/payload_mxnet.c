@@ -50,9 +50,11 @@ static ft_err fit(ft_plan *p) {
         if (f->kind == FT_FIELD_TEXT && (ft_str_is(f->name, "path") || ft_str_is(f->name, "key")))
             continue; /* names have no place in the header */
         if (w->at[which] >= 0 || name)
-            return FT_FAIL(FT_EUNSUPPORTED,
-                           "field '%.*s' has no place in an MXNet image record (image, label, id)",
-                           FT_STR_ARG(f->name));
+            return FT_FAIL(
+                FT_EUNSUPPORTED,
+                "field '%.*s' has no place in an MXNet image record (image, label, id)%s",
+                FT_STR_ARG(f->name),
+                f->dtype == FT_U8 ? "; pixels must be encoded (--images png)" : "");
         w->at[which] = (int)i;
     }
     p->state = w;
