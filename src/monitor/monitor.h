@@ -37,6 +37,11 @@ extern const ft_stream_kind ft_kind_drift;
 /* `model` may be NULL (no prediction baseline). FT_EINVAL for a table without rows. */
 ft_err ft_monitor_baseline(ft_store *s, ft_str endpoint, const ft_table *table,
                            const ft_model *model);
+/* Statistics and constraints of a body (traffic.h) by itself, every column a feature: what Model
+ * Monitor's analyzer makes of a baseline's file. `header`: its first row names the columns, which
+ * are "_c0", "_c1" … otherwise. FT_EINVAL without rows, FT_EPARSE for rows of different lengths. */
+ft_err ft_monitor_describe(ft_buf *statistics, ft_buf *constraints, ft_str content_type,
+                           ft_str body, bool header);
 /* Give an endpoint its rules: PopulationStability; and ClassShare once a baseline says that its
  * answers are classes, at 50 %, or higher where the baseline itself has a class near or over that.
  * Rules that it has already stay as they are. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "monitor/capture.h"
@@ -455,10 +456,60 @@ static ft_err finish(ft_monitor_result *out, ft_run *r) {
     return ft_monitor_store_row(r->s, &row, r->unreadable);
 }
 
+/* ---- a baseline whose first column is the label, as training files have it */
+
+static ft_err count_cells(void *ctx, const ft_str *cells, size_t count) {
+    FT_UNUSED(cells);
+    *(size_t *)ctx = count;
+    return FT_ECANCELED; /* one row is enough */
+}
+
+/* How many values the first captured request of the window has; 0: none can be read. */
+static ft_err cells_of_first(size_t *out, ft_run *r) {
+    ft_cursor *c;
+    ft_record record;
+    ft_payload in;
+    ft_cursor_opts opts = { .key = r->endpoint, .from = r->from, .until = r->until };
+    *out = 0;
+    FT_TRY(ft_cursor_open(&c, r->s, &ft_kind_capture, &opts));
+    ft_err err = ft_cursor_next(c, &record);
+    if (err == FT_OK && payload_of(&in, r, record.values, FT_CAPTURE_INPUT_TYPE, FT_CAPTURE_INPUT,
+                                   FT_CAPTURE_ENCODING_IN) == FT_OK)
+        ft_traffic_read(&in, NULL, &r->once, count_cells, out);
+    ft_err_clear();
+    ft_cursor_close(c);
+    return err == FT_ENOTFOUND ? FT_OK : err;
+}
+
+/* Statistics of another place may describe a training file, label first: requests then have one
+ * value less, and the label is compared with nothing. */
+static ft_err label_drop(ft_run *r) {
+    ft_statistics *stats = r->baseline.stats;
+    ft_constraints *constraints = r->baseline.constraints;
+    size_t cells;
+    if (!r->ask->statistics_uri.len || stats->count < 2 || r->baseline.inputs < stats->count)
+        return FT_OK;
+    FT_TRY(cells_of_first(&cells, r));
+    if (cells + 1 != stats->count) return FT_OK;
+    for (size_t i = 0; i < constraints->count; i++)
+        if (ft_str_eq(constraints->features[i].name, stats->features[0].name)) {
+            memmove(&constraints->features[i], &constraints->features[i + 1],
+                    (constraints->count - i - 1) * sizeof *constraints->features);
+            constraints->count--;
+            break;
+        }
+    ft_sketch_free(stats->features[0].sketch);
+    stats->count--;
+    memmove(&stats->features[0], &stats->features[1], stats->count * sizeof *stats->features);
+    r->baseline.inputs = stats->count;
+    return FT_OK;
+}
+
 static ft_err run_all(ft_monitor_result *out, ft_run *r, const ft_watch_hooks *hooks) {
     ft_str subject;
     FT_TRY(ft_baseline_load_from(&r->baseline, r->s, r->arena, r->endpoint, r->ask->statistics_uri,
                                  r->ask->constraints_uri));
+    FT_TRY(label_drop(r));
     FT_TRY(window_begin(r));
     FT_TRY(read_window(r));
     if (!r->records) return out->no_records = true, nothing(r);
