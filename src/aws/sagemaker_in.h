@@ -72,6 +72,10 @@ ft_err ft_sagemaker_rules(ft_rule_job **out, size_t *count, ft_store *s, ft_aren
 ft_err ft_sagemaker_rules_chore(ft_store *s);
 ft_err ft_sagemaker_rules_prepare(ft_store *s);
 
+/* ---- sagemaker_analyzer.c: Model Monitor's own image as a processing job */
+bool ft_sagemaker_is_analyzer(ft_aws_call *c); /* CreateProcessingJob */
+ft_err ft_sagemaker_analyzer(ft_params *params, ft_aws_call *c);
+
 /* ---- sagemaker_shared.c */
 /* 1 to 63 letters, digits and hyphens; the ValidationException of AWS, `member` in its spelling. */
 ft_err ft_sagemaker_name_check(ft_aws_call *c, const char *member, ft_str name);

@@ -366,6 +366,7 @@ done:
 
 /* The program that the request names, by this machine or by podman in its image. */
 static ft_err command_of(ft_params *params, ft_aws_call *c) {
+    if (ft_sagemaker_is_analyzer(c)) return ft_sagemaker_analyzer(params, c);
     ft_str entry = ft_aws_raw(c, "AppSpecification.ContainerEntrypoint"),
            more = ft_aws_raw(c, "AppSpecification.ContainerArguments"),
            name = ft_aws_str(c, "AppSpecification.ImageUri");

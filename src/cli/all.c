@@ -46,7 +46,7 @@ extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, 
     ft_command_algorithms_show, ft_command_info, ft_command_run_job, ft_command_run_rules,
     ft_command_run_model, ft_command_remote_ls, ft_command_remote_get, ft_command_remote_put,
     ft_command_remote_cache, ft_command_run_pipe, ft_command_keys_add, ft_command_keys_ls,
-    ft_command_keys_rm, ft_command_aws_env, ft_command_settings_ls, ft_command_settings_set,
+    ft_command_keys_rm, ft_command_aws_env, ft_command_analyze, ft_command_settings_ls, ft_command_settings_set,
     ft_command_settings_rm;
 
 extern const ft_command ft_command_data_pack, ft_command_data_convert, ft_command_data_unpack,
@@ -101,6 +101,7 @@ const ft_command *const ft_commands[] = {
     &ft_command_settings_set,
     &ft_command_settings_rm,
     &ft_command_info,
+    &ft_command_analyze,
     &ft_command_run_job,
     &ft_command_run_pipe,
     &ft_command_run_rules,
