@@ -205,7 +205,8 @@ static ft_err member(ft_str *ending, ft_str *bytes, ft_arena *arena, ft_buf *scr
         *bytes = ft_buf_str(scratch);
         return ft_arena_printf(ending, arena, "%.*s.npy", FT_STR_ARG(f->name));
     }
-    if (among(f->name, own)) return FT_OK;
+    ft_str before;
+    if (among(last_part(&before, f->name), own)) return FT_OK;
     const char *kind = f->kind == FT_FIELD_TEXT ? "txt" : image_ending(*bytes);
     if (ft_str_is(f->name, "image")) {
         *ending = ft_str_of(kind);
