@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/actions.h"
 #include "cli/cli.h"
+#include "data/channel.h"
 #include "jobs/job.h"
 
 #define RULES_MAX    20 /* as SageMaker's limit for one job */
@@ -16,12 +17,21 @@
 
 static const ft_param options[] = {
     { "train", FT_PARAM_STRING, NULL, .required = true,
-      .doc = "FILE: training data (csv, libsvm, IDX; gzip or plain), or a folder of such" },
+      .doc = "FILE: training data (csv, libsvm, IDX; gzip or plain), a folder of such, or "
+             "s3://bucket/prefix" },
     { "validation", FT_PARAM_STRING, NULL, .doc = "FILE: validation data" },
     { "set", FT_PARAM_STRING, NULL, .repeated = true,
       .doc = "NAME=VALUE: a hyperparameter (see `fettle algorithms show`)" },
     { "job", FT_PARAM_STRING, NULL,
       .doc = "NAME: the job's name (made from algorithm and time when not given)" },
+    { "input-mode", FT_PARAM_CHOICE, "file", .choices = "file|pipe|fastfile",
+      .doc = "WORD: how the data arrives: as files, or through a pipe while it is read" },
+    { "data-type", FT_PARAM_CHOICE, "S3Prefix",
+      .choices = "S3Prefix|ManifestFile|AugmentedManifestFile",
+      .doc = "WORD: what --train and --validation name" },
+    { "attributes", FT_PARAM_STRING, NULL, .doc = "NAMES: of an augmented manifest, with commas" },
+    { "shuffle-seed", FT_PARAM_INT, NULL, .min = 0, .max = 9e15,
+      .doc = "N: objects in another order, by this seed and the epoch" },
     { "label", FT_PARAM_STRING, NULL,
       .doc = "COLUMN: first, last, none, a number from 0 or a header's name (csv: first)" },
     { "header", FT_PARAM_CHOICE, "detect", .choices = "detect|yes|no",
@@ -70,16 +80,49 @@ static ft_err params_read(ft_params **out, ft_cli *cli, const ft_algorithm *algo
     return algorithm->validate ? algorithm->validate(*out) : FT_OK;
 }
 
-static ft_job_channel channel_of(const ft_cli *cli, const char *name) {
-    ft_str header = ft_params_str(cli->options, "header");
-    return (ft_job_channel){ .name = ft_str_of(name),
+/* Settings of a channel that is more than a local path. A local path is made whole: the job's
+ * process may run elsewhere. */
+static ft_err source_of(ft_str *json, ft_cli *cli, ft_str uri) {
+    ft_channel_source c = { .uri = uri,
+                            .type = ft_params_str(cli->options, "data-type"),
+                            .attributes = ft_params_str(cli->options, "attributes"),
+                            .shuffle = ft_params_given(cli->options, "shuffle-seed"),
+                            .seed = (uint64_t)ft_params_int(cli->options, "shuffle-seed") };
+    ft_buf buf = { 0 };
+    char *whole = NULL;
+    bool plain = ft_str_is(c.type, "S3Prefix");
+    *json = (ft_str){ 0 };
+    FT_TRY(ft_input_mode_parse(&c.mode, ft_params_str(cli->options, "input-mode")));
+    bool elsewhere = ft_str_starts(uri, FT_STR("s3://"));
+    if (!elsewhere && plain && c.mode == FT_INPUT_FILE && !c.shuffle) return FT_OK;
+    if (plain) c.type = (ft_str){ 0 }; /* hidden files are passed over, as in a folder */
+    if (!elsewhere) {
+        FT_TRY(ft_arena_str(&uri, &cli->arena, uri));
+        whole = realpath(uri.at, NULL);
+        if (!whole) return FT_FAIL_ERRNO("'%s'", uri.at);
+        c.uri = ft_str_of(whole);
+    }
+    ft_err err = ft_channel_source_check(&c);
+    if (err == FT_OK) err = ft_channel_source_write(&buf, &c);
+    if (err == FT_OK) err = ft_arena_str(json, &cli->arena, ft_buf_str(&buf));
+    ft_buf_fini(&buf);
+    free(whole);
+    return err;
+}
+
+static ft_err channel_of(ft_job_channel *out, ft_cli *cli, const char *name) {
+    ft_str header = ft_params_str(cli->options, "header"), source;
+    FT_TRY(source_of(&source, cli, ft_params_str(cli->options, name)));
+    *out = (ft_job_channel){ .name = ft_str_of(name),
                              .path = ft_params_str(cli->options, name),
                              .label = ft_params_str(cli->options, "label"),
                              .format = ft_params_str(cli->options, "format"),
                              .header = ft_str_is(header, "yes")  ? 1
                                        : ft_str_is(header, "no") ? -1
                                                                  : 0,
-                             .rows_max = (size_t)ft_params_int(cli->options, "rows") };
+                             .rows_max = (size_t)ft_params_int(cli->options, "rows"),
+                             .source = source };
+    return FT_OK;
 }
 
 /* "Rule:a=1,b=2" -> rule name and {"a":"1","b":"2"} */
@@ -267,9 +310,9 @@ static ft_err run(ft_cli *cli) {
     FT_TRY(params_read(&params, cli, algorithm));
     ft_job_channel channels[CHANNELS_MAX];
     size_t channel_count = 0;
-    channels[channel_count++] = channel_of(cli, "train");
+    FT_TRY(channel_of(&channels[channel_count++], cli, "train"));
     if (ft_params_given(cli->options, "validation"))
-        channels[channel_count++] = channel_of(cli, "validation");
+        FT_TRY(channel_of(&channels[channel_count++], cli, "validation"));
     ft_watch_spec watches[RULES_MAX] = { 0 };
     ft_job_spec spec = { .name = ft_params_str(cli->options, "job"),
                          .algorithm = cli->args[0],

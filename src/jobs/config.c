@@ -37,6 +37,7 @@ static void channels_write(ft_json_out *w, const ft_job_spec *spec) {
         ft_json_out_object(w);
         str_member(w, "name", c->name);
         str_member(w, "path", c->path);
+        str_member(w, "source", c->source);
         str_member(w, "label", c->label);
         str_member(w, "format", c->format);
         ft_json_out_name(w, "header"), ft_json_out_i64(w, c->header);
@@ -91,6 +92,8 @@ static ft_err channel_read(ft_job_channel *c, ft_json *j) {
             FT_TRY(ft_json_string(j, &c->name));
         else if (ft_str_is(name, "path"))
             FT_TRY(ft_json_string(j, &c->path));
+        else if (ft_str_is(name, "source"))
+            FT_TRY(ft_json_string(j, &c->source));
         else if (ft_str_is(name, "label"))
             FT_TRY(ft_json_string(j, &c->label));
         else if (ft_str_is(name, "format"))

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/pool.h"
 #include "data/tar.h"
+#include "jobs/inputs_in.h"
 
 #define ENV_MAX    1000
 #define DEPTH_MAX  16
@@ -148,8 +149,10 @@ static ft_err channels_fill(ft_container *c) {
             FT_TRY(ft_tar_unpack(channel->path.at, to, NULL));
             continue;
         }
+        if (ft_job_input_is_pipe(channel)) continue; /* who starts the program starts its writer */
         FT_TRY(channel_place(&to, c, channel->name));
-        FT_TRY(channel_copy(c, channel, to));
+        FT_TRY(channel->source ? ft_job_input_place(channel, to, c->host, c->hosts)
+                               : channel_copy(c, channel, to));
     }
     return FT_OK;
 }

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/files.h"
 #include "base/random.h"
+#include "data/channel.h"
 #include "jobs/config_in.h"
 #include "jobs/job.h"
 #include "jobs/tables_in.h"
@@ -65,6 +66,13 @@ static ft_err name_make(ft_str *out, ft_arena *arena, ft_str algorithm) {
                            d.year, d.month, d.day, d.hour, d.minute, d.second, unlike & 0xffffff);
 }
 
+/* Whether anything is there is found out when the job runs: it may be on another server. */
+static ft_err source_check(const ft_job_channel *c, ft_arena *arena) {
+    ft_channel_source source;
+    ft_err err = ft_channel_source_read(&source, arena, c->source);
+    return err == FT_OK ? FT_OK : ft_err_prefix(err, "channel '%.*s'", FT_STR_ARG(c->name));
+}
+
 /* The same channels with whole paths: the job's process may run elsewhere. */
 static ft_err channels_check(ft_job_channel **out, ft_arena *arena, const ft_job_spec *spec,
                              const ft_algorithm *algorithm) {
@@ -80,6 +88,10 @@ static ft_err channels_check(ft_job_channel **out, ft_arena *arena, const ft_job
         for (size_t k = 0; k < i; k++)
             if (ft_str_eq(spec->channels[k].name, c->name))
                 return FT_FAIL(FT_EINVAL, "channel '%.*s' is given twice", FT_STR_ARG(c->name));
+        if (c->source.len) {
+            FT_TRY(source_check(c, arena));
+            continue;
+        }
         FT_TRY(ft_arena_str(&path, arena, c->path));
         ft_err err = ft_file_stat(&info, path.at);
         if (err != FT_OK) return ft_err_prefix(err, "channel '%.*s'", FT_STR_ARG(c->name));

@@ -46,6 +46,9 @@ bool ft_job_status_final(ft_job_status s);
 
 typedef struct ft_job_channel {
     ft_str name, path, label, format;
+    /* JSON of data/channel.h: objects, manifests, input mode, share and order; then `path` is only
+     * shown. Empty: `path` is a local file or folder. */
+    ft_str source;
     int header;
     size_t rows_max;
 } ft_job_channel;

@@ -13,6 +13,7 @@
 #include "base/pool.h"
 #include "debug/hook.h"
 #include "jobs/config_in.h"
+#include "jobs/inputs_in.h"
 #include "jobs/job.h"
 #include "jobs/log.h"
 #include "jobs/model_in.h"
@@ -20,6 +21,7 @@
 #include "jobs/tables_in.h"
 #include "store/lineage.h"
 
+#define INPUTS      "inputs"           /* folder of the job's: channels that were brought here */
 #define PROGRESS_US (FT_SECOND_US / 5) /* how often the row learns of steps */
 #define TEXT_BYTES  160
 #define LOG_SYNC_US (5 * FT_SECOND_US)
@@ -37,8 +39,9 @@ typedef struct work {
     ft_job job;
     ft_job_config config;
     ft_channel *channels;
-    bool *read;    /* per channel: the algorithm told what it read */
-    ft_gate *gate; /* NULL: no rules */
+    ft_feeder *feeder; /* of pipes; NULL: none */
+    bool *read;        /* per channel: the algorithm told what it read */
+    ft_gate *gate;     /* NULL: no rules */
     ft_hook *hook;
     ft_stream_writer *log; /* NULL: its lines are lost */
     const char *model_dir, *checkpoint_dir;
@@ -174,10 +177,22 @@ static ft_err channel_hash(work *w, const ft_job_channel *c, const char *path, i
     return FT_OK;
 }
 
+/* Objects and manifests as a whole. */
+static ft_err source_note(work *w, const ft_channel *channel, ft_str path) {
+    ft_job_input_identity id;
+    ft_str note;
+    FT_TRY(ft_job_input_identify(&id, channel));
+    FT_TRY(ft_arena_printf(&note, &w->arena, "%.*s (%zu parts)", FT_STR_ARG(path), id.parts));
+    return input_note(w, channel->name, note, id.sha256, id.size_bytes);
+}
+
 static ft_err inputs_note(work *w) {
-    for (size_t i = 0; i < w->config.channel_count; i++)
-        if (!w->read[i])
-            FT_TRY(channel_hash(w, &w->config.channels[i], w->config.channels[i].path.at, 0));
+    for (size_t i = 0; i < w->config.channel_count; i++) {
+        const ft_job_channel *c = &w->config.channels[i];
+        if (w->read[i]) continue;
+        FT_TRY(w->channels[i].source ? source_note(w, &w->channels[i], c->path)
+                                     : channel_hash(w, c, c->path.at, 0));
+    }
     return FT_OK;
 }
 
@@ -197,27 +212,40 @@ static ft_err claim(work *w) {
     return FT_OK;
 }
 
+/* A channel by its settings: for an algorithm of ours it is brought here, a program's tree is
+ * filled by who makes it. */
+static ft_err channel_source(work *w, ft_channel *channel, const ft_job_channel *c) {
+    ft_channel_source *source;
+    const char *folder;
+    FT_TRY(ft_arena_take(&source, &w->arena, sizeof *source));
+    FT_TRY(ft_channel_source_read(source, &w->arena, c->source));
+    channel->source = source;
+    if (w->config.algorithm->runs_program) return FT_OK;
+    FT_TRY(ft_job_path(&folder, w->store, &w->arena, w->job.name, INPUTS));
+    return ft_job_input_deliver(channel, &w->feeder, &w->arena, folder);
+}
+
+static ft_err channel_prepare(work *w, ft_channel *channel, ft_job_channel *c) {
+    ft_file_info info;
+    FT_TRY(ft_arena_str(&c->path, &w->arena, c->path));
+    *channel = (ft_channel){ .name = c->name,
+                             .path = c->path,
+                             .opts = { .format = c->format,
+                                       .label = c->label,
+                                       .header = c->header,
+                                       .rows_max = c->rows_max } };
+    ft_err err = c->source.len ? channel_source(w, channel, c) : ft_file_stat(&info, c->path.at);
+    return err == FT_OK ? FT_OK : ft_err_prefix(err, "channel '%.*s'", FT_STR_ARG(c->name));
+}
+
 static ft_err prepare(work *w) {
     const char *path;
     FT_TRY(ft_job_enter(w->store, w->job.name, "Downloading", FT_STR("looking at the inputs")));
     FT_TRY(ft_job_config_read(&w->config, &w->arena, w->job.config_json));
     FT_TRY(ft_arena_items(&w->channels, &w->arena, w->config.channel_count + 1));
     FT_TRY(ft_arena_items(&w->read, &w->arena, w->config.channel_count + 1));
-    for (size_t i = 0; i < w->config.channel_count; i++) {
-        const ft_job_channel *c = &w->config.channels[i];
-        ft_file_info info;
-        ft_str whole;
-        FT_TRY(ft_arena_str(&whole, &w->arena, c->path));
-        w->config.channels[i].path = whole;
-        ft_err err = ft_file_stat(&info, whole.at);
-        if (err != FT_OK) return ft_err_prefix(err, "channel '%.*s'", FT_STR_ARG(c->name));
-        w->channels[i] = (ft_channel){ .name = c->name,
-                                       .path = whole,
-                                       .opts = { .format = c->format,
-                                                 .label = c->label,
-                                                 .header = c->header,
-                                                 .rows_max = c->rows_max } };
-    }
+    for (size_t i = 0; i < w->config.channel_count; i++)
+        FT_TRY(channel_prepare(w, &w->channels[i], &w->config.channels[i]));
     FT_TRY(ft_job_path(&w->model_dir, w->store, &w->arena, w->job.name, "model"));
     FT_TRY(ft_job_path(&w->checkpoint_dir, w->store, &w->arena, w->job.name, "checkpoint"));
     FT_TRY(ft_dir_remove(w->model_dir));
@@ -262,6 +290,8 @@ static ft_err train(work *w) {
     FT_TRY(training_time(w, "update job set training_us = ? where name = ?"));
     ft_err err = w->config.algorithm->train(&args);
     progress_store(w);
+    /* What looked like the data's end, or like damage in it, may have been a writer that failed. */
+    if (err != FT_ECANCELED && ft_feeder_check(w->feeder) != FT_OK) err = FT_EPEER;
     FT_TRY(err);
     FT_TRY(ft_hook_finish(w->hook));
     return training_time(w, "update job set training_end_us = ? where name = ?");
@@ -340,6 +370,15 @@ static ft_err tell_end(work *w, ft_err why) {
     return ft_job_finish(w->store, w->job.name, &end);
 }
 
+/* Links and FIFOs of what was brought here. */
+static void inputs_clean(work *w) {
+    const char *folder = NULL;
+    if (!w->channels) return; /* the job was never this process's */
+    ft_err err = ft_job_path(&folder, w->store, &w->arena, w->job.name, INPUTS);
+    if (err == FT_OK) err = ft_dir_remove(folder);
+    if (err != FT_OK) ft_log_err(FT_LOG_WARN, "jobs", err, "the job's inputs stay");
+}
+
 static void signals_set(void) {
     sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_term }, NULL);
     sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
@@ -370,6 +409,8 @@ ft_err ft_job_main(ft_store *s, ft_str name) {
 done:
     if (ft_stream_close(w.log) != FT_OK)
         ft_log_err(FT_LOG_WARN, "jobs", FT_EIO, "closing the job's log");
+    ft_feeder_free(w.feeder);
+    inputs_clean(&w);
     ft_hook_free(w.hook);
     ft_gate_free(w.gate);
     ft_arena_fini(&w.arena);

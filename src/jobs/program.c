@@ -12,6 +12,7 @@
 #include "base/proc.h"
 #include "jobs/container.h"
 #include "jobs/image.h"
+#include "jobs/inputs_in.h"
 #include "jobs/job.h"
 #include "jobs/program_in.h"
 
@@ -38,6 +39,7 @@ typedef struct run {
     const ft_train_args *args;
     ft_arena arena;
     ft_supervisor *sup;
+    ft_feeder *feeder; /* of pipes; NULL: none */
     ft_program_sync sync;
     host *hosts;
     int host_count;
@@ -209,11 +211,23 @@ static ft_err command_read(host *r) {
     return r->argc ? FT_OK : FT_FAIL(FT_EINVAL, "the command is empty");
 }
 
+static ft_err pipes_start(host *h) {
+    const char *data;
+    FT_TRY(ft_path_join(&data, &h->run->arena, h->c.root, "input/data"));
+    for (size_t i = 0; i < h->run->args->channel_count; i++) {
+        const ft_channel *channel = &h->run->args->channels[i];
+        if (ft_job_input_is_pipe(channel))
+            FT_TRY(ft_job_input_pipe(channel, &h->run->feeder, data, h->c.host, h->c.hosts));
+    }
+    return FT_OK;
+}
+
 static ft_err host_make(host *h, run *r, int number) {
     static const char place[] = FT_CONTAINER_PLACE "/code";
     ft_str file;
     h->run = r;
     FT_TRY(ft_container_make(&h->c, &r->arena, r->args, r->processing, number, r->host_count));
+    FT_TRY(pipes_start(h));
     FT_TRY(command_read(h));
     FT_TRY(ft_arena_printf(&file, &r->arena, "%s.json", h->c.root));
     h->file = file.at;
@@ -298,6 +312,7 @@ static ft_err hosts_run(run *r) {
     for (int i = 0; i < r->host_count && err == FT_OK; i++) err = host_start(&r->hosts[i]);
     while (err == FT_OK && !over(r, &told)) {
         err = ft_supervisor_poll(r->sup, LOOK_US);
+        if (err == FT_OK) err = ft_feeder_poll(r->feeder); /* it must not wait for a writer */
         if (err == FT_OK) ft_program_sync_look(&r->sync);
     }
     return err;
@@ -377,6 +392,7 @@ static ft_err run_in(run *r) {
     for (int i = 0; i < r->host_count; i++) FT_TRY(host_make(&r->hosts[i], r, i + 1));
     FT_TRY(ft_program_sync_begin(&r->sync, r->args, &r->arena, r->hosts[0].c.root));
     FT_TRY(hosts_run(r));
+    FT_TRY(ft_feeder_check(r->feeder));
     FT_TRY(ft_program_sync_end(&r->sync));
     FT_TRY(hosts_join(r));
     FT_TRY(model_take(r));
@@ -390,6 +406,7 @@ static ft_err train_as(const ft_train_args *args, bool processing) {
     r->processing = processing;
     ft_err err = run_in(r);
     ft_supervisor_free(r->sup);
+    ft_feeder_free(r->feeder);
     for (int i = 0; r->hosts && i < r->host_count; i++)
         if (r->hosts[i].container[0]) ft_image_podman_remove(r->hosts[i].container);
     ft_program_sync_fini(&r->sync);

@@ -13,10 +13,15 @@
 #include "base/tap.h"
 #include "data/table.h"
 
+struct ft_channel_source;
+
 typedef struct ft_channel { /* input by SageMaker's names: "train", "validation" */
     ft_str name;
-    ft_str path; /* local file or folder */
+    ft_str path; /* local file, folder or FIFO */
     ft_table_opts opts;
+    /* How it arrives, when it is more than a local path (data/channel.h); NULL: `path` is all. Who
+     * trains looks at `path` alone, unless it runs a program. */
+    const struct ft_channel_source *source;
 } ft_channel;
 
 typedef struct ft_train_args {
