@@ -13,7 +13,7 @@
 #define ANSWER_BYTES ((size_t)16 << 20) /* a page of a listing is about 500 KiB */
 #define HEADERS_MAX  12
 #define PAUSE_GROWTH 100                /* the longest pause, in first ones */
-#define PROGRESS     ((size_t)64 << 10) /* so much came: the failure is a new one */
+#define PROGRESS     ((size_t)64 << 10) /* so much came, or a quarter: the failure is a new one */
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 /* ---- names on the wire */
@@ -362,11 +362,11 @@ ft_err ft_remote_range(ft_remote *r, ft_str bucket, ft_str key, ft_str etag, uin
                 .len = len };
     ft_err err = FT_OK;
     while (g.got < g.len) {
-        size_t had = g.got;
+        size_t had = g.got, left = g.len - g.got;
         ft_arena_reset(&arena);
         err = range_once(&g, r, &arena, at);
         if (err == FT_OK) break;
-        if (g.got - had >= PROGRESS) p.failures = 0;
+        if (g.got - had >= (left / 4 < PROGRESS ? left / 4 + 1 : PROGRESS)) p.failures = 0;
         if (!ft_remote_again(r, &p, err)) break;
         err = FT_OK;
     }
