@@ -35,7 +35,24 @@ newest() {
     echo "$folder is there"
 }
 
+# SageMaker's SDK as the posts used it; both want the boto3 of their time. Python 3.8 to 3.11.
+sagemaker() {
+    folder=$1; version=$2; python=
+    for p in python3.11 python3.10 python3.9 python3.8 "$HOME"/.pyenv/versions/3.1[01].*/bin/python; do
+        if "$p" -c 'import venv, ensurepip' 2>/dev/null; then python=$p; break; fi
+    done
+    [ -n "$python" ] || { echo "no Python of version 3.8 to 3.11 was found" >&2; return 1; }
+    mkdir -p "$peers"
+    "$python" -m venv --clear "$peers/$folder"
+    "$peers/$folder/bin/pip" install -q --disable-pip-version-check "sagemaker==$version" 'boto3<1.27' 'numpy<2' pandas \
+        'protobuf<3.21' setuptools
+    "$peers/$folder/bin/python" -c 'import sagemaker'
+    echo "$folder is there"
+}
+
 case ${1:-} in
+sagemaker1) sagemaker sagemaker1 1.72.1 ;;
+sagemaker2) sagemaker sagemaker2 2.24.5 ;;
 boto3) newest boto3 boto3 ;;
 ort) newest ort onnxruntime numpy ;;
 moto) newest moto 'moto[s3,server]' ;;

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """prove.py -- the long truth: ./run prove [NAME …]. Prints every bar with our figure and the peer's.
 
-A check is a row: a name, what it proves, a command. Its exit code says PASS or FAIL; a first output line that begins with
-"NOT RUN:" says why it could not be run, and is counted as such, never as passed.
+A check is a row: a name, what it proves, a command, the seconds it may take. Its exit code says PASS or FAIL (77: NOT RUN); an
+output line that begins with "NOT RUN" says why it could not be run, and is counted as such, never as passed. What takes longer
+than it may is ended and FAIL. The exit code of all is 1 when one failed.
 """
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,14 +16,27 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PYTHON = "/usr/bin/python3"
 BARS = os.path.join(ROOT, "tests", "prove", "bars.json")
 
+PEERS = os.environ.get("FETTLE_PEERS", os.path.expanduser("~/.cache/fettle-peers"))
+
+
+def peer(name):
+    """The Python of a peer's folder (peers.sh makes it)."""
+    return os.path.join(PEERS, name, "bin", "python")
+
+
+# A row: name, what it proves, the command, the most seconds it may take. A command whose program is not there is NOT RUN.
 CHECKS = [
-    ("kills", "kill -9 at 50 random moments", ["env", "POINTS=50", PYTHON, "tests/kill_test.py"]),
-    ("smdebug-reader", "the real smdebug opens our trials", [PYTHON, "tests/prove/smdebug_reader.py"]),
-    ("boto3-newest", "S3 by the newest boto3", [PYTHON, "tests/prove/boto3_newest.py"]),
-    ("sagemaker-posts", "the training posts by SageMaker's own SDK", [PYTHON, "tests/prove/sagemaker_posts.py"]),
-    ("fuzz", "every fuzz target for 20 s", ["./run", "fuzz"]),
-    ("sanitizers", "every unit test under ASAN and UBSAN", ["./run", "san"]),
+    ("kills", "kill -9 at 50 random moments", ["env", "POINTS=50", PYTHON, "tests/kill_test.py"], 900),
+    ("smdebug-reader", "the real smdebug opens our trials", [PYTHON, "tests/prove/smdebug_reader.py"], 300),
+    ("boto3-newest", "S3 by the newest boto3", [PYTHON, "tests/prove/boto3_newest.py"], 300),
+    ("sagemaker-posts", "the training posts by SageMaker's SDK 2.24.5",
+     [peer("sagemaker2"), "tests/prove/sagemaker_posts.py"], 600),
+    ("monitor-post", "the Model Monitor post by SageMaker's SDK 1.72.1",
+     [peer("sagemaker1"), "tests/prove/monitor_post.py"], 600),
+    ("fuzz", "every fuzz target for 20 s", ["./run", "fuzz"], 3600),
+    ("sanitizers", "every unit test under ASAN and UBSAN", ["./run", "san"], 3600),
 ]
+BENCH_SECONDS = 1800
 
 
 def bench_rows():
@@ -29,7 +44,7 @@ def bench_rows():
     with open(BARS, encoding="utf-8") as f:
         bars = json.load(f)
     for name in sorted({b["bench"] for b in bars}):
-        subprocess.run(["./run", "bench", name], cwd=ROOT, capture_output=True, text=True, timeout=3600, check=False)
+        _, late = run(["./run", "bench", name], BENCH_SECONDS)
         path = os.path.join(ROOT, "build", "bench", name + ".json")
         rows = {}
         if os.path.exists(path):
@@ -39,7 +54,7 @@ def bench_rows():
             row = rows.get(bar["case"])
             label = f"{name} {bar['case']}"
             if row is None:
-                yield label, "FAIL", "the benchmark gave no such case"
+                yield label, "FAIL", late or "the benchmark gave no such case"
             elif "ratio" in bar and row.get("ratio") is None:
                 yield label, "NOT RUN", row.get("not_run", "no peer")
             else:
@@ -50,35 +65,59 @@ def bench_rows():
                 yield label, "PASS" if good else "FAIL", f"ours {row['ours']:.6g} {row['unit']}{peer}, {value:.4g} (bar {want}, {row['runs']} runs)"
 
 
-def check_row(name, command):
+def run(command, seconds):
+    """-> the finished process, "" or why there is none. What it started ends with it."""
+    p = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        out, err = p.communicate(timeout=seconds)
+        return subprocess.CompletedProcess(command, p.returncode, out, err), ""
+    except subprocess.TimeoutExpired:
+        os.killpg(p.pid, signal.SIGKILL)
+        p.communicate()
+        return None, f"not done after {seconds} s"
+
+
+def check_row(name, command, seconds):
     began = time.monotonic()
-    p = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if os.path.isabs(command[0]) and not os.path.exists(command[0]):
+        return name, "NOT RUN", f"{command[0]} is not there: tests/prove/peers.sh {os.path.basename(command[0][:-len('/bin/python')])} makes it"
+    p, late = run(command, seconds)
+    if p is None:
+        return name, "FAIL", late
     out = p.stdout.strip().splitlines()
-    seconds = f"{time.monotonic() - began:.0f} s"
-    absent = next((l for l in out if l.startswith("NOT RUN:")), None)
-    if absent:
-        return name, "NOT RUN", absent[8:].strip()
+    absent = next((l for l in out if l.startswith("NOT RUN")), None)
+    if absent or p.returncode == 77:
+        return name, "NOT RUN", (absent or "NOT RUN").removeprefix("NOT RUN").lstrip(": ") or "its peer is not installed"
     if p.returncode == 0:
-        return name, "PASS", seconds
-    return name, "FAIL", (out + p.stderr.strip().splitlines())[-1:] and " | ".join((out + p.stderr.strip().splitlines())[-3:])
+        return name, "PASS", f"{time.monotonic() - began:.0f} s"
+    told = [l for l in out if l.startswith("FAIL")] + [l.strip() for l in out if "Error" in l][-1:]
+    return name, "FAIL", " | ".join(told or (out + p.stderr.strip().splitlines())[-3:]) or f"exit code {p.returncode}"
 
 
 def main():
-    chosen = set(sys.argv[1:])
-    counts = {"PASS": 0, "FAIL": 0, "NOT RUN": 0}
+    names = [name for name, *_ in CHECKS] + ["bench"]
+    chosen, rows = set(sys.argv[1:]), []
+    if chosen - set(names):
+        sys.exit(f"no such proof: {', '.join(sorted(chosen - set(names)))}; there are {', '.join(names)}")
 
     def tell(row):
-        counts[row[1]] += 1
-        print(f"{row[1]:<8} {row[0]:<32} {row[2]}", flush=True)
+        rows.append(row)
+        print(f"{row[1]:<8} {row[0]:<56} {row[2]}", flush=True)
 
-    for name, doc, command in CHECKS:
+    for name, doc, command, seconds in CHECKS:
         if not chosen or name in chosen:
-            tell(check_row(f"{name}: {doc}", command))
+            tell(check_row(f"{name}: {doc}", command, seconds))
     if not chosen or "bench" in chosen:
         for row in bench_rows():
             tell(row)
-    print(f"{counts['PASS']} passed, {counts['FAIL']} failed, {counts['NOT RUN']} not run")
-    sys.exit(1 if counts["FAIL"] else 0)
+    print()
+    for kind in ("FAIL", "NOT RUN", "PASS"):
+        for row in rows:
+            if row[1] == kind:
+                print(f"{kind:<8} {row[0]}" + ("" if kind == "PASS" else f": {row[2]}"))
+    count = {kind: sum(row[1] == kind for row in rows) for kind in ("PASS", "FAIL", "NOT RUN")}
+    print(f"{count['PASS']} passed, {count['FAIL']} failed, {count['NOT RUN']} not run")
+    sys.exit(1 if count["FAIL"] else 0)
 
 
 main()

@@ -77,14 +77,17 @@ def report_post(t):
     text = log.getvalue()
     assert "[19]#011train-" in text and "Billable seconds" in text, text[-2000:]
     tap.until(lambda: all(r["RuleEvaluationStatus"] != "InProgress" for r in estimator.latest_training_job.rule_job_summary()),
-              30, "rules end")
+              60, "rules end")
     rules = {r["RuleConfigurationName"].split("-")[0]: r for r in estimator.latest_training_job.rule_job_summary()}
     assert rules["CreateXgboostReport"]["RuleEvaluationStatus"] == "NoIssuesFound", rules
     job = rules["CreateXgboostReport"]["RuleEvaluationJobArn"].split("/")[-1]
     assert s.sagemaker_client.describe_processing_job(ProcessingJobName=job)["ProcessingJobStatus"] == "Completed"
     prefix = estimator.output_path + estimator.latest_training_job.name + "/rule-output"
     files = sagemaker.s3.S3Downloader.list(prefix, sagemaker_session=s)
-    assert any(f.endswith("CreateXgboostReport/xgboost_report.html") for f in files), files
+    for name in ("CreateXgboostReport/xgboost_report.html", "CreateXgboostReport/xgboost_report.ipynb",
+                 "profiler-output/profiler-report.html", "profiler-output/profiler-report.ipynb",
+                 "profiler-output/profiler-reports/OverallSystemUsage.json"):
+        assert any(f.endswith(name) for f in files), (name, files)
     assert estimator.model_data.endswith("/output/model.tar.gz"), estimator.model_data
 
 
