@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "media/image_in.h"
+#include "media/jpeg_own_in.h"
 
 typedef struct format {
     const char *name;
@@ -49,6 +50,7 @@ ft_err ft_decoder_take(ft_image *out, ft_decoder *d, int width, int height, int 
 static void decoder_fini(ft_decoder *d) {
     free(d->pixels.at);
     free(d->scratch.at);
+    ft_jpeg_own_free(d->own);
 }
 
 /* ---- what every reader does first */

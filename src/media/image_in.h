@@ -13,6 +13,8 @@ typedef struct ft_ground {
 struct ft_decoder {
     ft_arena *arena;
     ft_ground pixels, scratch;
+    struct ft_jpeg_own *own; /* our JPEG reader's tables and memory, on first use */
+    bool foreign;            /* leave every JPEG to libjpeg: for tests, which compare */
 };
 /* At least `bytes` bytes, content undefined; what was there is gone. */
 ft_err ft_ground_take(ft_ground *ground, size_t bytes);

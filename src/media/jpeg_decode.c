@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "media/jpeg_in.h"
+#include "media/jpeg_own_in.h"
 
 typedef struct job {
     const ft_decode_opts *opts;
@@ -144,6 +145,9 @@ static ft_err decode(ft_jpeg *j) {
 
 ft_err ft_jpeg_decode(ft_image *out, ft_decoder *d, ft_str bytes, const ft_decode_opts *opts) {
     job w = { .opts = opts, .d = d, .out = out };
+    bool taken = false;
+    if (!d->foreign) FT_TRY(ft_jpeg_own_decode(&taken, out, d, bytes, opts));
+    if (taken) return FT_OK;
     FT_TRY(ft_jpeg_read(bytes, opts->damaged, decode, &w));
     return FT_OK;
 }
