@@ -55,6 +55,7 @@ typedef struct ft_piece {
     const uint32_t *at; /* byte in the input of each byte of `text`, and one past the last */
     const ft_manner *manner;
     int ms;
+    uint32_t start, end; /* in the input, of a MARK's tag */
     bool word_glued; /* no blank between this text and the piece before: one word in two manners */
 } ft_piece;
 

@@ -7,14 +7,8 @@
 #define FT_SPEECH_H
 
 #include "media/audio_out.h"
+#include "speech/marks.h"
 #include "speech/voice.h"
-
-typedef enum ft_marks {
-    FT_MARKS_SENTENCE = 1,
-    FT_MARKS_WORD = 2,
-    FT_MARKS_SSML = 4,
-    FT_MARKS_VISEME = 8
-} ft_marks;
 
 typedef struct ft_speech_request {
     ft_str text;
@@ -45,9 +39,9 @@ typedef struct ft_speech_told {
     double first_audio_s; /* until the first bytes were handed over */
 } ft_speech_told;
 
-/* Is the request sane? What Polly refuses, in the same words where its clients branch on them: the
- * code says which exception (speech_refusal). Speaks nothing. */
-ft_err ft_speech_check(const ft_speech_request *r);
+/* Is the request sane? Speaks nothing. `refusal` (may be NULL) gets the name of Polly's exception
+ * for what is not ("InvalidSampleRateException"). */
+ft_err ft_speech_check(const ft_speech_request *r, const char **refusal);
 /* Speak. `head` (may be NULL) as in ft_audio_out_end. */
 ft_err ft_speech_speak(ft_speech_told *out, const ft_speech_request *r, const ft_speech_sink *to,
                        ft_buf *head, ft_arena *arena);

@@ -69,7 +69,7 @@ static ft_err check_place(const ft_drafting *d, const ft_element *e, ft_str name
 static ft_err on_open(void *ctx, ft_str name, const char *const *attributes, ft_xml_place place) {
     ft_drafting *d = ctx;
     const ft_element *e = find_element(name);
-    FT_UNUSED(place);
+    d->tag = place.byte;
     FT_TRY(check_place(d, e, name));
     FT_TRY(ft_drafting_flush(d));
     ft_manner *m;

@@ -109,7 +109,9 @@ static ft_err open_break(ft_drafting *d, ft_manner *m, const char *const *attrib
 }
 
 static ft_err open_mark(ft_drafting *d, ft_manner *m, const char *const *attributes) {
-    ft_piece piece = { .kind = FT_PIECE_MARK, .manner = m };
+    ft_str rest = ft_str_from(d->out->input, d->tag);
+    ft_piece piece = { .kind = FT_PIECE_MARK, .manner = m, .start = (uint32_t)d->tag };
+    piece.end = (uint32_t)(d->tag + ft_str_find(rest, '>') + 1);
     FT_TRY(ft_arena_str(&piece.text, d->arena, ft_str_of(attribute(attributes, "name"))));
     return ft_drafting_add(d, piece);
 }

@@ -17,6 +17,7 @@ typedef struct ft_drafting { /* a document being read */
     const ft_manner *manner;
     bool blank; /* the last thing read was a blank, or no text */
     int stretches;
+    size_t tag; /* byte where the tag being read begins */
     /* The elements that are open. */
     const struct ft_element *open[FT_SPEECH_DEPTH_MAX];
     const ft_manner *outer[FT_SPEECH_DEPTH_MAX]; /* manner outside of each */

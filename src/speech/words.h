@@ -47,8 +47,8 @@ typedef enum ft_item_kind {
 typedef struct ft_item {
     ft_item_kind kind;
     ft_word word;
-    ft_str name; /* of a mark */
-    uint32_t at; /* byte in the input, of a mark */
+    ft_str name;         /* of a mark */
+    uint32_t start, end; /* in the input, of a mark's tag */
     int ms;
 } ft_item;
 

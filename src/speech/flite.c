@@ -1,0 +1,395 @@
+/* flite.c -- the engine "flite": CMU's statistical voices slt and rms, in process.
+ *
+ * flite says which sounds a sentence has, how long each lasts, and gives a frame of spectrum and F0
+ * every 5 ms; its own synthesis is stopped there. Prosody (prosody.h) reads those frames at another
+ * pace and our vocoder (vocoder.h) speaks them.
+ *
+ * flite counts references in its voices without a lock: asking it is serial in a process (25 ms for
+ * 4 s of speech), speaking is not.
+ *
+ * Source: A. W. Black, "CLUSTERGEN: a statistical parametric synthesizer using trajectory
+ * modeling", Interspeech 2006. */
+#include "speech/flite.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "speech/flite_in.h"
+#include "speech/prosody.h"
+#include "speech/vocoder.h"
+
+#define SEED     0x66657474 /* of the noise: the same sentence gives the same bytes */
+#define CHUNK    2   /* frames handed on at once at the begin; then twice as many each time */
+#define HEADROOM 0.5 /* so that +6 dB does not clip */
+
+static ft_flite *const api = &ft_flite_api;
+static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
+
+typedef struct engine {
+    cst_voice *voice;
+    const cst_cg_db *db;
+} engine;
+
+/* What flite says of a sentence. */
+typedef struct answer {
+    ft_segment *segments;
+    size_t count, capacity;
+    float *frames;    /* [frame_count][channels]: F0, then the cepstrum */
+    float *strengths; /* [frame_count][bands] */
+    size_t frame_count, channels, bands;
+    double frame_s;
+} answer;
+
+static ft_err flite_open(void **out, const ft_voice *voice) {
+    *out = NULL;
+    engine *e = ft_fault_here() ? NULL : calloc(1, sizeof *e);
+    if (!e) return FT_FAIL(FT_ENOMEM, "no memory for a voice");
+    ft_err err = ft_flite_load(&e->voice, voice->engine_voice);
+    if (err != FT_OK) {
+        free(e);
+        return err;
+    }
+    e->db = api->val_cg_db(api->feat_val(e->voice->features, "cg_db"));
+    *out = e;
+    return FT_OK;
+}
+
+static int flite_rate_hz(const void *self) { return ((const engine *)self)->db->sample_rate; }
+
+static void flite_close(void *self) { free(self); }
+
+/* ---- asking flite */
+
+static bool breaks_behind(const ft_sentence *s, size_t item) {
+    for (size_t i = item + 1; i < s->count && s->items[i].kind != FT_ITEM_WORD; i++)
+        if (s->items[i].kind != FT_ITEM_MARK) return true;
+    return false;
+}
+
+static const char *punctuation(const ft_sentence *s, size_t item) {
+    const ft_word *w = &s->items[item].word;
+    if (w->pause == FT_PAUSE_FULL) return w->ending == '?' ? "?" : w->ending == '!' ? "!" : ".";
+    return w->pause != FT_PAUSE_NONE || breaks_behind(s, item) ? "," : "";
+}
+
+/* A token a spoken word. Phonemes go in as a list; flite skips a list that it has just read, so
+ * every other one gets a blank more. */
+static ft_err add_token(cst_relation *tokens, const ft_spoken *spoken, int item, bool odd,
+                        const char *punc, ft_arena *arena) {
+    ft_str text = { 0 }, phones = { 0 };
+    FT_TRY(ft_arena_str(&text, arena, spoken->text.len ? spoken->text : FT_STR("word")));
+    if (spoken->phonemes.len) {
+        ft_buf list = { 0 };
+        ft_err err = ft_phones_from(&list, spoken->phonemes, spoken->alphabet);
+        if (err == FT_OK)
+            err = ft_arena_printf(&phones, arena, odd ? "( %.*s)" : "(%.*s)",
+                                  FT_STR_ARG(ft_buf_str(&list)));
+        ft_buf_fini(&list);
+        FT_TRY(err);
+    }
+    cst_item *t = api->append(tokens, NULL);
+    api->set_string(t, "name", text.at);
+    api->set_string(t, "whitespace", " ");
+    api->set_string(t, "prepunctuation", "");
+    api->set_string(t, "punc", punc);
+    api->set_int(t, "fettle_item", item);
+    if (phones.at) api->set_string(t, "phones", phones.at);
+    return FT_OK;
+}
+
+static ft_err add_tokens(cst_utterance *u, const ft_sentence *s, size_t *count, ft_arena *arena) {
+    cst_relation *tokens = api->relation_create(u, "Token");
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->items[i].kind != FT_ITEM_WORD) continue;
+        const ft_word *w = &s->items[i].word;
+        for (size_t k = 0; k < w->spoken_count; k++) {
+            const char *punc = k + 1 == w->spoken_count ? punctuation(s, i) : "";
+            FT_TRY(add_token(tokens, &w->spoken[k], (int)i, ++*count % 2, punc, arena));
+        }
+    }
+    return FT_OK;
+}
+
+static int on_first_sound(const cst_wave *wave, int start, int size, int last,
+                          cst_audio_streaming_info *info) {
+    FT_UNUSED(wave), FT_UNUSED(start), FT_UNUSED(size), FT_UNUSED(last), FT_UNUSED(info);
+    return CST_AUDIO_STREAM_STOP;
+}
+
+/* ---- reading its answer */
+
+static ft_err add_segment(answer *a, ft_segment segment, ft_arena *arena) {
+    if (a->count == a->capacity) {
+        ft_segment *wider;
+        size_t capacity = a->capacity ? 2 * a->capacity : 64;
+        FT_TRY(ft_arena_items(&wider, arena, capacity));
+        if (a->count) memcpy(wider, a->segments, a->count * sizeof *wider);
+        a->segments = wider;
+        a->capacity = capacity;
+    }
+    a->segments[a->count++] = segment;
+    return FT_OK;
+}
+
+/* Breaks and breaths behind `item` (-1: before the first word), one silence each. */
+static ft_err add_breaks(answer *a, const ft_sentence *s, int item, double at_s, bool *any,
+                         ft_arena *arena) {
+    for (size_t i = (size_t)(item + 1); i < s->count && s->items[i].kind != FT_ITEM_WORD; i++) {
+        if (s->items[i].kind == FT_ITEM_MARK) continue;
+        ft_segment silence = {
+            .phone = ft_phone_find("pau"), .item = (int)i, .from_s = at_s, .to_s = at_s
+        };
+        FT_TRY(add_segment(a, silence, arena));
+        *any = true;
+    }
+    return FT_OK;
+}
+
+static ft_segment read_segment(const cst_item *seg, double from_s) {
+    ft_segment g = { .phone = ft_phone_find(api->feat_string(seg, "name")), .item = -1 };
+    if (!g.phone) g.phone = ft_phone_find("pau");
+    g.from_s = from_s;
+    g.to_s = (double)api->feat_float(seg, "end");
+    cst_item *syllable = api->as(seg, "SylStructure");
+    syllable = syllable ? api->parent(syllable) : NULL;
+    if (!syllable) return g;
+    g.stressed = strcmp(api->feat_string(syllable, "stress"), "1") == 0;
+    cst_item *word = api->parent(syllable);
+    cst_item *token = word ? api->parent(api->as(word, "Token")) : NULL;
+    if (token) g.item = api->feat_int(token, "fettle_item");
+    return g;
+}
+
+/* flite's silences: the first is dropped, one where breaks are becomes those. */
+static ft_err take_segment(answer *a, ft_segment g, int *word, const ft_sentence *s,
+                           ft_arena *arena) {
+    bool silence = g.item < 0, any = false;
+    if (!silence && g.item != *word) { /* a word begins: breaks that flite made no pause for */
+        const ft_segment *before = a->count ? &a->segments[a->count - 1] : NULL;
+        bool paused = before && before->item != *word;
+        if (!paused) FT_TRY(add_breaks(a, s, *word, g.from_s, &any, arena));
+        *word = g.item;
+    }
+    if (!silence) return add_segment(a, g, arena);
+    FT_TRY(add_breaks(a, s, *word, g.from_s, &any, arena));
+    if (*word < 0 || any) return FT_OK;
+    g.item = *word;
+    return add_segment(a, g, arena);
+}
+
+static ft_err read_segments(answer *a, cst_utterance *u, const ft_sentence *s, ft_arena *arena) {
+    double from = 0;
+    int word = -1;
+    bool any = false;
+    for (cst_item *i = api->head(api->relation(u, "Segment")); i; i = api->next(i)) {
+        ft_segment g = read_segment(i, from);
+        from = g.to_s;
+        FT_TRY(take_segment(a, g, &word, s, arena));
+    }
+    if (word < 0 && a->count == 0) FT_TRY(add_breaks(a, s, -1, 0, &any, arena));
+    return FT_OK;
+}
+
+static ft_err read_frames(answer *a, cst_utterance *u, const cst_cg_db *db, ft_arena *arena) {
+    const cst_track *raw = api->val_track(api->feat_val(u->features, "param_track"));
+    const cst_track *strengths =
+        db->mixed_excitation ? api->val_track(api->feat_val(u->features, "str_track")) : NULL;
+    cst_track *smooth = db->do_mlpg ? api->mlpg(raw, (cst_cg_db *)db) : NULL;
+    const cst_track *track = smooth ? smooth : raw;
+    a->frame_count = (size_t)track->num_frames;
+    a->channels = (size_t)track->num_channels;
+    a->bands = strengths ? (size_t)strengths->num_channels : 0;
+    a->frame_s = (double)db->frame_advance;
+    ft_err err = ft_arena_items(&a->frames, arena, a->frame_count * a->channels + 1);
+    if (err == FT_OK) err = ft_arena_items(&a->strengths, arena, a->frame_count * a->bands + 1);
+    for (size_t i = 0; err == FT_OK && i < a->frame_count; i++) {
+        memcpy(a->frames + i * a->channels, track->frames[i], a->channels * sizeof(float));
+        if (strengths)
+            memcpy(a->strengths + i * a->bands, strengths->frames[i], a->bands * sizeof(float));
+    }
+    if (smooth) api->delete_track(smooth);
+    return err;
+}
+
+static ft_err ask_locked(answer *a, const engine *e, const ft_sentence *s, ft_arena *arena) {
+    size_t words = 0;
+    ft_err err;
+    cst_utterance *u = api->new_utterance();
+    api->utt_init(u, e->voice);
+    cst_audio_streaming_info *info = api->new_streaming();
+    info->asc = on_first_sound;
+    info->min_buffsize = 1;
+    api->feat_set(u->features, "streaming_info", api->streaming_val(info));
+    FT_GOTO(err, add_tokens(u, s, &words, arena));
+    if (words > 0) {
+        u = api->synth_tokens(u);
+        FT_GOTO(err, read_frames(a, u, e->db, arena));
+        FT_GOTO(err, read_segments(a, u, s, arena));
+    } else {
+        bool any = false;
+        FT_GOTO(err, add_breaks(a, s, -1, 0, &any, arena));
+    }
+done:
+    api->delete_utterance(u);
+    return err;
+}
+
+static ft_err ask(answer *a, const engine *e, const ft_sentence *s, ft_arena *arena) {
+    pthread_mutex_lock(&asking);
+    ft_err err = ask_locked(a, e, s, arena);
+    pthread_mutex_unlock(&asking);
+    return err;
+}
+
+/* ---- telling times */
+
+static ft_err tell_phones(const ft_prosody *p, const ft_listener *to) {
+    for (size_t i = 0; to->phone && i < p->count; i++) {
+        const ft_segment *g = &p->segments[i];
+        ft_phone phone = { g->phone->ipa, g->phone->viseme, g->start_s, g->end_s, g->item };
+        if (g->end_s > g->start_s) FT_TRY(to->phone(to->ctx, &phone));
+    }
+    return FT_OK;
+}
+
+/* Words, breaks and breaths begin where their first segment does, marks where the next one begins.
+ */
+static ft_err tell_items(const ft_prosody *p, const ft_sentence *s, const ft_listener *to) {
+    size_t at = 0;
+    double now = 0;
+    for (size_t i = 0; to->item && i < s->count; i++) {
+        ft_timed timed = { (int)i, now, now };
+        while (at < p->count && p->segments[at].item < (int)i) now = p->segments[at++].end_s;
+        timed.start_s = timed.end_s = now;
+        if (s->items[i].kind != FT_ITEM_MARK) {
+            bool is_word = s->items[i].kind == FT_ITEM_WORD;
+            while (at < p->count && p->segments[at].item == (int)i) {
+                const ft_segment *g = &p->segments[at];
+                if (is_word && g->phone->viseme[0] == 's' && g->phone->viseme[1]) break;
+                timed.end_s = now = g->end_s;
+                at++;
+            }
+        }
+        FT_TRY(to->item(to->ctx, &timed));
+    }
+    return FT_OK;
+}
+
+/* ---- speaking */
+
+typedef struct speaker {
+    const answer *a;
+    const ft_prosody *p;
+    const ft_sentence *s;
+    ft_vocoder *vocoder;
+    int frame_samples;
+    double drc_level; /* mean of the loud frames' first coefficient */
+} speaker;
+
+static const float breath_cepstrum[FT_VOCODER_ORDER_MAX + 1] = { 3.2F, 0.55F, 0.1F };
+static const float no_pulses[FT_VOCODER_BANDS_MAX];
+
+static float new_f0(const speaker *k, const ft_moment *m, float f0) {
+    if (f0 <= 0 || m->manner->whispered) return 0;
+    double mean = k->p->f0_mean, log_f0 = mean + (log((double)f0) - mean) * m->range;
+    return (float)exp(log_f0 + m->log_shift);
+}
+
+static void soften(float *strengths, size_t bands, const ft_manner *m) {
+    float keep = m->whispered ? 0 : m->soft ? 0.55F : 1;
+    for (size_t i = 0; i < bands; i++) strengths[i] *= keep;
+}
+
+/* The frame that moment `m` asks for; strengths are changed in `own`. */
+static ft_vocoder_frame frame_at(const speaker *k, const ft_moment *m,
+                                 float own[FT_VOCODER_BANDS_MAX]) {
+    const answer *a = k->a;
+    if (m->breath > 0)
+        return (ft_vocoder_frame){ .cepstrum = breath_cepstrum,
+                                   .strengths = no_pulses,
+                                   .level = (float)log(m->breath) };
+    if (m->from_s < 0 || !m->manner)
+        return (
+            ft_vocoder_frame){ .cepstrum = breath_cepstrum, .strengths = no_pulses, .level = -25 };
+    size_t at = (size_t)(m->from_s / a->frame_s + 0.5);
+    if (at >= a->frame_count) at = a->frame_count - 1;
+    const float *frame = a->frames + at * a->channels;
+    ft_vocoder_frame f = { .cepstrum = frame + 1, .strengths = own, .level = (float)m->level };
+    memcpy(own, a->strengths + at * a->bands, a->bands * sizeof *own);
+    soften(own, a->bands, m->manner);
+    f.f0_hz = new_f0(k, m, frame[0]);
+    f.tract = (float)m->manner->tract;
+    if (m->manner->whispered) f.level -= 0.3F;
+    if (m->manner->drc && frame[1] > 0) /* quiet sounds up, loud ones a little down */
+        f.level += 0.35F * (float)(k->drc_level - (double)frame[1]);
+    return f;
+}
+
+static ft_err speak_frames(const speaker *k, const ft_listener *to, ft_arena *arena) {
+    size_t count = (size_t)ceil(k->p->length_s / k->a->frame_s - 1e-6), at = 0, filled = 0;
+    size_t chunk = CHUNK, chunk_max = 64;
+    int16_t *samples;
+    FT_TRY(ft_arena_items(&samples, arena, (chunk_max + 1) * (size_t)k->frame_samples));
+    for (size_t i = 0; i <= count; i++) {
+        float own[FT_VOCODER_BANDS_MAX];
+        ft_moment m = ft_prosody_at(k->p, k->s, (double)i * k->a->frame_s, &at);
+        ft_vocoder_frame f = frame_at(k, &m, own);
+        filled += (size_t)ft_vocoder_speak(k->vocoder, samples + filled, &f);
+        if (filled < chunk * (size_t)k->frame_samples && i < count) continue;
+        FT_TRY(to->samples(to->ctx, samples, filled));
+        filled = 0;
+        chunk = chunk < chunk_max ? 2 * chunk : chunk_max;
+    }
+    return FT_OK;
+}
+
+/* Of the frames that are neither silence nor unvoiced. */
+static void means_of(const answer *a, double *f0, double *loud) {
+    double sum = 0, level = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < a->frame_count; i++) {
+        const float *frame = a->frames + i * a->channels;
+        if (frame[0] <= 0) continue;
+        sum += log((double)frame[0]);
+        level += (double)frame[1];
+        count++;
+    }
+    *f0 = count ? sum / (double)count : log(150);
+    *loud = count ? level / (double)count : 0;
+}
+
+static ft_err flite_speak(void *self, const ft_sentence *sentence, const ft_style *style,
+                          const ft_listener *to, ft_arena *arena) {
+    const engine *e = self;
+    const cst_cg_db *db = e->db;
+    answer a = { .frame_s = (double)db->frame_advance };
+    FT_TRY(ask(&a, e, sentence, arena));
+    ft_prosody p = { .segments = a.segments, .count = a.count };
+    speaker k = { .a = &a, .p = &p, .s = sentence };
+    means_of(&a, &p.f0_mean, &k.drc_level);
+    ft_prosody_plan(&p, sentence, style);
+    FT_TRY(tell_phones(&p, to));
+    FT_TRY(tell_items(&p, sentence, to));
+    if (!to->samples || p.length_s <= 0) return FT_OK;
+    k.frame_samples = (int)lrint(a.frame_s * db->sample_rate);
+    ft_vocoder_model model = { .rate_hz = db->sample_rate,
+                               .frame_samples = k.frame_samples,
+                               .order = a.channels ? (int)a.channels - 2 : 24,
+                               .alpha = (double)db->mlsa_alpha,
+                               .postfilter = (double)db->mlsa_beta,
+                               .gain = (db->gain != 0 ? (double)db->gain : 1) * HEADROOM,
+                               .bands = db->mixed_excitation ? db->ME_num : 0,
+                               .taps = db->ME_order,
+                               .filters = db->me_h };
+    FT_TRY(ft_vocoder_new(&k.vocoder, &model, SEED));
+    ft_err err = speak_frames(&k, to, arena);
+    ft_vocoder_free(k.vocoder);
+    return err;
+}
+
+const ft_engine ft_engine_flite = { "flite",     "CMU flite's statistical voices, in process",
+                                    flite_open,  flite_rate_hz,
+                                    flite_speak, flite_close };

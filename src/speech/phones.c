@@ -1,0 +1,173 @@
+/* phones.c -- see phones.h. */
+#include "speech/phones.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const ft_phone_row rows[] = {
+    { "aa", "ɑ", "A", "a", true },
+    { "ae", "æ", "{", "a", true },
+    { "ah", "ʌ", "V", "E", true },
+    { "ao", "ɔ", "O", "O", true },
+    { "aw", "aʊ", "aU", "a", true },
+    { "ax", "ə", "@", "@", true },
+    { "axr", "ɚ", "@`", "@", true },
+    { "ay", "aɪ", "aI", "a", true },
+    { "b", "b", "b", "p", false },
+    { "ch", "tʃ", "tS", "S", false },
+    { "d", "d", "d", "t", false },
+    { "dh", "ð", "D", "T", false },
+    { "dx", "ɾ", "4", "t", false },
+    { "eh", "ɛ", "E", "E", true },
+    { "el", "əl", "@l", "t", true },
+    { "em", "əm", "@m", "p", true },
+    { "en", "ən", "@n", "t", true },
+    { "er", "ɝ", "3`", "E", true },
+    { "ey", "eɪ", "eI", "e", true },
+    { "f", "f", "f", "f", false },
+    { "g", "ɡ", "g", "k", false },
+    { "hh", "h", "h", "k", false },
+    { "hv", "ɦ", "h\\", "k", false },
+    { "ih", "ɪ", "I", "i", true },
+    { "iy", "i", "i", "i", true },
+    { "jh", "dʒ", "dZ", "S", false },
+    { "k", "k", "k", "k", false },
+    { "l", "l", "l", "t", false },
+    { "m", "m", "m", "p", false },
+    { "n", "n", "n", "t", false },
+    { "nx", "ɾ̃", "4~", "t", false },
+    { "ng", "ŋ", "N", "k", false },
+    { "ow", "oʊ", "oU", "o", true },
+    { "oy", "ɔɪ", "OI", "O", true },
+    { "p", "p", "p", "p", false },
+    { "r", "ɹ", "r\\", "r", false },
+    { "s", "s", "s", "s", false },
+    { "sh", "ʃ", "S", "S", false },
+    { "t", "t", "t", "t", false },
+    { "th", "θ", "T", "T", false },
+    { "uh", "ʊ", "U", "u", true },
+    { "uw", "u", "u", "u", true },
+    { "v", "v", "v", "f", false },
+    { "w", "w", "w", "u", false },
+    { "y", "j", "j", "i", false },
+    { "z", "z", "z", "s", false },
+    { "zh", "ʒ", "Z", "S", false },
+    { "pau", "", "", "sil", false },
+    { "h#", "", "", "sil", false },
+    { "brth", "", "", "sil", false },
+    { 0 },
+};
+
+/* Sounds of other languages and other spellings, as the nearest that there is. Longer ones first.
+ */
+static const struct {
+    const char *spelling;
+    const char *phones; /* a '1' stands where the stress of the vowel goes */
+} ipa_also[] = {
+    { "t͡ʃ", "ch" }, { "d͡ʒ", "jh" }, { "ʧ", "ch" },  { "ʤ", "jh" },  { "eə", "eh1 r" }, { "ɪə", "ih1 r" },
+    { "ʊə", "uh1 r" }, { "əʊ", "ow1" }, { "ɜr", "er1" }, { "əɹ", "er1" }, { "ər", "er1" },
+    { "ɜ", "er1" },  { "ɒ", "aa1" },  { "ɐ", "ah1" },  { "a", "aa1" },  { "e", "eh1" },
+    { "o", "ow1" },  { "ɨ", "ih1" },  { "y", "uw1" },  { "ø", "er1" },  { "œ", "er1" },
+    { "r", "r" },    { "ʁ", "r" },    { "ʀ", "r" },    { "g", "g" },    { "x", "k" },
+    { "χ", "k" },    { "ç", "hh" },   { "ɲ", "n y" },  { "ʎ", "l y" },  { "β", "b" },
+    { "ɣ", "g" },    { "ɫ", "l" },    { "ʔ", "t" },    { "ʍ", "w" },    { "ɕ", "sh" },
+    { "ʂ", "sh" },   { "ʑ", "zh" },   { "ʐ", "zh" },   { NULL, NULL },
+}, sampa_also[] = {
+    { "@U", "ow1" }, { "r=", "er1" }, { "3:", "er1" }, { "3", "er1" },  { "Q", "aa1" },
+    { "6", "ah1" },  { "a", "aa1" },  { "e", "eh1" },  { "o", "ow1" },  { "1", "ih1" },
+    { "y", "uw1" },  { "2", "er1" },  { "9", "er1" },  { "r", "r" },    { "R", "r" },
+    { "x", "k" },    { "C", "hh" },   { "J", "n y" },  { "L", "l y" },  { "B", "b" },
+    { "G", "g" },    { "5", "l" },    { "?", "t" },    { "W", "w" },    { NULL, NULL },
+};
+
+/* Marks that say nothing here: length, syllable, linking, blanks. */
+static const char *const ipa_silent[] = { "ː", "ˑ", ".", " ", "‿", "͡", "ʰ", "̩", "̃", "ˌ", NULL };
+static const char *const sampa_silent[] = { ":", ".", " ", "_h", "=", "~", "%", "-", NULL };
+
+const ft_phone_row *ft_phone_find(const char *name) {
+    for (const ft_phone_row *r = rows; r->name; r++)
+        if (strcmp(r->name, name) == 0) return r;
+    return NULL;
+}
+
+static bool takes(ft_str *rest, const char *text) {
+    ft_str head = ft_str_of(text);
+    if (head.len == 0 || !ft_str_starts(*rest, head)) return false;
+    *rest = ft_str_from(*rest, head.len);
+    return true;
+}
+
+static bool takes_any(ft_str *rest, const char *const *texts) {
+    for (; *texts; texts++)
+        if (takes(rest, *texts)) return true;
+    return false;
+}
+
+/* The row with the longest spelling that `rest` begins with. */
+static const ft_phone_row *longest(ft_str rest, bool sampa) {
+    const ft_phone_row *best = NULL;
+    size_t len = 0;
+    for (const ft_phone_row *r = rows; r->name; r++) {
+        ft_str spelling = ft_str_of(sampa ? r->sampa : r->ipa);
+        if (spelling.len <= len || !ft_str_starts(rest, spelling)) continue;
+        if (strcmp(r->name, "el") == 0 || strcmp(r->name, "em") == 0 || strcmp(r->name, "en") == 0)
+            continue; /* a schwa and a consonant say it as well */
+        best = r;
+        len = spelling.len;
+    }
+    return best;
+}
+
+static void add_phones(ft_buf *out, const char *phones, char stress) {
+    if (out->len) ft_buf_byte(out, ' ');
+    for (; *phones; phones++) ft_buf_byte(out, *phones == '1' ? stress : *phones);
+}
+
+static bool takes_one(ft_buf *out, ft_str *rest, bool sampa, char *stress) {
+    const ft_phone_row *row = longest(*rest, sampa);
+    size_t also_len = 0;
+    const char *also = NULL;
+    for (size_t i = 0; (sampa ? sampa_also : ipa_also)[i].spelling; i++) {
+        ft_str spelling = ft_str_of((sampa ? sampa_also : ipa_also)[i].spelling);
+        if (spelling.len <= also_len || !ft_str_starts(*rest, spelling)) continue;
+        also = (sampa ? sampa_also : ipa_also)[i].phones;
+        also_len = spelling.len;
+    }
+    size_t row_len = row ? strlen(sampa ? row->sampa : row->ipa) : 0;
+    if (!row_len && !also_len) return false;
+    char vowel[8];
+    if (row_len >= also_len) {
+        snprintf(vowel, sizeof vowel, "%s%s", row->name, row->vowel ? "1" : "");
+        also = vowel;
+    }
+    bool voiced = strchr(also, '1') != NULL;
+    add_phones(out, also, *stress);
+    if (voiced) *stress = '0'; /* the next vowel has none of its own */
+    *rest = ft_str_from(*rest, row_len > also_len ? row_len : also_len);
+    return true;
+}
+
+ft_err ft_phones_from(ft_buf *out, ft_str phonemes, ft_str alphabet) {
+    bool sampa = ft_str_is(alphabet, "x-sampa");
+    ft_str rest = phonemes;
+    ft_buf phones = { 0 };
+    char stress = '0';
+    while (rest.len > 0) {
+        if (takes(&rest, sampa ? "\"" : "ˈ"))
+            stress = '1';
+        else if (takes_any(&rest, sampa ? sampa_silent : ipa_silent))
+            continue;
+        else if (!takes_one(&phones, &rest, sampa, &stress)) {
+            ft_buf_fini(&phones);
+            return FT_FAIL(FT_EPARSE, "'%.*s' is no sound in %s", FT_STR_ARG(rest),
+                           sampa ? "X-SAMPA" : "IPA");
+        }
+    }
+    ft_buf_add(out, ft_buf_str(&phones));
+    ft_err err = phones.err;
+    bool none = phones.len == 0;
+    ft_buf_fini(&phones);
+    if (err != FT_OK) return err;
+    if (none) return FT_FAIL(FT_EPARSE, "'%.*s' has no sounds", FT_STR_ARG(phonemes));
+    return out->err;
+}

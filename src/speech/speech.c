@@ -1,0 +1,358 @@
+/* speech.c -- see speech.h: request → document → script → engine → rate → telephone → format. */
+#include "speech/speech.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "media/resample.h"
+#include "media/telephone.h"
+
+#define POOL_MAX       16
+#define STRETCH_MOST   5.0 /* amazon:max-duration speeds up so much, not more */
+#define STRETCHES_MAX  256
+#define SENTENCE_BYTES ((size_t)64 << 20)
+
+/* ---- engines that wait for the next request */
+
+static struct pool_entry {
+    const ft_voice *voice;
+    void *engine;
+} pool[POOL_MAX];
+static int pool_count;
+static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static ft_err engine_take(void **out, const ft_voice *voice) {
+    *out = NULL;
+    pthread_mutex_lock(&pool_lock);
+    for (int i = pool_count; i-- > 0 && !*out;)
+        if (pool[i].voice == voice) {
+            *out = pool[i].engine;
+            pool[i] = pool[--pool_count];
+        }
+    pthread_mutex_unlock(&pool_lock);
+    return *out ? FT_OK : voice->engine->open(out, voice);
+}
+
+/* Keep it, or close it when it failed or there are enough. */
+static void engine_give(const ft_voice *voice, void *engine, bool sound) {
+    pthread_mutex_lock(&pool_lock);
+    bool keep = sound && pool_count < POOL_MAX;
+    if (keep) pool[pool_count++] = (struct pool_entry){ voice, engine };
+    pthread_mutex_unlock(&pool_lock);
+    if (!keep) voice->engine->close(engine);
+}
+
+/* ---- the request */
+
+static ft_err refuse(const char **refusal, const char *name, ft_err err) {
+    if (refusal) *refusal = name;
+    return err;
+}
+
+static int default_rate_hz(const ft_speech_request *r) {
+    if (!r->format) return 16000;
+    const char *name = r->format->name;
+    if (strcmp(name, "mp3") == 0 || strcmp(name, "ogg_vorbis") == 0)
+        return r->engine == FT_ENGINE_NEURAL ? 24000 : 22050;
+    return strstr(name, "law") ? 8000 : 16000;
+}
+
+static int rate_of(const ft_speech_request *r) {
+    return r->rate_hz ? r->rate_hz : default_rate_hz(r);
+}
+
+static ft_err voice_of(const ft_voice **out, const ft_speech_request *r) {
+    return ft_voice_find(out, r->voice.len ? r->voice : FT_STR("Joanna"));
+}
+
+static ft_err check_rate(const ft_speech_request *r) {
+    int rate = rate_of(r);
+    if (rate == 8000 || rate == 16000 || rate == 22050 || rate == 24000) return FT_OK;
+    return FT_FAIL(FT_EINVAL, "a sample rate of %d: 8000, 16000, 22050 and 24000 are spoken", rate);
+}
+
+static ft_err check_engine(const ft_speech_request *r, const ft_voice *v) {
+    bool has =
+        r->engine == FT_ENGINE_OWN || (r->engine == FT_ENGINE_NEURAL ? v->neural : v->standard);
+    return has ? FT_OK
+               : FT_FAIL(FT_EUNSUPPORTED, "the voice %s does not answer to the %s engine", v->id,
+                         r->engine == FT_ENGINE_NEURAL ? "neural" : "standard");
+}
+
+ft_err ft_speech_check(const ft_speech_request *r, const char **refusal) {
+    const ft_voice *v;
+    ft_err err;
+    if (refusal) *refusal = NULL;
+    if ((err = voice_of(&v, r)) != FT_OK) return refuse(refusal, "ValidationException", err);
+    if ((err = check_rate(r)) != FT_OK) return refuse(refusal, "InvalidSampleRateException", err);
+    if ((err = check_engine(r, v)) != FT_OK)
+        return refuse(refusal, "EngineNotSupportedException", err);
+    if (r->style.len && !ft_style_find(r->style))
+        return refuse(refusal, "ValidationException",
+                      FT_FAIL(FT_EINVAL, "no style '%.*s'; there are news and conversational",
+                              FT_STR_ARG(r->style)));
+    if ((r->marks & FT_MARKS_SSML) && r->type == FT_SPEECH_TEXT)
+        return refuse(refusal, "SsmlMarksNotSupportedForTextTypeException",
+                      FT_FAIL(FT_EINVAL, "marks of type ssml come from SSML, this is plain text"));
+    if (r->text.len == 0)
+        return refuse(refusal, "ValidationException", FT_FAIL(FT_EINVAL, "no text to speak"));
+    return FT_OK;
+}
+
+/* ---- speaking */
+
+typedef struct speaking {
+    const ft_speech_request *r;
+    const ft_speech_sink *to;
+    ft_speech_told *told;
+    const ft_voice *voice; /* of the request */
+    ft_document document;
+    ft_script script;
+    ft_audio_out *out; /* NULL: marks only */
+    ft_resampler *resampler;
+    int from_hz; /* what the resampler takes */
+    ft_telephone telephone;
+    ft_buf samples; /* resampled ones */
+    double done_s;  /* sound of the sentences before */
+    uint64_t sentence_samples;
+    int64_t began_us;
+    /* Of the sentence in work: */
+    const ft_sentence *sentence;
+    ft_mark_list marks;
+    bool sentence_marked;
+} speaking;
+
+static ft_err on_bytes(void *ctx, ft_str bytes) {
+    speaking *k = ctx;
+    if (k->told->first_audio_s == 0 && k->sentence_samples > 0) /* a header is no sound */
+        k->told->first_audio_s = (double)(ft_clock_monotonic_us() - k->began_us) / 1e6;
+    return k->to->audio ? k->to->audio(k->to->ctx, bytes) : FT_OK;
+}
+
+static ft_err push(speaking *k, int16_t *samples, size_t count) {
+    if (k->r->telephone) ft_telephone_pass(&k->telephone, samples, count);
+    return ft_audio_out_push(k->out, samples, count);
+}
+
+static ft_err on_samples(void *ctx, const int16_t *samples, size_t count) {
+    speaking *k = ctx;
+    k->sentence_samples += count;
+    if (!k->out) return FT_OK;
+    size_t room = ft_resampler_room(k->resampler, count) * sizeof *samples;
+    ft_buf_reset(&k->samples);
+    FT_TRY(ft_buf_reserve(&k->samples, room));
+    int16_t *to = (int16_t *)(void *)k->samples.at;
+    return push(k, to, ft_resampler_push(k->resampler, to, samples, count));
+}
+
+/* What the resampler still holds; before the voice changes, and at the end. */
+static ft_err drain(speaking *k) {
+    if (!k->resampler) return FT_OK;
+    ft_buf_reset(&k->samples);
+    FT_TRY(ft_buf_reserve(&k->samples, ft_resampler_room(k->resampler, 0) * sizeof(int16_t)));
+    int16_t *to = (int16_t *)(void *)k->samples.at;
+    return push(k, to, ft_resampler_end(k->resampler, to));
+}
+
+static ft_err take_rate(speaking *k, int from_hz) {
+    if (!k->out || k->from_hz == from_hz) return FT_OK;
+    FT_TRY(drain(k));
+    ft_resampler_free(k->resampler);
+    k->resampler = NULL;
+    k->from_hz = from_hz;
+    return ft_resampler_new(&k->resampler, from_hz, rate_of(k->r));
+}
+
+static ft_err on_phone(void *ctx, const ft_phone *phone) {
+    speaking *k = ctx;
+    return ft_marks_phone(&k->marks, k->done_s + phone->start_s, phone);
+}
+
+static ft_err on_item(void *ctx, const ft_timed *timed) {
+    speaking *k = ctx;
+    const ft_item *item = &k->sentence->items[timed->item];
+    if (!k->sentence_marked && item->kind == FT_ITEM_WORD) {
+        k->sentence_marked = true;
+        FT_TRY(ft_marks_sentence(&k->marks, k->done_s + timed->start_s, k->sentence,
+                                 k->document.input));
+    }
+    return ft_marks_item(&k->marks, k->done_s + timed->start_s, item);
+}
+
+static ft_err write_marks(speaking *k) {
+    ft_buf lines = { 0 };
+    ft_err err = ft_marks_write(&lines, &k->marks);
+    for (ft_str rest = ft_buf_str(&lines); err == FT_OK && rest.len > 0 && k->to->mark;) {
+        size_t len = ft_str_find(rest, '\n') + 1;
+        err = k->to->mark(k->to->ctx, ft_str_slice(rest, 0, len));
+        rest = ft_str_from(rest, len);
+    }
+    ft_buf_fini(&lines);
+    return err;
+}
+
+static const ft_style *style_of(const speaking *k, const ft_sentence *s) {
+    for (size_t i = 0; i < s->count; i++)
+        if (s->items[i].kind == FT_ITEM_WORD && s->items[i].word.manner->domain.len)
+            return ft_style_find(s->items[i].word.manner->domain);
+    return k->r->style.len ? ft_style_find(k->r->style) : NULL;
+}
+
+static ft_err speak_by(speaking *k, const ft_voice *voice, const ft_sentence *s,
+                       const ft_listener *to, ft_arena *arena) {
+    void *engine;
+    FT_TRY(engine_take(&engine, voice));
+    ft_err err = to->samples ? take_rate(k, voice->engine->rate_hz(engine)) : FT_OK;
+    if (err == FT_OK) err = voice->engine->speak(engine, s, style_of(k, s), to, arena);
+    if (to->samples) k->done_s += (double)k->sentence_samples / voice->engine->rate_hz(engine);
+    engine_give(voice, engine, err == FT_OK);
+    return err;
+}
+
+static ft_err voice_for(const speaking *k, const ft_voice **out, const ft_sentence *s) {
+    *out = k->voice;
+    return s->voice.len ? ft_voice_find(out, s->voice) : FT_OK;
+}
+
+static ft_err speak_sentence(speaking *k, const ft_sentence *s) {
+    ft_arena arena = FT_ARENA_INIT(SENTENCE_BYTES);
+    const ft_voice *voice;
+    ft_listener to = { on_samples, on_phone, on_item, k };
+    k->sentence = s;
+    k->sentence_samples = 0;
+    k->sentence_marked = false;
+    k->marks = (ft_mark_list){ .arena = &arena, .wanted = k->r->marks };
+    ft_err err = voice_for(k, &voice, s);
+    if (err == FT_OK) err = speak_by(k, voice, s, &to, &arena);
+    if (err == FT_OK) err = write_marks(k);
+    ft_arena_fini(&arena);
+    return err;
+}
+
+/* ---- amazon:max-duration: a rehearsal tells how long each group takes, then it is said faster */
+
+typedef struct rehearsal {
+    const ft_sentence *sentence;
+    double seconds[STRETCHES_MAX];
+    double first_s, last_s;
+    int group;
+} rehearsal;
+
+static ft_err on_rehearsed(void *ctx, const ft_timed *timed) {
+    rehearsal *h = ctx;
+    const ft_item *item = &h->sentence->items[timed->item];
+    int group = item->kind == FT_ITEM_WORD ? item->word.manner->stretch : h->group;
+    if (group <= 0 || group >= STRETCHES_MAX) return FT_OK;
+    if (group != h->group) h->first_s = timed->start_s;
+    h->seconds[group] += timed->end_s - (group == h->group ? h->last_s : timed->start_s);
+    h->group = group;
+    h->last_s = timed->end_s;
+    return FT_OK;
+}
+
+static ft_err hurry(const ft_sentence *s, const double *factors, ft_arena *arena) {
+    for (size_t i = 0; i < s->count; i++) {
+        ft_word *w = &s->items[i].word;
+        if (s->items[i].kind != FT_ITEM_WORD) continue;
+        int group = w->manner->stretch;
+        if (group <= 0 || group >= STRETCHES_MAX || factors[group] <= 1) continue;
+        ft_manner *m;
+        FT_TRY(ft_arena_items(&m, arena, 1));
+        *m = *w->manner;
+        m->rate *= factors[group];
+        w->manner = m;
+    }
+    return FT_OK;
+}
+
+static int stretch_of(const ft_sentence *s, int *ms) {
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->items[i].kind != FT_ITEM_WORD || !s->items[i].word.manner->stretch) continue;
+        *ms = s->items[i].word.manner->stretch_ms;
+        return s->items[i].word.manner->stretch;
+    }
+    return 0;
+}
+
+static ft_err stretch(speaking *k, ft_arena *arena) {
+    rehearsal *h;
+    double factors[STRETCHES_MAX] = { 0 };
+    bool any = false;
+    FT_TRY(ft_arena_items(&h, arena, 1));
+    for (size_t i = 0; i < k->script.count; i++) {
+        const ft_sentence *s = &k->script.sentences[i];
+        int ms, group = stretch_of(s, &ms);
+        if (!group) continue;
+        any = true;
+        ft_arena own = FT_ARENA_INIT(SENTENCE_BYTES);
+        const ft_voice *voice;
+        ft_listener to = { NULL, NULL, on_rehearsed, h };
+        h->sentence = s;
+        h->group = 0;
+        ft_err err = voice_for(k, &voice, s);
+        if (err == FT_OK) err = speak_by(k, voice, s, &to, &own);
+        ft_arena_fini(&own);
+        FT_TRY(err);
+        if (group < STRETCHES_MAX && ms > 0) factors[group] = h->seconds[group] * 1000 / ms;
+    }
+    for (int i = 0; i < STRETCHES_MAX; i++)
+        if (factors[i] > STRETCH_MOST) factors[i] = STRETCH_MOST;
+    for (size_t i = 0; any && i < k->script.count; i++)
+        FT_TRY(hurry(&k->script.sentences[i], factors, arena));
+    return FT_OK;
+}
+
+/* ---- the whole */
+
+static ft_err make_script(speaking *k, ft_arena *arena) {
+    const ft_speech_request *r = k->r;
+    ft_document_opts opts = {
+        .type = r->type, .engine = r->engine, .news = k->voice->news, .domain = r->style
+    };
+    FT_TRY(ft_document_read(&k->document, arena, r->text, &opts));
+    k->told->billed_chars = k->document.billed_chars;
+    if (r->chars_max && k->document.billed_chars > r->chars_max)
+        return FT_FAIL(FT_ETOOBIG, "a text of %zu characters; %zu are the most",
+                       k->document.billed_chars, r->chars_max);
+    ft_str lang = r->lang.len ? r->lang : ft_str_of(k->voice->lang);
+    FT_TRY(ft_script_make(&k->script, arena, &k->document, lang, r->lexicons, r->lexicon_count));
+    return stretch(k, arena);
+}
+
+static ft_err open_out(speaking *k) {
+    if (!k->r->format) return FT_OK;
+    int rate = rate_of(k->r);
+    ft_audio_out_opts opts = { .rate_hz = rate, .frame_samples = k->r->frame_20ms ? rate / 50 : 0 };
+    ft_telephone_init(&k->telephone, rate);
+    return ft_audio_out_new(&k->out, k->r->format, &opts, on_bytes, k);
+}
+
+static ft_err close_out(speaking *k, ft_buf *head) {
+    if (!k->out) return FT_OK;
+    FT_TRY(drain(k));
+    return ft_audio_out_end(k->out, head);
+}
+
+ft_err ft_speech_speak(ft_speech_told *out, const ft_speech_request *r, const ft_speech_sink *to,
+                       ft_buf *head, ft_arena *arena) {
+    ft_err err;
+    *out = (ft_speech_told){ 0 };
+    speaking k = { .r = r, .to = to, .told = out, .began_us = ft_clock_monotonic_us() };
+    FT_TRY(ft_speech_check(r, NULL));
+    FT_TRY(voice_of(&k.voice, r));
+    FT_GOTO(err, make_script(&k, arena));
+    FT_GOTO(err, open_out(&k));
+    for (size_t i = 0; i < k.script.count; i++) {
+        FT_GOTO(err, speak_sentence(&k, &k.script.sentences[i]));
+        out->seconds = k.done_s;
+    }
+    FT_GOTO(err, close_out(&k, head));
+done:
+    ft_audio_out_free(k.out);
+    ft_resampler_free(k.resampler);
+    ft_buf_fini(&k.samples);
+    return err;
+}

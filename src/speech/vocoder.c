@@ -1,0 +1,282 @@
+/* vocoder.c -- see vocoder.h. */
+#include "speech/vocoder.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/random.h"
+
+#define SECTIONS 5  /* of the Padé approximation */
+#define POINTS   64 /* of the spectrum that the postfilter's energy is taken of */
+
+/* One lane a section; the lanes above SECTIONS stay zero. */
+enum { LANES = 8 };
+typedef float lanes __attribute__((vector_size(4 * LANES)));
+typedef float loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+#define lanes_at(at) (*(const loose *)(at))
+
+/* Coefficients of exp's Padé approximation, adjusted for the log-spectral error (SPTK, order 5). */
+static const lanes pade = { 0.4999391F, 0.1107098F, 0.01369984F, 0.0009564853F, 0.00003041721F };
+/* Odd sections are fed back with their sign, even ones against it. */
+static const lanes sign = { 1, -1, 1, -1, 1 };
+
+struct ft_vocoder {
+    ft_vocoder_model model;
+    ft_random noise;
+    bool begun;
+    double period, phase; /* samples a pulse, since the last one */
+    double period_to;
+    float c[FT_VOCODER_ORDER_MAX + 2], step[FT_VOCODER_ORDER_MAX + 2]; /* filter now, a sample */
+    float to[FT_VOCODER_ORDER_MAX + 2];
+    double tract, alpha; /* the last tract asked for, and its constant */
+    float cosine[FT_VOCODER_ORDER_MAX + 1][POINTS];
+    /* Excitation: the last `taps` pulses and noises, newest first, twice over so that any window is
+     * contiguous. */
+    float pulse[2 * FT_VOCODER_TAPS_MAX + LANES], random[2 * FT_VOCODER_TAPS_MAX + LANES];
+    float pulse_filter[FT_VOCODER_TAPS_MAX], noise_filter[FT_VOCODER_TAPS_MAX];
+    int newest;
+    /* Filter: one delay of the first stage, order + 2 of the second. */
+    lanes first_delay, first_out, second_out;
+    lanes delay[FT_VOCODER_ORDER_MAX + 2];
+};
+
+/* ---- cepstra */
+
+/* From mel-cepstrum to the coefficients of the filter. */
+static void cepstrum_to_filter(double *b, const double *c, int order, double alpha) {
+    b[order] = c[order];
+    for (int i = order - 1; i >= 0; i--) b[i] = c[i] - alpha * b[i + 1];
+}
+
+static void filter_to_cepstrum(double *c, const double *b, int order, double alpha) {
+    c[order] = b[order];
+    for (int i = 0; i < order; i++) c[i] = b[i] + alpha * b[i + 1];
+}
+
+/* How a frequency (radians) lies on the bent axis. */
+static double bent(double w, double alpha) {
+    return w + 2 * atan(alpha * sin(w) / (1 - alpha * cos(w)));
+}
+
+/* cos(i w) on the bent axis, for frequencies spread over the band: what a cepstrum is summed with.
+ */
+static void make_cosines(ft_vocoder *v) {
+    for (int i = 0; i <= v->model.order; i++)
+        for (int k = 0; k < POINTS; k++)
+            v->cosine[i][k] = (float)cos(i * bent(M_PI * (k + 0.5) / POINTS, v->model.alpha));
+}
+
+/* Energy of the filter's impulse response, by Parseval's theorem. */
+static double energy(const ft_vocoder *v, const double *b) {
+    double c[FT_VOCODER_ORDER_MAX + 1], sum = 0;
+    float spectrum[POINTS] = { 0 };
+    filter_to_cepstrum(c, b, v->model.order, v->model.alpha);
+    for (int i = 0; i <= v->model.order; i++)
+        for (int k = 0; k < POINTS; k++) spectrum[k] += (float)c[i] * v->cosine[i][k];
+    for (int k = 0; k < POINTS; k++) sum += (double)expf(2 * spectrum[k]);
+    return sum / POINTS;
+}
+
+/* Formants sharpened at equal energy. */
+static void postfilter(double *b, const double *c, const ft_vocoder *v) {
+    const ft_vocoder_model *m = &v->model;
+    double before = energy(v, b);
+    b[1] -= m->postfilter * m->alpha * c[2];
+    for (int i = 2; i <= m->order; i++) b[i] *= 1 + m->postfilter;
+    b[0] += log(before / energy(v, b)) / 2;
+}
+
+double ft_vocoder_alpha(double alpha, double tract) {
+    if (tract == 1) return alpha;
+    double best = alpha, least = INFINITY;
+    for (double a = -0.2; a < 0.85; a += 0.001) { /* over the formants' part of the axis */
+        double error = 0;
+        for (double w = 0.1; w < 1.6; w += 0.1) {
+            double d = bent(w, a) - bent(w * tract < M_PI ? w * tract : M_PI, alpha);
+            error += d * d;
+        }
+        if (error < least) {
+            least = error;
+            best = a;
+        }
+    }
+    return best;
+}
+
+/* ---- a frame */
+
+static void take_filter(ft_vocoder *v, const ft_vocoder_frame *f) {
+    const ft_vocoder_model *m = &v->model;
+    double c[FT_VOCODER_ORDER_MAX + 1], b[FT_VOCODER_ORDER_MAX + 1];
+    double tract = f->tract > 0 ? (double)f->tract : 1;
+    if (tract != v->tract) {
+        v->tract = tract;
+        v->alpha = ft_vocoder_alpha(m->alpha, tract);
+    }
+    for (int i = 0; i <= m->order; i++) c[i] = (double)f->cepstrum[i];
+    cepstrum_to_filter(b, c, m->order, m->alpha);
+    if (m->postfilter > 0 && m->order > 1) {
+        postfilter(b, c, v);
+        filter_to_cepstrum(c, b, m->order, m->alpha);
+    }
+    if (v->alpha != m->alpha) cepstrum_to_filter(b, c, m->order, v->alpha);
+    b[0] += (double)f->level;
+    for (int i = 0; i <= m->order; i++) v->to[i] = (float)b[i];
+}
+
+static void take_excitation(ft_vocoder *v, const ft_vocoder_frame *f) {
+    const ft_vocoder_model *m = &v->model;
+    for (int k = 0; k < m->taps; k++) {
+        double pulse = 0, noise = 0;
+        for (int b = 0; b < m->bands; b++) {
+            pulse += (double)f->strengths[b] * m->filters[b][k];
+            noise += (1 - (double)f->strengths[b]) * m->filters[b][k];
+        }
+        v->pulse_filter[k] = (float)pulse;
+        v->noise_filter[k] = (float)noise;
+    }
+}
+
+static float plus_or_minus_one(ft_vocoder *v) {
+    return ft_random_u64(&v->noise) >> 63 ? 1.0F : -1.0F;
+}
+
+static inline __attribute__((always_inline)) float mixed(ft_vocoder *v, float pulse, float noise) {
+    int taps = v->model.taps;
+    v->newest = v->newest ? v->newest - 1 : taps - 1;
+    v->pulse[v->newest] = v->pulse[v->newest + taps] = pulse;
+    v->random[v->newest] = v->random[v->newest + taps] = noise;
+    const float *p = v->pulse + v->newest, *r = v->random + v->newest;
+    lanes sum = { 0 };
+    for (int k = 0; k < taps; k += LANES)
+        sum += lanes_at(v->pulse_filter + k) * lanes_at(p + k) +
+               lanes_at(v->noise_filter + k) * lanes_at(r + k);
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
+
+static inline __attribute__((always_inline)) float excitation(ft_vocoder *v) {
+    float pulse = 0, noise = plus_or_minus_one(v);
+    if (v->period > 0) {
+        v->phase += 1;
+        if (v->phase >= v->period) {
+            v->phase -= v->period;
+            pulse = sqrtf((float)v->period);
+        }
+        if (v->model.bands == 0) return pulse;
+    }
+    return v->model.bands ? mixed(v, pulse, noise) : noise;
+}
+
+/* ---- the filter */
+
+static inline float sum_of(lanes x) { return ((x[0] + x[1]) + (x[2] + x[3])) + x[4]; }
+
+/* Each section's input is what the one below gave a sample ago. */
+static inline lanes handed_on(lanes out, float input) {
+    return (lanes){ input, out[0], out[1], out[2], out[3], 0, 0, 0 };
+}
+
+/* One sample through exp of the first coefficient's all-pass … */
+static inline __attribute__((always_inline)) float first_stage(ft_vocoder *v, float x,
+                                                               float alpha) {
+    v->first_delay = (1 - alpha * alpha) * v->first_out + alpha * v->first_delay;
+    lanes out = v->first_delay * v->c[1], share = out * pade;
+    x += sum_of(share * sign);
+    v->first_out = handed_on(out, x);
+    return x + sum_of(share);
+}
+
+/* … and of the others. */
+static inline __attribute__((always_inline)) float second_stage(ft_vocoder *v, float x,
+                                                                float alpha) {
+    lanes *d = v->delay, before = (1 - alpha * alpha) * v->second_out + alpha * d[1];
+    lanes sum = { 0 };
+    d[1] = before;
+    for (int i = 2; i <= v->model.order; i++) {
+        lanes now = d[i] + alpha * (d[i + 1] - before);
+        sum += now * v->c[i];
+        d[i] = before;
+        before = now;
+    }
+    d[v->model.order + 1] = before;
+    lanes share = sum * pade;
+    x += sum_of(share * sign);
+    v->second_out = handed_on(sum, x);
+    return x + sum_of(share);
+}
+
+static inline int16_t held(float x) {
+    return x >= 32767 ? INT16_MAX : x <= -32768 ? INT16_MIN : (int16_t)lrintf(x);
+}
+
+static inline __attribute__((always_inline)) void speak_frame(ft_vocoder *v, int16_t *out) {
+    int count = v->model.frame_samples;
+    bool voiced = v->period > 0 && v->period_to > 0;
+    double period_step = voiced ? (v->period_to - v->period) / count : 0;
+    if (!voiced) v->period = 0;
+    for (int n = 0; n < count; n++) {
+        float x = excitation(v) * expf(v->c[0]) * (float)v->model.gain;
+        out[n] = held(second_stage(v, first_stage(v, x, (float)v->alpha), (float)v->alpha));
+        v->period += period_step;
+        for (int i = 0; i <= v->model.order; i++) v->c[i] += v->step[i];
+    }
+}
+
+static void speak_any(ft_vocoder *v, int16_t *out) { speak_frame(v, out); }
+
+#if defined(__x86_64__)
+__attribute__((target("avx2,fma"))) static void speak_avx2(ft_vocoder *v, int16_t *out) {
+    speak_frame(v, out);
+}
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#else
+static void speak_avx2(ft_vocoder *v, int16_t *out) { speak_frame(v, out); }
+static bool has_avx2(void) { return false; }
+#endif
+
+int ft_vocoder_speak(ft_vocoder *v, int16_t *out, const ft_vocoder_frame *frame) {
+    take_filter(v, frame);
+    if (v->model.bands) take_excitation(v, frame);
+    v->period_to = frame->f0_hz > 0 ? v->model.rate_hz / (double)frame->f0_hz : 0;
+    bool first = !v->begun;
+    if (first) {
+        v->begun = true;
+        v->phase = v->period_to;
+    } else {
+        for (int i = 0; i <= v->model.order; i++)
+            v->step[i] = (v->to[i] - v->c[i]) / (float)v->model.frame_samples;
+        has_avx2() ? speak_avx2(v, out) : speak_any(v, out);
+    }
+    if (v->period == 0)
+        v->phase = v->period_to; /* the first pulse of a voiced stretch is at once */
+    v->period = v->period_to;
+    memcpy(v->c, v->to, sizeof v->c);
+    return first ? 0 : v->model.frame_samples;
+}
+
+/* ---- life */
+
+ft_err ft_vocoder_new(ft_vocoder **out, const ft_vocoder_model *model, uint64_t seed) {
+    *out = NULL;
+    if (model->order < 2 || model->order > FT_VOCODER_ORDER_MAX || model->bands < 0 ||
+        model->bands > FT_VOCODER_BANDS_MAX || model->taps < 0 ||
+        model->taps > FT_VOCODER_TAPS_MAX || model->frame_samples < 1 || model->rate_hz < 1)
+        return FT_FAIL(FT_EINVAL, "a voice of order %d with %d bands of %d taps cannot be spoken",
+                       model->order, model->bands, model->taps);
+    ft_vocoder *v = ft_fault_here() ? NULL : aligned_alloc(64, (sizeof *v + 63) / 64 * 64);
+    if (!v) return FT_FAIL(FT_ENOMEM, "no memory for a vocoder");
+    memset(v, 0, sizeof *v);
+    v->model = *model;
+    v->tract = 1;
+    v->alpha = model->alpha;
+    ft_random_seed(&v->noise, seed);
+    make_cosines(v);
+    *out = v;
+    return FT_OK;
+}
+
+void ft_vocoder_free(ft_vocoder *v) { free(v); }

@@ -1,0 +1,106 @@
+/* voices.c -- who speaks under which name, and the styles. See voice.h. */
+#include <math.h>
+
+#include "base/check.h"
+#include "speech/espeak.h"
+#include "speech/flite.h"
+
+#define SLT                                                                               \
+    "flite slt (US English, female, 16 kHz)", &ft_engine_flite, "slt", "Female", "en-US", \
+        "US English"
+#define RMS \
+    "flite rms (US English, male, 16 kHz)", &ft_engine_flite, "rms", "Male", "en-US", "US English"
+
+/* Polly's names so that programs find them; what really speaks stands beside each. */
+const ft_voice ft_voices[] = {
+    { "Joanna", SLT, true, true, true },
+    { "Matthew", RMS, true, true, true },
+    { "Salli", SLT, true, true, false },
+    { "Kendra", SLT, true, true, false },
+    { "Kimberly", SLT, true, true, false },
+    { "Ruth", SLT, true, false, false },
+    { "Joey", RMS, true, true, false },
+    { "Stephen", RMS, true, false, false },
+    { "Lupe", "espeak-ng es-419+f2 (US Spanish, female, formant)", &ft_engine_espeak, "es-419+f2",
+      "Female", "es-US", "US Spanish", true, true, true },
+    { "Penelope", "espeak-ng es-419+f4 (US Spanish, female, formant)", &ft_engine_espeak,
+      "es-419+f4", "Female", "es-US", "US Spanish", false, true, false },
+    { "Pedro", "espeak-ng es-419 (US Spanish, male, formant)", &ft_engine_espeak, "es-419", "Male",
+      "es-US", "US Spanish", true, false, false },
+    { "Miguel", "espeak-ng es-419+m3 (US Spanish, male, formant)", &ft_engine_espeak, "es-419+m3",
+      "Male", "es-US", "US Spanish", false, true, false },
+    { "Amy", "espeak-ng en-gb+f2 (British English, female, formant)", &ft_engine_espeak, "en-gb+f2",
+      "Female", "en-GB", "British English", true, true, true },
+    { "Brian", "espeak-ng en-gb (British English, male, formant)", &ft_engine_espeak, "en-gb",
+      "Male", "en-GB", "British English", true, true, false },
+    { "Celine", "espeak-ng fr-fr+f2 (French, female, formant)", &ft_engine_espeak, "fr-fr+f2",
+      "Female", "fr-FR", "French", false, true, false },
+    { "Mathieu", "espeak-ng fr-fr (French, male, formant)", &ft_engine_espeak, "fr-fr", "Male",
+      "fr-FR", "French", false, true, false },
+    { "Marlene", "espeak-ng de+f2 (German, female, formant)", &ft_engine_espeak, "de+f2", "Female",
+      "de-DE", "German", false, true, false },
+    { "Hans", "espeak-ng de (German, male, formant)", &ft_engine_espeak, "de", "Male", "de-DE",
+      "German", false, true, false },
+    { "Carla", "espeak-ng it+f2 (Italian, female, formant)", &ft_engine_espeak, "it+f2", "Female",
+      "it-IT", "Italian", false, true, false },
+    { "Conchita", "espeak-ng es+f2 (Castilian Spanish, female, formant)", &ft_engine_espeak,
+      "es+f2", "Female", "es-ES", "Castilian Spanish", false, true, false },
+    { "Camila", "espeak-ng pt-br+f2 (Brazilian Portuguese, female, formant)", &ft_engine_espeak,
+      "pt-br+f2", "Female", "pt-BR", "Brazilian Portuguese", true, true, false },
+    { 0 },
+};
+
+ft_err ft_voice_find(const ft_voice **out, ft_str id) {
+    const char *names[FT_COUNT(ft_voices)];
+    size_t count = 0;
+    for (const ft_voice *v = ft_voices; v->id; v++) {
+        if (ft_str_is(id, v->id)) {
+            *out = v;
+            return FT_OK;
+        }
+        names[count++] = v->id;
+    }
+    *out = NULL;
+    const char *near = ft_str_nearest(id, names, count);
+    if (near) return FT_FAIL(FT_ENOTFOUND, "no voice '%.*s'; is it %s?", FT_STR_ARG(id), near);
+    return FT_FAIL(FT_ENOTFOUND, "no voice '%.*s'; see fettle speak --voices", FT_STR_ARG(id));
+}
+
+/* Where the numbers come from stands in docs/news-style.md. */
+static const ft_style styles[] = {
+    { .name = "news",
+      .doc = "a news reader's: faster, wider in pitch, short pauses, new words stressed",
+      .rate = 1.12,
+      .pitch = 1.05,
+      .range = 1.35,
+      .declination = 0.03,
+      .reset = 0.08,
+      .final_lengthening = 1.12,
+      .new_rise = 0.07,
+      .new_stretch = 1.06,
+      .minor_ms = 130,
+      .major_ms = 240,
+      .full_ms = 420,
+      .paragraph_ms = 750 },
+    { .name = "conversational",
+      .doc = "a talk's: a little slower, softer in pitch, longer pauses",
+      .rate = 0.97,
+      .pitch = 0.98,
+      .range = 1.1,
+      .declination = 0.04,
+      .reset = 0.04,
+      .final_lengthening = 1.18,
+      .new_rise = 0.03,
+      .new_stretch = 1.03,
+      .minor_ms = 220,
+      .major_ms = 320,
+      .full_ms = 550,
+      .paragraph_ms = 900 },
+    { 0 },
+};
+
+const ft_style *ft_style_find(ft_str name) {
+    for (const ft_style *s = styles; s->name; s++)
+        if (ft_str_is(name, s->name)) return s;
+    return NULL;
+}

@@ -1,0 +1,328 @@
+/* words.c -- see words.h: pieces cut into tokens, tokens said by their language's classes,
+ * sentences. */
+#include "speech/words.h"
+
+#include "base/check.h"
+#include "speech/words_in.h"
+
+static const ft_language *const languages[] = { &ft_language_english, &ft_language_spanish, NULL };
+
+const ft_language *ft_language_find(ft_str lang) {
+    for (const ft_language *const *l = languages; *l; l++) {
+        ft_str code = ft_str_of((*l)->code);
+        if (!ft_str_ieq(ft_str_slice(lang, 0, code.len), code)) continue;
+        if (lang.len == code.len || lang.at[code.len] == '-') return *l;
+    }
+    return NULL;
+}
+
+bool ft_language_known(ft_str lang) { return ft_language_find(lang) != NULL; }
+
+/* ---- what classes use */
+
+const ft_token *ft_saying_token(const ft_saying *s, int ahead) {
+    size_t at = s->at + (size_t)ahead;
+    return at < s->count ? &s->tokens[at] : NULL; /* below 0 wraps past the end */
+}
+
+void ft_say_str(ft_saying *s, ft_str words) {
+    if (words.len == 0) return;
+    if (s->words.len) ft_buf_byte(&s->words, ' ');
+    ft_buf_add(&s->words, words);
+}
+
+void ft_say(ft_saying *s, const char *words) { ft_say_str(s, ft_str_of(words)); }
+
+/* ---- a script in the making */
+
+typedef struct scribe {
+    ft_script *out;
+    ft_arena *arena;
+    const ft_document *document;
+    ft_str lang;
+    const ft_lexicon *const *lexicons;
+    size_t lexicon_count;
+    size_t sentence_room, item_room;
+    bool open;   /* a sentence is being written: the last one */
+    ft_buf seen; /* words that were said before: "|rain|spain|" */
+} scribe;
+
+static ft_sentence *sentence_of(scribe *k) { return &k->out->sentences[k->out->count - 1]; }
+
+static ft_err sentence_open(scribe *k, const ft_manner *m) {
+    ft_str lang = m->lang.len ? m->lang : k->lang;
+    if (k->open) {
+        const ft_sentence *s = sentence_of(k);
+        if (ft_str_eq(s->lang, lang) && ft_str_eq(s->voice, m->voice)) return FT_OK;
+        k->open = false; /* another language or voice speaks on */
+    }
+    if (k->out->count == k->sentence_room) {
+        ft_sentence *wider;
+        size_t room = k->sentence_room ? 2 * k->sentence_room : 16;
+        FT_TRY(ft_arena_items(&wider, k->arena, room));
+        if (k->out->count) memcpy(wider, k->out->sentences, k->out->count * sizeof *wider);
+        k->out->sentences = wider;
+        k->sentence_room = room;
+    }
+    k->out->sentences[k->out->count++] = (ft_sentence){ .lang = lang, .voice = m->voice };
+    k->item_room = 0;
+    k->open = true;
+    return FT_OK;
+}
+
+/* A break or mark right behind a sentence belongs to it: the break takes the place of its pause. */
+static ft_err item_add(scribe *k, ft_item item, const ft_manner *m) {
+    bool behind = item.kind != FT_ITEM_WORD && !k->open && k->out->count > 0;
+    if (!behind) FT_TRY(sentence_open(k, m));
+    ft_sentence *s = sentence_of(k);
+    if (s->count == k->item_room) {
+        ft_item *wider;
+        size_t room = k->item_room ? 2 * k->item_room : 32;
+        FT_TRY(ft_arena_items(&wider, k->arena, room));
+        if (s->count) memcpy(wider, s->items, s->count * sizeof *wider);
+        s->items = wider;
+        k->item_room = room;
+    }
+    s->items[s->count++] = item;
+    return FT_OK;
+}
+
+/* The last word of the open sentence; NULL when there is none. */
+static ft_word *last_word(scribe *k) {
+    if (!k->open) return NULL;
+    ft_sentence *s = sentence_of(k);
+    for (size_t i = s->count; i-- > 0;)
+        if (s->items[i].kind == FT_ITEM_WORD) return &s->items[i].word;
+    return NULL;
+}
+
+static void sentence_close(scribe *k, bool paragraph) {
+    ft_word *last = last_word(k);
+    if (last) {
+        last->pause = FT_PAUSE_FULL;
+        if (!last->ending) last->ending = '.';
+        sentence_of(k)->paragraph_end = paragraph;
+        k->open = false;
+    } else if (paragraph && !k->open && k->out->count) {
+        sentence_of(k)->paragraph_end = true;
+    }
+}
+
+/* ---- saying a token */
+
+static ft_err spoken_words(ft_word *w, ft_saying *s) {
+    ft_str rest = ft_buf_str(&s->words);
+    size_t count = s->phonemes.len ? 1 : 0;
+    if (!count && rest.len) count = 1;
+    for (size_t i = 0; !s->phonemes.len && i < rest.len; i++) count += rest.at[i] == ' ';
+    FT_TRY(s->words.err);
+    FT_TRY(ft_arena_items(&w->spoken, s->arena, count + 1));
+    if (s->phonemes.len) {
+        w->spoken[w->spoken_count++] =
+            (ft_spoken){ .phonemes = s->phonemes, .alphabet = s->alphabet };
+        return FT_OK;
+    }
+    while (rest.at && rest.len) {
+        ft_str word = ft_str_cut(&rest, ' ');
+        if (word.len == 0) continue;
+        ft_spoken *to = &w->spoken[w->spoken_count++];
+        to->part = s->part;
+        FT_TRY(ft_arena_str(&to->text, s->arena, word));
+    }
+    return FT_OK;
+}
+
+static const ft_lexeme *lexeme_of(const scribe *k, ft_str word, ft_str lang, ft_str *alphabet) {
+    for (size_t i = 0; i < k->lexicon_count; i++) {
+        ft_str own = ft_lexicon_lang(k->lexicons[i]);
+        if (!ft_str_ieq(own, lang)) continue;
+        const ft_lexeme *found = ft_lexicon_find(k->lexicons[i], word);
+        if (!found) continue;
+        *alphabet = ft_lexicon_alphabet(k->lexicons[i]);
+        return found;
+    }
+    return NULL;
+}
+
+static void say_by_class(ft_saying *s) {
+    const ft_token *t = &s->tokens[s->at];
+    s->taken = 1;
+    if (!s->language) {
+        ft_say_str(s, t->text);
+        return;
+    }
+    for (const ft_word_class *const *c = s->language->classes; *c; c++) {
+        ft_buf_reset(&s->words);
+        s->taken = 1;
+        if ((*c)->say(s)) return;
+    }
+}
+
+/* A text of its own, said by the classes: an alias. */
+static ft_err say_text(ft_saying *s, ft_str text) {
+    static const ft_manner plain = { .rate = 1, .pitch = 1, .range = 1, .tract = 1 };
+    ft_piece piece = { .kind = FT_PIECE_TEXT, .text = text, .manner = &plain };
+    ft_saying own = { .arena = s->arena, .language = s->language };
+    ft_token *tokens;
+    uint32_t *at;
+    FT_TRY(ft_arena_items(&at, s->arena, text.len + 1));
+    piece.at = at;
+    FT_TRY(ft_tokens_cut(&tokens, &own.count, s->arena, &piece));
+    own.tokens = tokens;
+    for (; own.at < own.count; own.at += own.taken) {
+        ft_buf_reset(&own.words);
+        say_by_class(&own);
+        ft_say_str(s, ft_buf_str(&own.words));
+    }
+    ft_buf_fini(&own.words);
+    return FT_OK;
+}
+
+static ft_err say(scribe *k, ft_saying *s, ft_str lang) {
+    const ft_token *t = &s->tokens[s->at];
+    ft_str alphabet = { 0 };
+    s->taken = 1;
+    ft_buf_reset(&s->words);
+    s->phonemes = s->alphabet = s->part = (ft_str){ 0 };
+    if (t->manner->phonemes.len) {
+        s->phonemes = t->manner->phonemes;
+        s->alphabet = t->manner->alphabet;
+        return FT_OK;
+    }
+    if (t->manner->alias.len) return say_text(s, t->manner->alias);
+    const ft_lexeme *lexeme = lexeme_of(k, t->text, lang, &alphabet);
+    if (lexeme && lexeme->phonemes.len) {
+        s->phonemes = lexeme->phonemes;
+        s->alphabet = alphabet;
+        return FT_OK;
+    }
+    if (lexeme) return say_text(s, lexeme->alias);
+    say_by_class(s);
+    return FT_OK;
+}
+
+/* ---- pauses and ends */
+
+static bool holds_any(ft_str s, const char *const *marks) {
+    for (; *marks; marks++)
+        for (size_t i = 0; i + strlen(*marks) <= s.len; i++)
+            if (memcmp(s.at + i, *marks, strlen(*marks)) == 0) return true;
+    return false;
+}
+
+static ft_pause pause_behind(const ft_token *t, const ft_token *next) {
+    static const char *const major[] = { ";", ":", "…", NULL };
+    static const char *const minor[] = { ",", ")", "]", "}", "—", "–", NULL };
+    static const char *const opening[] = { "(", "[", "{", "—", "–", NULL };
+    if (holds_any(t->after, major)) return FT_PAUSE_MAJOR;
+    if (holds_any(t->after, minor)) return FT_PAUSE_MINOR;
+    if (next && holds_any(next->before, opening)) return FT_PAUSE_MINOR;
+    bool dash = next && (ft_str_is(next->text, "-") || ft_str_is(next->text, "—"));
+    return dash ? FT_PAUSE_MINOR : FT_PAUSE_NONE;
+}
+
+static bool begins_sentence(const ft_token *t) {
+    unsigned char c = t->text.len ? (unsigned char)t->text.at[0] : 0;
+    return t->before.len > 0 || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c >= 0x80;
+}
+
+/* Does a sentence end behind this token? Gives its mark, or 0. */
+static char sentence_ends(const ft_token *t, const ft_token *next, const ft_language *language) {
+    char mark = 0;
+    for (size_t i = 0; i < t->after.len; i++)
+        if (strchr(".?!", t->after.at[i])) mark = t->after.at[i];
+    if (!mark || (next && !begins_sentence(next))) return 0;
+    if (mark != '.') return mark;
+    bool short_form = t->after.at[0] == '.' && language && language->is_abbreviation(t);
+    return short_form ? 0 : mark;
+}
+
+static bool is_new(scribe *k, const ft_word *w, const ft_language *language) {
+    ft_str word = w->spoken_count ? w->spoken[0].text : w->written;
+    if (word.len == 0 || !language || language->is_function_word(word)) return false;
+    ft_buf key = { 0 };
+    ft_buf_printf(&key, "|%.*s|", FT_STR_ARG(word));
+    ft_str all = ft_buf_str(&k->seen), one = ft_buf_str(&key);
+    bool known = one.len && all.len && memmem(all.at, all.len, one.at, one.len);
+    if (!known) ft_buf_add(&k->seen, one);
+    ft_buf_fini(&key);
+    return !known;
+}
+
+static ft_err write_token(scribe *k, ft_saying *s, ft_str lang) {
+    const ft_token *t = &s->tokens[s->at];
+    FT_TRY(say(k, s, lang));
+    const ft_token *last = t + s->taken - 1;
+    const ft_token *next = ft_saying_token(s, (int)s->taken);
+    ft_item item = { .kind = FT_ITEM_WORD };
+    ft_word *w = &item.word;
+    w->start = t->start;
+    w->end = last->end;
+    w->written = ft_str_slice(k->document->input, w->start, w->end - w->start);
+    w->manner = t->manner;
+    w->ending = sentence_ends(last, next, s->language);
+    w->pause = w->ending ? FT_PAUSE_FULL : pause_behind(last, next);
+    FT_TRY(spoken_words(w, s));
+    if (w->spoken_count == 0) { /* "-", "***": nothing is said, the pause stays */
+        ft_word *before = last_word(k);
+        if (before && before->pause < w->pause) before->pause = w->pause;
+    } else {
+        w->new_information = is_new(k, w, s->language);
+        FT_TRY(item_add(k, item, t->manner));
+        ft_sentence *sentence = sentence_of(k);
+        if (sentence->end == 0) sentence->start = t->first;
+        sentence->end = last->stop;
+    }
+    if (w->ending) sentence_close(k, false);
+    return FT_OK;
+}
+
+static ft_err write_text(scribe *k, const ft_piece *piece) {
+    ft_str lang = piece->manner->lang.len ? piece->manner->lang : k->lang;
+    ft_saying s = { .arena = k->arena, .language = ft_language_find(lang) };
+    ft_token *tokens = NULL;
+    ft_err err = ft_tokens_cut(&tokens, &s.count, k->arena, piece);
+    s.tokens = tokens;
+    for (; err == FT_OK && s.at < s.count; s.at += s.taken) err = write_token(k, &s, lang);
+    ft_buf_fini(&s.words);
+    return err;
+}
+
+static ft_err write_piece(scribe *k, const ft_piece *p) {
+    switch (p->kind) {
+    case FT_PIECE_TEXT:
+        return write_text(k, p);
+    case FT_PIECE_SENTENCE:
+        sentence_close(k, false);
+        return FT_OK;
+    case FT_PIECE_PARAGRAPH:
+        sentence_close(k, true);
+        return FT_OK;
+    case FT_PIECE_BREAK:
+        return item_add(k, (ft_item){ .kind = FT_ITEM_BREAK, .ms = p->ms }, p->manner);
+    case FT_PIECE_BREATH:
+        return item_add(k, (ft_item){ .kind = FT_ITEM_BREATH, .ms = p->ms }, p->manner);
+    case FT_PIECE_MARK:
+        return item_add(
+            k, (ft_item){ .kind = FT_ITEM_MARK, .name = p->text, .start = p->start, .end = p->end },
+            p->manner);
+    }
+    return FT_OK;
+}
+
+ft_err ft_script_make(ft_script *out, ft_arena *arena, const ft_document *document, ft_str lang,
+                      const ft_lexicon *const *lexicons, size_t lexicon_count) {
+    ft_err err = FT_OK;
+    *out = (ft_script){ 0 };
+    scribe k = { .out = out,
+                 .arena = arena,
+                 .document = document,
+                 .lang = lang,
+                 .lexicons = lexicons,
+                 .lexicon_count = lexicon_count };
+    for (size_t i = 0; err == FT_OK && i < document->count; i++)
+        err = write_piece(&k, &document->pieces[i]);
+    sentence_close(&k, true);
+    ft_buf_fini(&k.seen);
+    return err;
+}
