@@ -38,7 +38,7 @@ static ft_err open_loader(ft_loader **l, const char *path, const ft_loader_spec 
 static ft_err run(char **a) {
     ft_loader *l;
     ft_batch *b;
-    ft_err err;
+    ft_err err = FT_OK;
     size_t images = 0;
     double first = 0, sum = 0, from = wall(), cpu_from = cpu();
     ft_loader_spec spec = { .transforms = ft_str_of(a[1]),
@@ -46,14 +46,18 @@ static ft_err run(char **a) {
                             .batch = (size_t)atoi(a[3]),
                             .shuffle = FT_SHUFFLE_FULL };
     FT_TRY(open_loader(&l, a[0], &spec));
-    while (!(err = ft_loader_next(&b, l))) {
-        if (!first) first = wall() - from;
-        sum += ft_array_f64(&b->fields[0].array, (int64_t)(images % 7)); /* a batch is touched */
-        images += b->count;
-        ft_batch_release(b);
+    for (int epoch = 0; epoch < atoi(a[4]); epoch++) {
+        if (epoch) FT_TRY(ft_loader_epoch(l, (uint64_t)epoch));
+        while (!(err = ft_loader_next(&b, l))) {
+            if (!first) first = wall() - from;
+            sum +=
+                ft_array_f64(&b->fields[0].array, (int64_t)(images % 7)); /* a batch is touched */
+            images += b->count;
+            ft_batch_release(b);
+        }
+        if (err != FT_ENOTFOUND) return err;
     }
     ft_loader_free(l);
-    if (err != FT_ENOTFOUND) return err;
     printf("%zu %.6f %.6f %.3f %g\n", images, cpu() - cpu_from, wall() - from, first * 1e3, sum);
     return FT_OK;
 }
@@ -141,7 +145,7 @@ static ft_err dump(char **a) {
 
 int main(int argc, char **argv) {
     ft_err err = FT_EINVAL;
-    if (argc == 6 && !strcmp(argv[1], "run"))
+    if (argc == 7 && !strcmp(argv[1], "run"))
         err = run(argv + 2);
     else if (argc == 5 && !strcmp(argv[1], "pack"))
         err = pack(argv + 2);

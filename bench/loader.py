@@ -2,10 +2,11 @@
 """loader.py -- pictures to batches beside PyTorch's DataLoader with torchvision, on the same files.
 
 2,000 JPEGs of 500 x 375 are made once. Case jpeg: RandomResizedCrop(224), flip, normalise. Case raw: pictures
-resized to 256 x 256 beforehand (our shard; a NumPy memory map for the peer), RandomCrop(224), flip, normalise.
-Every case runs at 0, 1 and 2 workers, ours and the peer's in turn; figures are images for each CPU second of all
-processes together, medians. Pixels: for 64 pictures of ours, the peer's own functions on the same boxes give the
-same within one grey level, or there is no figure.
+resized to 256 x 256 beforehand (our shard; a NumPy memory map for the peer), RandomCrop(224), flip, normalise; three
+epochs, so that start-up is a small part on both sides. Every case runs at 0, 1 and 2 workers in batches of 32, ours and
+the peer's in turn; figures are images for each CPU second of all processes together, medians. Pixels: for 64
+pictures of ours, the peer's own functions on the same boxes give the same within one grey level, or there is no figure.
+First batch: of 8 pictures, two workers, from opening the files on.
 
 usage: loader.py OUT.json [--runs=N] [--images=N] [--folder=KEEP]
 """
@@ -49,9 +50,9 @@ def files_of(folder):
             for f in sorted(os.listdir(os.path.join(folder, c)))]
 
 
-# ---- the peer, in a process of its own: peer KIND FOLDER WORKERS
+# ---- the peer, in a process of its own: peer KIND FOLDER WORKERS BATCH EPOCHS
 
-def peer(kind, folder, workers):
+def peer(kind, folder, workers, batch, epochs):
     import resource
     import time
     import numpy as np
@@ -83,14 +84,15 @@ def peer(kind, folder, workers):
         both = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return sum(u.ru_utime + u.ru_stime for u in both)
 
-    loader = torch.utils.data.DataLoader(data, batch_size=BATCH, shuffle=True, num_workers=workers)
+    loader = torch.utils.data.DataLoader(data, batch_size=batch, shuffle=True, num_workers=workers,
+                                         persistent_workers=workers > 0 and epochs > 1)
     begun, cpu, images, first = time.perf_counter(), used(), 0, 0
-    batches = iter(loader)
-    for x, _ in batches:
-        first = first or time.perf_counter() - begun
-        images += len(x)
+    for _ in range(epochs):
+        for x, _ in loader:
+            first = first or time.perf_counter() - begun
+            images += len(x)
     wall = time.perf_counter() - begun
-    del batches  # its workers end and are counted
+    del loader  # its workers end and are counted
     print(images, used() - cpu, wall, first * 1e3)
 
 
@@ -120,12 +122,13 @@ def same_pixels(folder, scratch):
     return worst
 
 
-def measure(kind, ours_path, peer_path, transforms, runs):
+def measure(kind, ours_path, peer_path, transforms, epochs, runs):
     for workers in (0, 1, 2):
         mine, theirs = [], []
+        how = [str(workers), str(BATCH), str(epochs)]
         for _ in range(runs):
-            mine.append(numbers([OURS, "run", ours_path, transforms, str(workers), str(BATCH)]))
-            theirs.append(numbers([sys.executable, SELF, "peer", kind, peer_path, str(workers)]))
+            mine.append(numbers([OURS, "run", ours_path, transforms, *how]))
+            theirs.append(numbers([sys.executable, SELF, "peer", kind, peer_path, *how]))
             if mine[-1][0] != theirs[-1][0]:
                 sys.exit(f"{kind}: {mine[-1][0]} images and {theirs[-1][0]}")
         rate = [statistics.median(r[0] / r[1] for r in side) for side in (mine, theirs)]
@@ -134,7 +137,9 @@ def measure(kind, ours_path, peer_path, transforms, runs):
         wall = [statistics.median(r[0] / r[2] for r in side) for side in (mine, theirs)]
         yield {"case": f"{kind}-{workers}w-wall", "ours": wall[0], "peer": wall[1], "unit": "images/s",
                "ratio": wall[0] / wall[1], "runs": runs}
-    first = [statistics.median(r[3] for r in side) for side in (mine, theirs)]
+    how = ["2", "8", "1"]
+    first = [statistics.median(numbers(c + how)[3] for _ in range(2 * runs + 1))
+             for c in ([OURS, "run", ours_path, transforms], [sys.executable, SELF, "peer", kind, peer_path])]
     yield {"case": f"{kind}-first-batch", "ours": first[0], "peer": first[1], "unit": "ms",
            "ratio": first[1] / first[0], "runs": runs}
 
@@ -160,12 +165,12 @@ def bench(out_path, options):
         subprocess.run([OURS, "pack", folder, shard, "256"], check=True)
         np.save(array, np.stack([np.asarray(Image.open(f).convert("RGB").resize((256, 256), Image.BILINEAR))
                                  for f, _ in files_of(folder)]))
-        rows = [*measure("jpeg", folder, folder, JPEG, runs), *measure("raw", shard, array, RAW, runs)]
+        rows = [*measure("jpeg", folder, folder, JPEG, 1, runs), *measure("raw", shard, array, RAW, 3, runs)]
     with open(out_path, "w", encoding="utf-8") as f:
         json.dump(rows, f, indent=1)
 
 
 if sys.argv[1] == "peer":
-    peer(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    peer(sys.argv[2], sys.argv[3], *map(int, sys.argv[4:7]))
 else:
     bench(sys.argv[1], dict(a.lstrip("-").split("=", 1) for a in sys.argv[2:] if "=" in a))

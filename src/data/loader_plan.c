@@ -54,6 +54,8 @@ static ft_err add_picture(ft_loader *l, ft_place *places, size_t *count, int fie
     const ft_field *f = &l->feed.fields[field];
     ft_transform_opts opts = l->spec.pixels;
     FT_TRY(ft_transform_new(&l->transform, l->spec.transforms, f, &opts));
+    ft_transform_gather(l->transform,
+                        ft_array_bytes(ft_transform_shape(l->transform)) * l->spec.batch);
     l->picture = (int)*count;
     FT_TRY(add(places, count, FT_PLACE_PICTURE, field, f->name, ft_transform_shape(l->transform)));
     if (l->spec.cuts) FT_TRY(add(places, count, FT_PLACE_CUT, field, FT_STR("cut"), &cut));

@@ -143,6 +143,10 @@ void ft_transform_free(ft_transform *t) {
 
 const ft_array *ft_transform_shape(const ft_transform *t) { return &t->shape; }
 
+void ft_transform_gather(ft_transform *t, size_t bytes) {
+    t->pack.stream = bytes >= FT_TRANSFORM_STREAM_BYTES;
+}
+
 const char *const *ft_transform_help(void) {
     static const char *lines[FT_TRANSFORM_STEPS_MAX * 2 + 1];
     for (size_t i = 0; ft_step_ops[i].name && i < FT_COUNT(lines) - 1; i++)

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/pool.h"
+#include "data/transform.h"
 #include "media/pixels.h"
 
 #define STARVED_SHARE 0.05 /* of the time: a consumer that waits less does not wait */
@@ -38,7 +39,11 @@ static double cpu_s(void) {
 }
 
 static double pack_cost(const uint8_t *from, float *to, int slots, ft_dtype dtype) {
-    ft_pack pass = { .dtype = dtype, .mean = { 0.5f, 0.5f, 0.5f }, .std = { 0.5f, 0.5f, 0.5f } };
+    size_t ring = (size_t)slots * PIXELS * ft_dtype_bytes(dtype); /* two or three batches */
+    ft_pack pass = { .dtype = dtype,
+                     .stream = ring >= 2 * FT_TRANSFORM_STREAM_BYTES,
+                     .mean = { 0.5f, 0.5f, 0.5f },
+                     .std = { 0.5f, 0.5f, 0.5f } };
     size_t bytes = PIXELS * ft_dtype_bytes(dtype);
     double best = INFINITY;
     for (int round = 0; round < ROUNDS; round++) {
