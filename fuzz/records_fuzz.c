@@ -26,7 +26,7 @@ static ft_err read_all(seen *s, ft_buf *again, ft_str bytes, const ft_record_opt
         ft_buf_add_n(&s->all, &len, sizeof len);
         ft_buf_add(&s->all, record.bytes);
         s->count++;
-        if (!again) continue;
+        if (!again || ft_str_is(ft_str_of(f->name), "csv")) continue; /* dialects are only read */
         FT_CHECK(f->write(&w, &record) == FT_OK);
         w.count++;
     }
@@ -53,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ft_buf again = { 0 };
     ft_err err = read_all(&first, &again, ft_str_n(data + 1, size - 1), &opts);
     FT_CHECK(!err || ft_str_utf8(ft_str_of(ft_err_why())));
-    if (!err && first.count && choice < formats) {
+    bool csv = ft_str_is(opts.format, "csv");
+    if (!err && first.count && choice < formats && !csv) {
         FT_CHECK(read_all(&second, NULL, ft_buf_str(&again), &opts) == FT_OK);
         FT_CHECK(first.count == second.count &&
                  ft_str_eq(ft_buf_str(&first.all), ft_buf_str(&second.all)));
