@@ -111,6 +111,7 @@ static ft_err broadcast_size(int64_t *out, const ft_nn_node *node, const ft_arra
 
 ft_err ft_nn_broadcast(ft_array *out, const ft_nn_node *node, const ft_array *a,
                        const ft_array *b) {
+    out->data = NULL; /* a shape has none */
     if (a->ndim < 0 || b->ndim < 0) {
         out->ndim = -1;
         return FT_OK;
