@@ -33,6 +33,7 @@ CHECKS = [
      [peer("sagemaker2"), "tests/prove/sagemaker_posts.py"], 600),
     ("monitor-post", "the Model Monitor post by SageMaker's SDK 1.72.1",
      [peer("sagemaker1"), "tests/prove/monitor_post.py"], 600),
+    ("onnx-models", "other people's networks as ONNX Runtime runs them", [PYTHON, "tests/prove/onnx_models.py"]),
     ("fuzz", "every fuzz target for 20 s", ["./run", "fuzz"], 3600),
     ("sanitizers", "every unit test under ASAN and UBSAN", ["./run", "san"], 3600),
 ]
