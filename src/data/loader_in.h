@@ -100,9 +100,10 @@ struct ft_loader {
     ft_loader_spec spec;
     ft_transform *transform;
     ft_ring *ring;
-    int wanted[FT_LOADER_FIELDS_MAX];
+    int wanted[FT_LOADER_FIELDS_MAX + 1];
     size_t wanted_count;
-    int picture; /* place of the picture, -1: none */
+    int picture;    /* place of the picture, -1: none */
+    int path_field; /* of the samples, in folders: names the file in messages; -1: none */
 
     /* what is claimed next */
     ft_epoch_order order; /* of a set; of a stream its window alone */

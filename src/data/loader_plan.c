@@ -113,5 +113,10 @@ ft_err ft_loader_plan(ft_loader *l, ft_place *places, size_t *count) {
                        FT_STR_ARG(l->spec.transforms));
     for (size_t i = 0; i < *count; i++)
         if (places[i].kind != FT_PLACE_CUT) l->wanted[l->wanted_count++] = places[i].source;
+    l->path_field = find(&l->feed, FT_STR("path"));
+    if (l->path_field >= 0 && l->feed.fields[l->path_field].kind == FT_FIELD_TEXT)
+        l->wanted[l->wanted_count++] = l->path_field;
+    else
+        l->path_field = -1;
     return FT_OK;
 }

@@ -69,10 +69,13 @@ static ft_err place(ft_worker *w, size_t i, const ft_sample *s, uint64_t id, ft_
 
 /* The failure of a sample, told by file and record. Failures of reading name them already. */
 static ft_err name_it(const ft_loader *l, const ft_sample *s, ft_err err) {
-    if (l->feed.where)
-        return ft_err_prefix(err, "%.*s, record %llu", FT_STR_ARG(l->feed.where(l->feed.self, s)),
-                             (unsigned long long)s->record);
-    return ft_err_prefix(err, "record %llu", (unsigned long long)l->feed.id(s));
+    ft_str file = l->feed.where ? l->feed.where(l->feed.self, s) : (ft_str){ 0 };
+    ft_str path = { 0 }; /* in a folder */
+    if (l->path_field >= 0 && s->values[l->path_field].data)
+        path = ft_str_n(s->values[l->path_field].data, ft_array_bytes(&s->values[l->path_field]));
+    if (!file.len) return ft_err_prefix(err, "record %llu", (unsigned long long)l->feed.id(s));
+    return ft_err_prefix(err, "%.*s%s%.*s, record %llu", FT_STR_ARG(file), path.len ? ", " : "",
+                         FT_STR_ARG(path), (unsigned long long)s->record);
 }
 
 /* At most decode_threads at a time are at work on pixels when there are more workers than that,
