@@ -394,6 +394,30 @@ static void test_stream(void **state) {
     ft_dataset_free(d);
 }
 
+/* Written packed, read packed; the tools unpack it. */
+static void test_packed(void **state) {
+    static const char *const names[] = { "p.jsonl.gz", "p.tfrecord.zst", "p.tar.gz" };
+    static const char *const tools[] = { "gzip -t", "zstd -qt", "tar -tzf" };
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        ft_dataset *d;
+        const char *path = test_set_path(names[i]);
+        char line[1200];
+        test_set_write(path, &rows, 3000);
+        EXPECT_OK(test_set_open(&d, path, NULL));
+        EXPECT(!ft_dataset_random(d));
+        test_set_expect(d, &rows, 3000);
+        ft_dataset_free(d);
+        snprintf(line, sizeof line, "! command -v %.4s >/dev/null || %s '%s' >/dev/null", tools[i],
+                 tools[i], path);
+        EXPECT(system(line) == 0);
+    }
+    ft_dataset_writer *w;
+    EXPECT_ERR(FT_EUNSUPPORTED,
+               ft_dataset_writer_new(&w, test_set_path("p.fts.gz"), row_fields, 3, NULL));
+    EXPECT_WHY("fts is not written packed");
+}
+
 /* Several shards, by braces and as a folder. */
 static void test_shards(void **state) {
     ft_dataset *d;
@@ -458,4 +482,5 @@ TEST_MAIN(cmocka_unit_test(test_images), cmocka_unit_test(test_rows), cmocka_uni
           cmocka_unit_test(test_csv_stacked), cmocka_unit_test(test_libsvm),
           cmocka_unit_test(test_index), cmocka_unit_test(test_bytes), cmocka_unit_test(test_json),
           cmocka_unit_test(test_damage), cmocka_unit_test(test_stream),
-          cmocka_unit_test(test_shards), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_packed), cmocka_unit_test(test_shards),
+          cmocka_unit_test(test_faults))

@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "data/dataset_in.h"
+#include "data/squeeze_in.h"
 
 static ft_err format_choose(ft_dataset_writer *w) {
     ft_str path = ft_str_of(w->path);
@@ -17,6 +18,10 @@ static ft_err format_choose(ft_dataset_writer *w) {
                            "'%s': which format? Its ending says none; give one by its name",
                            w->path);
     }
+    if (ft_squeeze_name(path) && !w->format->records)
+        return FT_FAIL(FT_EUNSUPPORTED,
+                       "'%s': %s is not written packed: it is read by number, in place", w->path,
+                       w->format->name);
     if (w->format->write) return FT_OK;
     return FT_FAIL(FT_EUNSUPPORTED, "'%s': the format %s is only read here", w->path,
                    w->format->name);

@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/files.h"
 #include "base/random.h"
+#include "data/squeeze_in.h"
 
 ft_err ft_part_open(ft_part *p, const char *path) {
     char uuid[FT_UUID_TEXT];
@@ -23,20 +24,44 @@ ft_err ft_part_open(ft_part *p, const char *path) {
     return ft_fd_open(&p->fd, temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
 }
 
+ft_err ft_part_squeeze(ft_part *p) {
+    p->packed.limit_bytes = SIZE_MAX / 2;
+    return ft_squeeze_new(&p->squeeze, ft_str_of(p->path));
+}
+
 /* The kernel is told to begin with the disk early, so that the sync at the end finds little left.
  */
-ft_err ft_part_flush(ft_part *p, size_t at_least) {
-    if (p->out.len == 0 || p->out.len < at_least) return p->out.err;
-    FT_TRY(ft_fd_write(p->fd, p->out.at, p->out.len, p->temporary));
-    sync_file_range(p->fd, (off_t)p->flushed, (off_t)p->out.len, SYNC_FILE_RANGE_WRITE);
+static ft_err write_out(ft_part *p, ft_str bytes) {
+    if (bytes.len == 0) return FT_OK;
+    FT_TRY(ft_fd_write(p->fd, bytes.at, bytes.len, p->temporary));
+    sync_file_range(p->fd, (off_t)p->written, (off_t)bytes.len, SYNC_FILE_RANGE_WRITE);
+    p->written += bytes.len;
+    return FT_OK;
+}
+
+static ft_err flush(ft_part *p, bool last) {
+    if (p->squeeze) {
+        ft_buf_reset(&p->packed);
+        FT_TRY(ft_squeeze_add(&p->packed, p->squeeze, ft_buf_str(&p->out), last));
+        FT_TRY(write_out(p, ft_buf_str(&p->packed)));
+    } else {
+        FT_TRY(write_out(p, ft_buf_str(&p->out)));
+    }
     p->flushed += p->out.len;
     ft_buf_reset(&p->out);
     return FT_OK;
 }
 
+ft_err ft_part_flush(ft_part *p, size_t at_least) {
+    if (p->out.len == 0 || p->out.len < at_least) return p->out.err;
+    return flush(p, false);
+}
+
 ft_err ft_part_head(ft_part *p, ft_str bytes) {
-    FT_TRY(ft_part_flush(p, 0));
     if (bytes.len == 0) return FT_OK;
+    if (p->squeeze)
+        return FT_FAIL(FT_EUNSUPPORTED, "'%s': this format is not written packed", p->path);
+    FT_TRY(flush(p, false));
     if (lseek(p->fd, 0, SEEK_SET) != 0)
         return FT_FAIL_ERRNO("cannot go back in '%s'", p->temporary);
     FT_TRY(ft_fd_write(p->fd, bytes.at, bytes.len, p->temporary));
@@ -56,7 +81,7 @@ static ft_err folder_sync(const ft_part *p) {
 }
 
 ft_err ft_part_end(ft_part *p) {
-    FT_TRY(ft_part_flush(p, 0));
+    FT_TRY(flush(p, true));
     FT_TRY(ft_fd_sync(p->fd, p->temporary));
     FT_TRY(ft_file_rename(p->temporary, p->path));
     free(p->temporary);
@@ -68,6 +93,8 @@ void ft_part_free(ft_part *p) {
     if (p->path && p->fd >= 0 && p->temporary) unlink(p->temporary);
     if (p->path) ft_fd_close(&p->fd);
     ft_buf_fini(&p->out);
+    ft_buf_fini(&p->packed);
+    ft_squeeze_free(p->squeeze);
     free(p->temporary);
     free(p->path);
     *p = (ft_part){ .fd = -1 };

@@ -13,14 +13,19 @@ typedef struct ft_part {
     char *path, *temporary;
     int fd;
     ft_buf out;       /* not yet written: append here, then ft_part_flush when it is long */
-    uint64_t flushed; /* bytes of the file before `out` */
+    uint64_t flushed; /* bytes before `out`; of a packed file, before packing */
+    struct ft_squeeze *squeeze; /* NULL: as it is */
+    ft_buf packed;
+    uint64_t written; /* bytes of the file */
 } ft_part;
 
 ft_err ft_part_open(ft_part *p, const char *path);
+/* The file is packed as its name says (".gz", ".zst"); before anything is written. */
+ft_err ft_part_squeeze(ft_part *p);
 /* Write what is in `out`, when that is `at_least` bytes. */
 ft_err ft_part_flush(ft_part *p, size_t at_least);
 static inline uint64_t ft_part_bytes(const ft_part *p) { return p->flushed + p->out.len; }
-/* Replace the file's first bytes. */
+/* Replace the file's first bytes; FT_EUNSUPPORTED where it is packed. */
 ft_err ft_part_head(ft_part *p, ft_str bytes);
 /* Flush, sync to the disk, put in place. */
 ft_err ft_part_end(ft_part *p);

@@ -31,6 +31,7 @@ ft_err ft_record_writer_new(ft_record_writer **out, const char *path,
     w->format = format;
     w->write.out = &w->part.out;
     FT_GOTO(err, ft_part_open(&w->part, path));
+    FT_GOTO(err, ft_part_squeeze(&w->part));
     w->write.state = ft_fault_here() ? NULL : calloc(1, format->write_bytes + 1);
     if (!w->write.state) FT_GOTO(err, no_memory(path));
     *out = w;
