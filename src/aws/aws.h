@@ -126,6 +126,9 @@ ft_err ft_aws_prepare(ft_store *s);
 ft_err ft_aws_chore(ft_store *s);
 /* Given to the server as `chore_end`. */
 void ft_aws_chore_end(void);
+/* Given to ft_schedules_use (monitor/schedule.h): schedules with a monitor of the user's. */
+struct ft_schedule_program;
+extern const struct ft_schedule_program ft_aws_monitor_program;
 /* Given to the server as `front`. A route for AWS requests, NULL for others. */
 const ft_route *ft_aws_front(const ft_request *req, void *app);
 extern const ft_aws_service *const ft_aws_services[]; /* ends with NULL; in services.c */

@@ -68,21 +68,24 @@ ft_err ft_logs_group(ft_str *out, ft_aws_call *c) {
                        "The specified log group does not exist.");
 }
 
-/* "<job>/algo-1-<unix seconds>" of every job that was started. */
-static ft_err job_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, ft_str head) {
+/* "<job>/algo-1-<unix seconds>" of every job that was started; processing jobs have their own
+ * group. */
+static ft_err job_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, bool processing,
+                          ft_str head) {
     ft_job *jobs;
     size_t n;
     FT_TRY(ft_job_list(&jobs, &n, c->store, c->arena, JOBS_MAX));
     FT_TRY(ft_arena_items(out, c->arena, n + 1));
     for (size_t i = 0; i < n; i++) {
         ft_logs_stream *s = &(*out)[*count];
-        if (!jobs[i].started_us) continue;
+        if (!jobs[i].started_us || ft_str_is(jobs[i].algorithm, "processing") != processing)
+            continue;
         FT_TRY(ft_arena_printf(&s->name, c->arena, "%.*s/algo-1-%lld", FT_STR_ARG(jobs[i].name),
                                (long long)(jobs[i].started_us / FT_SECOND_US)));
         if (!ft_str_starts(s->name, head)) continue;
         FT_TRY(ft_job_log_key(&s->key, c->arena, jobs[i].name));
         s->created_us = jobs[i].started_us;
-        s->is_job = s->is_own = true;
+        s->is_job = !processing, s->is_own = true;
         (*count)++;
     }
     return FT_OK;
@@ -126,7 +129,9 @@ ft_err ft_logs_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, ft_s
     int64_t rows = 0;
     *count = 0;
     if (!head.at) head = FT_STR("");
-    if (ft_str_is(group, FT_LOGS_TRAINING)) FT_TRY(job_streams(&jobs, &job_count, c, head));
+    bool processing = ft_str_is(group, FT_LOGS_PROCESSING);
+    if (processing || ft_str_is(group, FT_LOGS_TRAINING))
+        FT_TRY(job_streams(&jobs, &job_count, c, processing, head));
     FT_TRY(ft_db_one(ft_store_db(c->store), NULL,
                      "select count(*) from aws_log_stream where log_group = ?", "s", "i", group,
                      &rows));

@@ -3,7 +3,7 @@
 #ifndef FT_AWS_MONITORING_IN_H
 #define FT_AWS_MONITORING_IN_H
 
-#include "aws/aws.h"
+#include "aws/sagemaker_in.h"
 
 ft_err ft_monitoring_create(ft_aws_call *c);
 ft_err ft_monitoring_update(ft_aws_call *c);
@@ -14,9 +14,17 @@ ft_err ft_monitoring_stop(ft_aws_call *c);
 ft_err ft_monitoring_delete(ft_aws_call *c);
 ft_err ft_monitoring_list_executions(ft_aws_call *c);
 
+/* Processing jobs that are executions, for ListProcessingJobs. */
+ft_err ft_monitoring_items(ft_sagemaker_item **out, size_t *count, ft_aws_call *c);
+ft_err ft_monitoring_stop_processing(ft_aws_call *c);
 /* Is it the name of an execution? */
 bool ft_monitoring_is_execution(ft_str job);
 /* DescribeProcessingJob of one. */
 ft_err ft_monitoring_describe_processing(ft_aws_call *c);
+
+/* ---- monitoring_program.c: executions with a program of the user's, as processing jobs. */
+/* Can the schedule's definition be run? In words when not. `definition`: MonitoringJobDefinition.
+ */
+ft_err ft_monitoring_program_check(ft_arena *arena, ft_str definition);
 
 #endif

@@ -22,6 +22,7 @@ ft_err ft_sagemaker_list_processing(ft_aws_call *c);
  * checked; errors are AWS's. */
 ft_err ft_sagemaker_training_spec(ft_job_spec *out, ft_aws_call *c, ft_str name);
 
+#define FT_SAGEMAKER_INPUTS "inputs" /* folder of the home: <job>/<channel>/ */
 /* The objects below an s3://… prefix as a file or folder. `named`: always a folder, and the objects
  * keep their names below the prefix' last '/'. */
 ft_err ft_sagemaker_local(ft_str *out, ft_aws_call *c, ft_str uri, ft_str job, ft_str channel,
@@ -36,6 +37,10 @@ bool ft_sagemaker_is_program(ft_aws_call *c); /* CreateTrainingJob in script mod
 /* An image that is no built-in algorithm's: a program of this machine, or podman runs it. */
 ft_err ft_sagemaker_image_check(ft_aws_call *c, ft_str image);
 ft_err ft_sagemaker_program_params(ft_params **out, ft_aws_call *c);
+/* What a processing container runs, into the parameters of jobs/program.h: the entry point (a JSON
+ * array; at == NULL: the image's own), its arguments. In words when that cannot be. */
+ft_err ft_sagemaker_command(ft_params *params, ft_arena *arena, ft_str image, ft_str entry,
+                            ft_str arguments);
 /* The source archive, a channel that is no input. */
 ft_err ft_sagemaker_program_source(ft_job_channel *out, ft_aws_call *c, ft_str job);
 bool ft_sagemaker_has_program(ft_aws_call *c, ft_str processing_job);

@@ -1,5 +1,6 @@
 /* sagemaker_monitoring.c -- Model Monitor's schedules on monitor/schedule.h, with the built-in
- * monitor. An execution is a processing job for clients (sagemaker_processing.c asks here). */
+ * monitor or a program of the user's (monitoring_program.c). An execution is a processing job for
+ * clients (sagemaker_processing.c asks here). */
 #include <stdio.h>
 
 #include "aws/hosting_in.h"
@@ -23,7 +24,7 @@ static ft_err refused(ft_aws_call *c, const char *text) {
 }
 
 /* What the built-in monitor cannot do is said, not left out. */
-static ft_err definition_check(ft_aws_call *c) {
+static ft_err definition_check(bool *program, ft_aws_call *c) {
     ft_str image = ft_aws_str(c, JOB "MonitoringAppSpecification.ImageUri"),
            type = ft_aws_str(c, CONFIG "MonitoringType");
     char text[512];
@@ -37,11 +38,15 @@ static ft_err definition_check(ft_aws_call *c) {
     if (!ft_aws_str(c, OUTPUT "S3Uri").len)
         return refused(c, "MonitoringOutputs: expected one S3Output with its S3Uri");
     snprintf(text, sizeof text, "%.*s", FT_STR_ARG(ft_str_slice(image, 0, sizeof text - 1)));
-    if (!strstr(text, IMAGE))
-        return ft_aws_fail(c, 400, "ValidationException",
-                           "ImageUri: '%s' is a monitor of your own, which schedules do not run "
-                           "here; the built-in " IMAGE " is",
-                           text);
+    *program = strstr(text, IMAGE) == NULL;
+    if (*program) {
+        ft_err err =
+            ft_monitoring_program_check(c->arena, ft_aws_raw(c, CONFIG "MonitoringJobDefinition"));
+        return err == FT_OK || err == FT_ENOMEM
+                   ? err
+                   : ft_aws_fail(c, 400, "ValidationException", "MonitoringAppSpecification: %s",
+                                 ft_err_why());
+    }
     if (ft_aws_str(c, JOB "MonitoringAppSpecification.RecordPreprocessorSourceUri").len ||
         ft_aws_str(c, JOB "MonitoringAppSpecification.PostAnalyticsProcessorSourceUri").len)
         return refused(c, "MonitoringAppSpecification: scripts before and after the built-in "
@@ -59,7 +64,8 @@ static ft_err captures_of(ft_str *out, ft_aws_call *c, ft_str endpoint) {
 }
 
 static ft_err schedule_of(ft_schedule *out, ft_aws_call *c) {
-    FT_TRY(definition_check(c));
+    bool program;
+    FT_TRY(definition_check(&program, c));
     *out = (ft_schedule){
         .name = ft_aws_str(c, "MonitoringScheduleName"),
         .endpoint = ft_aws_str(c, INPUT "EndpointName"),
@@ -68,6 +74,7 @@ static ft_err schedule_of(ft_schedule *out, ft_aws_call *c) {
         .statistics_uri = ft_aws_str(c, JOB "BaselineConfig.StatisticsResource.S3Uri"),
         .constraints_uri = ft_aws_str(c, JOB "BaselineConfig.ConstraintsResource.S3Uri"),
         .request_json = ft_aws_raw(c, "MonitoringScheduleConfig"),
+        .program = program,
     };
     if (!out->expression.len)
         return refused(c, "ScheduleConfig: expected a ScheduleExpression, such as "
@@ -298,6 +305,39 @@ static void put_output(ft_aws_call *c, const ft_execution *x) {
     close(c);
 }
 
+/* What a program was given. */
+static void put_program(ft_aws_call *c, const ft_execution *x) {
+    static const struct {
+        const char *from, *to;
+    } members[] = { { "Environment", "Environment" },
+                    { "StoppingCondition", "StoppingCondition" },
+                    { "NetworkConfig", "NetworkConfig" },
+                    { "RoleArn", "RoleArn" } };
+    ft_str raw;
+    char path[128];
+    for (size_t i = 0; i < FT_COUNT(members); i++) {
+        snprintf(path, sizeof path, "MonitoringJobDefinition.%s", members[i].from);
+        if (ft_json_find(&raw, x->request_json, path) == FT_OK && !ft_str_is(raw, "null"))
+            ft_aws_put_raw(c, members[i].to, raw);
+    }
+    if (ft_json_find(&raw, x->request_json,
+                     "MonitoringJobDefinition.MonitoringInputs.0.EndpointInput") != FT_OK)
+        return;
+    ft_json_out_name(&c->json, "ProcessingInputs");
+    ft_json_out_array(&c->json);
+    ft_json_out_object(&c->json);
+    ft_aws_put(c, "InputName", FT_STR("endpoint_input_1"));
+    open(c, "S3Input");
+    ft_str local = ft_hosting_text(c, raw, "LocalPath");
+    ft_aws_put(c, "S3Uri", x->output_uri);
+    ft_aws_put(c, "LocalPath", local.len ? local : FT_STR("/opt/ml/processing/input/endpoint"));
+    ft_aws_put(c, "S3DataType", FT_STR("S3Prefix"));
+    ft_aws_put(c, "S3InputMode", FT_STR("File"));
+    close(c);
+    ft_json_out_close(&c->json);
+    ft_json_out_close(&c->json);
+}
+
 static void put_resources(ft_aws_call *c, const ft_execution *x) {
     ft_str cluster;
     open(c, "ProcessingResources");
@@ -309,26 +349,75 @@ static void put_resources(ft_aws_call *c, const ft_execution *x) {
     close(c);
 }
 
+/* As processing jobs know four ends. */
+static ft_str job_status(const ft_execution *x) {
+    return ft_str_is(x->status, "CompletedWithViolations") ? FT_STR("Completed") : x->status;
+}
+
+static ft_err execution_of(ft_execution *x, ft_aws_call *c) {
+    ft_str name = ft_aws_str(c, "ProcessingJobName");
+    ft_err err = ft_execution_get(x, c->store, c->arena, name);
+    if (err != FT_ENOTFOUND) return err;
+    return ft_aws_fail(c, 400, "ValidationException",
+                       "Could not find requested job with name: %.*s",
+                       FT_STR_ARG(ft_str_slice(name, 0, 256)));
+}
+
+ft_err ft_monitoring_items(ft_sagemaker_item **out, size_t *count, ft_aws_call *c) {
+    ft_execution *list;
+    size_t n;
+    FT_TRY(ft_execution_list(&list, &n, c->store, c->arena, FT_STR("")));
+    FT_TRY(ft_arena_items(out, c->arena, n + 1));
+    for (size_t i = 0; i < n; i++) {
+        bool going = ft_str_is(list[i].status, "InProgress");
+        (*out)[i] = (ft_sagemaker_item){ .name = list[i].name,
+                                         .status = job_status(&list[i]),
+                                         .created_us = list[i].created_us,
+                                         .modified_us = list[i].modified_us,
+                                         .ended_us = going ? 0 : list[i].modified_us };
+    }
+    *count = n;
+    return FT_OK;
+}
+
+ft_err ft_monitoring_stop_processing(ft_aws_call *c) {
+    ft_execution x;
+    FT_TRY(execution_of(&x, c));
+    bool going = ft_str_is(x.status, "InProgress");
+    ft_err err = going && x.program
+                     ? ft_job_stop(c->store, x.name, FT_STR("StopProcessingJob was called"))
+                     : FT_ECONFLICT;
+    if (err != FT_ECONFLICT) return err;
+    ft_str status = job_status(&x);
+    return ft_aws_fail(c, 400, "ValidationException",
+                       "The request was rejected because the processing job is in status %.*s.",
+                       FT_STR_ARG(status));
+}
+
 ft_err ft_monitoring_describe_processing(ft_aws_call *c) {
     ft_execution x;
-    ft_str image, name = ft_aws_str(c, "ProcessingJobName");
-    ft_err err = ft_execution_get(&x, c->store, c->arena, name);
-    if (err == FT_ENOTFOUND)
-        return ft_aws_fail(c, 400, "ValidationException",
-                           "Could not find requested job with name: %.*s",
-                           FT_STR_ARG(ft_str_slice(name, 0, 256)));
-    FT_TRY(err);
+    ft_str image, raw;
+    FT_TRY(execution_of(&x, c));
     bool failed = ft_str_is(x.status, "Failed"), going = ft_str_is(x.status, "InProgress");
     image = ft_hosting_text(c, x.request_json,
                             "MonitoringJobDefinition.MonitoringAppSpecification.ImageUri");
     ft_aws_put(c, "ProcessingJobName", x.name);
     ft_aws_put(c, "ProcessingJobArn", ft_aws_arn(c, "sagemaker", "processing-job", x.name));
-    ft_aws_put(c, "ProcessingJobStatus", going || failed ? x.status : FT_STR("Completed"));
+    ft_aws_put(c, "ProcessingJobStatus", job_status(&x));
     put_output(c, &x);
     put_resources(c, &x);
     open(c, "AppSpecification");
     ft_aws_put(c, "ImageUri", image.len ? image : FT_STR(IMAGE));
+    static const char *const parts[] = { "ContainerEntrypoint", "ContainerArguments" };
+    for (size_t i = 0; i < FT_COUNT(parts); i++) {
+        char path[128];
+        snprintf(path, sizeof path, "MonitoringJobDefinition.MonitoringAppSpecification.%s",
+                 parts[i]);
+        if (ft_json_find(&raw, x.request_json, path) == FT_OK && !ft_str_is(raw, "null"))
+            ft_aws_put_raw(c, parts[i], raw);
+    }
     close(c);
+    put_program(c, &x);
     ft_aws_put_time(c, "CreationTime", x.created_us);
     ft_aws_put_time(c, "ProcessingStartTime", x.created_us);
     ft_aws_put_time(c, "LastModifiedTime", x.modified_us);

@@ -1,5 +1,6 @@
 /* sagemaker_processing.c -- processing jobs. Each rule of a training job is one, by the last part
  * of its RuleEvaluationJobArn; the others run a program (sagemaker_program.c). */
+#include "aws/monitoring_in.h"
 #include "aws/sagemaker_in.h"
 #include "base/check.h"
 
@@ -90,11 +91,12 @@ ft_err ft_sagemaker_describe_processing(ft_aws_call *c) {
 
 ft_err ft_sagemaker_list_processing(ft_aws_call *c) {
     ft_rule_job *rules;
-    ft_sagemaker_item *items, *programs;
-    size_t count, program_count;
+    ft_sagemaker_item *items, *programs, *executions;
+    size_t count, program_count, execution_count;
     FT_TRY(ft_sagemaker_rules(&rules, &count, c->store, c->arena, FT_STR("")));
     FT_TRY(ft_sagemaker_programs(&programs, &program_count, c));
-    FT_TRY(ft_arena_items(&items, c->arena, count + program_count + 1));
+    FT_TRY(ft_monitoring_items(&executions, &execution_count, c));
+    FT_TRY(ft_arena_items(&items, c->arena, count + program_count + execution_count + 1));
     for (size_t i = 0; i < count; i++)
         items[i] =
             (ft_sagemaker_item){ .name = rules[i].name,
@@ -103,6 +105,7 @@ ft_err ft_sagemaker_list_processing(ft_aws_call *c) {
                                  .modified_us = rules[i].modified_us,
                                  .ended_us = has_ended(&rules[i]) ? rules[i].modified_us : 0 };
     for (size_t i = 0; i < program_count; i++) items[count++] = programs[i];
+    for (size_t i = 0; i < execution_count; i++) items[count++] = executions[i];
     FT_TRY(ft_sagemaker_page(c, items, &count));
     ft_json_out_name(&c->json, "ProcessingJobSummaries");
     ft_json_out_array(&c->json);
@@ -125,6 +128,7 @@ ft_err ft_sagemaker_list_processing(ft_aws_call *c) {
 ft_err ft_sagemaker_stop_processing(ft_aws_call *c) {
     const ft_rule_job *r;
     ft_str name = ft_aws_str(c, "ProcessingJobName");
+    if (ft_monitoring_is_execution(name)) return ft_monitoring_stop_processing(c);
     if (ft_sagemaker_has_program(c, name)) return ft_sagemaker_stop_program(c, name);
     FT_TRY(find(&r, c));
     if (has_ended(r))

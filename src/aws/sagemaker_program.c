@@ -4,6 +4,8 @@
  * what jobs/image.h calls a framework is not run as an image: the program finds the Python of this
  * machine. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 #include <string.h>
 
 #include "aws/resource.h"
@@ -364,32 +366,36 @@ done:
     return err;
 }
 
-/* The program that the request names, by this machine or by podman in its image. */
-static ft_err command_of(ft_params *params, ft_aws_call *c) {
-    if (ft_sagemaker_is_analyzer(c)) return ft_sagemaker_analyzer(params, c);
-    ft_str entry = ft_aws_raw(c, "AppSpecification.ContainerEntrypoint"),
-           more = ft_aws_raw(c, "AppSpecification.ContainerArguments"),
-           name = ft_aws_str(c, "AppSpecification.ImageUri");
-    bool named = ft_aws_count(c, "AppSpecification.ContainerEntrypoint") > 0;
+ft_err ft_sagemaker_command(ft_params *params, ft_arena *arena, ft_str name, ft_str entry,
+                            ft_str more) {
+    ft_str first;
+    bool named = entry.at && ft_json_find(&first, entry, "0") == FT_OK;
     ft_image image = { 0 };
-    ft_err err = ft_image_find(&image, c->arena, name.at ? name : FT_STR(""), FT_IMAGE_PROCESS);
+    ft_err err = ft_image_find(&image, arena, name.at ? name : FT_STR(""), FT_IMAGE_PROCESS);
     if (err != FT_OK && !named)
-        return ft_aws_fail(c, 400, "ValidationException",
-                           "AppSpecification.ImageUri: %s; a ContainerEntrypoint names what this "
-                           "machine is to run",
-                           ft_err_why());
+        return ft_err_prefix(err, "without a ContainerEntrypoint, which names what this machine is "
+                                  "to run");
     ft_err_clear();
     if (!named && image.kind == FT_IMAGE_FRAMEWORK)
-        return ft_aws_fail(c, 400, "ValidationException",
-                           "AppSpecification.ContainerEntrypoint: the image %.*s has no program of "
-                           "its own; name the one that is run",
-                           FT_STR_ARG(name));
+        return FT_FAIL(
+            FT_EUNSUPPORTED,
+            "ContainerEntrypoint: the image %.*s has no program of its own; name the one "
+            "that is run",
+            FT_STR_ARG(name));
     if (err == FT_OK && image.kind == FT_IMAGE_PODMAN)
         FT_TRY(ft_params_set(params, FT_STR("image"), name));
     else if (!named)
-        FT_TRY(path_json(&entry, c->arena, image.program));
-    FT_TRY(texts_of(params, "command", &entry, entry.at ? 1 : 0, c->arena));
-    return texts_of(params, "arguments", &more, more.at ? 1 : 0, c->arena);
+        FT_TRY(path_json(&entry, arena, image.program));
+    FT_TRY(texts_of(params, "command", &entry, entry.at ? 1 : 0, arena));
+    return texts_of(params, "arguments", &more, more.at ? 1 : 0, arena);
+}
+
+static ft_err command_of(ft_params *params, ft_aws_call *c) {
+    if (ft_sagemaker_is_analyzer(c)) return ft_sagemaker_analyzer(params, c);
+    ft_err err = ft_sagemaker_command(params, c->arena, ft_aws_str(c, "AppSpecification.ImageUri"),
+                                      ft_aws_raw(c, "AppSpecification.ContainerEntrypoint"),
+                                      ft_aws_raw(c, "AppSpecification.ContainerArguments"));
+    return err == FT_OK || err == FT_ENOMEM ? err : invalid(c, "AppSpecification");
 }
 
 static const char *const config_members[] = {

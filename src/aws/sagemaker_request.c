@@ -12,8 +12,7 @@
 
 #define CHANNELS_MAX        20 /* as SageMaker's */
 #define CHANNEL_OBJECTS_MAX 10000
-#define INPUTS              "inputs" /* folder of the home: <job>/<channel>/ */
-#define HOOK_INTERVAL       10       /* XGBoost's hook, when nothing is said */
+#define HOOK_INTERVAL       10 /* XGBoost's hook, when nothing is said */
 #define RUNTIME_MAX_S       (28 * 24 * 3600)
 #define MODEL_NAME          "model.json=xgboost-model" /* as the built-in container leaves it */
 
@@ -122,8 +121,8 @@ static ft_err linked(ft_str *out, ft_aws_call *c, const ft_object *list, size_t 
                      ft_str channel, ft_str named) {
     const char *path;
     ft_str folder, to;
-    FT_TRY(ft_arena_printf(&folder, c->arena, "%s/" INPUTS "/%.*s/%.*s", ft_store_home(c->store),
-                           FT_STR_ARG(job), FT_STR_ARG(channel)));
+    FT_TRY(ft_arena_printf(&folder, c->arena, "%s/" FT_SAGEMAKER_INPUTS "/%.*s/%.*s",
+                           ft_store_home(c->store), FT_STR_ARG(job), FT_STR_ARG(channel)));
     FT_TRY(ft_dir_remove(folder.at));
     FT_TRY(ft_dir_make(folder.at));
     for (size_t i = 0; i < count; i++) {
@@ -169,8 +168,8 @@ ft_err ft_sagemaker_local(ft_str *out, ft_aws_call *c, ft_str text, ft_str job, 
 
 ft_err ft_sagemaker_inputs_remove(ft_store *s, ft_arena *arena, ft_str job) {
     ft_str folder;
-    FT_TRY(
-        ft_arena_printf(&folder, arena, "%s/" INPUTS "/%.*s", ft_store_home(s), FT_STR_ARG(job)));
+    FT_TRY(ft_arena_printf(&folder, arena, "%s/" FT_SAGEMAKER_INPUTS "/%.*s", ft_store_home(s),
+                           FT_STR_ARG(job)));
     return ft_dir_remove(folder.at);
 }
 
@@ -180,7 +179,7 @@ ft_err ft_sagemaker_inputs_chore(ft_store *s) {
     ft_str *names;
     size_t count = 0;
     ft_err err;
-    FT_GOTO(err, ft_path_join(&path, &arena, ft_store_home(s), INPUTS));
+    FT_GOTO(err, ft_path_join(&path, &arena, ft_store_home(s), FT_SAGEMAKER_INPUTS));
     if (ft_file_exists(path)) FT_GOTO(err, ft_dir_list(&names, &count, &arena, path));
     for (size_t i = 0; i < count; i++) {
         ft_job job;

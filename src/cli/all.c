@@ -11,6 +11,7 @@
 #include "models/predictor.h"
 #include "monitor/capture.h"
 #include "monitor/monitor.h"
+#include "monitor/schedule.h"
 #include "rules/rule.h"
 #include "serve/program.h"
 #include "streams/stream.h"
@@ -114,4 +115,5 @@ void ft_all_use(void) {
     ft_predictors_use(predictors);
     ft_streams_use(kinds);
     ft_rules_use(rules);
+    ft_schedules_use(&ft_aws_monitor_program);
 }

@@ -1,19 +1,11 @@
 /* schedule.c -- see schedule.h. */
-#include <stdio.h>
-#include <unistd.h>
-
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/cron.h"
-#include "base/proc.h"
-#include "base/random.h"
-#include "monitor/monitor.h"
-#include "monitor/schedule.h"
+#include "monitor/schedule_in.h"
 #include "store/objects.h"
 
-#define HOUR_US (3600 * FT_SECOND_US)
-/* A request's capture is in the stream some milliseconds after its answer. */
-#define SETTLE_US FT_SECOND_US
+
 
 static const char *const steps[] = {
     "create table monitor_schedule ("
@@ -30,9 +22,11 @@ static const char *const steps[] = {
     " pid integer not null, pid_started integer not null)",
     "create index monitor_execution_going on monitor_execution (status)"
     " where status = 'InProgress'",
+    "alter table monitor_schedule add column program integer not null default 0",
+    "alter table monitor_execution add column program integer not null default 0",
 };
 
-static ft_err schedule_db(ft_db **out, ft_store *s) {
+ft_err ft_schedule_db(ft_db **out, ft_store *s) {
     *out = ft_store_db(s);
     return ft_db_migrate(*out, "monitor_schedule", steps, FT_COUNT(steps));
 }
@@ -52,13 +46,9 @@ static ft_err first_due(int64_t *out, const ft_cron *cron, int64_t now_us) {
     return FT_OK;
 }
 
-typedef struct due {
-    int64_t at_us, next_us, period_us;
-} due;
-
-/* The newest time that has come of those from `first_us` on, and what follows it. */
-static ft_err newest_due(due *out, const ft_cron *cron, int64_t first_us, int64_t now_us) {
-    *out = (due){ .at_us = first_us, .period_us = HOUR_US };
+ft_err ft_schedule_due_of(ft_schedule_due *out, const ft_cron *cron, int64_t first_us,
+                          int64_t now_us) {
+    *out = (ft_schedule_due){ .at_us = first_us, .period_us = HOUR_US };
     if (cron->once) return FT_OK;
     if (cron->rate_us) {
         out->period_us = cron->rate_us;
@@ -83,6 +73,8 @@ static ft_err spec_check(ft_cron *cron, const ft_schedule *spec) {
     ft_uri uri;
     if (!spec->name.len || !spec->endpoint.len)
         return FT_FAIL(FT_EINVAL, "a schedule needs a name and an endpoint");
+    if (spec->program && !ft_schedule_program_used())
+        return FT_FAIL(FT_EUNSUPPORTED, "programs of users are not run here");
     for (size_t i = 0; i < FT_COUNT(uris); i++)
         if (i == 0 || uris[i].len) FT_TRY(ft_uri_parse(&uri, uris[i]));
     return ft_cron_parse(cron, spec->expression);
@@ -94,16 +86,18 @@ ft_err ft_schedule_add(ft_store *s, const ft_schedule *spec) {
     ft_db *db;
     ft_cron cron;
     int64_t now = ft_clock_now_us(), next;
-    FT_TRY(schedule_db(&db, s));
+    FT_TRY(ft_schedule_db(&db, s));
     FT_TRY(spec_check(&cron, spec));
     FT_TRY(first_due(&next, &cron, now));
     FT_TRY(ft_db_run(db,
                      "insert or ignore into monitor_schedule (name, endpoint, expression,"
-                     " output_uri, statistics_uri, constraints_uri, capture_uri, request, next_us,"
-                     " created_us, modified_us) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                     "ssssssssiii", spec->name, spec->endpoint, spec->expression, spec->output_uri,
+                     " output_uri, statistics_uri, constraints_uri, capture_uri, request, program,"
+                     " next_us, created_us, modified_us)"
+                     " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     "ssssssssniii", spec->name, spec->endpoint, spec->expression, spec->output_uri,
                      text_of(spec->statistics_uri), text_of(spec->constraints_uri),
-                     text_of(spec->capture_uri), text_of(spec->request_json), next, now, now));
+                     text_of(spec->capture_uri), text_of(spec->request_json), (int)spec->program,
+                     next, now, now));
     return ft_db_changes(db) ? FT_OK : FT_EEXIST;
 }
 
@@ -111,26 +105,28 @@ ft_err ft_schedule_change(ft_store *s, const ft_schedule *spec) {
     ft_db *db;
     ft_cron cron;
     int64_t now = ft_clock_now_us(), next;
-    FT_TRY(schedule_db(&db, s));
+    FT_TRY(ft_schedule_db(&db, s));
     FT_TRY(spec_check(&cron, spec));
     FT_TRY(first_due(&next, &cron, now));
     FT_TRY(ft_db_run(db,
                      "update monitor_schedule set endpoint = ?, expression = ?, output_uri = ?,"
                      " statistics_uri = ?, constraints_uri = ?, capture_uri = ?, request = ?,"
-                     " next_us = ?, modified_us = ? where name = ?",
-                     "sssssssiis", spec->endpoint, spec->expression, spec->output_uri,
+                     " program = ?, next_us = ?, modified_us = ? where name = ?",
+                     "sssssssniis", spec->endpoint, spec->expression, spec->output_uri,
                      text_of(spec->statistics_uri), text_of(spec->constraints_uri),
-                     text_of(spec->capture_uri), text_of(spec->request_json), next, now,
-                     spec->name));
+                     text_of(spec->capture_uri), text_of(spec->request_json), (int)spec->program,
+                     next, now, spec->name));
     return ft_db_changes(db) ? FT_OK : FT_ENOTFOUND;
 }
 
 static ft_err schedule_copy(ft_schedule *out, ft_rows *rows, ft_arena *arena) {
-    int stopped;
-    ft_rows_read(rows, "ssssssssniii", &out->name, &out->endpoint, &out->expression,
+    int stopped, program;
+    ft_rows_read(rows, "ssssssssnniii", &out->name, &out->endpoint, &out->expression,
                  &out->output_uri, &out->statistics_uri, &out->constraints_uri, &out->capture_uri,
-                 &out->request_json, &stopped, &out->next_us, &out->created_us, &out->modified_us);
+                 &out->request_json, &stopped, &program, &out->next_us, &out->created_us,
+                 &out->modified_us);
     out->stopped = stopped != 0;
+    out->program = program != 0;
     ft_str *texts[] = { &out->name,        &out->endpoint,       &out->expression,
                         &out->output_uri,  &out->statistics_uri, &out->constraints_uri,
                         &out->capture_uri, &out->request_json };
@@ -138,9 +134,8 @@ static ft_err schedule_copy(ft_schedule *out, ft_rows *rows, ft_arena *arena) {
     return FT_OK;
 }
 
-/* Those that the condition with one text and one number chooses. */
-static ft_err schedules_read(ft_schedule **out, size_t *count, ft_db *db, ft_arena *arena,
-                             ft_str name, int64_t due_us) {
+ft_err ft_schedules_read(ft_schedule **out, size_t *count, ft_db *db, ft_arena *arena, ft_str name,
+                         int64_t due_us) {
     ft_rows *rows;
     int64_t room;
     ft_err err = FT_OK;
@@ -149,8 +144,8 @@ static ft_err schedules_read(ft_schedule **out, size_t *count, ft_db *db, ft_are
     FT_TRY(ft_arena_items(out, arena, (size_t)room + 1));
     FT_TRY(ft_db_query(&rows, db,
                        "select name, endpoint, expression, output_uri, statistics_uri,"
-                       " constraints_uri, capture_uri, request, stopped, next_us, created_us,"
-                       " modified_us from monitor_schedule where (?1 = '' or name = ?1)"
+                       " constraints_uri, capture_uri, request, stopped, program, next_us,"
+                       " created_us, modified_us from monitor_schedule where (?1 = '' or name = ?1)"
                        " and (?2 = 0 or (stopped = 0 and next_us > 0 and next_us <= ?2))"
                        " order by created_us, rowid",
                        "si", name, due_us));
@@ -162,16 +157,16 @@ static ft_err schedules_read(ft_schedule **out, size_t *count, ft_db *db, ft_are
 
 ft_err ft_schedule_list(ft_schedule **out, size_t *count, ft_store *s, ft_arena *arena) {
     ft_db *db;
-    FT_TRY(schedule_db(&db, s));
-    return schedules_read(out, count, db, arena, FT_STR(""), 0);
+    FT_TRY(ft_schedule_db(&db, s));
+    return ft_schedules_read(out, count, db, arena, FT_STR(""), 0);
 }
 
 ft_err ft_schedule_get(ft_schedule *out, ft_store *s, ft_arena *arena, ft_str name) {
     ft_db *db;
     ft_schedule *list;
     size_t count = 0;
-    FT_TRY(schedule_db(&db, s));
-    if (name.len) FT_TRY(schedules_read(&list, &count, db, arena, name, 0));
+    FT_TRY(ft_schedule_db(&db, s));
+    if (name.len) FT_TRY(ft_schedules_read(&list, &count, db, arena, name, 0));
     if (!count) return FT_ENOTFOUND;
     *out = list[0];
     return FT_OK;
@@ -199,7 +194,7 @@ done:
 
 ft_err ft_schedule_stop(ft_store *s, ft_str name) {
     ft_db *db;
-    FT_TRY(schedule_db(&db, s));
+    FT_TRY(ft_schedule_db(&db, s));
     FT_TRY(ft_db_run(db, "update monitor_schedule set stopped = 1, modified_us = ? where name = ?",
                      "is", ft_clock_now_us(), name));
     return ft_db_changes(db) ? FT_OK : FT_ENOTFOUND;
@@ -207,225 +202,7 @@ ft_err ft_schedule_stop(ft_store *s, ft_str name) {
 
 ft_err ft_schedule_remove(ft_store *s, ft_str name) {
     ft_db *db;
-    FT_TRY(schedule_db(&db, s));
+    FT_TRY(ft_schedule_db(&db, s));
     FT_TRY(ft_db_run(db, "delete from monitor_schedule where name = ?", "s", name));
     return ft_db_changes(db) ? FT_OK : FT_ENOTFOUND;
-}
-
-/* ---- executions */
-
-static ft_err execution_copy(ft_execution *out, ft_rows *rows, ft_arena *arena) {
-    ft_rows_read(rows, "sssssssiiiii", &out->name, &out->schedule, &out->endpoint, &out->status,
-                 &out->message, &out->output_uri, &out->request_json, &out->due_us, &out->from_us,
-                 &out->until_us, &out->created_us, &out->modified_us);
-    ft_str *texts[] = { &out->name,    &out->schedule,   &out->endpoint,    &out->status,
-                        &out->message, &out->output_uri, &out->request_json };
-    for (size_t i = 0; i < FT_COUNT(texts); i++) FT_TRY(ft_arena_str(texts[i], arena, *texts[i]));
-    return FT_OK;
-}
-
-static ft_err executions_read(ft_execution **out, size_t *count, ft_store *s, ft_arena *arena,
-                              ft_str schedule, ft_str name) {
-    ft_db *db;
-    ft_rows *rows;
-    int64_t room;
-    ft_err err = FT_OK;
-    *count = 0;
-    FT_TRY(schedule_db(&db, s));
-    FT_TRY(ft_db_one(db, NULL,
-                     "select count(*) from monitor_execution where (?1 = '' or schedule = ?1)"
-                     " and (?2 = '' or name = ?2)",
-                     "ss", "i", schedule, name, &room));
-    FT_TRY(ft_arena_items(out, arena, (size_t)room + 1));
-    FT_TRY(ft_db_query(&rows, db,
-                       "select name, schedule, endpoint, status, message, output_uri, request,"
-                       " due_us, from_us, until_us, created_us, modified_us from monitor_execution"
-                       " where (?1 = '' or schedule = ?1) and (?2 = '' or name = ?2)"
-                       " order by created_us desc, rowid desc",
-                       "ss", schedule, name));
-    while (err == FT_OK && *count < (size_t)room && ft_rows_next(rows))
-        err = execution_copy(&(*out)[(*count)++], rows, arena);
-    ft_err end = ft_rows_end(rows);
-    return err ? err : end;
-}
-
-ft_err ft_execution_list(ft_execution **out, size_t *count, ft_store *s, ft_arena *arena,
-                         ft_str schedule) {
-    return executions_read(out, count, s, arena, text_of(schedule), FT_STR(""));
-}
-
-ft_err ft_execution_get(ft_execution *out, ft_store *s, ft_arena *arena, ft_str name) {
-    ft_execution *list;
-    size_t count = 0;
-    if (name.len) FT_TRY(executions_read(&list, &count, s, arena, FT_STR(""), name));
-    if (!count) return FT_ENOTFOUND;
-    *out = list[0];
-    return FT_OK;
-}
-
-static ft_err name_make(ft_str *out, ft_arena *arena, int64_t due_us) {
-    uint64_t unlike[2];
-    ft_date d = ft_time_date(due_us);
-    FT_TRY(ft_random_secret(unlike, sizeof unlike));
-    return ft_arena_printf(out, arena, "model-monitoring-%04d%02d%02d%02d%02d-%016llx%08x", d.year,
-                           d.month, d.day, d.hour, d.minute, (unsigned long long)unlike[0],
-                           (unsigned)unlike[1]);
-}
-
-static ft_err place_make(ft_str *out, ft_arena *arena, const ft_schedule *schedule, const due *d) {
-    ft_date t = ft_time_date(d->at_us);
-    ft_str head = schedule->output_uri;
-    char minute[8] = "";
-    while (head.len && head.at[head.len - 1] == '/') head.len--;
-    if (d->period_us < HOUR_US) snprintf(minute, sizeof minute, "/%02d", t.minute % 100);
-    return ft_arena_printf(out, arena, "%.*s/%.*s/%.*s/%04d/%02d/%02d/%02d%s", FT_STR_ARG(head),
-                           FT_STR_ARG(schedule->endpoint), FT_STR_ARG(schedule->name), t.year,
-                           t.month, t.day, t.hour, minute);
-}
-
-/* The execution's row and the schedule's next time in one: nobody else does it, nobody does it
- * twice. FT_ENOTFOUND without a trail when another was faster. */
-static ft_err execution_begin(ft_execution *x, ft_store *s, ft_arena *arena,
-                              const ft_schedule *schedule, int64_t now_us) {
-    ft_db *db = ft_store_db(s);
-    ft_cron cron;
-    due d;
-    uint64_t started;
-    ft_err err;
-    FT_TRY(ft_cron_parse(&cron, schedule->expression));
-    FT_TRY(newest_due(&d, &cron, schedule->next_us, now_us));
-    FT_TRY(ft_pid_started(&started, getpid()));
-    *x = (ft_execution){ .schedule = schedule->name,
-                         .endpoint = schedule->endpoint,
-                         .due_us = d.at_us,
-                         .from_us = d.at_us - d.period_us,
-                         .until_us = d.at_us };
-    FT_TRY(name_make(&x->name, arena, d.at_us));
-    FT_TRY(place_make(&x->output_uri, arena, schedule, &d));
-    FT_TRY(ft_db_begin(db));
-    FT_GOTO(err, ft_db_run(db,
-                           "update monitor_schedule set next_us = ? where name = ? and next_us = ?"
-                           " and stopped = 0",
-                           "isi", d.next_us, schedule->name, schedule->next_us));
-    if (!ft_db_changes(db)) {
-        ft_db_rollback(db);
-        return FT_ENOTFOUND;
-    }
-    FT_GOTO(err, ft_db_run(db,
-                           "insert into monitor_execution (name, schedule, endpoint, status,"
-                           " output_uri, request, due_us, from_us, until_us, created_us,"
-                           " modified_us, pid, pid_started)"
-                           " values (?, ?, ?, 'InProgress', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                           "sssssiiiiini", x->name, x->schedule, x->endpoint, x->output_uri,
-                           schedule->request_json, x->due_us, x->from_us, x->until_us, now_us,
-                           now_us, (int)getpid(), (int64_t)started));
-    return ft_db_commit(db);
-done:
-    ft_db_rollback(db);
-    return err;
-}
-
-static ft_err execution_end(ft_store *s, ft_str name, ft_str status, ft_str message) {
-    return ft_db_run(ft_store_db(s),
-                     "update monitor_execution set status = ?, message = ?, modified_us = ?"
-                     " where name = ? and status = 'InProgress'",
-                     "ssis", status, message, ft_clock_now_us(), name);
-}
-
-static ft_err success(ft_store *s, ft_arena *arena, const ft_execution *x,
-                      const ft_monitor_result *r) {
-    ft_str message;
-    if (r->violation_count)
-        FT_TRY(ft_arena_printf(
-            &message, arena,
-            "CompletedWithViolations: Job completed successfully with %zu violations.",
-            r->violation_count));
-    else
-        FT_TRY(ft_arena_printf(&message, arena,
-                               "Completed: Job completed successfully with no violations."));
-    return execution_end(s, x->name, r->status, message);
-}
-
-static ft_err failure(ft_store *s, ft_arena *arena, const ft_schedule *schedule,
-                      const ft_execution *x, bool no_records) {
-    ft_str message, place = schedule->capture_uri;
-    char from[FT_TIME_TEXT], until[FT_TIME_TEXT];
-    if (!no_records)
-        FT_TRY(ft_arena_printf(&message, arena, "AlgorithmError: %s", ft_err_why()));
-    else
-        FT_TRY(ft_arena_printf(
-            &message, arena,
-            "ClientError: No S3 objects found under S3 URL \"%.*s/%.*s\" given in input data "
-            "source: no captured requests of endpoint %.*s between %s and %s",
-            FT_STR_ARG(place), FT_STR_ARG(x->endpoint), FT_STR_ARG(x->endpoint),
-            ft_time_iso(from, x->from_us, false), ft_time_iso(until, x->until_us, false)));
-    ft_err_clear();
-    return execution_end(s, x->name, FT_STR("Failed"), message);
-}
-
-static ft_err execution_do(ft_store *s, ft_arena *arena, const ft_schedule *schedule,
-                           int64_t now_us, const ft_watch_hooks *hooks) {
-    ft_execution x;
-    ft_monitor_result r;
-    ft_err err = execution_begin(&x, s, arena, schedule, now_us);
-    if (err == FT_ENOTFOUND) return FT_OK;
-    FT_TRY(err);
-    ft_monitor_ask ask = { .endpoint = x.endpoint,
-                           .from = x.from_us,
-                           .until = x.until_us,
-                           .statistics_uri = schedule->statistics_uri,
-                           .constraints_uri = schedule->constraints_uri,
-                           .output_uri = x.output_uri };
-    if (ft_monitor_run_as(&r, s, arena, &ask, hooks) == FT_OK) return success(s, arena, &x, &r);
-    return failure(s, arena, schedule, &x, r.no_records);
-}
-
-/* Executions of processes that are gone, and of this one's earlier looks: whoever calls does none
- * at the moment. */
-static ft_err close_lost(ft_store *s, ft_arena *arena) {
-    ft_db *db = ft_store_db(s);
-    ft_rows *rows;
-    ft_str names[16];
-    size_t count = 0;
-    ft_err err = FT_OK;
-    FT_TRY(ft_db_query(&rows, db,
-                       "select name, pid, pid_started from monitor_execution"
-                       " where status = 'InProgress'",
-                       ""));
-    while (err == FT_OK && count < FT_COUNT(names) && ft_rows_next(rows)) {
-        ft_str name;
-        int pid;
-        int64_t started;
-        ft_rows_read(rows, "sni", &name, &pid, &started);
-        if (pid != getpid() && ft_pid_alive(pid, (uint64_t)started)) continue;
-        err = ft_arena_str(&names[count], arena, name);
-        if (err == FT_OK) count++;
-    }
-    ft_err end = ft_rows_end(rows);
-    FT_TRY(err ? err : end);
-    for (size_t i = 0; i < count; i++)
-        FT_TRY(execution_end(s, names[i], FT_STR("Failed"),
-                             FT_STR("InternalServerError: the process that did the execution ended "
-                                    "before it was done")));
-    return FT_OK;
-}
-
-ft_err ft_schedules_run(ft_store *s, const ft_watch_hooks *hooks) {
-    ft_arena arena = FT_ARENA_INIT(0), once = FT_ARENA_INIT(0);
-    ft_db *db;
-    ft_schedule *list;
-    size_t count;
-    ft_err err;
-    int64_t now = ft_clock_now_us();
-    FT_GOTO(err, schedule_db(&db, s));
-    FT_GOTO(err, close_lost(s, &arena));
-    FT_GOTO(err, schedules_read(&list, &count, db, &arena, FT_STR(""), now - SETTLE_US));
-    for (size_t i = 0; i < count; i++) {
-        ft_arena_reset(&once);
-        FT_GOTO(err, execution_do(s, &once, &list[i], now - SETTLE_US, hooks));
-    }
-done:
-    ft_arena_fini(&once);
-    ft_arena_fini(&arena);
-    return err;
 }

@@ -25,6 +25,7 @@ typedef struct ft_schedule {
     ft_str capture_uri;  /* s3:// prefix of the captures, for words; empty: not told */
     ft_str request_json; /* as the caller keeps it */
     bool stopped;
+    bool program;    /* done by ft_schedule_program, not by the built-in monitor */
     int64_t next_us; /* 0: never again */
     int64_t created_us, modified_us;
 } ft_schedule;
@@ -32,12 +33,25 @@ typedef struct ft_schedule {
 typedef struct ft_execution {
     ft_str name; /* "model-monitoring-<yyyymmddHHMM>-<24 hex>": a processing job's */
     ft_str schedule, endpoint;
-    ft_str status;       /* InProgress Completed CompletedWithViolations Failed */
+    ft_str status;       /* InProgress Completed CompletedWithViolations Failed Stopped */
     ft_str message;      /* "Completed: …", "CompletedWithViolations: …", or why it failed */
     ft_str output_uri;   /* s3:// prefix of its files */
     ft_str request_json; /* the schedule's, as it was then */
+    ft_str capture_uri;  /* the schedule's, while the execution begins; else empty */
+    bool program;
     int64_t due_us, from_us, until_us, created_us, modified_us;
 } ft_execution;
+
+/* How executions with a program of the user's are done; set once by the program (cli/all.c).
+ *
+ * `begin`: FT_ENOTFOUND when there is no traffic to look at; another failure in words. `look`:
+ * FT_EBUSY without a trail while it goes on, else its status and message as they are kept. */
+typedef struct ft_schedule_program {
+    ft_err (*begin)(ft_store *s, ft_arena *arena, const ft_execution *x);
+    ft_err (*look)(ft_str *status, ft_str *message, ft_store *s, ft_arena *arena,
+                   const ft_execution *x);
+} ft_schedule_program;
+void ft_schedules_use(const ft_schedule_program *program);
 
 /* Made of all members but `stopped` and times. FT_EEXIST without a trail; FT_EINVAL, FT_EPARSE in
  * words for an expression or place that is none. */
