@@ -25,13 +25,18 @@ static void step_write(ft_json_out *w, const ft_nn_step *step, bool timed) {
     else if (n->output_count)
         shape_write(w, &step->out[0]);
     if (step->kernel) ft_json_out_name(w, "kernel"), ft_json_out_text(w, step->kernel);
+    if (step->scratch_bytes) {
+        ft_json_out_name(w, "scratch_bytes");
+        ft_json_out_i64(w, (int64_t)step->scratch_bytes);
+    }
     if (step->flops) ft_json_out_name(w, "flops"), ft_json_out_i64(w, step->flops);
     if (timed) ft_json_out_name(w, "us"), ft_json_out_i64(w, step->spent_us);
     ft_json_out_close(w);
 }
 
 void ft_nn_session_describe(const ft_nn_session *s, ft_json_out *w) {
-    const ft_nn_plan *p = s->last ? s->last : s->plans[0];
+    const ft_nn_session *runs = !s->last && s->lane_count ? s->lanes[0] : s;
+    const ft_nn_plan *p = runs->last ? runs->last : runs->plans[0];
     ft_json_out_name(w, "threads"), ft_json_out_i64(w, s->opts.threads);
     ft_json_out_name(w, "weight_bytes");
     ft_json_out_i64(w, (int64_t)ft_nn_store_bytes(s->model->store));

@@ -471,7 +471,6 @@ ft_err ft_dnn_pack(const ft_dnn *k, void *to, const void *weights) {
     const arg *a = weights_of(k);
     FT_CHECK(a && a->own_memory);
     dnnl_exec_arg_t args[] = { { DNNL_ARG_FROM, a->own_memory }, { DNNL_ARG_TO, a->memory } };
-    memset(to, 0, dnn.dnnl_memory_desc_get_size(&a->kernel)); /* what pads it out */
     FT_TRY(DNN(dnnl_memory_set_data_handle, a->own_memory, (void *)weights));
     FT_TRY(DNN(dnnl_memory_set_data_handle, a->memory, to));
     return DNN(dnnl_primitive_execute, a->reorder, stream, FT_COUNT(args), args);

@@ -139,7 +139,7 @@ void ft_nn_plan_free(ft_nn_plan *p) {
     free(p);
 }
 
-ft_err ft_nn_plan_new(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs) {
+ft_err ft_nn_plan_shapes(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs) {
     const ft_nn_graph *g = s->graph;
     ft_err err;
     *out = NULL;
@@ -152,10 +152,23 @@ ft_err ft_nn_plan_new(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs
         FT_GOTO(err, step_size(&p->steps[i], s));
         p->step_count++;
     }
+    *out = p;
+    return FT_OK;
+done:
+    ft_nn_plan_free(p);
+    return err;
+}
+
+ft_err ft_nn_plan_new(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs) {
+    ft_nn_plan *p;
+    ft_err err;
+    *out = NULL;
+    FT_TRY(ft_nn_plan_shapes(&p, s, inputs));
     for (int i = 0; i < p->step_count; i++) FT_GOTO(err, step_prepare(&p->steps[i], s));
+    ft_nn_store_settle(s->model->store);
     FT_GOTO(err, ft_nn_plan_place(p, s));
     FT_GOTO(err, memory_take(p, s));
-    data_set(p, g->value_count);
+    data_set(p, s->graph->value_count);
     *out = p;
     return FT_OK;
 done:

@@ -91,7 +91,9 @@ void ft_nn_session_free(ft_nn_session *s) {
         ft_nn_session_free(s->bodies[i]);
         ft_nn_model_free(s->body_models[i]);
     }
+    for (int i = 0; s->lanes && i < s->opts.threads; i++) ft_nn_session_free(s->lanes[i]);
     ft_arena_fini(&s->late);
+    ft_arena_fini(&s->handed);
     ft_arena_fini(&s->own);
     free(s);
 }
@@ -125,7 +127,7 @@ static bool plan_fits(const ft_nn_plan *p, const ft_array *inputs, int count) {
     return true;
 }
 
-static ft_err plan_find(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs) {
+ft_err ft_nn_plan_find(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs) {
     int oldest = 0;
     for (int i = 0; i < FT_NN_PLANS_MAX; i++) {
         if (s->plans[i] && plan_fits(s->plans[i], inputs, s->graph->input_count)) {
@@ -240,8 +242,11 @@ ft_err ft_nn_run(ft_nn_session *s, const ft_array *inputs, ft_array *outputs, ft
     ft_nn_plan *p;
     for (int i = 0; i < g->input_count; i++)
         FT_TRY(input_valid(&g->values[g->inputs[i]], &inputs[i]));
+    int64_t part = 0;
+    if (!tap) FT_TRY(ft_nn_batch_part(&part, s, inputs));
+    if (part) return ft_nn_batch_run(s, part, inputs, outputs, arena);
     ft_dnn_threads(s->opts.threads);
-    FT_TRY(plan_find(&p, s, inputs));
+    FT_TRY(ft_nn_plan_find(&p, s, inputs));
     s->last = p;
     p->used = ++s->runs;
     ft_arena_reset(&s->late);

@@ -66,21 +66,34 @@ struct ft_nn_session {
     ft_nn_session **bodies; /* FT_NN_BODIES_MAX a node; NULL when no node has any */
     ft_nn_model **body_models;
     int body_count;
-    ft_arena own;  /* the lists of bodies */
-    ft_arena late; /* values whose shapes were found during the run */
+    ft_nn_session **lanes; /* one a thread, for batches that are cut (batch.c) */
+    int lane_count;
+    bool lane;                /* this is one */
+    int64_t part_batch, part; /* the batch that was looked at last, and the size of its parts */
+    ft_arena handed;          /* a lane's outputs, until they are copied */
+    ft_arena own;             /* the lists of bodies and lanes */
+    ft_arena late;            /* values whose shapes were found during the run */
     uint64_t runs;
     bool timed;
 };
 
 /* ---- plan.c */
 ft_err ft_nn_plan_new(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs);
+/* Types and shapes alone: no kernels, no memory. */
+ft_err ft_nn_plan_shapes(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs);
 void ft_nn_plan_free(ft_nn_plan *p);
 /* ---- place.c: where values live. `last_use` by value: the last step that reads it. */
 ft_err ft_nn_plan_place(ft_nn_plan *p, const ft_nn_session *s);
 /* ---- control.c: If, Loop, Scan. `in` and `out` as of a call; memory from s->late. */
 bool ft_nn_is_control(const ft_nn_node *n);
 ft_err ft_nn_control_run(ft_nn_session *s, int node, const ft_array *in, ft_array *out);
+/* ---- batch.c: the size of the parts that a batch is run in, 0: whole; and the run. */
+ft_err ft_nn_batch_part(int64_t *part, ft_nn_session *s, const ft_array *inputs);
+ft_err ft_nn_batch_run(ft_nn_session *s, int64_t part, const ft_array *inputs, ft_array *outputs,
+                       ft_arena *arena);
 /* ---- session.c */
+/* The plan for inputs of these shapes: one that was kept, or a new one. */
+ft_err ft_nn_plan_find(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs);
 ft_err ft_nn_model_of_body(ft_nn_model **out, ft_nn_graph *body);
 /* ---- lower.c: the passes, in order, on a copy of the graph. */
 ft_err ft_nn_lower(ft_nn_graph **out, const ft_nn_graph *from, ft_nn_math math);

@@ -14,12 +14,19 @@ typedef struct ft_nn_store ft_nn_store;
 ft_err ft_nn_store_new(ft_nn_store **out);
 void ft_nn_store_free(ft_nn_store *s); /* fine on NULL */
 
-/* The packed form of `from`: what an earlier call with the same data and key made, or `bytes` of
- * 64-aligned memory that `make` fills. Makers run one at a time. */
+/* How packed weights are made: `make` fills `to` (64-aligned, bytes) and may work in `scratch`
+ * (64-aligned, scratch_bytes). Makers run one at a time. */
+typedef struct ft_nn_packer {
+    size_t bytes, scratch_bytes;
+    ft_err (*make)(void *ctx, void *to, void *scratch);
+    void *ctx;
+} ft_nn_packer;
+
+/* The packed form of `from`: what an earlier call with the same data and key made, or what `packer`
+ * makes now. */
 ft_err ft_nn_store_packed(const void **out, ft_nn_store *s, const void *from, const void *key,
-                          size_t key_bytes, size_t bytes, ft_err (*make)(void *ctx, void *to),
-                          void *ctx);
-bool ft_nn_store_has(ft_nn_store *s, const void *from, const void *key, size_t key_bytes);
+                          size_t key_bytes, const ft_nn_packer *packer);
+void ft_nn_store_settle(ft_nn_store *s); /* scratch is given back: packing is done for now */
 size_t ft_nn_store_bytes(ft_nn_store *s);
 
 #endif

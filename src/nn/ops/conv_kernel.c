@@ -192,35 +192,33 @@ static bool dnn_takes(const ft_nn_prepare *p, const ft_nn_conv_shape *s) {
 }
 
 /* The weight times its scale, for packing. */
-static ft_err weights_scaled(float **out, const ft_nn_conv_shape *s, const ft_nn_prepare *p,
-                             bool transposed) {
-    size_t bytes = ft_array_bytes(&p->in[1]);
-    const float *w = ft_nn_f32(&p->in[1]);
-    float *to = ft_fault_here() ? NULL : malloc(bytes);
-    if (!to) return FT_FAIL(FT_ENOMEM, "no memory for scaled weights");
-    int64_t inner = s->w.strides[2], outer = transposed ? s->ci : s->co;
-    if (!transposed) inner = s->w.strides[1];
+typedef struct scaling {
+    const ft_nn_conv_shape *s;
+    const float *w;
+    bool transposed;
+} scaling;
+
+static void weights_scale(void *ctx, void *at) {
+    const scaling *v = ctx;
+    const ft_nn_conv_shape *s = v->s;
+    float *to = at;
+    int64_t outer = v->transposed ? s->ci : s->co, others = v->transposed ? s->co : 1;
+    int64_t inner = v->transposed ? s->w.strides[2] : s->w.strides[1];
     for (int64_t g = 0; g < s->groups; g++)
-        for (int64_t a = 0; a < (transposed ? s->co : 1); a++)
+        for (int64_t a = 0; a < others; a++)
             for (int64_t o = 0; o < outer; o++) {
-                int64_t at = g * s->w.strides[0] + a * s->w.strides[1] + o * inner;
-                for (int64_t i = 0; i < inner; i++)
-                    to[at + i] = w[at + i] * s->scale[g * outer + o];
+                int64_t from = g * s->w.strides[0] + a * s->w.strides[1] + o * inner;
+                float by = s->scale[g * outer + o];
+                for (int64_t i = 0; i < inner; i++) to[from + i] = v->w[from + i] * by;
             }
-    *out = to;
-    return FT_OK;
 }
 
 static ft_err forward_pack(ft_nn_kernel *k, ft_nn_prepare *p, const ft_nn_conv_shape *s,
                            bool transposed) {
-    float *scaled = NULL;
-    if (!s->scale) return ft_nn_kernel_pack(k, p, 1, NULL, NULL);
-    FT_CHECK(p->in[1].data && p->in[1].dtype == FT_F32);
-    if (!ft_nn_kernel_is_packed(k, p, 1, s->scale))
-        FT_TRY(weights_scaled(&scaled, s, p, transposed));
-    ft_err err = ft_nn_kernel_pack(k, p, 1, scaled, s->scale);
-    free(scaled);
-    return err;
+    scaling v = { s, p->in[1].data, transposed };
+    ft_nn_change change = { s->scale, weights_scale, &v };
+    FT_CHECK(!s->scale || (v.w && p->in[1].dtype == FT_F32));
+    return ft_nn_kernel_pack(k, p, 1, s->scale ? &change : NULL);
 }
 
 static ft_err kernels_make(ft_nn_conv_state *state, ft_nn_prepare *p, const ft_nn_conv_shape *s,

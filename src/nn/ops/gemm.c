@@ -123,7 +123,7 @@ static ft_err prepare(ft_nn_prepare *p) {
         o.bias =
             (ft_dnn_desc){ .dtype = FT_F32, .ndim = 2, .dims = { 1, s.n }, .strides = { s.n, 1 } };
     ft_err err = ft_nn_kernel_try(&made->kernel, p, ft_dnn_matmul(&made->kernel.dnn, &o));
-    if (err == FT_OK && made->kernel.dnn) err = ft_nn_kernel_pack(&made->kernel, p, 1, NULL, NULL);
+    if (err == FT_OK && made->kernel.dnn) err = ft_nn_kernel_pack(&made->kernel, p, 1, NULL);
     if (err == FT_OK && (made->kernel.dnn || (t == FT_F32 && !o.post_count))) return FT_OK;
     ft_nn_kernel_free(&made->kernel);
     free(made);

@@ -30,15 +30,15 @@ void ft_nn_kernel_free(ft_nn_kernel *k) {
 typedef struct packing {
     const ft_dnn *dnn;
     const void *weights;
-    size_t bytes; /* copied as they are when the layout is the kernel's */
+    const ft_nn_change *change;
 } packing;
 
-static ft_err pack(void *ctx, void *to) {
+static ft_err pack(void *ctx, void *to, void *scratch) {
     const packing *p = ctx;
-    if (!p->weights) return FT_FAIL(FT_ENOTFOUND, "not packed yet");
-    if (ft_dnn_pack_bytes(p->dnn)) return ft_dnn_pack(p->dnn, to, p->weights);
-    memcpy(to, p->weights, p->bytes);
-    return FT_OK;
+    bool same = ft_dnn_pack_bytes(p->dnn) == 0; /* the layout is the kernel's already */
+    if (p->change) p->change->fill(p->change->ctx, same ? to : scratch);
+    if (same) return FT_OK;
+    return ft_dnn_pack(p->dnn, to, p->change ? scratch : p->weights);
 }
 
 #define KEY_BYTES_MAX 1024
@@ -53,29 +53,37 @@ static size_t key_of(unsigned char key[KEY_BYTES_MAX], const ft_nn_kernel *k, co
     return bytes + sizeof tag;
 }
 
-bool ft_nn_kernel_is_packed(ft_nn_kernel *k, ft_nn_prepare *p, size_t input, const void *tag) {
-    unsigned char key[KEY_BYTES_MAX];
-    size_t bytes = key_of(key, k, tag);
-    return p->store && ft_nn_store_has(p->store, p->in[input].data, key, bytes);
+/* Without a store: memory of the kernel's own. */
+static ft_err pack_own(ft_nn_kernel *k, const ft_nn_packer *packer) {
+    size_t whole = (packer->bytes + 63) & ~(size_t)63;
+    void *scratch = NULL;
+    k->packed = ft_fault_here() ? NULL : aligned_alloc(64, whole);
+    if (packer->scratch_bytes) scratch = ft_fault_here() ? NULL : malloc(packer->scratch_bytes);
+    ft_err err = k->packed && (scratch || !packer->scratch_bytes)
+                     ? packer->make(packer->ctx, k->packed, scratch)
+                     : FT_FAIL(FT_ENOMEM, "no memory for packed weights");
+    free(scratch);
+    return err;
 }
 
-ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input, const void *changed,
-                         const void *tag) {
+ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input,
+                         const ft_nn_change *change) {
     unsigned char key[KEY_BYTES_MAX];
     const void *weights = p->in[input].data, *packed;
-    size_t bytes = ft_dnn_pack_bytes(k->dnn);
-    if (!weights || p->training || (bytes == 0 && !tag)) return FT_OK;
-    packing with = { k->dnn, tag ? changed : weights, ft_array_bytes(&p->in[input]) };
-    if (bytes == 0) bytes = with.bytes;
-    if (p->store) {
-        size_t key_bytes = key_of(key, k, tag);
-        FT_TRY(ft_nn_store_packed(&packed, p->store, weights, key, key_bytes, bytes, pack, &with));
-        return ft_dnn_packed(k->dnn, packed);
+    size_t bytes = ft_dnn_pack_bytes(k->dnn), plain = ft_array_bytes(&p->in[input]);
+    if (!weights || p->training || (bytes == 0 && !change)) return FT_OK;
+    packing with = { k->dnn, weights, change };
+    ft_nn_packer packer = { .bytes = bytes ? bytes : plain,
+                            .scratch_bytes = bytes && change ? plain : 0,
+                            .make = pack,
+                            .ctx = &with };
+    if (!p->store) {
+        FT_TRY(pack_own(k, &packer));
+        return ft_dnn_packed(k->dnn, k->packed);
     }
-    k->packed = ft_fault_here() ? NULL : aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-    if (!k->packed) return FT_FAIL(FT_ENOMEM, "no memory for packed weights");
-    FT_TRY(pack(&with, k->packed));
-    return ft_dnn_packed(k->dnn, k->packed);
+    size_t key_bytes = key_of(key, k, change ? change->tag : NULL);
+    FT_TRY(ft_nn_store_packed(&packed, p->store, weights, key, key_bytes, &packer));
+    return ft_dnn_packed(k->dnn, packed);
 }
 
 ft_err ft_nn_kernel_try(ft_nn_kernel *k, ft_nn_prepare *p, ft_err made) {

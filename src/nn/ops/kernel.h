@@ -52,12 +52,15 @@ typedef struct ft_nn_kernel {
     void *packed; /* where no store is */
 } ft_nn_kernel;
 void ft_nn_kernel_free(ft_nn_kernel *k);
-/* Input `input` is the kernel's weights: pack them when they never change. `changed`: other numbers
- * than the input's, told apart by `tag`; they are packed even where the layout is the kernel's. */
-ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input, const void *changed,
-                         const void *tag);
-/* Does the store have them already? Then `changed` need not be made. */
-bool ft_nn_kernel_is_packed(ft_nn_kernel *k, ft_nn_prepare *p, size_t input, const void *tag);
+/* Input `input` is the kernel's weights: pack them when they never change. `change` (may be NULL):
+ * other numbers than the input's, written by `fill`, told apart by `tag`. */
+typedef struct ft_nn_change {
+    const void *tag;
+    void (*fill)(void *ctx, void *to); /* as many bytes as the input has */
+    void *ctx;
+} ft_nn_change;
+ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input,
+                         const ft_nn_change *change);
 /* The kernel may be absent: FT_EUNSUPPORTED becomes FT_OK with no kernel (plain C runs). */
 ft_err ft_nn_kernel_try(ft_nn_kernel *k, ft_nn_prepare *p, ft_err made);
 

@@ -171,7 +171,7 @@ static ft_err prepare(ft_nn_prepare *p) {
     ft_nn_kernel *k = ft_fault_here() ? NULL : calloc(1, sizeof *k);
     if (!k) return FT_FAIL(FT_ENOMEM, "no memory for a product");
     ft_err err = ft_nn_kernel_try(k, p, ft_dnn_matmul(&k->dnn, &o));
-    if (err == FT_OK && k->dnn && o.weights.any) err = ft_nn_kernel_pack(k, p, 1, NULL, NULL);
+    if (err == FT_OK && k->dnn && o.weights.any) err = ft_nn_kernel_pack(k, p, 1, NULL);
     if (err == FT_OK && k->dnn) {
         p->state = k;
         return FT_OK;
