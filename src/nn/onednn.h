@@ -26,7 +26,7 @@ ft_err ft_dnn_sgemm(bool a_transposed, bool b_transposed, int64_t m, int64_t n, 
                     float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
                     float beta, float *c, int64_t ldc);
 
-#define FT_DNN_DIMS_MAX 12 /* the library reads as many */
+#define FT_DNN_DIMS_MAX 12   /* the library reads as many */
 typedef struct ft_dnn_desc { /* sizes in oneDNN's order (n, c, spatial …), steps in items */
     ft_dtype dtype;
     int ndim; /* 0: absent */

@@ -130,6 +130,7 @@
     X(reduce_sum_square)   \
     X(relu)                \
     X(reshape)             \
+    X(resize)              \
     X(reverse_sequence)    \
     X(roi_align)           \
     X(round)               \
