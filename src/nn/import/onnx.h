@@ -26,8 +26,9 @@ ft_err ft_nn_onnx_parse(ft_nn_graph **out, ft_str bytes, const char *folder);
 /* One tensor as a file of its own (the test data of the ONNX project), in the arena. */
 ft_err ft_nn_onnx_tensor(ft_array *out, ft_str *name, ft_arena *arena, ft_str bytes);
 
-/* Appends the graph as a model of opset 17, IR version 8; weights inside. FT_EUNSUPPORTED when it
- * holds an operation that ONNX does not have. FT_ETOOBIG from 2 GiB on, the limit of the format. */
+/* Appends the graph as a model of opset 17, or 18 where it needs it, IR version 8; weights inside.
+ * FT_EUNSUPPORTED when it holds an operation that ONNX does not have. FT_ETOOBIG from 2 GiB on, the
+ * limit of the format. */
 ft_err ft_nn_onnx_write(ft_buf *out, const ft_nn_graph *g);
 
 #endif

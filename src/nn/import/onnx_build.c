@@ -350,6 +350,19 @@ ft_err onnx_node_build(onnx_build *b, const onnx_node *from) {
 
 /* ---- graphs */
 
+/* What the file tells of an output stands until it is found (and where it cannot be). */
+static void output_told(ft_nn_value *v, const onnx_value *told) {
+    ft_dtype dtype;
+    if (v->role != FT_NN_VALUE || told->type <= 0) return;
+    if (onnx_dtype(&dtype, told->type, told->name)) {
+        ft_err_clear();
+        return;
+    }
+    v->dtype = dtype;
+    v->ndim = told->ndim;
+    memcpy(v->shape, told->shape, sizeof v->shape);
+}
+
 static ft_err outputs_build(onnx_build *b, const onnx_graph *g) {
     for (size_t i = 0; i < g->output_count; i++) {
         ft_str name;
@@ -363,6 +376,7 @@ static ft_err outputs_build(onnx_build *b, const onnx_graph *g) {
         if (v == FT_NN_NONE)
             return FT_FAIL(FT_ECORRUPT, "nothing computes the output '%.*s'",
                            FT_STR_ARG(g->outputs[i].name));
+        if (b->depth == 0) output_told(&b->g->values[v], &g->outputs[i]);
         FT_TRY(ft_nn_output(b->g, v));
     }
     return FT_OK;

@@ -194,7 +194,8 @@ static double place_of(const plan *p, int axis, int64_t out) {
     case PYTORCH_HALF_PIXEL:
         return out_size > 1 ? (x + 0.5) / scale - 0.5 : 0;
     case ALIGN_CORNERS:
-        return out_size > 1 ? x * (in_size - 1) / (out_size - 1) : 0;
+        /* The size resized to before it is cut to a whole number, as the standard's data has it. */
+        return out_size > 1 ? x * (in_size - 1) / (in_size * scale - 1) : 0;
     case ASYMMETRIC:
         return x / scale;
     case TF_HALF_PIXEL_FOR_NN:
