@@ -262,6 +262,58 @@ def hosts_and_checkpoints(t):
     assert "[algo-2] I am algo-2 of 3" in said, said
 
 
+READ = """
+import json, os
+config = json.load(open(os.path.join(os.environ["SM_INPUT_CONFIG_DIR"], "inputdataconfig.json")))["train"]
+place = os.environ["SM_CHANNEL_TRAIN"]
+if config["TrainingInputMode"] == "Pipe":
+    found = {str(epoch): open(f"{place}_{epoch}", "rb").read().decode("latin-1") for epoch in range(2)}
+else:
+    found = {n: open(os.path.join(place, n)).read() for n in sorted(os.listdir(place))}
+with open(os.path.join(os.environ["SM_MODEL_DIR"], os.environ["SM_CURRENT_HOST"]), "w") as f:
+    json.dump({"config": config, "found": found}, f)
+"""
+
+
+@case
+def channels_come_in_every_mode(t):
+    _, s3, sm = sagemaker(t)
+    archive = source(s3, "read", train=READ)
+    s3.put_object(Bucket=BUCKET, Key="list.manifest", Body=json.dumps([{"prefix": f"s3://{BUCKET}/data/train/"}, "b.csv"]).encode())
+    s3.put_object(Bucket=BUCKET, Key="list.jsonl", Body="".join(
+        json.dumps({"source-ref": f"s3://{BUCKET}/data/train/{n}.csv", "label": i}) + "\n" for i, n in enumerate("ab")).encode())
+    plain = {"a.csv": "1\n2\n", "b.csv": "3\n6\n"}
+
+    def read(name, hosts=1, uri=f"s3://{BUCKET}/data/train/", kind="S3Prefix", **channel):
+        asked = request(name, archive)
+        asked["ResourceConfig"]["InstanceCount"] = hosts
+        first = asked["InputDataConfig"][0]
+        first.update({k: v for k, v in channel.items() if k not in ("AttributeNames", "S3DataDistributionType")})
+        first["DataSource"]["S3DataSource"].update(S3DataType=kind, S3Uri=uri, **{
+            k: v for k, v in channel.items() if k in ("AttributeNames", "S3DataDistributionType")})
+        sm.create_training_job(**asked)
+        d = ended(sm, name)
+        assert d["TrainingJobStatus"] == "Completed", (d, printed(t, name))
+        return {k: json.loads(v) for k, v in unpacked(s3, f"{name}/output/model.tar.gz").items()}
+    told = read("pipe", InputMode="Pipe")["algo-1"]
+    assert told["config"]["TrainingInputMode"] == "Pipe" and told["found"] == {"0": "1\n2\n3\n6\n", "1": "1\n2\n3\n6\n"}, told
+    assert read("fast", InputMode="FastFile")["algo-1"]["found"] == plain
+    assert read("listed", uri=f"s3://{BUCKET}/list.manifest", kind="ManifestFile")["algo-1"]["found"] == {"b.csv": "3\n6\n"}
+    told = read("shared", hosts=2, S3DataDistributionType="ShardedByS3Key")
+    assert [told[h]["found"] for h in ("algo-1", "algo-2")] == [{"a.csv": "1\n2\n"}, {"b.csv": "3\n6\n"}], told
+    assert told["algo-1"]["config"]["S3DistributionType"] == "ShardedByS3Key", told
+    told = read("augmented", uri=f"s3://{BUCKET}/list.jsonl", kind="AugmentedManifestFile", InputMode="Pipe",
+                RecordWrapperType="RecordIO", AttributeNames=["source-ref", "label"])
+    assert len(told["algo-1"]["found"]["0"]) > 20 and told["algo-1"]["config"]["RecordWrapperType"] == "RecordIO", told
+    for name, word, more in (("bad-1", "Pipe", dict(kind="AugmentedManifestFile")), ("bad-2", "No S3 objects", dict(uri=f"s3://{BUCKET}/nothing/", InputMode="Pipe")),
+                             ("bad-3", "No S3 objects", dict(uri="s3://no-such-bucket-at-all/x", InputMode="Pipe"))):
+        try:
+            read(name, **more)
+            raise AssertionError(name)
+        except Exception as e:
+            assert "ValidationException" in str(e) and word in str(e), e
+
+
 @case
 def programs_and_images_train(t):
     tools = os.path.join(t.path, "tools")

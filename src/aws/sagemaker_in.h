@@ -27,6 +27,14 @@ ft_err ft_sagemaker_training_spec(ft_job_spec *out, ft_aws_call *c, ft_str name)
  * keep their names below the prefix' last '/'. */
 ft_err ft_sagemaker_local(ft_str *out, ft_aws_call *c, ft_str uri, ft_str job, ft_str channel,
                           bool named);
+/* "No S3 objects found under S3 URL …" */
+ft_err ft_sagemaker_none_found(ft_aws_call *c, ft_str uri);
+/* ---- sagemaker_channel.c: the i-th channel's way in, as ft_job_channel.source; at == NULL: plain
+ * files of the object store. */
+ft_err ft_sagemaker_channel_source(ft_str *json, ft_aws_call *c, size_t i);
+/* The same as a member of inputdataconfig.json. */
+void ft_sagemaker_channel_config(ft_json_out *w, ft_aws_call *c, size_t i);
+
 /* What the specification's channels link to goes with the request that failed, or (chore) with the
  * job's end. */
 ft_err ft_sagemaker_inputs_remove(ft_store *s, ft_arena *arena, ft_str job);

@@ -51,20 +51,6 @@ none:
 
 bool ft_sagemaker_is_program(ft_aws_call *c) { return hyper(c, "sagemaker_program").len > 0; }
 
-static void channel_config(ft_json_out *w, ft_aws_call *c, size_t i) {
-    char path[64];
-    snprintf(path, sizeof path, "InputDataConfig.%zu.ChannelName", i);
-    ft_json_out_name_str(w, ft_aws_str(c, path));
-    ft_json_out_object(w);
-    snprintf(path, sizeof path, "InputDataConfig.%zu.ContentType", i);
-    ft_str type = ft_aws_str(c, path);
-    if (type.len) ft_json_out_name(w, "ContentType"), ft_json_out_str(w, type);
-    ft_json_out_name(w, "TrainingInputMode"), ft_json_out_text(w, "File");
-    ft_json_out_name(w, "S3DistributionType"), ft_json_out_text(w, "FullyReplicated");
-    ft_json_out_name(w, "RecordWrapperType"), ft_json_out_text(w, "None");
-    ft_json_out_close(w);
-}
-
 static void raw_member(ft_json_out *w, const char *name, ft_str raw) {
     if (!raw.at) return;
     ft_json_out_name(w, name);
@@ -112,7 +98,8 @@ static ft_err training_config(ft_str *out, ft_aws_call *c) {
     ft_json_out_object(&w);
     ft_json_out_name(&w, "inputdataconfig");
     ft_json_out_object(&w);
-    for (size_t i = 0; i < ft_aws_count(c, "InputDataConfig"); i++) channel_config(&w, c, i);
+    for (size_t i = 0; i < ft_aws_count(c, "InputDataConfig"); i++)
+        ft_sagemaker_channel_config(&w, c, i);
     ft_json_out_close(&w);
     ft_err err = hook_config(&w, c);
     if (err == FT_OK) err = checkpoint_config(&w, c);

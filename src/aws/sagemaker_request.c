@@ -82,7 +82,7 @@ static ft_str member(ft_aws_call *c, size_t i, const char *name) {
     return ft_aws_str(c, path);
 }
 
-static ft_err none_found(ft_aws_call *c, ft_str uri) {
+ft_err ft_sagemaker_none_found(ft_aws_call *c, ft_str uri) {
     return ft_aws_fail(c, 400, "ValidationException",
                        "No S3 objects found under S3 URL \"%.*s\" given in input data source. "
                        "Please ensure that the bucket exists in the selected region (%.*s), that "
@@ -150,13 +150,13 @@ ft_err ft_sagemaker_local(ft_str *out, ft_aws_call *c, ft_str text, ft_str job, 
     bool more;
     const char *path;
     if (ft_uri_parse(&uri, text) != FT_OK) return invalid(c, "S3Uri");
-    if (!ft_bucket_exists(c->store, uri.bucket)) return none_found(c, text);
+    if (!ft_bucket_exists(c->store, uri.bucket)) return ft_sagemaker_none_found(c, text);
     FT_TRY(ft_object_list(&list, &count, &more, c->store, c->arena, uri.bucket, uri.key, FT_STR(""),
                           CHANNEL_OBJECTS_MAX));
     if (more)
         return ft_aws_fail(c, 400, "ValidationException", "%.*s: more than %d objects",
                            FT_STR_ARG(text), CHANNEL_OBJECTS_MAX);
-    if (!count) return none_found(c, text);
+    if (!count) return ft_sagemaker_none_found(c, text);
     if (count == 1 && !named) {
         FT_TRY(ft_object_path(&path, c->store, c->arena, uri.bucket, list[0].key));
         *out = ft_str_of(path);
@@ -218,8 +218,7 @@ static ft_err format_of(ft_str *out, ft_aws_call *c, ft_str type) {
 }
 
 static ft_err channel_of(ft_job_channel *out, ft_aws_call *c, size_t i, ft_str job, bool program) {
-    ft_str kind = member(c, i, "DataSource.S3DataSource.S3DataType"),
-           uri = member(c, i, "DataSource.S3DataSource.S3Uri");
+    ft_str uri = member(c, i, "DataSource.S3DataSource.S3Uri");
     *out = (ft_job_channel){ .name = member(c, i, "ChannelName"),
                              .label = FT_STR("first"),
                              .header = -1 };
@@ -233,18 +232,15 @@ static ft_err channel_of(ft_job_channel *out, ft_aws_call *c, size_t i, ft_str j
         return ft_aws_fail(c, 400, "ValidationException",
                            "InputDataConfig: channel %.*s: only S3DataSource is read here",
                            FT_STR_ARG(out->name));
-    if (!ft_str_is(kind, "S3Prefix"))
-        return ft_aws_fail(c, 400, "ValidationException",
-                           "InputDataConfig: channel %.*s: S3DataType '%.*s' is not read here; "
-                           "S3Prefix is",
-                           FT_STR_ARG(out->name), FT_STR_ARG(kind));
-    if (program) {
+    FT_TRY(ft_sagemaker_channel_source(&out->source, c, i));
+    if (program)
         out->label = FT_STR("");
-        return ft_sagemaker_local(&out->path, c, uri, job, out->name, true);
-    }
-    FT_TRY(format_of(&out->format, c, member(c, i, "ContentType")));
+    else
+        FT_TRY(format_of(&out->format, c, member(c, i, "ContentType")));
     if (ft_str_is(out->name, "model")) out->label = FT_STR(""); /* no table */
-    return ft_sagemaker_local(&out->path, c, uri, job, out->name, false);
+    out->path = uri;
+    if (out->source.len) return FT_OK;
+    return ft_sagemaker_local(&out->path, c, uri, job, out->name, program);
 }
 
 static ft_err channels_of(ft_job_spec *spec, ft_aws_call *c, bool program) {
