@@ -111,4 +111,50 @@ def sql_only_reads(t):
         assert t.sql(f"select * from {table}") == []
 
 
+def train_csv(t, name="j", features=3):
+    """A small job that ends well, on data of our own; the label is in the column `y`."""
+    path = os.path.join(t.path, name + ".csv")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("y," + ",".join(f"f{i}" for i in range(features)) + "\n")
+        for i in range(60):
+            f.write(f"{i % 2}," + ",".join(f"{(i * (k + 3)) % 7 + i % 2}" for k in range(features)) + "\n")
+    t.run("train", "xgboost", "--train", path, "--label", "y", "--job", name, "--set", "num_round=3", "--set",
+          "objective=binary:logistic")
+    return path
+
+
+@case
+def rules_are_checked_when_added_and_taken_away(t):
+    train_csv(t)
+    t.run("deploy", "j", "--endpoint", "e")
+    def refused(*args):
+        p = t.run(*args, ok=False)
+        assert p.returncode != 0, args
+        return p.stderr
+    assert "sees nothing of job/j" in refused("rules", "try", "ClassShare", "job/j")
+    assert "has ended" in refused("rules", "add", "Overfit", "job/j")
+    assert "nobody" in refused("rules", "add", "ClassShare", "endpoint/nobody")
+    assert "trial" in refused("rules", "add", "Overfit", "endpoint/e")
+    assert "no program" in refused("rules", "add", "ClassShare", "e", "--action", "run:/no/such/program")
+    assert "no program" in refused("rules", "add", "ClassShare", "e", "--action", "run:nosuchprogram")
+    assert "No such file" in refused("alerts", "to", "file", t.path + "/no/folder/alerts.jsonl")
+    assert "nobody" in refused("monitor", "run", "nobody")
+    assert "PopulationStability" in refused("rules", "rm", "Nothing", "e")
+    t.run("rules", "rm", "PopulationStability", "e")
+    assert "no rule" in refused("rules", "rm", "PopulationStability", "e")
+    rows = t.json("endpoints", "ls")
+    assert rows[0]["endpoint"] == "e" and "reason" in rows[0], rows
+    text = t.run("--help").stdout
+    assert "exit codes:" in text and "malformed input" in text, text
+
+
+@case
+def a_model_of_other_columns_is_told(t):
+    train_csv(t)
+    train_csv(t, "wide", 5)
+    t.run("deploy", "j", "--endpoint", "e")
+    assert "other columns" not in t.run("deploy", "j", "--endpoint", "e").stderr
+    assert "other columns" in t.run("deploy", "wide", "--endpoint", "e").stderr
+
+
 main()

@@ -1,6 +1,11 @@
 /* actions.c -- see actions.h. */
 #include "cli/actions.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "jobs/job.h"
 #include "serve/endpoint.h"
 
@@ -41,6 +46,30 @@ ft_watch_hooks ft_actions_hooks(ft_store *store) {
     return (ft_watch_hooks){ .act = act, .ended = ended, .ctx = store };
 }
 
+static bool runs(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* A program that cannot be run is refused now, not when it is needed: a path, or a name that $PATH
+ * finds. */
+static ft_err program_check(ft_str program) {
+    char path[4096];
+    const char *told = getenv("PATH");
+    ft_str rest = ft_str_of(told ? told : "/usr/bin:/bin");
+    if (ft_str_find(program, '/') < program.len) {
+        snprintf(path, sizeof path, "%.*s", FT_STR_ARG(program));
+        if (runs(path)) return FT_OK;
+        return FT_FAIL(FT_ENOTFOUND, "action run: '%s' is no program that can be run", path);
+    }
+    while (rest.at) {
+        ft_str folder = ft_str_cut(&rest, ':');
+        snprintf(path, sizeof path, "%.*s/%.*s", FT_STR_ARG(folder), FT_STR_ARG(program));
+        if (runs(path)) return FT_OK;
+    }
+    return FT_FAIL(FT_ENOTFOUND, "action run: no program '%.*s' is in PATH", FT_STR_ARG(program));
+}
+
 ft_err ft_actions_check(ft_str actions) {
     while (actions.at && actions.len) {
         ft_str word = ft_str_trim(ft_str_cut(&actions, ','));
@@ -49,6 +78,8 @@ ft_err ft_actions_check(ft_str actions) {
             return FT_FAIL(FT_EINVAL,
                            "unknown action '%.*s'; expected stop, alert, rollback or run:PROGRAM",
                            FT_STR_ARG(word));
+        if (ft_str_starts(word, FT_STR("run:")))
+            FT_TRY(program_check(ft_str_from(word, sizeof "run:" - 1)));
     }
     return FT_OK;
 }

@@ -43,6 +43,20 @@ static void help_option(FILE *to, const ft_param *o) {
     ft_arena_fini(&arena);
 }
 
+/* "  65  malformed input; larger than its limit", from the table of errors. */
+static void help_exit(FILE *to, int code) {
+    bool any = false;
+    for (ft_err e = FT_OK; e < FT_ERR_COUNT; e++) {
+        if (ft_err_exit(e) != code) continue;
+        if (any)
+            fprintf(to, "; %s", ft_err_text(e));
+        else
+            fprintf(to, "  %-3d %s", code, ft_err_text(e));
+        any = true;
+    }
+    if (any) fprintf(to, "\n");
+}
+
 static void help_all(FILE *to) {
     fprintf(
         to,
@@ -53,6 +67,8 @@ static void help_all(FILE *to) {
         if (!(*c)->hidden) fprintf(to, "  %-18s %s\n", (*c)->name, (*c)->doc);
     fprintf(to, "\nfor every command:\n");
     for (const ft_param *o = global_options; o->name; o++) help_option(to, o);
+    fprintf(to, "\nexit codes:\n");
+    for (int code = 0; code < 256; code++) help_exit(to, code);
     fprintf(to, "\n`fettle COMMAND --help` tells more.\n");
 }
 

@@ -1,6 +1,9 @@
 /* cmd_alerts.c -- `fettle alerts ls|to|send`: what was raised, where it goes, and a push for what
  * waits. */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "cli/listing.h"
@@ -37,13 +40,33 @@ static const ft_param to_options[] = {
     { "remove", FT_PARAM_FLAG, NULL, .doc = "no longer send there" }, { 0 }
 };
 
+/* A file that no line can be added to is refused now, not when the first alert waits for it. */
+static ft_err place_check(ft_str target) {
+    char path[4096];
+    if (target.len >= sizeof path)
+        return FT_FAIL(FT_EINVAL, "file: a path of %zu bytes", target.len);
+    memcpy(path, target.at, target.len);
+    path[target.len] = '\0';
+    bool there = access(path, F_OK) == 0;
+    if (there && access(path, W_OK) == 0) return FT_OK;
+    char *slash = strrchr(path, '/');
+    if (!there) {
+        slash[slash == path] = '\0'; /* the folder it will be made in */
+        if (access(path, W_OK | X_OK) == 0) return FT_OK;
+    }
+    return FT_FAIL(FT_EINVAL, "file '%.*s': %s", FT_STR_ARG(target), strerror(errno));
+}
+
 static ft_err run_to(ft_cli *cli) {
     ft_store *s;
     FT_TRY(ft_cli_store(&s, cli));
     if (ft_params_bool(cli->options, "remove"))
         FT_TRY(ft_senders_remove(s, cli->args[0], cli->args[1]));
-    else
+    else {
+        if (ft_str_is(cli->args[0], "file") && ft_str_starts(cli->args[1], FT_STR("/")))
+            FT_TRY(place_check(cli->args[1]));
         FT_TRY(ft_senders_add(s, cli->args[0], cli->args[1]));
+    }
     return ft_cli_done(cli, "alerts go to %.*s %.*s%s", FT_STR_ARG(cli->args[0]),
                        FT_STR_ARG(cli->args[1]),
                        ft_params_bool(cli->options, "remove") ? " no longer" : "");
@@ -66,12 +89,13 @@ const ft_command ft_command_alerts_ls = { .name = "alerts ls",
                                           .run = run_ls };
 const ft_command ft_command_alerts_to = {
     .name = "alerts to",
-    .args = "webhook|file TARGET",
+    .args = "webhook|file|mail TARGET",
     .args_min = 2,
     .args_max = 2,
-    .doc = "send every later alert to a web address or append it to a file",
+    .doc = "send every later alert to a web address or a mailbox, or append it to a file",
     .more = "  fettle alerts to webhook http://127.0.0.1:9000/alerts\n  fettle alerts to file "
-            "/var/log/fettle-alerts.jsonl",
+            "/var/log/fettle-alerts.jsonl\n  fettle alerts to mail me@example.org   (see `fettle "
+            "settings`)",
     .options = to_options,
     .run = run_to
 };

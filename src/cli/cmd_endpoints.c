@@ -40,6 +40,31 @@ static ft_err wait_served(ft_endpoint *ep, ft_store *s, ft_arena *arena) {
                    FT_STR_ARG(ep->name), (long long)(SERVED_WAIT_US / FT_SECOND_US));
 }
 
+/* The columns of a model; NULL when it does not know them. */
+static const ft_schema *schema_of(const ft_model *m) {
+    return m && m->predictor->schema ? m->predictor->schema(m) : NULL;
+}
+
+/* Requests made for the old model's columns would be read wrong: the user is told. */
+static void columns_compare(const ft_schema *old, const ft_schema *new, ft_str endpoint) {
+    if (!old || !new) return;
+    bool same = old->feature_count == new->feature_count;
+    for (size_t i = 0; same && i < old->feature_count; i++)
+        same = ft_str_eq(old->features[i].name, new->features[i].name);
+    if (same) return;
+    fprintf(stderr,
+            "warning: the model takes other columns than the one before it on endpoint %.*s (%zu, "
+            "before %zu): requests made for that one do not fit\n",
+            FT_STR_ARG(endpoint), new->feature_count, old->feature_count);
+}
+
+static void columns_check(ft_model *old, ft_store *s, ft_str endpoint) {
+    ft_model *new = NULL;
+    if (!old || ft_endpoint_model(&new, s, endpoint) != FT_OK) return ft_err_clear();
+    columns_compare(schema_of(old), schema_of(new), endpoint);
+    new->predictor->free(new);
+}
+
 static ft_err run_deploy(ft_cli *cli) {
     ft_store *s;
     ft_job job = { 0 };
@@ -58,8 +83,14 @@ static ft_err run_deploy(ft_cli *cli) {
                     : "");
         model = job.model_uri;
     }
-    FT_TRY(ft_endpoint_deploy(&ep, s, &cli->arena, ft_params_str(cli->options, "endpoint"), model,
-                              job.name, (int)ft_params_int(cli->options, "capture")));
+    ft_str endpoint = ft_params_str(cli->options, "endpoint");
+    ft_model *before = NULL;
+    if (ft_endpoint_model(&before, s, endpoint) != FT_OK) ft_err_clear();
+    ft_err err = ft_endpoint_deploy(&ep, s, &cli->arena, endpoint, model, job.name,
+                                    (int)ft_params_int(cli->options, "capture"));
+    if (err == FT_OK) columns_check(before, s, endpoint);
+    if (before) before->predictor->free(before);
+    FT_TRY(err);
     FT_TRY(wait_served(&ep, s, &cli->arena));
     return ft_cli_done(cli, "endpoint %.*s version %d: %.*s, predictor %.*s, %d %% captured",
                        FT_STR_ARG(ep.name), ep.version, FT_STR_ARG(ep.status),
@@ -67,8 +98,9 @@ static ft_err run_deploy(ft_cli *cli) {
 }
 
 static ft_err run_ls(ft_cli *cli) {
-    static const char *const columns[] = { "endpoint",        "status", "version", "predictor",
-                                           "capture_percent", "job",    "model",   "modified" };
+    static const char *const columns[] = { "endpoint",  "status",          "version",
+                                           "predictor", "capture_percent", "job",
+                                           "model",     "modified",        "reason" };
     ft_store *s;
     ft_endpoint *rows;
     size_t count;
@@ -85,6 +117,7 @@ static ft_err run_ls(ft_cli *cli) {
         ft_listing_text(&l, rows[i].job);
         ft_listing_text(&l, rows[i].model_uri);
         ft_listing_time(&l, rows[i].modified_us);
+        ft_listing_text(&l, rows[i].reason);
     }
     return ft_listing_print(&l, "no endpoints yet; `fettle deploy JOB --endpoint NAME` makes one");
 }

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "cli/actions.h"
+#include "cli/label.h"
 #include "cli/listing.h"
 #include "data/table.h"
 #include "jobs/job.h"
@@ -23,25 +24,6 @@ static const ft_param baseline_options[] = {
     { 0 }
 };
 
-/* The label as the endpoint's job was told it, unless --label says otherwise; empty when not known.
- */
-static ft_err label_of(ft_str *out, ft_cli *cli, ft_store *s) {
-    ft_endpoint ep;
-    ft_job job;
-    ft_str raw;
-    ft_json j;
-    *out = ft_params_str(cli->options, "label");
-    if (out->at) return FT_OK;
-    FT_TRY(ft_endpoint_get(&ep, s, &cli->arena, cli->args[0]));
-    if (!ep.job.len || ft_job_get(&job, s, &cli->arena, ep.job) != FT_OK ||
-        ft_json_find(&raw, job.config_json, "channels.0.label") != FT_OK) {
-        ft_err_clear();
-        return FT_OK;
-    }
-    ft_json_init(&j, raw, &cli->arena, NULL);
-    return ft_json_string(&j, out);
-}
-
 static ft_err run_baseline(ft_cli *cli) {
     ft_store *s;
     ft_table *t = NULL;
@@ -49,7 +31,7 @@ static ft_err run_baseline(ft_cli *cli) {
     ft_err err;
     FT_TRY(ft_cli_store(&s, cli));
     ft_str label;
-    FT_GOTO(err, label_of(&label, cli, s));
+    FT_GOTO(err, ft_cli_label(&label, cli, s, cli->args[0]));
     FT_GOTO(err, ft_endpoint_model(&model, s, cli->args[0]));
     ft_table_opts opts = { .label = label,
                            .rows_max = (size_t)ft_params_int(cli->options, "rows"),
@@ -104,6 +86,16 @@ static ft_err tell(ft_cli *cli, const ft_monitor_result *r) {
     return FT_OK;
 }
 
+/* What is not found may be the endpoint itself. */
+static ft_err known(ft_cli *cli, ft_store *s, ft_err err) {
+    ft_endpoint ep;
+    ft_str why;
+    if (err != FT_ENOTFOUND) return err;
+    FT_TRY(ft_arena_str(&why, &cli->arena, ft_str_of(ft_err_why())));
+    FT_TRY(ft_endpoint_get(&ep, s, &cli->arena, cli->args[0]));
+    return FT_FAIL(FT_ENOTFOUND, "%.*s", FT_STR_ARG(why));
+}
+
 static ft_err run_run(ft_cli *cli) {
     ft_store *s;
     ft_monitor_result result;
@@ -114,7 +106,8 @@ static ft_err run_run(ft_cli *cli) {
     if (ft_params_given(cli->options, "until"))
         FT_TRY(moment(&until, ft_params_str(cli->options, "until"), now));
     ft_watch_hooks hooks = ft_actions_hooks(s);
-    FT_TRY(ft_monitor_run(&result, s, &cli->arena, cli->args[0], from, until, &hooks));
+    FT_TRY(
+        known(cli, s, ft_monitor_run(&result, s, &cli->arena, cli->args[0], from, until, &hooks)));
     return tell(cli, &result);
 }
 

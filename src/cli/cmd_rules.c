@@ -1,4 +1,4 @@
-/* cmd_rules.c -- `fettle rules ls|show|try|add` and `fettle verdicts ls`. */
+/* cmd_rules.c -- `fettle rules ls|show|try|add|rm` and `fettle verdicts ls`. */
 #include <stdio.h>
 
 #include "base/check.h"
@@ -7,6 +7,7 @@
 #include "cli/listing.h"
 #include "jobs/job.h"
 #include "rules/rule.h"
+#include "serve/endpoint.h"
 #include "watch/watch.h"
 
 #define LISTED_MAX 200
@@ -77,23 +78,37 @@ static ft_err duration(int64_t *out, ft_cli *cli, const char *name) {
 }
 
 /* SUBJECT is job/NAME or endpoint/NAME; a bare name that is a job is meant so. */
-static ft_err spec_read(ft_watch_spec *out, ft_cli *cli, ft_store *s) {
+static ft_err subject_read(ft_str *out, ft_cli *cli, ft_store *s, ft_str text) {
     ft_job job;
-    ft_str subject = cli->args[1];
+    *out = text;
+    if (ft_str_find(text, '/') < text.len) return FT_OK;
+    bool is_job = ft_job_get(&job, s, &cli->arena, text) == FT_OK;
+    ft_err_clear();
+    return ft_arena_printf(out, &cli->arena, "%s/%.*s", is_job ? "job" : "endpoint",
+                           FT_STR_ARG(text));
+}
+
+/* `adds`: for a watch that is to be kept, so its subject must be able to go on. */
+static ft_err spec_read(ft_watch_spec *out, ft_cli *cli, ft_store *s, bool adds) {
+    ft_job job;
+    ft_str subject;
+    FT_TRY(subject_read(&subject, cli, s, cli->args[1]));
     *out = (ft_watch_spec){ .rule = cli->args[0],
                             .actions = ft_params_str(cli->options, "action"),
                             .hold = (int)ft_params_int(cli->options, "hold") };
-    if (ft_str_find(subject, '/') == subject.len) {
-        bool is_job = ft_job_get(&job, s, &cli->arena, subject) == FT_OK;
-        ft_err_clear();
-        FT_TRY(ft_arena_printf(&subject, &cli->arena, "%s/%.*s", is_job ? "job" : "endpoint",
-                               FT_STR_ARG(cli->args[1])));
-    }
     out->subject = subject;
     ft_str name = subject, kind = ft_str_cut(&name, '/');
     if (ft_str_is(kind, "job")) {
         FT_TRY(ft_job_get(&job, s, &cli->arena, name));
         out->trial_uri = job.trial_uri;
+        if (adds && ft_job_status_final(job.status))
+            return FT_FAIL(FT_ECONFLICT,
+                           "job %.*s has ended (%s): nothing will be watched; `fettle rules try` "
+                           "looks at what it recorded",
+                           FT_STR_ARG(name), ft_job_status_name(job.status));
+    } else if (ft_str_is(kind, "endpoint") && adds) {
+        ft_endpoint ep;
+        FT_TRY(ft_endpoint_get(&ep, s, &cli->arena, name));
     }
     out->stream_key = name;
     FT_TRY(duration(&out->window_us, cli, "window"));
@@ -126,7 +141,7 @@ static ft_err run_try(ft_cli *cli) {
     int64_t over;
     tally t = { 0 };
     FT_TRY(ft_cli_store(&s, cli));
-    FT_TRY(spec_read(&spec, cli, s));
+    FT_TRY(spec_read(&spec, cli, s, false));
     FT_TRY(duration(&over, cli, "over"));
     ft_listing_init(&t.list, cli, columns, FT_COUNT(columns));
     int64_t from = over ? ft_clock_now_us() - over : INT64_MIN;
@@ -145,7 +160,7 @@ static ft_err run_add(ft_cli *cli) {
     int64_t id;
     FT_TRY(ft_cli_store(&s, cli));
     FT_TRY(ft_actions_check(ft_params_str(cli->options, "action")));
-    FT_TRY(spec_read(&spec, cli, s));
+    FT_TRY(spec_read(&spec, cli, s, true));
     FT_TRY(ft_watch_add(&id, s, &spec));
     if (cli->json)
         printf("{\"watch\":%lld}\n", (long long)id);
@@ -153,6 +168,16 @@ static ft_err run_add(ft_cli *cli) {
         printf("watch %lld: %.*s on %.*s\n", (long long)id, FT_STR_ARG(spec.rule),
                FT_STR_ARG(spec.subject));
     return FT_OK;
+}
+
+static ft_err run_rm(ft_cli *cli) {
+    ft_store *s;
+    ft_str subject;
+    FT_TRY(ft_cli_store(&s, cli));
+    FT_TRY(subject_read(&subject, cli, s, cli->args[1]));
+    FT_TRY(ft_watch_drop(s, subject, cli->args[0]));
+    return ft_cli_done(cli, "%.*s is no longer watched by %.*s", FT_STR_ARG(subject),
+                       FT_STR_ARG(cli->args[0]));
 }
 
 /* ---- verdicts */
@@ -216,6 +241,14 @@ const ft_command ft_command_rules_add = { .name = "rules add",
                                           .doc = "watch a job or an endpoint with a rule",
                                           .options = watch_options,
                                           .run = run_add };
+const ft_command ft_command_rules_rm = {
+    .name = "rules rm",
+    .args = "RULE SUBJECT",
+    .args_min = 2,
+    .args_max = 2,
+    .doc = "no longer watch a job or an endpoint with a rule; its verdicts go",
+    .run = run_rm
+};
 const ft_command ft_command_verdicts_ls = { .name = "verdicts ls",
                                             .doc = "what the rules have found, newest first",
                                             .options = verdict_options,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/xml.h"
 #include "report/page_in.h"
 
 #define WIDTH         760.0
@@ -51,14 +52,14 @@ static double py(const plot *p, double y) {
 
 static void label(ft_buf *buf, double x, double y, const char *anchor, ft_str text) {
     ft_buf_printf(buf, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
-    ft_html_escape(buf, text);
+    ft_xml_escape(buf, text);
     ft_buf_printf(buf, "</text>");
 }
 
 static void open_svg(plot *p, ft_str name, bool square) {
     ft_buf_printf(p->buf, "<svg viewBox=\"0 0 %.0f %.0f\"%s role=\"img\" aria-label=\"", p->width,
                   p->height, square ? " class=square" : "");
-    ft_html_escape(p->buf, name);
+    ft_xml_escape(p->buf, name);
     ft_buf_printf(p->buf, "\">\n");
 }
 
@@ -76,7 +77,7 @@ static void draw_y_axis(const plot *p, const char *title) {
         ft_buf_printf(p->buf,
                       "<text transform=\"translate(13 %.1f) rotate(-90)\" text-anchor=\"middle\">",
                       (p->height - BOTTOM + TOP) / 2);
-        ft_html_escape(p->buf, ft_str_of(title));
+        ft_xml_escape(p->buf, ft_str_of(title));
         ft_buf_printf(p->buf, "</text>\n");
     }
 }
@@ -100,7 +101,7 @@ static void legend(ft_buf *buf, const ft_str *names, int count) {
     ft_buf_printf(buf, "<ul class=legend>");
     for (int i = 0; i < count; i++) {
         ft_buf_printf(buf, "<li style=\"--k:var(--c%d)\">", i % COLORS);
-        ft_html_escape(buf, names[i]);
+        ft_xml_escape(buf, names[i]);
         ft_buf_printf(buf, "</li>");
     }
     ft_buf_printf(buf, "</ul>\n");
@@ -152,7 +153,7 @@ static void draw_series(const plot *p, const ft_series *s, int color) {
         }
     }
     ft_buf_printf(p->buf, "\"><title>");
-    ft_html_escape(p->buf, s->name);
+    ft_xml_escape(p->buf, s->name);
     ft_buf_printf(p->buf, "</title></path>\n");
 }
 
@@ -162,7 +163,7 @@ static void draw_dots(const plot *p, const ft_series *s, int color) {
         if (!isfinite(s->y[i])) continue;
         ft_buf_printf(p->buf, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"var(--c%d)\"><title>",
                       px(p, s->x[i]), py(p, s->y[i]), color % COLORS);
-        ft_html_escape(p->buf, s->name);
+        ft_xml_escape(p->buf, s->name);
         ft_buf_printf(p->buf, " at %s: %s</title></circle>\n", ft_text_number(x, s->x[i]),
                       ft_text_number(y, s->y[i]));
     }
@@ -212,9 +213,9 @@ void ft_page_bars(ft_page *page, const ft_str *names, const double *values, size
     ft_buf_printf(buf, "<div class=bars>\n");
     for (size_t i = 0; i < count; i++) {
         ft_buf_printf(buf, "<span title=\"");
-        ft_html_escape(buf, names[i]);
+        ft_xml_escape(buf, names[i]);
         ft_buf_printf(buf, "\">");
-        ft_html_escape(buf, names[i]);
+        ft_xml_escape(buf, names[i]);
         double share = most > 0 && isfinite(values[i]) ? 100 * fabs(values[i]) / most : 0;
         ft_buf_printf(buf, "</span><i style=\"width:%.2f%%\"></i><b>%.*f%s%s</b>\n", share,
                       decimals, values[i], *unit ? " " : "", unit);
@@ -242,7 +243,7 @@ static void draw_column(const plot *p, const ft_columns *c, size_t i, int set, d
         p->buf,
         "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"var(--c%d)\"><title>", x,
         y, w, py(p, 0) - y, set);
-    ft_html_escape(p->buf, ft_str_of(name));
+    ft_xml_escape(p->buf, ft_str_of(name));
     ft_buf_printf(p->buf, ": %s</title></rect>\n", ft_text_number(number, v));
 }
 

@@ -3,23 +3,16 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/xml.h"
 
 static void text(ft_json_out *w, const char *name, const char *value) {
     ft_json_out_name(w, name);
     ft_json_out_text(w, value);
 }
 
-/* An attribute's value: what would end it, or begin a reference, is written as one. */
 static ft_err frame(ft_buf *out, ft_str html) {
     ft_buf_add(out, FT_STR("<iframe style=\"width:100%;height:85vh;border:0\" srcdoc=\""));
-    for (size_t i = 0; i < html.len; i++) {
-        if (html.at[i] == '&')
-            ft_buf_add(out, FT_STR("&amp;"));
-        else if (html.at[i] == '"')
-            ft_buf_add(out, FT_STR("&quot;"));
-        else
-            ft_buf_byte(out, html.at[i]);
-    }
+    ft_xml_escape(out, html);
     return ft_buf_add(out, FT_STR("\"></iframe>"));
 }
 

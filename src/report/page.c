@@ -7,26 +7,9 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/xml.h"
 
 #define TEXT_MAX 4096
-
-void ft_html_escape(ft_buf *buf, ft_str s) {
-    size_t plain = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.at[i];
-        const char *as = c == '&'                                           ? "&amp;"
-                         : c == '<'                                         ? "&lt;"
-                         : c == '>'                                         ? "&gt;"
-                         : c == '"'                                         ? "&quot;"
-                         : (c < ' ' && c != '\n' && c != '\t') || c == 0x7f ? "\xef\xbf\xbd"
-                                                                            : NULL;
-        if (!as) continue;
-        ft_buf_add_n(buf, s.at + plain, i - plain);
-        ft_buf_add(buf, ft_str_of(as));
-        plain = i + 1;
-    }
-    ft_buf_add_n(buf, s.at + plain, s.len - plain);
-}
 
 char *ft_text_number(char out[32], double v) {
     double size = fabs(v);
@@ -59,15 +42,15 @@ ft_err ft_page_end(ft_page *p, ft_buf *out) {
     ft_buf_printf(
         out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
              "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>");
-    ft_html_escape(out, p->title);
+    ft_xml_escape(out, p->title);
     ft_buf_printf(out, "</title>\n<style>\n");
     ft_buf_add(out, ft_str_of(ft_page_style));
     ft_buf_printf(out, "</style>\n<main>\n<header><h1>");
-    ft_html_escape(out, p->title);
+    ft_xml_escape(out, p->title);
     ft_buf_printf(out, "</h1>");
     if (p->subtitle.len) {
         ft_buf_printf(out, "<p class=sub>");
-        ft_html_escape(out, p->subtitle);
+        ft_xml_escape(out, p->subtitle);
         ft_buf_printf(out, "</p>");
     }
     ft_buf_printf(out, "</header>\n");
@@ -91,16 +74,16 @@ void ft_page_section(ft_page *p, ft_str title) {
     if (p->sections) ft_buf_printf(&p->body, "</section>\n");
     p->sections++;
     ft_buf_printf(&p->body, "<section id=s%d>\n<h2>", p->sections);
-    ft_html_escape(&p->body, title);
+    ft_xml_escape(&p->body, title);
     ft_buf_printf(&p->body, "</h2>\n");
     ft_buf_printf(&p->contents, "<a href=\"#s%d\">", p->sections);
-    ft_html_escape(&p->contents, title);
+    ft_xml_escape(&p->contents, title);
     ft_buf_printf(&p->contents, "</a>");
 }
 
 static void element(ft_page *p, const char *open, ft_str text, const char *close) {
     ft_buf_add(&p->body, ft_str_of(open));
-    ft_html_escape(&p->body, text);
+    ft_xml_escape(&p->body, text);
     ft_buf_add(&p->body, ft_str_of(close));
 }
 
@@ -200,9 +183,9 @@ static void heat_row(ft_page *p, const ft_heat *h, int r) {
         const char *tone = !h->diagonal ? "cold" : r == c ? "hit" : "miss";
         ft_buf_printf(&p->body, "<td class=\"n %s\" style=\"--a:%.0f%%\" title=\"", tone,
                       v > 0 ? 6 + 56 * sqrt(share) : 0);
-        ft_html_escape(&p->body, h->row_labels[r]);
+        ft_xml_escape(&p->body, h->row_labels[r]);
         ft_buf_printf(&p->body, " → ");
-        ft_html_escape(&p->body, h->col_labels[c]);
+        ft_xml_escape(&p->body, h->col_labels[c]);
         ft_buf_printf(&p->body, ": %.1f %%\">%s</td>", 100 * share,
                       v > 0 ? ft_text_number(text, v) : "·");
     }
@@ -212,9 +195,9 @@ static void heat_row(ft_page *p, const ft_heat *h, int r) {
 void ft_page_heat(ft_page *p, const ft_heat *h) {
     ft_buf_printf(&p->body, "<div class=wide><table class=heat>\n<thead><tr><th>");
     if (h->row_title && h->col_title) {
-        ft_html_escape(&p->body, ft_str_of(h->row_title));
+        ft_xml_escape(&p->body, ft_str_of(h->row_title));
         ft_buf_printf(&p->body, " ↓ &nbsp; ");
-        ft_html_escape(&p->body, ft_str_of(h->col_title));
+        ft_xml_escape(&p->body, ft_str_of(h->col_title));
         ft_buf_printf(&p->body, " →");
     }
     ft_buf_printf(&p->body, "</th>");

@@ -4,7 +4,6 @@
 
 #include "report/page.h"
 
-void ft_html_escape(ft_buf *buf, ft_str s);
 extern const char ft_page_style[];
 
 #endif

@@ -27,6 +27,12 @@ static const ft_param params[] = {
       .type = FT_PARAM_STRING,
       .default_text = "prediction",
       .doc = "column of the stream that holds the class" },
+    { .name = "threshold",
+      .type = FT_PARAM_FLOAT,
+      .default_text = "0.5",
+      .min = 0,
+      .max = 1,
+      .doc = "of scores between 0 and 1: those above it are class 1" },
     { 0 },
 };
 
@@ -36,6 +42,7 @@ typedef struct tally {
     size_t count;
     uint64_t total;
     bool too_many;
+    bool scores; /* found to be such: what comes is judged by the threshold */
 } tally;
 
 static void tally_add(tally *t, double class) {
@@ -63,6 +70,23 @@ static void tally_add(tally *t, double class) {
     t->count++;
 }
 
+/* Scores of two classes: between 0 and 1, not all of them whole. They become classes 0 and 1. */
+static void scores_to_classes(tally *t, double threshold) {
+    double classes[2] = { 0, 1 };
+    uint64_t counts[2] = { 0, 0 };
+    bool broken = false;
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->classes[i] < 0 || t->classes[i] > 1) return;
+        broken |= t->classes[i] != rint(t->classes[i]);
+        counts[t->classes[i] > threshold] += t->counts[i];
+    }
+    if (!broken) return;
+    t->scores = true;
+    t->count = 2;
+    memcpy(t->classes, classes, sizeof classes);
+    memcpy(t->counts, counts, sizeof counts);
+}
+
 static ft_err column_of(int *out, const ft_stream_kind *kind, ft_str name) {
     for (*out = 0; kind->columns[*out].name; ++*out)
         if (ft_str_is(name, kind->columns[*out].name)) return FT_OK;
@@ -70,7 +94,7 @@ static ft_err column_of(int *out, const ft_stream_kind *kind, ft_str name) {
                    FT_STR_ARG(name));
 }
 
-static ft_err count_window(tally *t, const ft_rule_input *in, int column) {
+static ft_err count_window(tally *t, const ft_rule_input *in, int column, double threshold) {
     ft_cursor *c;
     ft_record r;
     ft_cursor_opts opts = {
@@ -80,9 +104,12 @@ static ft_err count_window(tally *t, const ft_rule_input *in, int column) {
     ft_err err;
     while (!(err = ft_cursor_next(c, &r))) {
         double class = ft_value_number(&r.values[column]);
-        if (!isnan(class)) tally_add(t, class);
+        if (isnan(class)) continue;
+        if (t->count == CLASSES_MAX) scores_to_classes(t, threshold);
+        tally_add(t, t->scores ? class > threshold : class);
     }
     ft_cursor_close(c);
+    scores_to_classes(t, threshold);
     return err == FT_ENOTFOUND ? FT_OK : err;
 }
 
@@ -95,7 +122,7 @@ static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in,
     FT_TRY(column_of(&column, in->kind, ft_params_str(p, "column")));
     FT_TRY(ft_arena_items(&t.classes, in->arena, CLASSES_MAX));
     FT_TRY(ft_arena_items(&t.counts, in->arena, CLASSES_MAX));
-    FT_TRY(count_window(&t, in, column));
+    FT_TRY(count_window(&t, in, column, ft_params_float(p, "threshold")));
     if (t.total < (uint64_t)least)
         return ft_rule_wait(out, in, "%llu predictions in the window; %lld are needed",
                             (unsigned long long)t.total, (long long)least);

@@ -13,6 +13,14 @@
 
 #define WRITE_BLOCK_BYTES ((size_t)1 << 16) /* small pieces gather to blocks of this */
 
+/* A failure names the object: the temporary file tells a person nothing. */
+static ft_err draft_write(ft_draft *d, const char *at, size_t len) {
+    const ft_object *o = &d->row.object;
+    ft_err err = ft_fd_write(d->fd, at, len, d->temp);
+    if (err == FT_OK) return FT_OK;
+    return ft_err_prefix(err, "s3://%.*s/%.*s", FT_STR_ARG(o->bucket), FT_STR_ARG(o->key));
+}
+
 /* ---- whole objects ---- */
 
 ft_err ft_object_put(ft_object *out, ft_store *s, ft_str bucket, ft_str key, ft_str bytes,
@@ -21,7 +29,7 @@ ft_err ft_object_put(ft_object *out, ft_store *s, ft_str bucket, ft_str key, ft_
     ft_draft d;
     ft_hasher *hasher = NULL;
     FT_TRY(ft_draft_init(&d, s, bucket, key, opts));
-    if (bytes.len) FT_GOTO(err, ft_fd_write(d.fd, bytes.at, bytes.len, d.temp));
+    if (bytes.len) FT_GOTO(err, draft_write(&d, bytes.at, bytes.len));
     FT_GOTO(err, ft_hasher_new(&hasher, d.opts.etag.len == 0));
     FT_GOTO(err, ft_hasher_add(hasher, bytes.at, bytes.len));
     FT_GOTO(err, ft_draft_hash_end(&d, hasher));
@@ -71,7 +79,7 @@ done:
 static ft_err write_through(ft_object_writer *w, const char *at, size_t len) {
     if (len == 0) return FT_OK;
     FT_TRY(ft_hasher_add(w->hasher, at, len));
-    return ft_fd_write(w->d.fd, at, len, w->d.temp);
+    return draft_write(&w->d, at, len);
 }
 
 static ft_err add(ft_object_writer *w, ft_str bytes) {

@@ -1,4 +1,6 @@
 /* evaluate.c -- watches asked once over a given span: for runs on a schedule or by hand. */
+#include "base/clock.h"
+#include "base/log.h"
 #include "watch/action_in.h"
 #include "watch/tables_in.h"
 #include "watch/verdict_in.h"
@@ -49,6 +51,20 @@ done:
     return err;
 }
 
+/* A rule that fails does not take the others with it: its watch says why, and so does `each`. */
+static ft_err failure_tell(const asked *a, const ft_watch_row *row, ft_err why) {
+    ft_verdict v = { .outcome = FT_NOT_ENOUGH_DATA, .at = a->until };
+    ft_db *db;
+    ft_log(FT_LOG_WARN, "watch", "rule %.*s on %.*s failed (%s): %s", FT_STR_ARG(row->spec.name),
+           FT_STR_ARG(row->spec.subject), ft_err_name(why), ft_err_why());
+    FT_TRY(ft_arena_printf(&v.reason, a->arena, "the rule failed: %s", ft_err_why()));
+    ft_err_clear();
+    FT_TRY(ft_watch_db(&db, a->store));
+    FT_TRY(ft_db_run(db, "update watch set details = ?, modified_us = ? where id = ?", "sii",
+                     v.reason, ft_clock_now_us(), row->id));
+    return a->each ? a->each(a->ctx, row, 0, &v) : FT_OK;
+}
+
 ft_err ft_watch_evaluate(ft_store *s, ft_str subject, int64_t from, int64_t until,
                          const ft_watch_hooks *hooks,
                          ft_err (*each)(void *ctx, const ft_watch_row *watch, int64_t verdict_id,
@@ -67,7 +83,9 @@ ft_err ft_watch_evaluate(ft_store *s, ft_str subject, int64_t from, int64_t unti
     for (size_t i = 0; i < count; i++) {
         if (rows[i].status == FT_WATCH_ERROR || rows[i].status == FT_WATCH_STOPPED) continue;
         ft_arena_reset(&once);
-        FT_GOTO(err, watch_ask(&a, &shared, &rows[i]));
+        if ((err = watch_ask(&a, &shared, &rows[i])) == FT_OK) continue;
+        if (err == FT_ENOMEM || err == FT_ENOSPC || err == FT_EIO) goto done;
+        FT_GOTO(err, failure_tell(&a, &rows[i], err));
     }
     FT_GOTO(err, ft_watch_actions_do(s, subject, hooks, &left));
 done:

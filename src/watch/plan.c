@@ -9,6 +9,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 
+#define SQL_LIMIT_US ((int64_t)10000000) /* of one evaluation, wherever it is asked for */
+
 #define PARAMS_MEMBERS_MAX 256
 
 /* ---- what is read together */
@@ -28,7 +30,10 @@ static ft_err shared_trial(size_t *out, ft_watch_shared *shared, ft_str uri) {
 }
 
 static ft_err shared_sql(ft_sql **out, ft_watch_shared *shared) {
-    if (!shared->sql) FT_TRY(ft_sql_open(&shared->sql, shared->store));
+    if (!shared->sql) {
+        FT_TRY(ft_sql_open(&shared->sql, shared->store));
+        ft_sql_limit(shared->sql, SQL_LIMIT_US);
+    }
     *out = shared->sql;
     return FT_OK;
 }

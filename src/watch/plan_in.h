@@ -29,6 +29,8 @@ ft_err ft_watch_shared_refresh(ft_watch_shared *shared);
 /* The row that a specification makes, with the text of an SQL rule's file; not yet checked. Texts
  * are borrowed from the spec or in the arena. */
 ft_err ft_watch_row_make(ft_watch_row *row, ft_arena *arena, const ft_watch_spec *spec);
+/* A rule over a stream of endpoints sees nothing of a job, and the other way round: FT_EINVAL. */
+ft_err ft_watch_kind_check(const ft_watch_row *row, const ft_rule *rule);
 /* Put the texts of a row into the arena. */
 ft_err ft_watch_row_copy(ft_watch_row *row, ft_arena *arena);
 

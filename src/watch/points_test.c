@@ -98,7 +98,7 @@ static void test_sql_rule(void **state) {
     EXPECT_OK(
         ft_file_write_atomic(path,
                              FT_STR("-- rule: HighReading\n-- reads: reading\n"
-                                    "select max(value) as top from reading where endpoint = :key\n"
+                                    "select max(value) as top from reading where sensor = :key\n"
                                     "having max(value) > 5\n"),
                              false));
     ft_watch_spec spec = { .subject = FT_STR("endpoint/e"),

@@ -128,7 +128,7 @@ static const ft_column counter_columns[] = { { "step", FT_VALUE_INT, "step" },
                                              { "value", FT_VALUE_F64, "what" },
                                              { 0 } };
 static const ft_stream_kind kind_reading = {
-    .name = "reading", .key = "endpoint", .columns = reading_columns, .format = &ft_format_rows
+    .name = "reading", .key = "sensor", .columns = reading_columns, .format = &ft_format_rows
 };
 static const ft_stream_kind kind_counter = {
     .name = "counter", .key = "job", .columns = counter_columns, .format = &ft_format_jsonl

@@ -15,6 +15,7 @@ ft_err ft_watch_try(ft_store *s, const ft_watch_spec *spec, int64_t from, int64_
     int64_t begin = all || from == INT64_MIN ? INT64_MIN : from - 1;
     FT_GOTO(err, ft_watch_row_make(&row, &once, spec));
     FT_GOTO(err, ft_plan_open(&plan, &shared, &row, begin));
+    FT_GOTO(err, ft_watch_kind_check(&row, plan.rule));
     FT_GOTO(err, ft_watch_shared_refresh(&shared));
     while ((err = ft_plan_next(&plan, limit, &at, &window)) == FT_OK) {
         ft_arena_reset(&once);

@@ -64,12 +64,28 @@ ft_err ft_watch_row_make(ft_watch_row *row, ft_arena *arena, const ft_watch_spec
     return FT_OK;
 }
 
+ft_err ft_watch_kind_check(const ft_watch_row *row, const ft_rule *rule) {
+    ft_str name = row->spec.subject, subject = ft_str_cut(&name, '/');
+    const char *wants = "job";
+    if (!subject.len || rule->reads == FT_READS_SQL) return FT_OK;
+    if (rule->reads == FT_READS_STREAM) {
+        const ft_stream_kind *kind = ft_stream_kind_find(ft_str_of(rule->stream));
+        wants = kind ? kind->key : "";
+    }
+    bool known = strcmp(wants, "job") == 0 || strcmp(wants, "endpoint") == 0;
+    if (!known || ft_str_is(subject, wants)) return FT_OK;
+    return FT_FAIL(FT_EINVAL, "%s reads the %s of %ss: it sees nothing of %.*s", rule->name,
+                   rule->reads == FT_READS_STREAM ? rule->stream : "tensors", wants,
+                   FT_STR_ARG(row->spec.subject));
+}
+
 /* Everything that can be wrong with a watch shows when it is made ready once. */
 static ft_err row_check(ft_watch_row *row, ft_store *s, ft_arena *arena) {
     ft_watch_shared shared = { .store = s };
     ft_plan plan;
     FT_TRY(ft_plan_open(&plan, &shared, row, INT64_MIN));
     ft_err err = FT_OK;
+    FT_GOTO(err, ft_watch_kind_check(row, plan.rule));
     if (!row->spec.name.len) {
         FT_GOTO(err, ft_arena_str(&row->spec.name, arena, ft_str_of(plan.rule->name)));
     }
@@ -301,4 +317,52 @@ ft_err ft_subject_folder(const char **out, ft_store *s, ft_arena *arena, ft_str 
     FT_TRY(ft_dir_make(path.at));
     *out = path.at;
     return FT_OK;
+}
+
+/* "PopulationStability, ClassShare" */
+static ft_err names_of(ft_str *out, ft_store *s, ft_arena *arena, ft_str subject) {
+    ft_watch_row *rows;
+    size_t count;
+    *out = FT_STR("no rule");
+    FT_TRY(ft_watch_list(&rows, &count, s, arena, subject));
+    for (size_t i = 0; i < count; i++)
+        FT_TRY(ft_arena_printf(out, arena, "%.*s%s%.*s", i ? (int)out->len : 0, out->at,
+                               i ? ", " : "", FT_STR_ARG(rows[i].spec.name)));
+    return FT_OK;
+}
+
+static ft_err drop(ft_db *db, int64_t id) {
+    static const char *const what[] = {
+        "delete from verdict_action where verdict in (select id from verdict where watch = ?)",
+        "delete from verdict where watch = ?",
+        "delete from watch where id = ?",
+    };
+    for (size_t i = 0; i < FT_COUNT(what); i++) FT_TRY(ft_db_run(db, what[i], "i", id));
+    return FT_OK;
+}
+
+ft_err ft_watch_drop(ft_store *s, ft_str subject, ft_str name) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_str there;
+    ft_db *db;
+    int64_t id;
+    ft_err err;
+    FT_GOTO(err, ft_watch_db(&db, s));
+    err = ft_db_one(db, NULL, "select id from watch where subject = ? and name = ?", "ss", "i",
+                    subject, name, &id);
+    if (err == FT_ENOTFOUND) {
+        FT_GOTO(err, names_of(&there, s, &arena, subject));
+        err = FT_FAIL(FT_ENOTFOUND, "%.*s is not watched by '%.*s'; it has %.*s",
+                      FT_STR_ARG(subject), FT_STR_ARG(name), FT_STR_ARG(there));
+    }
+    if (err != FT_OK) goto done;
+    FT_GOTO(err, ft_db_begin(db));
+    err = drop(db, id);
+    if (err != FT_OK)
+        ft_db_rollback(db);
+    else
+        err = ft_db_commit(db);
+done:
+    ft_arena_fini(&arena);
+    return err;
 }

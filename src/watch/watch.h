@@ -69,6 +69,10 @@ ft_err ft_watch_unsettled(ft_str **out, size_t *count, ft_store *s, ft_arena *ar
 /* A subject and its watches, verdicts and marks are forgotten (an endpoint deleted). */
 ft_err ft_watch_remove(ft_store *s, ft_str subject);
 
+/* One watch, its verdicts and what they still ask for are forgotten. FT_ENOTFOUND names those that
+ * the subject has. */
+ft_err ft_watch_drop(ft_store *s, ft_str subject, ft_str name);
+
 typedef struct ft_verdict_row {
     int64_t id, watch;
     ft_str name, subject;
