@@ -60,6 +60,7 @@ static int by_name(const void *a, const void *b) {
 }
 
 static void files_sort(ft_source *s, size_t from) {
+    if (s->count == from) return;
     qsort(s->parts + from, s->count - from, sizeof *s->parts, by_name);
     for (size_t i = from; i < s->count; i++) s->places[i].path = s->parts[i].name.at;
 }

@@ -117,8 +117,8 @@ static void test_reads(void **state) {
 
 /* ---- everything wrong, once or now and then */
 
-static stand_in_wrong now;
-static int every; /* the n-th request goes wrong, and each `every`-th after it */
+static _Atomic stand_in_wrong now;
+static _Atomic int every; /* the n-th request goes wrong, and each `every`-th after it */
 static stand_in_wrong one_wrong(int n, const char *method) {
     (void)method;
     return n % every == every - 1 ? now : S3_GOOD;
