@@ -200,7 +200,8 @@ static void test_stalls(void **state) {
     }
     ft_remote_opts opts = opts_of(1, false);
     ft_remote *r;
-    every = 1, now = S3_STALL; /* for ever: the deadline bounds it */
+    every = 1;
+    now = S3_STALL; /* for ever: the deadline bounds it */
     opts.deadline_us = 1500000;
     EXPECT_OK(ft_remote_new(&r, NULL, &opts));
     ft_remote_info known = { .size_bytes = SIZE, .etag = FT_STR("v1") };
@@ -318,14 +319,17 @@ static void test_put(void **state) {
     const char *path;
     EXPECT_OK(ft_path_join(&path, &arena, test_dir(), "large"));
     EXPECT_OK(ft_file_write_atomic(path, ft_str_n(large, sizeof large), false));
-    server.wrong = one_wrong, now = S3_SLOW_DOWN, every = 2; /* each second request twice */
+    server.wrong = one_wrong;
+    now = S3_SLOW_DOWN;
+    every = 2; /* each second request twice */
     EXPECT_OK(
         ft_remote_put_file(&etag, r, &arena, FT_STR("b"), FT_STR("large"), path, (ft_str){ 0 }));
     EXPECT_STR("whole-2", etag);
     o = stand_in_find(&server, "large", 5);
     EXPECT(o && o->len == sizeof large && memcmp(o->bytes, large, o->len) == 0);
     free((void *)(uintptr_t)o->bytes);
-    now = S3_DENIED, every = 2; /* begin is let in, the first part is not */
+    now = S3_DENIED;
+    every = 2; /* begin is let in, the first part is not */
     atomic_store(&server.requests, 0);
     EXPECT_ERR(FT_EDENIED, ft_remote_put_file(&etag, r, &arena, FT_STR("b"), FT_STR("l2"), path,
                                               (ft_str){ 0 }));
