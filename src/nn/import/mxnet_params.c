@@ -16,8 +16,7 @@ static ft_err take(uint64_t *out, reader *r, int bytes) {
     *out = 0;
     if (r->bytes.len - r->at < (size_t)bytes)
         return FT_FAIL(FT_ECORRUPT, "byte %zu: the file ends within a number", r->at);
-    for (int i = bytes - 1; i >= 0; i--)
-        *out = *out << 8 | (uint8_t)r->bytes.at[r->at + (size_t)i];
+    for (int i = bytes - 1; i >= 0; i--) *out = *out << 8 | (uint8_t)r->bytes.at[r->at + (size_t)i];
     r->at += (size_t)bytes;
     return FT_OK;
 }
@@ -41,8 +40,9 @@ static ft_err take_shape(ft_array *a, reader *r, uint64_t ndim, int bytes) {
 }
 
 static ft_err take_type(ft_array *a, reader *r) {
-    static const ft_dtype types[] = { FT_F32, FT_F64, FT_F16, FT_U8, FT_I32, FT_I8, FT_I64,
-                                      FT_BOOL };
+    static const ft_dtype types[] = {
+        FT_F32, FT_F64, FT_F16, FT_U8, FT_I32, FT_I8, FT_I64, FT_BOOL
+    };
     uint64_t flag;
     FT_TRY(take(&flag, r, 4));
     if (flag >= sizeof types / sizeof *types)

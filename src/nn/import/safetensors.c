@@ -19,9 +19,9 @@ static ft_err read_dtype(ft_dtype *out, ft_str name) {
     static const struct {
         const char *name;
         ft_dtype type;
-    } types[] = { { "F32", FT_F32 }, { "F64", FT_F64 }, { "F16", FT_F16 }, { "BF16", FT_BF16 },
-                  { "I8", FT_I8 },   { "I16", FT_I16 }, { "I32", FT_I32 }, { "I64", FT_I64 },
-                  { "U8", FT_U8 },   { "U16", FT_U16 }, { "U32", FT_U32 }, { "U64", FT_U64 },
+    } types[] = { { "F32", FT_F32 },  { "F64", FT_F64 }, { "F16", FT_F16 }, { "BF16", FT_BF16 },
+                  { "I8", FT_I8 },    { "I16", FT_I16 }, { "I32", FT_I32 }, { "I64", FT_I64 },
+                  { "U8", FT_U8 },    { "U16", FT_U16 }, { "U32", FT_U32 }, { "U64", FT_U64 },
                   { "BOOL", FT_BOOL } };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (ft_str_is(name, types[i].name)) {
@@ -57,12 +57,17 @@ static ft_err read_tensor(ft_json *j, ft_nn_weights *w, ft_str name, ft_str data
     ft_str member, type = { 0 };
     FT_TRY(ft_json_enter_object(j));
     while (ft_json_next_member(j, &member)) {
-        if (ft_str_is(member, "dtype")) FT_TRY(ft_json_string(j, &type));
-        else if (ft_str_is(member, "shape")) FT_TRY(read_shape(j, &a));
-        else if (ft_str_is(member, "data_offsets")) FT_TRY(read_offsets(j, offsets));
-        else FT_TRY(ft_json_skip(j, NULL));
+        if (ft_str_is(member, "dtype"))
+            FT_TRY(ft_json_string(j, &type));
+        else if (ft_str_is(member, "shape"))
+            FT_TRY(read_shape(j, &a));
+        else if (ft_str_is(member, "data_offsets"))
+            FT_TRY(read_offsets(j, offsets));
+        else
+            FT_TRY(ft_json_skip(j, NULL));
     }
     FT_TRY(read_dtype(&a.dtype, type));
+    a.data = (void *)data.at; /* an array without data is not valid */
     if (!ft_array_valid(&a) || offsets[1] < offsets[0] ||
         offsets[1] - offsets[0] != ft_array_bytes(&a))
         return FT_FAIL(FT_ECORRUPT, "data_offsets and shape do not agree");
@@ -72,12 +77,11 @@ static ft_err read_tensor(ft_json *j, ft_nn_weights *w, ft_str name, ft_str data
 
 static ft_err read(ft_nn_weights *w, ft_str bytes) {
     uint64_t len = header_length(bytes);
-    if (len > HEADER_MAX) return FT_FAIL(FT_ETOOBIG, "a header of %llu bytes",
-                                         (unsigned long long)len);
+    if (len > HEADER_MAX)
+        return FT_FAIL(FT_ETOOBIG, "a header of %llu bytes", (unsigned long long)len);
     ft_str data = ft_str_from(bytes, 8 + (size_t)len), name;
     ft_json j;
-    ft_json_init(&j, ft_str_slice(bytes, 8, (size_t)len), &w->arena,
-                 &(ft_json_opts){ .bytes_max = HEADER_MAX });
+    ft_json_init(&j, ft_str_slice(bytes, 8, (size_t)len), &w->arena, NULL);
     FT_TRY(ft_json_enter_object(&j));
     while (ft_json_next_member(&j, &name)) {
         if (ft_str_is(name, "__metadata__")) {
