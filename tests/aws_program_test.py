@@ -408,6 +408,26 @@ def processing_jobs_copy_inputs_to_outputs(t):
 
 
 @case
+def jobs_of_the_command_line_are_listed(t):
+    _, s3, sm = sagemaker(t)
+    data = os.path.join(t.path, "train.csv")
+    with open(data, "w") as f:
+        f.writelines(f"{i % 2},{i % 2 + i / 100},{i}\n" for i in range(60))
+    t.run("train", "xgboost", "--job", "mine", "--train", data, "--set", "objective=binary:logistic", "--set", "num_round=3")
+    s3.put_object(Bucket=BUCKET, Key="code/x.py", Body=COPY.encode())
+    sm.create_processing_job(**processing("p-1"))
+    processed(sm, "p-1")
+    names = [j["TrainingJobName"] for j in sm.list_training_jobs()["TrainingJobSummaries"]]
+    assert names == ["mine"], names
+    d = sm.describe_training_job(TrainingJobName="mine")
+    assert d["TrainingJobStatus"] == "Completed" and d["HyperParameters"]["num_round"] == "3", d
+    assert d["AlgorithmSpecification"]["TrainingImage"] == "xgboost" and d["SecondaryStatusTransitions"], d
+    code, message, _ = failure_of(sm.stop_training_job, TrainingJobName="mine")
+    assert code == "ValidationException" and "Completed" in message, message
+    assert failure_of(sm.describe_training_job, TrainingJobName="p-1")[1] == "Requested resource not found."
+
+
+@case
 def processing_requests_are_checked(t):
     _, s3, sm = sagemaker(t)
     s3.put_object(Bucket=BUCKET, Key="code/x.py", Body=COPY.encode())

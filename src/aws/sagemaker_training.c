@@ -19,11 +19,61 @@ static ft_err unknown(ft_aws_call *c) {
     return ft_aws_fail(c, 400, "ValidationException", "Requested resource not found.");
 }
 
+/* A processing job is none, though it is a job. */
+static bool is_training(const ft_job *job) { return !ft_str_is(job->algorithm, "processing"); }
+
+static void text_put(ft_json_out *w, const char *name, ft_str value) {
+    ft_json_out_name(w, name);
+    ft_json_out_str(w, value);
+}
+
+/* As it would have been asked for, of a job that another door made. */
+static ft_err request_made(ft_str *out, ft_aws_call *c, const ft_job *job) {
+    ft_buf buf = { 0 };
+    ft_json_out w;
+    ft_str given;
+    int64_t runtime_s = job->max_runtime_us ? job->max_runtime_us / FT_SECOND_US : 86400;
+    ft_json_out_init(&w, &buf, false);
+    ft_json_out_object(&w);
+    if (ft_json_find(&given, job->config_json, "hyperparameters") == FT_OK && given.at[0] == '{')
+        ft_json_out_name(&w, "HyperParameters"), ft_json_out_raw(&w, given);
+    ft_err_clear();
+    ft_json_out_name(&w, "AlgorithmSpecification");
+    ft_json_out_object(&w);
+    text_put(&w, "TrainingImage", job->algorithm);
+    text_put(&w, "TrainingInputMode", FT_STR("File"));
+    ft_json_out_close(&w);
+    ft_json_out_name(&w, "OutputDataConfig");
+    ft_json_out_object(&w);
+    text_put(&w, "S3OutputPath", job->output_uri);
+    ft_json_out_close(&w);
+    ft_json_out_name(&w, "ResourceConfig");
+    ft_json_out_raw(&w, FT_STR("{\"InstanceType\":\"ml.m5.large\",\"InstanceCount\":1,"
+                               "\"VolumeSizeInGB\":1}"));
+    ft_json_out_name(&w, "StoppingCondition");
+    ft_json_out_object(&w);
+    ft_json_out_name(&w, "MaxRuntimeInSeconds"), ft_json_out_i64(&w, runtime_s > 0 ? runtime_s : 1);
+    ft_json_out_close(&w);
+    ft_json_out_close(&w);
+    ft_err err = buf.err;
+    if (err == FT_OK) err = ft_arena_str(out, c->arena, ft_buf_str(&buf));
+    ft_buf_fini(&buf);
+    return err;
+}
+
 /* The request as it came. */
 static ft_err request_of(ft_str *out, ft_aws_call *c, ft_str name) {
+    ft_job job;
     ft_err err = ft_db_one(ft_store_db(c->store), c->arena,
                            "select request from aws_training where name = ?", "s", "s", name, out);
-    return err == FT_ENOTFOUND ? unknown(c) : err;
+    if (err != FT_ENOTFOUND) return err;
+    ft_err_clear();
+    err = ft_job_get(&job, c->store, c->arena, name);
+    if (err == FT_ENOTFOUND || (err == FT_OK && !is_training(&job))) {
+        ft_err_clear();
+        return unknown(c);
+    }
+    return err == FT_OK ? request_made(out, c, &job) : err;
 }
 
 /* ---- CreateTrainingJob */
@@ -248,14 +298,6 @@ ft_err ft_sagemaker_stop_training(ft_aws_call *c) {
                        ft_job_status_name(job.status));
 }
 
-static ft_err is_requested(bool *out, ft_aws_call *c, ft_str name) {
-    int64_t count;
-    FT_TRY(ft_db_one(ft_store_db(c->store), NULL,
-                     "select count(*) from aws_training where name = ?", "s", "i", name, &count));
-    *out = count > 0;
-    return FT_OK;
-}
-
 ft_err ft_sagemaker_list_training(ft_aws_call *c) {
     ft_job *jobs;
     ft_sagemaker_item *items;
@@ -263,9 +305,7 @@ ft_err ft_sagemaker_list_training(ft_aws_call *c) {
     FT_TRY(ft_job_list(&jobs, &count, c->store, c->arena, JOBS_LISTED_MAX));
     FT_TRY(ft_arena_items(&items, c->arena, count + 1));
     for (size_t i = 0; i < count; i++) {
-        bool ours = false;
-        FT_TRY(is_requested(&ours, c, jobs[i].name));
-        if (ours)
+        if (is_training(&jobs[i]))
             items[n++] =
                 (ft_sagemaker_item){ .name = jobs[i].name,
                                      .status = ft_str_of(ft_job_status_name(jobs[i].status)),
