@@ -238,8 +238,15 @@ static ft_err arg_make(ft_dnn *k, dnnl_primitive_desc_t pd, const slot_spec *s) 
     FT_TRY(DNN(dnnl_memory_create, &a->own_memory, &a->own, engine, DNNL_MEMORY_NONE));
     FT_TRY(s->output ? reorder_make(&a->reorder, &a->kernel, &a->own)
                      : reorder_make(&a->reorder, &a->own, &a->kernel));
-    a->scratch_at = scratch_add(k, dnn.dnnl_memory_desc_get_size(&a->kernel));
+    if (s->slot != FT_DNN_WEIGHTS) /* weights come last: packed ones need none */
+        a->scratch_at = scratch_add(k, dnn.dnnl_memory_desc_get_size(&a->kernel));
     return FT_OK;
+}
+
+static const arg *weights_of(const ft_dnn *k) {
+    for (int i = 0; i < k->arg_count; i++)
+        if (k->args[i].slot == FT_DNN_WEIGHTS) return &k->args[i];
+    return NULL;
 }
 
 static ft_err kernel_fill(ft_dnn *k, dnnl_primitive_desc_t pd, const slot_spec *slots, int count) {
@@ -250,6 +257,9 @@ static ft_err kernel_fill(ft_dnn *k, dnnl_primitive_desc_t pd, const slot_spec *
         FT_TRY(DNN(dnnl_memory_create, &k->scratchpad, md, engine, DNNL_MEMORY_NONE));
         k->scratchpad_at = scratch_add(k, dnn.dnnl_memory_desc_get_size(md));
     }
+    arg *weights = (arg *)weights_of(k);
+    if (weights && weights->own_memory)
+        weights->scratch_at = scratch_add(k, dnn.dnnl_memory_desc_get_size(&weights->kernel));
     dnn.dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&k->name);
     return DNN(dnnl_primitive_create, &k->primitive, pd);
 }
@@ -456,15 +466,9 @@ done:
 
 /* ---- packed weights */
 
-static const arg *weights_of(const ft_dnn *k) {
-    for (int i = 0; i < k->arg_count; i++)
-        if (k->args[i].slot == FT_DNN_WEIGHTS && !k->args[i].output) return &k->args[i];
-    return NULL;
-}
-
 size_t ft_dnn_pack_bytes(const ft_dnn *k) {
     const arg *a = weights_of(k);
-    return a && a->own_memory ? dnn.dnnl_memory_desc_get_size(&a->kernel) : 0;
+    return a && a->own_memory && !a->output ? dnn.dnnl_memory_desc_get_size(&a->kernel) : 0;
 }
 
 ft_err ft_dnn_pack(const ft_dnn *k, void *to, const void *weights) {
@@ -479,6 +483,7 @@ ft_err ft_dnn_pack(const ft_dnn *k, void *to, const void *weights) {
 ft_err ft_dnn_packed(ft_dnn *k, const void *packed) {
     arg *a = (arg *)weights_of(k);
     FT_TRY(DNN(dnnl_memory_set_data_handle, a->memory, (void *)packed));
+    if (a->own_memory && !a->packed) k->scratch_bytes = a->scratch_at;
     a->packed = true;
     return FT_OK;
 }

@@ -79,11 +79,14 @@ ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input,
                             .ctx = &with };
     if (!p->store) {
         FT_TRY(pack_own(k, &packer));
-        return ft_dnn_packed(k->dnn, k->packed);
+        packed = k->packed;
+    } else {
+        size_t key_bytes = key_of(key, k, change ? change->tag : NULL);
+        FT_TRY(ft_nn_store_packed(&packed, p->store, weights, key, key_bytes, &packer));
     }
-    size_t key_bytes = key_of(key, k, change ? change->tag : NULL);
-    FT_TRY(ft_nn_store_packed(&packed, p->store, weights, key, key_bytes, &packer));
-    return ft_dnn_packed(k->dnn, packed);
+    FT_TRY(ft_dnn_packed(k->dnn, packed));
+    p->scratch_bytes = ft_dnn_scratch_bytes(k->dnn); /* less: nothing to reorder at each run */
+    return FT_OK;
 }
 
 ft_err ft_nn_kernel_try(ft_nn_kernel *k, ft_nn_prepare *p, ft_err made) {
