@@ -6,6 +6,7 @@
 
 #ifdef FT_MEDIA_X86
 #include <immintrin.h>
+#include <pthread.h>
 
 #define STEP 64
 #define T    FT_TARGET_AVX512 static inline __attribute__((always_inline))
@@ -19,17 +20,20 @@ typedef struct weave {
     int8_t red_green[3][64], blue[3][64];
 } weave;
 
-static const weave *weave_made(void) {
-    static _Alignas(64) weave w;
-    static bool ready;
-    if (__atomic_load_n(&ready, __ATOMIC_ACQUIRE)) return &w;
-    for (int i = 0; i < 192; i++) { /* two threads may both do this: they write the same */
+static _Alignas(64) weave woven;
+
+static void weave_make(void) {
+    for (int i = 0; i < 192; i++) {
         int pixel = i / 3, channel = i % 3;
-        w.red_green[i / 64][i % 64] = (int8_t)(channel == 1 ? 64 + pixel : pixel);
-        w.blue[i / 64][i % 64] = (int8_t)(channel == 2 ? 64 + pixel : i % 64);
+        woven.red_green[i / 64][i % 64] = (int8_t)(channel == 1 ? 64 + pixel : pixel);
+        woven.blue[i / 64][i % 64] = (int8_t)(channel == 2 ? 64 + pixel : i % 64);
     }
-    __atomic_store_n(&ready, true, __ATOMIC_RELEASE);
-    return &w;
+}
+
+static const weave *weave_made(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, weave_make);
+    return &woven;
 }
 
 T __m512i widened(const uint8_t *at) {

@@ -4,6 +4,7 @@
 
 #ifdef FT_MEDIA_X86
 #include <immintrin.h>
+#include <pthread.h>
 #include <string.h>
 
 #define STEP 16
@@ -18,21 +19,24 @@ typedef struct shuffles {
     int8_t turned[16];
 } shuffles;
 
-static const shuffles *tables(void) {
-    static shuffles t;
-    static bool ready;
-    if (__atomic_load_n(&ready, __ATOMIC_ACQUIRE)) return &t;
-    for (int i = 0; i < 16; i++) /* two threads may both do this: they write the same */
+static shuffles made;
+
+static void make(void) {
+    for (int i = 0; i < 16; i++)
         for (int c = 0; c < 3; c++)
             for (int part = 0; part < 3; part++) {
-                t.apart[0][c][part][i] = within(3 * i + c, part);
-                t.apart[1][c][part][i] = within(3 * (15 - i) + c, part);
+                made.apart[0][c][part][i] = within(3 * i + c, part);
+                made.apart[1][c][part][i] = within(3 * (15 - i) + c, part);
                 int byte = part * 16 + i; /* of the pixels put together */
-                t.together[part][c][i] = (int8_t)(byte % 3 == c ? byte / 3 : -128);
+                made.together[part][c][i] = (int8_t)(byte % 3 == c ? byte / 3 : -128);
             }
-    for (int i = 0; i < 16; i++) t.turned[i] = (int8_t)(15 - i);
-    __atomic_store_n(&ready, true, __ATOMIC_RELEASE);
-    return &t;
+    for (int i = 0; i < 16; i++) made.turned[i] = (int8_t)(15 - i);
+}
+
+static const shuffles *tables(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make);
+    return &made;
 }
 
 FT_TARGET_AVX2 static inline __m128i shuffled(__m128i v, const int8_t index[16]) {

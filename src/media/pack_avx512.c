@@ -4,6 +4,7 @@
 
 #ifdef FT_MEDIA_X86
 #include <immintrin.h>
+#include <pthread.h>
 
 #define STEP           64 /* pixels of one plane */
 #define STEP_HWC       21 /* whole pixels of three channels in 64 bytes */
@@ -22,22 +23,25 @@ static void turn(int8_t index[64], int channels, int pixels) {
         index[i] = (int8_t)((pixels - 1 - i / channels) * channels + i % channels);
 }
 
-static const tables *tables_made(void) {
-    static _Alignas(64) tables t;
-    static bool ready;
-    if (__atomic_load_n(&ready, __ATOMIC_ACQUIRE)) return &t;
-    for (int f = 0; f < 2; f++) /* two threads may both do this: they write the same */
+static _Alignas(64) tables made;
+
+static void tables_make(void) {
+    for (int f = 0; f < 2; f++)
         for (int c = 0; c < 3; c++)
             for (int i = 0; i < STEP; i++) {
                 int byte = (f ? STEP - 1 - i : i) * 3 + c;
-                t.first[f][c][i] = (int8_t)(byte < 128 ? byte : 0);
-                t.second[f][c][i] = (int8_t)(byte < 128 ? i : 64 + byte - 128);
+                made.first[f][c][i] = (int8_t)(byte < 128 ? byte : 0);
+                made.second[f][c][i] = (int8_t)(byte < 128 ? i : 64 + byte - 128);
             }
-    turn(t.turned[0], 1, STEP);
-    turn(t.turned[1], 3, STEP_HWC);
-    turn(t.turned[2], 3, STEP_HWC_FLOAT);
-    __atomic_store_n(&ready, true, __ATOMIC_RELEASE);
-    return &t;
+    turn(made.turned[0], 1, STEP);
+    turn(made.turned[1], 3, STEP_HWC);
+    turn(made.turned[2], 3, STEP_HWC_FLOAT);
+}
+
+static const tables *tables_made(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, tables_make);
+    return &made;
 }
 
 FT_TARGET_AVX512 static inline __mmask64 bytes_mask(int count) {
