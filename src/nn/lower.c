@@ -9,7 +9,9 @@ static ft_err passes(ft_nn_graph *g, ft_nn_math math) {
     FT_TRY(ft_nn_pass_fold(g)); /* constants that were turned */
     FT_TRY(ft_nn_pass_fuse(g));
     FT_TRY(ft_nn_pass_dead(g));
-    (void)math;
+    FT_TRY(ft_nn_graph_infer(g));
+    if (math == FT_NN_MATH_F32) return FT_OK;
+    FT_TRY(ft_nn_pass_bf16(g));
     return ft_nn_graph_infer(g);
 }
 

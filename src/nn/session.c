@@ -52,6 +52,14 @@ static ft_err bodies_new(ft_nn_session *s) {
     return FT_OK;
 }
 
+static ft_err math_check(const ft_nn_session *s) {
+    bool amx;
+    if (s->opts.math == FT_NN_MATH_F32 || s->opts.reference) return FT_OK;
+    if (s->opts.training) return FT_FAIL(FT_EUNSUPPORTED, "training in bfloat16 is not supported");
+    if (ft_dnn_bf16(&amx)) return FT_OK;
+    return FT_FAIL(FT_EUNSUPPORTED, "this processor has no bfloat16 arithmetic");
+}
+
 /* All shapes of the inputs are known: the plan can be made before the first run. */
 static ft_err plan_early(ft_nn_session *s) {
     ft_array in[FT_NN_IO_MAX];
@@ -73,6 +81,7 @@ ft_err ft_nn_session_new(ft_nn_session **out, ft_nn_model *m, const ft_nn_sessio
     if (s->opts.threads <= 0) s->opts.threads = 1;
     s->late = (ft_arena)FT_ARENA_INIT(s->opts.bytes_max ? s->opts.bytes_max : FT_NN_BYTES_MAX);
     FT_GOTO(err, s->opts.reference ? FT_OK : ft_dnn_load());
+    FT_GOTO(err, math_check(s));
     ft_dnn_threads(s->opts.threads);
     FT_GOTO(err, graph_choose(s));
     FT_GOTO(err, bodies_new(s));

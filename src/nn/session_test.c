@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/random.h"
+#include "nn/onednn.h"
 #include "nn/op_rig_test.h"
 #include "nn/session_in.h"
 
@@ -227,6 +228,39 @@ static void test_tf(void **state) {
     ft_arena_fini(&arena);
 }
 
+static void test_bf16(void **state) {
+    (void)state;
+    bool amx;
+    EXPECT_OK(ft_dnn_load());
+    ft_nn_model *m;
+    ft_nn_session *s, *plain;
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_array got[2], want[2], x = random_input(&arena, 4, (int64_t[]){ 2, 3, 17, 19 });
+    EXPECT_OK(ft_nn_model_new(&m, net_residual(false)));
+    ft_nn_session_opts opts = { .math = FT_NN_MATH_BF16 };
+    if (!ft_dnn_bf16(&amx)) {
+        EXPECT_ERR(FT_EUNSUPPORTED, ft_nn_session_new(&s, m, &opts));
+        ft_nn_model_free(m);
+        ft_arena_fini(&arena);
+        SKIP("no bfloat16 in this processor");
+    }
+    EXPECT_OK(ft_nn_session_new(&s, m, &opts));
+    EXPECT_OK(ft_nn_session_new(&plain, m, &(ft_nn_session_opts){ .reference = true }));
+    EXPECT_OK(ft_nn_run(s, &x, got, &arena, NULL));
+    EXPECT_OK(ft_nn_run(plain, &x, want, &arena, NULL));
+    for (int i = 0; i < 2; i++) {
+        EXPECT(got[i].dtype == FT_F32);
+        double far = rig_far(&got[i], &want[i]);
+        if (!(far < 0.1)) print_error("output %d is %g off\n", i, far);
+        EXPECT(far < 0.1 && far > 0); /* eight bits, ten layers */
+    }
+    EXPECT(count_ops(m->lowered[1], "Cast") <= 6);
+    ft_nn_session_free(s);
+    ft_nn_session_free(plain);
+    ft_nn_model_free(m);
+    ft_arena_fini(&arena);
+}
+
 /* Memory: the two largest activations and a fifth. */
 static void test_memory(void **state) {
     (void)state;
@@ -399,6 +433,6 @@ static void test_faults(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_residual), cmocka_unit_test(test_batch_changes),
-          cmocka_unit_test(test_tf), cmocka_unit_test(test_memory),
+          cmocka_unit_test(test_tf), cmocka_unit_test(test_bf16), cmocka_unit_test(test_memory),
           cmocka_unit_test(test_inputs_refused), cmocka_unit_test(test_nan),
           cmocka_unit_test(test_late), cmocka_unit_test(test_loop), cmocka_unit_test(test_faults))
