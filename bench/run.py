@@ -20,6 +20,7 @@ BENCHES = {
     "stats": ([PYTHON, "bench/stats.py"], "statistics and captured records beside NumPy, SciPy, scikit-learn, json"),
     "serve": ([PYTHON, "bench/serve.py"], "HTTP serving beside FastAPI + python3-xgboost"),
     "loader": ([PYTHON, "bench/loader.py"], "JPEGs and raw shards to batches beside PyTorch's DataLoader"),
+    "pack": ([PYTHON, "bench/pack.py"], "packing incompressible records beside the disk's sequential rate"),
     "s3": ([PYTHON, "bench/s3.py"], "the S3 front door beside moto's S3 server; checks of signatures"),
     "media": ([PYTHON, "bench/media.py"], "pictures beside Pillow and torchvision: decode, crop, resize, normalise"),
     "nn-infer": ([PYTHON, "bench/nn_infer.py"], "networks beside python3-torch and ONNX Runtime"),

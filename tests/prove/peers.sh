@@ -45,17 +45,31 @@ sagemaker() {
     mkdir -p "$peers"
     "$python" -m venv --clear "$peers/$folder"
     "$peers/$folder/bin/pip" install -q --disable-pip-version-check "sagemaker==$version" 'boto3<1.27' 'numpy<2' pandas \
-        'protobuf<3.21' setuptools
+        'protobuf<3.21' setuptools scipy
     "$peers/$folder/bin/python" -c 'import sagemaker'
     echo "$folder is there"
 }
 
+# Readers of data sets; MXNet's last version wants an older NumPy. Python 3.8 to 3.11.
+datasets() {
+    python=
+    for p in python3.11 python3.10 python3.9 python3.8 "$HOME"/.pyenv/versions/3.1[01].*/bin/python; do
+        if "$p" -c 'import venv, ensurepip' 2>/dev/null; then python=$p; break; fi
+    done
+    [ -n "$python" ] || { echo "no Python of version 3.8 to 3.11 was found" >&2; return 1; }
+    mkdir -p "$peers"
+    "$python" -m venv --clear "$peers/datasets"
+    "$peers/datasets/bin/pip" install -q --disable-pip-version-check webdataset tfrecord mxnet==1.9.1 'numpy<1.24'
+    echo "datasets is there"
+}
+
 case ${1:-} in
+datasets) datasets ;;
 sagemaker1) sagemaker sagemaker1 1.72.1 ;;
 sagemaker2) sagemaker sagemaker2 2.24.5 ;;
 boto3) newest boto3 boto3 ;;
 ort) newest ort onnxruntime numpy ;;
 moto) newest moto 'moto[s3,server]' ;;
 smdebug) smdebug ;;
-*) echo "usage: $0 boto3|moto|ort|smdebug" >&2; exit 64 ;;
+*) echo "usage: $0 boto3|datasets|moto|ort|smdebug" >&2; exit 64 ;;
 esac

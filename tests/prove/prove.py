@@ -34,6 +34,10 @@ CHECKS = [
     ("monitor-post", "the Model Monitor post by SageMaker's SDK 1.72.1",
      [peer("sagemaker1"), "tests/prove/monitor_post.py"], 600),
     ("onnx-models", "other people's networks as ONNX Runtime runs them", [PYTHON, "tests/prove/onnx_models.py"]),
+    ("dataset-readers", "MXNet, tfrecord and WebDataset from PyPI read what we write, and we what they write",
+     [peer("datasets"), "tests/prove/dataset_readers.py"], 300),
+    ("sagemaker-records", "SageMaker's own RecordIO writer, the same bytes",
+     [peer("sagemaker2"), "tests/prove/dataset_readers.py", "sagemaker"], 300),
     ("fuzz", "every fuzz target for 20 s", ["./run", "fuzz"], 3600),
     ("sanitizers", "every unit test under ASAN and UBSAN", ["./run", "san"], 3600),
 ]
