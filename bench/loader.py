@@ -170,7 +170,8 @@ def bench(out_path, options):
         json.dump(rows, f, indent=1)
 
 
-if sys.argv[1] == "peer":
-    peer(sys.argv[2], sys.argv[3], *map(int, sys.argv[4:7]))
-else:
-    bench(sys.argv[1], dict(a.lstrip("-").split("=", 1) for a in sys.argv[2:] if "=" in a))
+if __name__ == "__main__":
+    if sys.argv[1] == "peer":
+        peer(sys.argv[2], sys.argv[3], *map(int, sys.argv[4:7]))
+    else:
+        bench(sys.argv[1], dict(a.lstrip("-").split("=", 1) for a in sys.argv[2:] if "=" in a))

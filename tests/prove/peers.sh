@@ -63,7 +63,17 @@ datasets() {
     echo "datasets is there"
 }
 
+# WebDataset for Debian's own Python, whose torch and torchvision it is used with.
+webdataset() {
+    mkdir -p "$peers"
+    rm -rf "$peers/webdataset"
+    python3 -m pip install -q --disable-pip-version-check --no-deps --target "$peers/webdataset" webdataset braceexpand pyyaml
+    PYTHONPATH=$peers/webdataset /usr/bin/python3 -c 'import webdataset'
+    echo "webdataset is there"
+}
+
 case ${1:-} in
+webdataset) webdataset ;;
 datasets) datasets ;;
 sagemaker1) sagemaker sagemaker1 1.72.1 ;;
 sagemaker2) sagemaker sagemaker2 2.24.5 ;;

@@ -29,6 +29,7 @@ CHECKS = [
     ("kills", "kill -9 at 50 random moments", ["env", "POINTS=50", PYTHON, "tests/kill_test.py"], 900),
     ("smdebug-reader", "the real smdebug opens our trials", [PYTHON, "tests/prove/smdebug_reader.py"], 300),
     ("boto3-newest", "S3 by the newest boto3", [PYTHON, "tests/prove/boto3_newest.py"], 300),
+    ("remote-peer", "our S3 client beside moto's server, under faults", [PYTHON, "tests/prove/remote_peer.py"], 600),
     ("sagemaker-posts", "the training posts by SageMaker's SDK 2.24.5",
      [peer("sagemaker2"), "tests/prove/sagemaker_posts.py"], 600),
     ("monitor-post", "the Model Monitor post by SageMaker's SDK 1.72.1",
@@ -38,6 +39,7 @@ CHECKS = [
      [peer("datasets"), "tests/prove/dataset_readers.py"], 300),
     ("sagemaker-records", "SageMaker's own RecordIO writer, the same bytes",
      [peer("sagemaker2"), "tests/prove/dataset_readers.py", "sagemaker"], 300),
+    ("webdataset-loader", "a tar of JPEGs beside WebDataset", [PYTHON, "tests/prove/webdataset_loader.py"], 600),
     ("fuzz", "every fuzz target for 20 s", ["./run", "fuzz"], 3600),
     ("sanitizers", "every unit test under ASAN and UBSAN", ["./run", "san"], 3600),
 ]
