@@ -6,14 +6,13 @@ import json
 import os
 import re
 import signal
-import stat
 import tarfile
 import threading
 import time
 
 import botocore.exceptions
 
-from tap import FETTLE, case, main, until
+from tap import case, main, until
 from aws_home import failure_of
 from aws_hosting import IMAGE, ROLE, Hosting, archive, booster, captured
 
@@ -237,7 +236,7 @@ def a_program_that_hangs_holds_up_nobody(t):
 
 @case
 def bad_programs_are_told_clearly(t):
-    t.env["FETTLE_MODEL_START"] = "2s"
+    t.env["FETTLE_MODEL_START"] = "6s"
     h = Hosting(t)
     silent = "#!/bin/sh\nexec sleep 60\n"
     sick = (SERVE % TOLD_PORT).replace('self.reply(200, b"")', 'self.reply(500, b"sick")')
@@ -476,8 +475,11 @@ def a_folder_is_deployed_by_the_command_line(t):
         f.write("\ndef output_fn(p, accept): return str(p[0][0] * 10), 'text/plain'\n")
     t.run("deploy", folder, "--endpoint", "mine")
     assert t.run("invoke", "mine", "--body", "-", stdin="1,1\n").stdout.strip() == "40.0"
-    t.run("endpoints", "rollback", "mine")
-    assert stat.S_ISDIR(os.stat(folder).st_mode) and FETTLE
+    with open(folder + "/code/inference.py", "w") as f:
+        f.write("raise RuntimeError('half typed')\n")
+    p = t.run("deploy", folder, "--endpoint", "mine", ok=False)
+    assert p.returncode != 0 and "goes on with version 2" in p.stderr and "half typed" in p.stderr, p.stderr
+    assert t.run("invoke", "mine", "--body", "-", stdin="1,1\n").stdout.strip() == "40.0"
 
 
 if __name__ == "__main__":

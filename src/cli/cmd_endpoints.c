@@ -17,12 +17,15 @@ static const ft_param deploy_options[] = {
     { 0 }
 };
 
-#define SERVED_WAIT_US ((int64_t)10000000)
+#define SERVED_WAIT_US  ((int64_t)10000000)
+#define PROGRAM_WAIT_US ((int64_t)250000000) /* a program may take its time to start */
 
 /* When a server runs for this home: wait until it answers for the new version, or says why it
  * cannot. */
 static ft_err wait_served(ft_endpoint *ep, ft_store *s, ft_arena *arena) {
-    int64_t end = ft_clock_monotonic_us() + SERVED_WAIT_US;
+    int64_t wait_us = ft_str_is(ep->predictor, "program") ? PROGRAM_WAIT_US : SERVED_WAIT_US;
+    int64_t end = ft_clock_monotonic_us() + wait_us;
+    int version = ep->version;
     ft_str url;
     if (ft_serve_address(&url, s, arena) != FT_OK) {
         ft_err_clear();
@@ -33,11 +36,14 @@ static ft_err wait_served(ft_endpoint *ep, ft_store *s, ft_arena *arena) {
         if (ft_str_is(ep->status, "Failed"))
             return FT_FAIL(FT_ECONFLICT, "endpoint %.*s failed: %.*s", FT_STR_ARG(ep->name),
                            FT_STR_ARG(ep->reason));
+        if (ft_str_is(ep->status, "InService") && ep->version != version)
+            return FT_FAIL(FT_ECONFLICT, "endpoint %.*s goes on with version %d: %.*s",
+                           FT_STR_ARG(ep->name), ep->version, FT_STR_ARG(ep->reason));
         if (ft_str_is(ep->status, "InService")) return FT_OK;
         ft_clock_sleep_us(10000);
     }
     return FT_FAIL(FT_ETIMEOUT, "the server has not taken endpoint %.*s up within %lld s",
-                   FT_STR_ARG(ep->name), (long long)(SERVED_WAIT_US / FT_SECOND_US));
+                   FT_STR_ARG(ep->name), (long long)(wait_us / FT_SECOND_US));
 }
 
 /* The columns of a model; NULL when it does not know them. */
@@ -142,10 +148,11 @@ const ft_command ft_command_deploy = {
     .args = "JOB|MODEL --endpoint NAME",
     .args_min = 1,
     .args_max = 1,
-    .doc = "put a job's model (or a model file or s3:// folder) behind an endpoint",
+    .doc = "put a job's model (or a model file, a folder, an s3:// folder) behind an endpoint",
     .more = "A running `fettle serve` takes the endpoint up at once; an endpoint of that name gets "
             "a new version\n"
-            "and no request is lost meanwhile.",
+            "and no request is lost meanwhile. A folder with code/inference.py, or with a program named\n"
+            "serve, runs as a program of its own (docs/bring-your-own.md).",
     .options = deploy_options,
     .run = run_deploy
 };
