@@ -6,6 +6,7 @@
 #include "cli/listing.h"
 #include "models/algorithm.h"
 #include "models/predictor.h"
+#include "nn/session.h"
 #include "rules/rule.h"
 
 static ft_err run_info(ft_cli *cli) {
@@ -23,6 +24,7 @@ static ft_err run_info(ft_cli *cli) {
                                                           : "SSE2";
     ft_listing_text(&l, FT_STR("instructions")), ft_listing_text(&l, ft_str_of(simd));
 #endif
+    ft_listing_text(&l, FT_STR("networks")), ft_listing_text(&l, ft_str_of(ft_nn_math_words()));
     return ft_listing_print(&l, NULL);
 }
 

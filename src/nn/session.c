@@ -270,4 +270,14 @@ ft_err ft_nn_run(ft_nn_session *s, const ft_array *inputs, ft_array *outputs, ft
     return outputs_hand(s, p, outputs, arena);
 }
 
+const char *ft_nn_math_words(void) {
+    bool amx;
+    if (ft_dnn_load() != FT_OK) {
+        ft_err_clear();
+        return "none: libdnnl2 is not installed";
+    }
+    if (!ft_dnn_bf16(&amx)) return "f32";
+    return amx ? "f32, bfloat16 by AMX" : "f32, bfloat16 by AVX-512 (no AMX)";
+}
+
 void ft_nn_session_time(ft_nn_session *s, bool timed) { s->timed = timed; }

@@ -29,6 +29,9 @@ typedef enum ft_nn_math {
     FT_NN_MATH_BF16 /* where the processor has it; FT_EUNSUPPORTED tells it does not */
 } ft_nn_math;
 
+/* What this machine computes networks with, for people: "f32, bfloat16 (no AMX)". Static. */
+const char *ft_nn_math_words(void);
+
 typedef struct ft_nn_session_opts {
     int threads; /* 0: 1 */
     ft_nn_math math;
