@@ -26,7 +26,7 @@ static void ahead(stream *st) {
     const ft_remote_opts *o = &st->s->opts.remote;
     uint64_t block = o->block_bytes ? o->block_bytes : FT_REMOTE_BLOCK_BYTES;
     int parts = o->parts ? o->parts : FT_REMOTE_PARTS;
-    uint64_t blocks = o->ahead ? (uint64_t)(o->ahead > 0 ? o->ahead : 0) : 2 * (uint64_t)parts;
+    uint64_t blocks = o->ahead ? (uint64_t)(o->ahead > 0 ? o->ahead : 0) : (uint64_t)parts;
     if (!blocks || st->offset + (blocks - 1) * block < st->expected) return;
     st->expected = st->offset + blocks * block;
     ft_source_expect(st->s, st->part, st->offset, blocks * block);

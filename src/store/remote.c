@@ -51,7 +51,7 @@ static ft_err cache_limit(ft_remote *r) {
 static void defaults(ft_remote_opts *o) {
     if (o->parts <= 0) o->parts = FT_REMOTE_PARTS;
     if (o->parts > FT_REMOTE_PARTS_MAX) o->parts = FT_REMOTE_PARTS_MAX;
-    if (!o->ahead) o->ahead = o->parts > 1 ? 2 * o->parts : -1;
+    if (!o->ahead) o->ahead = o->parts > 1 ? o->parts : -1;
     if (!o->block_bytes) o->block_bytes = FT_REMOTE_BLOCK_BYTES;
     if (!o->tries) o->tries = TRIES;
     if (!o->stall_us) o->stall_us = STALL_US;

@@ -61,8 +61,8 @@ ft_err ft_remote_place_find(ft_remote_place *out, ft_arena *arena, const char *h
 typedef struct ft_remote_opts {
     const ft_remote_place *place; /* of every bucket; NULL: ft_remote_place_find a bucket */
     int parts;                    /* requests at a time; 0: FT_REMOTE_PARTS. 1: no threads */
-    int ahead;                    /* blocks of read-ahead of a stream; 0: 2 * parts, < 0: none */
-    size_t block_bytes;           /* 0: FT_REMOTE_BLOCK_BYTES; of the cache, a power of two */
+    int ahead;          /* blocks of read-ahead of a stream; 0: as many as parts, < 0: none */
+    size_t block_bytes; /* 0: FT_REMOTE_BLOCK_BYTES; of the cache, a power of two */
     /* 0: $FETTLE_CACHE_BYTES, else "cache_bytes" of remote.ini's [default], else
      * FT_REMOTE_CACHE_BYTES; never more than half of what the disk has left. */
     uint64_t cache_bytes;
