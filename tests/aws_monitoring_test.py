@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """aws_monitoring_test.py -- monitoring schedules by boto3: clean traffic completes, altered traffic has violations, both
 names of the violations file are in the bucket; the statuses and texts that clients branch on."""
-from tap import case, main
+import datetime
+
+from tap import case, main, until
 from aws_home import error_of, failure_of
 from aws_monitored import Monitored, definition
 import aws_hosting as hosting
@@ -41,6 +43,19 @@ def clean_traffic_completes_and_altered_traffic_has_violations(t):
     rows = {r["name"]: r for r in t.json("monitor", "schedules")}
     assert rows["s-clean"]["found"] == "Completed" and rows["s-altered"]["when"] == "NOW", rows
     assert len(h.executions("s-altered")) == 1  # NOW is once
+    # the same in CloudWatch
+    watch, space = h.aws.client("cloudwatch"), "/aws/sagemaker/Endpoints/data-metrics"
+    now = datetime.datetime.now(datetime.timezone.utc)
+    def points(schedule, endpoint, metric, statistic):
+        got = watch.get_metric_statistics(
+            Namespace=space, MetricName=metric, Period=3600, Statistics=[statistic], StartTime=now - datetime.timedelta(hours=1),
+            EndTime=now + datetime.timedelta(hours=1), Dimensions=[
+                {"Name": "Endpoint", "Value": endpoint}, {"Name": "MonitoringSchedule", "Value": schedule}])["Datapoints"]
+        return [p[statistic] for p in got]
+    until(lambda: points("s-altered", "altered", "feature_baseline_drift_a", "Maximum"), what="metrics of the monitor")
+    assert max(points("s-altered", "altered", "feature_baseline_drift_a", "Maximum")) > 0.2
+    assert sum(points("s-altered", "altered", "feature_non_null_a", "Sum")) == len(h.x)
+    assert min(points("s-altered", "altered", "feature_data_a", "Minimum")) > 2.9
 
 
 @case

@@ -1,4 +1,5 @@
 /* sagemaker.c -- the SageMaker service: its operations' rows. */
+#include "aws/data_metrics.h"
 #include "aws/hosting_in.h"
 #include "aws/monitoring_in.h"
 #include "aws/sagemaker_in.h"
@@ -41,12 +42,14 @@ static const ft_aws_op ops[] = {
 
 static ft_err prepare(ft_store *s) {
     FT_TRY(ft_sagemaker_metrics_prepare(s));
+    FT_TRY(ft_data_metrics_prepare(s));
     return ft_sagemaker_rules_prepare(s);
 }
 
 static ft_err chore(ft_store *s) {
     FT_TRY(ft_sagemaker_inputs_chore(s));
     FT_TRY(ft_sagemaker_metrics_chore(s));
+    FT_TRY(ft_data_metrics_chore(s));
     return ft_sagemaker_rules_chore(s);
 }
 
