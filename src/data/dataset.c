@@ -10,12 +10,14 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/files.h"
+#include "base/pool.h"
 #include "data/dataset_in.h"
 #include "data/dataset_paths_in.h"
 #include "data/record.h"
 #include "data/shown.h"
 
-#define READER_BYTES ((size_t)64 << 10)
+#define READER_BYTES  ((size_t)64 << 10)
+#define SHARDS_BESIDE 4 /* fewer are opened before threads are */
 
 /* ---- fields */
 
@@ -104,7 +106,7 @@ static ft_err dataset_new(ft_dataset **out, const ft_dataset_opts *opts) {
     return FT_OK;
 }
 
-static ft_err shard_open(ft_dataset *d, uint32_t i, const char *path) {
+static ft_err shard_prepare(ft_dataset *d, uint32_t i, const char *path) {
     ft_set_shard *s = &d->shards[i];
     struct stat st;
     *s = (ft_set_shard){ .d = d, .number = i, .path = path, .count = FT_DATASET_UNKNOWN };
@@ -113,18 +115,51 @@ static ft_err shard_open(ft_dataset *d, uint32_t i, const char *path) {
     s->state = ft_fault_here() ? NULL : calloc(1, d->format->shard_bytes + 1);
     if (!s->state) return FT_FAIL(FT_ENOMEM, "no memory to read '%s'", path);
     d->shard_count = i + 1; /* from now on it is closed with the others */
-    return d->format->open(s);
+    return FT_OK;
+}
+
+typedef struct opening {
+    ft_dataset *d;
+    uint32_t first;
+} opening;
+
+static ft_err shard_open(void *ctx, size_t i) {
+    const opening *o = ctx;
+    return o->d->format->open(&o->d->shards[o->first + i]);
+}
+
+/* One after another until there are fields, then by all cores: where records stand has to be looked
+ * for in most formats. */
+static ft_err shards_look(ft_dataset *d) {
+    opening o = { .d = d };
+    ft_pool *pool;
+    while (o.first < d->shard_count && !d->field_count) {
+        FT_TRY(shard_open(&o, 0));
+        o.first++;
+    }
+    uint32_t left = d->shard_count - o.first;
+    if (left < SHARDS_BESIDE) {
+        for (; left; o.first++, left--) FT_TRY(shard_open(&o, 0));
+        return FT_OK;
+    }
+    FT_TRY(ft_pool_new(&pool, ft_cpu_count() - 1));
+    ft_err err = ft_pool_run(pool, left, shard_open, &o);
+    ft_pool_free(pool);
+    return err;
 }
 
 static ft_err shards_open(ft_dataset *d, const char *const *paths, size_t count) {
     FT_TRY(ft_arena_items(&d->shards, &d->arena, count));
+    for (size_t i = 0; i < count; i++) FT_TRY(shard_prepare(d, (uint32_t)i, paths[i]));
+    FT_TRY(shards_look(d));
     for (size_t i = 0; i < count; i++) {
-        FT_TRY(shard_open(d, (uint32_t)i, paths[i]));
-        uint64_t n = d->shards[i].count;
-        if (n == FT_DATASET_UNKNOWN || d->total == FT_DATASET_UNKNOWN)
+        const ft_set_shard *s = &d->shards[i];
+        d->random = d->random && !s->ordered;
+        d->copies = d->copies || s->copies;
+        if (s->count == FT_DATASET_UNKNOWN || d->total == FT_DATASET_UNKNOWN)
             d->total = FT_DATASET_UNKNOWN;
         else
-            d->total += n;
+            d->total += s->count;
     }
     if (d->total == FT_DATASET_UNKNOWN || !d->format->read) d->random = false;
     if (!d->field_count)

@@ -15,6 +15,8 @@ typedef struct ft_set_shard {
     const char *path;
     uint64_t count;      /* FT_DATASET_UNKNOWN until the end */
     uint64_t size_bytes; /* of the file; 0 of a folder or stream */
+    bool ordered;        /* its records cannot be found by number */
+    bool copies;         /* values are copied when they are read, although the file is mapped */
     void *state;         /* zeroed private state of the format */
 } ft_set_shard;
 
@@ -32,7 +34,8 @@ struct ft_dataset_format {
     int (*sniff)(ft_str head, ft_str path);
     size_t shard_bytes, reader_bytes; /* of private state */
     /* Look at a shard: count, state; the first one makes the fields (ft_set_field), the others are
-     * compared with them. Sets d->random to false where records cannot be found by number. */
+     * compared with them. Once there are fields, shards are opened beside each other: the dataset
+     * is then only looked at. */
     ft_err (*open)(ft_set_shard *s);
     void (*close)(ft_set_shard *s); /* may be NULL */
     /* Fill r->values with record `record`, set offset and stored_bytes. Names file and record in

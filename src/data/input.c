@@ -15,6 +15,7 @@
 #include "data/unpack_in.h"
 
 #define CHUNK_BYTES ((size_t)1 << 18) /* of one read(2); stays in the second-level cache */
+#define JUMP_BYTES  ((size_t)4096)    /* of the first read after a jump: perhaps only a header */
 #define MAGIC_BYTES ((size_t)8)
 
 struct ft_input {
@@ -35,6 +36,7 @@ struct ft_input {
 
     char *window; /* window[start, end) is what a peek shows */
     size_t capacity, start, end;
+    size_t chunk; /* of the next read: small after a jump, doubling as reading goes on */
     uint64_t offset, made_bytes, made_max;
     bool ended;
 };
@@ -107,10 +109,12 @@ static ft_err fill_unpacked(ft_input *in) {
     return FT_OK;
 }
 
-static ft_err fill(ft_input *in) {
+static ft_err fill(ft_input *in, size_t missing) {
     size_t got = 0;
     if (in->unpack) return fill_unpacked(in);
-    size_t room = in->capacity - in->end;
+    size_t room = in->capacity - in->end, most = missing > in->chunk ? missing : in->chunk;
+    if (room > most) room = most;
+    if (in->chunk < CHUNK_BYTES) in->chunk *= 2;
     FT_TRY(raw_read(&got, in, in->window + in->end, room));
     in->end += got;
     in->ended = in->raw_ended;
@@ -147,6 +151,7 @@ static ft_err input_new(ft_input **out, ft_str name, const ft_input_opts *opts) 
     copy[name.len] = '\0';
     in->name = copy;
     in->fd = -1;
+    in->chunk = CHUNK_BYTES;
     in->made_max =
         opts && opts->unpacked_bytes_max ? opts->unpacked_bytes_max : FT_INPUT_UNPACKED_MAX;
     *out = in;
@@ -244,7 +249,7 @@ ft_err ft_input_peek(ft_str *out, ft_input *in, size_t want) {
     while (in->end - in->start < want && !in->ended) {
         size_t missing = want - (in->end - in->start);
         FT_TRY(window_room(in, missing > CHUNK_BYTES ? missing : CHUNK_BYTES));
-        FT_TRY(fill(in));
+        FT_TRY(fill(in, missing));
     }
     *out = ft_str_n(in->window ? in->window + in->start : "", in->end - in->start);
     return FT_OK;
@@ -305,6 +310,7 @@ ft_err ft_input_seek(ft_input *in, uint64_t offset) {
                              in->name);
     in->start = in->end = 0;
     in->offset = offset;
+    in->chunk = JUMP_BYTES;
     in->ended = in->raw_ended = false;
     return FT_OK;
 }

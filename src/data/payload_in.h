@@ -18,6 +18,7 @@ typedef struct ft_plan {
     uint64_t records;  /* seen */
     bool mix_is_text;  /* a field that is now a number, now a text becomes text (JSON) */
     const void *begun; /* what the record format learned from the file's begin (CSV), or NULL */
+    ft_str head;       /* what stands before the records */
     ft_str path;       /* for messages */
     const ft_dataset_opts *opts;
     void *state; /* the payload's own, in the arena */

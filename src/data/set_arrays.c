@@ -110,7 +110,7 @@ static ft_err column_add(ft_set_shard *s, ft_str name, const ft_array *array, bo
     *c = (column){ .at = array->data, .row_bytes = ft_array_bytes(&row), .swapped = swapped };
     c->field = (ft_field){ .name = name, .dtype = row.dtype, .ndim = row.ndim };
     memcpy(c->field.shape, row.shape, sizeof row.shape);
-    if (swapped || (uintptr_t)c->at % ft_dtype_bytes(row.dtype)) s->d->copies = true;
+    if (swapped || (uintptr_t)c->at % ft_dtype_bytes(row.dtype)) s->copies = true;
     a->count++;
     return FT_OK;
 }

@@ -44,6 +44,7 @@ static ft_err plan_try(ft_plan *p, const ft_record_format *format, ft_str head, 
     p->records = 0;
     FT_GOTO(err, ft_records_bytes(&r, head, path, &opts));
     p->begun = ft_records_state(r);
+    if (format->head) FT_GOTO(err, ft_arena_str(&p->head, p->arena, format->head(p->begun)));
     while (p->records < SEEN_MAX && !(err = ft_records_next(r, &record))) {
         if (cut && ft_records_offset(r) >= head.len) break;
         err = p->payload->see(p, record.bytes);
@@ -68,6 +69,7 @@ done:
 
 static ft_err plan_fields(ft_dataset *d, ft_plan *p) {
     for (size_t i = 0; i < p->count; i++) FT_TRY(ft_set_field(d, &p->fields[i]));
+    d->head = p->head;
     d->plan = p;
     return FT_OK;
 }
@@ -110,11 +112,10 @@ static ft_err plan_make(ft_set_shard *s, ft_input *in) {
 
 /* Files of one set begin alike. */
 static ft_err head_check(ft_set_shard *s, const ft_records *r) {
-    ft_dataset *d = s->d;
+    const ft_dataset *d = s->d;
     if (!d->format->records->head) return FT_OK;
     ft_str head = d->format->records->head(ft_records_state(r));
-    if (!d->head.at) return ft_arena_str(&d->head, &d->arena, head);
-    if (ft_str_eq(head, d->head)) return FT_OK;
+    if (!d->plan || ft_str_eq(head, d->head)) return FT_OK;
     return FT_FAIL(FT_EINVAL, "'%s' has other columns than '%s': \"%s\"", s->path,
                    d->shards[0].path, ft_shown(head));
 }
@@ -184,13 +185,13 @@ done:
     return err;
 }
 
-static ft_err index_path_of(ft_str *out, ft_set_shard *s) {
+static ft_err index_path_of(ft_str *out, ft_arena *arena, const ft_set_shard *s) {
     ft_str path = ft_str_of(s->path);
     *out = (ft_str){ 0 };
     if (s->d->format->records != &ft_records_recordio || !ft_str_ends(path, FT_STR(".rec")))
         return FT_OK;
     ft_str base = ft_str_slice(path, 0, path.len - 4);
-    FT_TRY(ft_arena_printf(out, &s->d->arena, "%.*s.idx", FT_STR_ARG(base)));
+    FT_TRY(ft_arena_printf(out, arena, "%.*s.idx", FT_STR_ARG(base)));
     if (!ft_file_exists(out->at)) *out = (ft_str){ 0 };
     return FT_OK;
 }
@@ -201,22 +202,25 @@ static ft_err shard_open(ft_set_shard *s) {
     ft_dataset *d = s->d;
     ft_input *in = d->stream;
     ft_input_opts opts = { .no_hash = true };
+    ft_arena arena = { 0 }; /* not the dataset's: shards are opened beside each other */
     ft_str index_path;
     ft_err err = FT_OK;
     if (!in) FT_TRY(ft_input_open(&in, s->path, &opts));
     if (!d->plan) FT_GOTO(err, plan_make(s, in));
     if (d->stream || ft_input_packed(in) || d->opts.no_index) {
-        d->random = false;
+        s->ordered = true;
         goto done;
     }
-    FT_GOTO(err, index_path_of(&index_path, s));
+    FT_GOTO(err, index_path_of(&index_path, &arena, s));
     if (index_path.at) {
         err = index_by_file(s, index_path.at);
         goto done;
     }
+    ft_arena_fini(&arena);
     return index_by_passing(s, in);
 done:
     if (in != d->stream) ft_input_free(in);
+    ft_arena_fini(&arena);
     return err;
 }
 
