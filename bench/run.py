@@ -22,6 +22,7 @@ BENCHES = {
     "loader": ([PYTHON, "bench/loader.py"], "JPEGs and raw shards to batches beside PyTorch's DataLoader"),
     "pack": ([PYTHON, "bench/pack.py"], "packing incompressible records beside the disk's sequential rate"),
     "s3": ([PYTHON, "bench/s3.py"], "the S3 front door beside moto's S3 server; checks of signatures"),
+    "remote": ([PYTHON, "bench/remote.py"], "objects of another S3 server beside awscli and boto3: MB/s, CPU seconds"),
     "media": ([PYTHON, "bench/media.py"], "pictures beside Pillow and torchvision: decode, crop, resize, normalise"),
     "nn-infer": ([PYTHON, "bench/nn_infer.py"], "networks beside python3-torch and ONNX Runtime"),
     "start": ([PYTHON, "bench/start.py"], "start-up and idle memory beside Python"),

@@ -192,6 +192,8 @@ def a_job_reads_by_every_mode_from_every_place(t):
             for mode in ("file", "pipe", "fastfile"):
                 told = train(t, source, "--header", "no", "--input-mode", mode)
                 assert model_of(t, told) == want, (source, mode)
+        told = train(t, os.path.join(folder, "*.csv"), "--header", "no")
+        assert model_of(t, told) == want
         shuffled = [model_of(t, train(t, folder, "--header", "no", "--input-mode", "pipe", "--shuffle-seed", s))
                     for s in (1, 1)]
         assert shuffled[0] == shuffled[1]

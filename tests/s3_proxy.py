@@ -51,14 +51,14 @@ class Proxy:
 
     def serve(self, client):
         try:
-            with client, socket.create_connection(self.upstream) as server:
-                a, b = client.makefile("rb"), server.makefile("rb")
-                while self.exchange(client, server, a, b):
+            with client:
+                a = client.makefile("rb")
+                while self.exchange(client, a):
                     pass
         except OSError:
             pass
 
-    def exchange(self, client, server, a, b):
+    def exchange(self, client, a):
         """One request and its answer; False when the connection ends with it."""
         message = read_message(a)
         if message is None:
@@ -82,8 +82,9 @@ class Proxy:
             return True
         if fault == "delay":
             time.sleep(0.2)
-        server.sendall(head + body)
-        return self.answer(client, b, method, fault)
+        with socket.create_connection(self.upstream) as server:  # some servers close after each answer
+            server.sendall(head + body)
+            return self.answer(client, server.makefile("rb"), method, fault)
 
     def answer(self, client, b, method, fault):
         message = read_message(b)
@@ -100,6 +101,8 @@ class Proxy:
             head = re.sub(rb"(?im)^content-length:.*$", b"Content-Length: %d\r" % len(body), head)
             head = re.sub(rb"(?im)^(content-range: bytes (\d+))-\d+",
                           lambda m: b"%s-%d" % (m.group(1), int(m.group(2)) + len(body) - 1), head)
+        head = re.sub(rb"(?im)^connection:.*\r\n", b"", head)
+        head = head.replace(b"HTTP/1.0 ", b"HTTP/1.1 ", 1)
         client.sendall(head)
         if body is not None:
             client.sendall(body)

@@ -80,6 +80,26 @@ static ft_err params_read(ft_params **out, ft_cli *cli, const ft_algorithm *algo
     return algorithm->validate ? algorithm->validate(*out) : FT_OK;
 }
 
+static bool is_pattern(ft_str path) {
+    return ft_str_find(path, '*') < path.len || ft_str_find(path, '?') < path.len;
+}
+
+/* From the root; a pattern has no realpath. */
+static ft_err path_whole(ft_str *out, ft_cli *cli, ft_str path) {
+    FT_TRY(ft_arena_str(&path, &cli->arena, path));
+    char *whole =
+        path.len && path.at[0] == '/' ? NULL : realpath(is_pattern(path) ? "." : path.at, NULL);
+    if (!whole && path.len && path.at[0] == '/') {
+        *out = path;
+        return FT_OK;
+    }
+    if (!whole) return FT_FAIL_ERRNO("'%s'", path.at);
+    ft_err err = is_pattern(path) ? ft_arena_printf(out, &cli->arena, "%s/%s", whole, path.at)
+                                  : ft_arena_str(out, &cli->arena, ft_str_of(whole));
+    free(whole);
+    return err;
+}
+
 /* Settings of a channel that is more than a local path. A local path is made whole: the job's
  * process may run elsewhere. */
 static ft_err source_of(ft_str *json, ft_cli *cli, ft_str uri) {
@@ -89,24 +109,18 @@ static ft_err source_of(ft_str *json, ft_cli *cli, ft_str uri) {
                             .shuffle = ft_params_given(cli->options, "shuffle-seed"),
                             .seed = (uint64_t)ft_params_int(cli->options, "shuffle-seed") };
     ft_buf buf = { 0 };
-    char *whole = NULL;
     bool plain = ft_str_is(c.type, "S3Prefix");
     *json = (ft_str){ 0 };
     FT_TRY(ft_input_mode_parse(&c.mode, ft_params_str(cli->options, "input-mode")));
     bool elsewhere = ft_str_starts(uri, FT_STR("s3://"));
-    if (!elsewhere && plain && c.mode == FT_INPUT_FILE && !c.shuffle) return FT_OK;
+    if (!elsewhere && plain && c.mode == FT_INPUT_FILE && !c.shuffle && !is_pattern(uri))
+        return FT_OK;
     if (plain) c.type = (ft_str){ 0 }; /* hidden files are passed over, as in a folder */
-    if (!elsewhere) {
-        FT_TRY(ft_arena_str(&uri, &cli->arena, uri));
-        whole = realpath(uri.at, NULL);
-        if (!whole) return FT_FAIL_ERRNO("'%s'", uri.at);
-        c.uri = ft_str_of(whole);
-    }
+    if (!elsewhere) FT_TRY(path_whole(&c.uri, cli, uri));
     ft_err err = ft_channel_source_check(&c);
     if (err == FT_OK) err = ft_channel_source_write(&buf, &c);
     if (err == FT_OK) err = ft_arena_str(json, &cli->arena, ft_buf_str(&buf));
     ft_buf_fini(&buf);
-    free(whole);
     return err;
 }
 

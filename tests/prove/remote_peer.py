@@ -1,0 +1,115 @@
+#!/usr/bin/python3
+"""remote_peer.py -- our S3 client against a server that others wrote (moto), through a proxy that breaks answers: listing in
+pages, whole and multipart puts, ranged gets under every fault, a job through a pipe. Needs the peer `moto` of peers.sh."""
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+import tap  # noqa: E402
+from s3_proxy import Proxy  # noqa: E402
+
+PEERS = os.environ.get("FETTLE_PEERS", os.path.expanduser("~/.cache/fettle-peers"))
+MOTO = os.path.join(PEERS, "moto", "bin", "python")
+MIB = 1 << 20
+
+
+def moto(folder):
+    version = subprocess.run([MOTO, "-c", "import moto; print(moto.__version__)"], capture_output=True, text=True,
+                             check=False) if os.path.exists(MOTO) else None
+    if not version or version.returncode:
+        print("NOT RUN: moto is not there: tests/prove/peers.sh moto makes it")
+        sys.exit(77)
+    port = random.randrange(20000, 60000)
+    p = subprocess.Popen([MOTO, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)],
+                         stdout=subprocess.DEVNULL, stderr=open(os.path.join(folder, "moto.log"), "w"))
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(url + "/moto-api/", timeout=2).read()
+            return p, url, "moto " + version.stdout.strip()
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    p.kill()
+    sys.exit("moto does not listen")
+
+
+def put_bucket(url):
+    urllib.request.urlopen(urllib.request.Request(url + "/far-data", method="PUT"), timeout=20).read()
+
+
+def faults(t, proxy, data):
+    checked = 0
+    for fault in (None, "cut", "refuse", "503", "500", "short", "delay"):
+        proxy.fault = lambda n, method, path, fault=fault: fault if method != "PUT" and n % 3 == 2 else None
+        for parts in (1, 8):
+            out = os.path.join(t.path, "out")
+            told = t.json("remote", "get", "s3://far-data/big", out, "--stats", "--no-cache", "--parts", parts, timeout=300)
+            with open(out, "rb") as f:
+                assert f.read() == data, f"{fault}, {parts} parts"
+            assert told["net_bytes"] == len(data), (fault, parts, told)
+            checked += 1
+    proxy.fault = lambda n, method, path: "etag" if method == "GET" else None
+    p = t.run("remote", "get", "s3://far-data/big", out, "--no-cache", ok=False)
+    assert p.returncode and "has changed" in p.stderr, p.stderr
+    proxy.fault = lambda n, method, path: None
+    return checked + 1
+
+
+def train(t, source, *args):
+    told = t.run("train", "xgboost", "--train", source, "--header", "no", "--set", "num_round=5", "--json", *args)
+    uri = json.loads(told.stdout)["model"].rstrip("/")
+    return t.run("remote", "get", uri + "/model.json").stdout
+
+
+def job(t):
+    folder = os.path.join(t.path, "rows")
+    os.mkdir(folder)
+    for k in range(3):
+        with open(os.path.join(folder, f"{k}.csv"), "w", encoding="utf-8") as f:
+            f.write("".join(f"{(i * 7 + k) % 2},{i % 13},{i % 17}\n" for i in range(500)))
+        t.run("remote", "put", os.path.join(folder, f"{k}.csv"), f"s3://far-data/rows/{k}.csv")
+    want = train(t, folder)
+    for mode in ("file", "pipe", "fastfile"):
+        assert train(t, "s3://far-data/rows/", "--input-mode", mode) == want, mode
+
+
+def pages(t, url):
+    for i in range(2300):
+        urllib.request.urlopen(urllib.request.Request(f"{url}/far-data/many/{i:05d}%20%26%2B", data=b"x", method="PUT"),
+                               timeout=20).read()
+    names = [r["uri"] for r in t.json("remote", "ls", "s3://far-data/many/", timeout=120)]
+    assert names == [f"s3://far-data/many/{i:05d} &+" for i in range(2300)], names[:3]
+
+
+def main():
+    t = tap.Home()
+    server, url, name = moto(t.path)
+    try:
+        put_bucket(url)
+        proxy = Proxy(url)
+        t.env = dict(t.env, AWS_ENDPOINT_URL=proxy.url, AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s",
+                     AWS_REGION="us-east-1")
+        data = os.urandom(30 * MIB + 77)
+        source = os.path.join(t.path, "source")
+        with open(source, "wb") as f:
+            f.write(data)
+        t.run("remote", "put", source, "s3://far-data/big")
+        count = faults(t, proxy, data)
+        pages(t, url)
+        job(t)
+        print(f"PASS  {name}: {count} downloads under faults, each byte once; 2,300 keys in pages; a job in three modes")
+    finally:
+        server.kill()
+        server.wait()
+        t.close()
+
+
+main()
