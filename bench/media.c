@@ -114,6 +114,7 @@ static const struct {
     { "decode", run_decode },
     { "region", run_region },
     { "train", run_train },
+    { "train-restarts", run_train },
     { "raw-f32", run_raw_f32 },
     { "raw-u8", run_raw_u8 },
     { "raw-u8-planes", run_raw_u8_planes },
@@ -134,6 +135,17 @@ static ft_err read_list(bench *b, ft_arena *arena, const char *path, ft_str blob
     return FT_OK;
 }
 
+/* The pictures as a packer would leave them: the same pixels, with restart markers. */
+static ft_err add_restarts(bench *b, ft_arena *arena) {
+    for (size_t i = 0; i < b->count; i++) {
+        ft_buf anew = { 0 };
+        FT_TRY(ft_image_restarts(&anew, b->items[i].bytes, 0));
+        FT_TRY(ft_arena_str(&b->items[i].bytes, arena, ft_buf_str(&anew)));
+        ft_buf_fini(&anew);
+    }
+    return FT_OK;
+}
+
 static ft_err run(bench *b, ft_arena *arena, char **argv) {
     ft_str blob;
     FT_TRY(ft_file_read(&blob, arena, argv[2], (size_t)1 << 31));
@@ -142,6 +154,7 @@ static ft_err run(bench *b, ft_arena *arena, char **argv) {
     FT_TRY(ft_resizer_new(&b->resizer, FT_MEDIA_AUTO));
     FT_TRY(ft_image_new(&b->small, arena, SIDE, SIDE, 3));
     FT_TRY(ft_arena_take(&b->ring, arena, BATCH * SIDE * SIDE * 3 * 4));
+    if (strcmp(argv[1], "train-restarts") == 0) FT_TRY(add_restarts(b, arena));
     for (size_t k = 0; k < FT_COUNT(cases); k++) {
         if (strcmp(cases[k].name, argv[1]) != 0) continue;
         FT_TRY(cases[k].run(b, b->count - 1)); /* libraries, tables, memory: once in a process */

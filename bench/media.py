@@ -119,7 +119,7 @@ class Peer:
         def raw_f32(*row):
             return F.normalize(raw_u8_planes(*row).float().div_(255), MEAN, STD, inplace=True)
 
-        step = {"decode": decode, "region": region, "train": train, "raw-u8": raw_u8,
+        step = {"decode": decode, "region": region, "train": train, "train-restarts": train, "raw-u8": raw_u8,
                 "raw-u8-planes": raw_u8_planes, "raw-f32": raw_f32, "raw-f32-stream": raw_f32}[case]
         step(*rows[0])
         begin = time.process_time()
@@ -145,7 +145,7 @@ def same(case, a, b):
     import numpy as np
     if len(a) != len(b):
         return False
-    if case in ("train", "raw-f32", "raw-f32-stream"):
+    if case in ("train", "train-restarts", "raw-f32", "raw-f32-stream"):
         return bool(np.allclose(np.frombuffer(a, np.float32), np.frombuffer(b, np.float32), atol=1e-5))
     return a == b
 
@@ -153,8 +153,8 @@ def same(case, a, b):
 def main():
     opts = dict(a[2:].split("=", 1) for a in sys.argv[2:] if "=" in a)
     runs, pictures = int(opts.get("runs", 5)), int(opts.get("pictures", 2000))
-    cases = [opts["case"]] if "case" in opts else ["decode", "region", "train", "raw-f32", "raw-f32-stream",
-                                                   "raw-u8", "raw-u8-planes"]
+    cases = [opts["case"]] if "case" in opts else ["decode", "region", "train", "train-restarts", "raw-f32",
+                                                   "raw-f32-stream", "raw-u8", "raw-u8-planes"]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         make_pictures(folder, pictures)

@@ -95,6 +95,12 @@ typedef struct ft_encode_opts {
 /* Append a file; grey pictures give grey files. FT_EINVAL, FT_ENOMEM, FT_ETOOBIG, FT_EABSENT. */
 ft_err ft_image_encode(ft_buf *out, const ft_image *image, const ft_encode_opts *opts);
 
+/* Append a JPEG with the same pixels to the bit (coefficients are not touched), whose data can be
+ * begun at every `mcus`-th block of blocks: a region then costs what a region holds, not what
+ * stands above and beside it. 0: 4, for about 1 % more bytes; progressive files become baseline.
+ * Exif and other application data are kept. FT_EMEDIA: not a JPEG; else as ft_image_decode. */
+ft_err ft_image_restarts(ft_buf *out, ft_str bytes, int mcus);
+
 /* A dense picture of zeros in the arena. FT_EINVAL for sides outside 1..FT_IMAGE_SIDE_MAX. */
 ft_err ft_image_new(ft_image *out, ft_arena *arena, int width, int height, int channels);
 /* The view of a part, no copy. FT_EINVAL when the box is empty or not inside. */

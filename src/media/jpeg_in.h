@@ -30,7 +30,12 @@
     X(set_quality, void, (j_compress_ptr, int, boolean))                      \
     X(start_compress, void, (j_compress_ptr, boolean))                        \
     X(write_scanlines, JDIMENSION, (j_compress_ptr, JSAMPARRAY, JDIMENSION))  \
-    X(finish_compress, void, (j_compress_ptr))
+    X(finish_compress, void, (j_compress_ptr))                                \
+    X(save_markers, void, (j_decompress_ptr, int, unsigned))                  \
+    X(read_coefficients, jvirt_barray_ptr *, (j_decompress_ptr))              \
+    X(copy_critical_parameters, void, (j_decompress_ptr, j_compress_ptr))     \
+    X(write_coefficients, void, (j_compress_ptr, jvirt_barray_ptr *))         \
+    X(write_marker, void, (j_compress_ptr, int, const JOCTET *, unsigned))
 
 typedef struct ft_jpeg_api {
 #define X(name, result, arguments) result(*name) arguments;

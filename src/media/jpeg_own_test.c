@@ -125,6 +125,67 @@ static void test_damage(void **state) {
     ft_arena_fini(&keep);
 }
 
+/* Written anew with restarts: the same pixels, whole and in part, for every kind. */
+static void test_restarts(void **state) {
+    (void)state;
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_random r;
+    ft_random_seed(&r, 8);
+    for (size_t i = 0; i < FT_COUNT(test_jpeg_kinds); i++)
+        for (int mcus = 0; mcus < 9; mcus += 4) {
+            const test_jpeg_kind *k = &test_jpeg_kinds[i];
+            ft_image image = test_picture(&arena, 100 + mcus, 90, k->components == 1 ? 1 : 3, i);
+            ft_image whole, again, part, cut;
+            ft_buf jpeg = { 0 }, anew = { 0 }, twice = { 0 };
+            ft_decode_opts opts = { 0 };
+            test_jpeg(&jpeg, &image, k, 75);
+            EXPECT_OK(ft_image_restarts(&anew, ft_buf_str(&jpeg), mcus));
+            EXPECT(memmem(anew.at, anew.len, "\xff\xdd\0\4\0", 5));
+            EXPECT_OK(ft_image_decode(&whole, &arena, ft_buf_str(&jpeg), NULL));
+            EXPECT_OK(ft_image_decode(&again, &arena, ft_buf_str(&anew), NULL));
+            EXPECT(test_equal(&whole, &again));
+            for (int n = 0; n < 8; n++) {
+                opts.region = test_box(&r, image.width, image.height);
+                EXPECT_OK(ft_image_decode(&part, &arena, ft_buf_str(&anew), &opts));
+                EXPECT_OK(ft_image_crop(&cut, &whole, opts.region));
+                EXPECT(test_equal(&part, &cut));
+            }
+            EXPECT_OK(ft_image_restarts(&twice, ft_buf_str(&anew), mcus));
+            EXPECT(ft_str_eq(ft_buf_str(&anew), ft_buf_str(&twice)));
+            ft_buf_fini(&jpeg);
+            ft_buf_fini(&anew);
+            ft_buf_fini(&twice);
+            ft_arena_reset(&arena);
+        }
+    ft_arena_fini(&arena);
+}
+
+/* What cannot be written anew leaves nothing behind. */
+static void test_restarts_refused(void **state) {
+    (void)state;
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_image image = test_picture(&arena, 60, 50, 3, 1);
+    ft_buf jpeg = { 0 }, out = { 0 };
+    test_jpeg(&jpeg, &image, &test_jpeg_kinds[2], 75);
+    EXPECT_OK(ft_buf_add(&out, FT_STR("before")));
+    for (size_t len = 4; len + 2 < jpeg.len; len += 7) {
+        EXPECT_ERR(FT_ECORRUPT, ft_image_restarts(&out, ft_str_n(jpeg.at, len), 0));
+        EXPECT(out.len == 6);
+    }
+    EXPECT_ERR(FT_EMEDIA, ft_image_restarts(&out, FT_STR("P5 1 1 255 x"), 0));
+    EXPECT_ERR(FT_EINVAL, ft_image_restarts(&out, ft_buf_str(&jpeg), -1));
+    EACH_FAULT {
+        ft_buf to = { 0 };
+        ft_err err = ft_image_restarts(&to, ft_buf_str(&jpeg), 2);
+        EXPECT(err == FT_OK || err == FT_ENOMEM || err == FT_EABSENT);
+        EXPECT((err == FT_OK) == (to.len > 0));
+        ft_buf_fini(&to);
+    }
+    ft_buf_fini(&jpeg);
+    ft_buf_fini(&out);
+    ft_arena_fini(&arena);
+}
+
 static void test_faults(void **state) {
     (void)state;
     if (!ft_media_path_has(FT_MEDIA_AVX512)) SKIP("no AVX-512 with VBMI and VNNI");
@@ -152,4 +213,5 @@ static void test_faults(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_faults), cmocka_unit_test(test_as_libjpeg),
-          cmocka_unit_test(test_declines), cmocka_unit_test(test_damage))
+          cmocka_unit_test(test_declines), cmocka_unit_test(test_damage),
+          cmocka_unit_test(test_restarts), cmocka_unit_test(test_restarts_refused))
