@@ -28,6 +28,7 @@ def peer(name):
 CHECKS = [
     ("kills", "kill -9 at 50 random moments", ["env", "POINTS=50", PYTHON, "tests/kill_test.py"], 900),
     ("smdebug-reader", "the real smdebug opens our trials", [PYTHON, "tests/prove/smdebug_reader.py"], 300),
+    ("podman", "an image of one's own trains and processes", [PYTHON, "tests/prove/podman.py"], 300),
     ("boto3-newest", "S3 by the newest boto3", [PYTHON, "tests/prove/boto3_newest.py"], 300),
     ("remote-peer", "our S3 client beside moto's server, under faults", [PYTHON, "tests/prove/remote_peer.py"], 600),
     ("sagemaker-posts", "the training posts by SageMaker's SDK 2.24.5",
