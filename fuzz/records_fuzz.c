@@ -33,7 +33,7 @@ static ft_err read_all(seen *s, ft_buf *again, ft_str bytes, const ft_record_opt
     if (again && w.count && f->end) {
         ft_buf head = { 0 };
         FT_CHECK(f->end(&w, &head) == FT_OK && head.len <= again->len);
-        memcpy(again->at, head.at, head.len);
+        if (head.len) memcpy(again->at, head.at, head.len);
         ft_buf_fini(&head);
     }
     ft_records_free(r);
