@@ -150,6 +150,7 @@ static ft_err feed_of(ft_feed *out, files *f, ft_feed_place place) {
     *out = (ft_feed){ .count = count,
                       .random = random,
                       .place = place,
+                      .block_io = place == FT_FEED_DISK,
                       .print = print_of(d, f->shards),
                       .self = f,
                       .open = reader_open,

@@ -17,6 +17,8 @@ typedef struct ft_feed {
     uint64_t count;      /* of samples; FT_DATASET_UNKNOWN: a stream */
     bool random;         /* `read` works */
     ft_feed_place place; /* where it is: what a wait of its readers is */
+    bool block_io;  /* it waits for block devices alone: only when the kernel counts a read from
+                       one was it a wait; otherwise whenever a reader gave up its CPU */
     uint64_t print; /* a hash of what is in it, so that a state is not resumed over other data */
     void *self;
     /* A reader for one thread, which wants these fields only. */

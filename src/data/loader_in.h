@@ -190,8 +190,8 @@ typedef struct ft_span_clock {
     uint64_t wall, cpu;
     long blocked;
 } ft_span_clock;
-ft_span_clock ft_read_begin(void);
-void ft_read_end(ft_measured *m, const ft_span_clock *from);
+ft_span_clock ft_read_begin(const ft_feed *f);
+void ft_read_end(ft_measured *m, const ft_span_clock *from, const ft_feed *f);
 void ft_meter_add(ft_worker *w, const ft_measured *m, unsigned weight);
 /* A sample takes so long: how often are they measured from now on? */
 void ft_meter_stride(ft_worker *w, uint64_t sample_ns);

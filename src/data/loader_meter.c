@@ -3,8 +3,9 @@
  * The CPU clock of a thread costs up to 0.7 µs a look (measured on a virtual machine) and seven
  * looks are taken, so cheap samples are measured now and then: one for each millisecond of work,
  * which keeps the cost at half a percent. What reading waits is its wall time less its CPU time,
- * less what a thread waits for a CPU: that is known from the stages that never block, as the ratio
- * of their wall to their CPU time. */
+ * when the kernel says that the thread waited meanwhile (for a block device, or, where samples come
+ * from elsewhere, at all); a thread that was only pushed off its CPU by others, or by a lock of the
+ * kernel, did not wait for data. */
 #include <math.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -39,21 +40,21 @@ static void add(atomic_uint_fast64_t *to, uint64_t ns, unsigned weight) {
     atomic_fetch_add_explicit(to, ns * weight, memory_order_relaxed);
 }
 
-static long gave_up(void) {
+static long blocked(const ft_feed *f) {
     struct rusage r;
     getrusage(RUSAGE_THREAD, &r);
-    return r.ru_nvcsw;
+    return f->block_io ? r.ru_inblock + r.ru_majflt : r.ru_nvcsw;
 }
 
-ft_span_clock ft_read_begin(void) {
-    return (ft_span_clock){ .wall = ft_now_ns(), .cpu = ft_cpu_ns(), .blocked = gave_up() };
+ft_span_clock ft_read_begin(const ft_feed *f) {
+    return (ft_span_clock){ .wall = ft_now_ns(), .cpu = ft_cpu_ns(), .blocked = blocked(f) };
 }
 
-void ft_read_end(ft_measured *m, const ft_span_clock *from) {
+void ft_read_end(ft_measured *m, const ft_span_clock *from, const ft_feed *f) {
     uint64_t wall = ft_now_ns() - from->wall, cpu = ft_cpu_ns() - from->cpu;
     m->wall += wall;
     m->cpu += cpu;
-    if (gave_up() != from->blocked && wall > cpu) m->wait += wall - cpu;
+    if (blocked(f) != from->blocked && wall > cpu) m->wait += wall - cpu;
 }
 
 void ft_meter_add(ft_worker *w, const ft_measured *m, unsigned weight) {

@@ -100,14 +100,14 @@ static ft_err one(ft_worker *w, size_t i, ft_measured *m) {
     ft_loader *l = w->l;
     ft_sample read, *s = &read;
     ft_span_clock from = { 0 };
-    if (m && !l->stream) from = ft_read_begin();
+    if (m && !l->stream) from = ft_read_begin(&l->feed);
     if (l->stream) {
         s = &w->kept.sample;
         if (w->kept.err) return FT_FAIL(w->kept.err, "%s", w->kept.why);
     } else {
         FT_TRY(l->feed.read(s, w->reader, w->numbers[i]));
     }
-    if (m && !l->stream) ft_read_end(m, &from);
+    if (m && !l->stream) ft_read_end(m, &from, &l->feed);
     atomic_fetch_add_explicit(&w->meter.bytes_read, s->stored_bytes, memory_order_relaxed);
     uint64_t id = l->feed.id(s);
     w->slot->ids[w->at + i] = id;
@@ -164,9 +164,9 @@ static void cut_short(ft_loader *l, ft_worker *w, ft_err err) {
 
 static bool read_stream(ft_loader *l, ft_worker *w) {
     ft_measured m = { 0 };
-    ft_span_clock from = ft_read_begin();
+    ft_span_clock from = ft_read_begin(&l->feed);
     ft_err err = ft_claim_read(l, w);
-    ft_read_end(&m, &from);
+    ft_read_end(&m, &from, &l->feed);
     if (err && err != FT_ENOTFOUND) note(w, w->at, err);
     pthread_mutex_lock(&l->ring->lock);
     l->stream_busy = false;
