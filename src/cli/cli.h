@@ -14,7 +14,7 @@
 #include "base/param.h"
 #include "store/store.h"
 
-#define FT_ARGS_MAX 16
+#define FT_ARGS_MAX 4096 /* a pattern of the shell may be many files */
 
 typedef struct ft_cli ft_cli;
 typedef struct ft_command ft_command;
