@@ -39,7 +39,9 @@ typedef struct ft_nn_value {
     ft_dtype dtype;
     int ndim;                         /* -1: not known before inference */
     int64_t shape[FT_ARRAY_DIMS_MAX]; /* FT_NN_DIM_ANY where not known */
-    const void *data;                 /* CONST, WEIGHT, STATE; dense, in C order */
+    /* CONST, WEIGHT, STATE; dense, in C order. A WEIGHT that one Conv, ConvTranspose, Gemm or MatMul
+     * alone reads may be a view of a file that is not aligned for its type: read it by memcpy. */
+    const void *data;
     int producer;                     /* node, or FT_NN_NONE */
 } ft_nn_value;
 

@@ -134,22 +134,63 @@ static ft_err states_find(ft_str **out, size_t *count, onnx_build *b, const onnx
     return FT_OK;
 }
 
+/* Weights that one convolution or product alone reads need not be aligned (graph.h): the largest
+ * ones, which are then never copied. Their names, sorted; none where bodies may read them as well.
+ */
+static ft_err packed_find(ft_str **out, size_t *count, onnx_build *b, const onnx_graph *g) {
+    static const char *const readers[] = { "Conv", "ConvTranspose", "Gemm", "MatMul" };
+    ft_str *all, *weights;
+    size_t used = 0, found = 0, kept = 0;
+    *count = 0;
+    for (size_t i = 0; i < g->node_count; i++) {
+        used += g->nodes[i].in_count;
+        for (size_t k = 0; k < g->nodes[i].attr_count; k++)
+            if (g->nodes[i].attrs[k].type == ONNX_GRAPH) return FT_OK;
+    }
+    FT_TRY(ft_arena_items(&all, b->arena, used));
+    FT_TRY(ft_arena_items(&weights, b->arena, g->node_count));
+    used = 0;
+    for (size_t i = 0; i < g->node_count; i++) {
+        const onnx_node *n = &g->nodes[i];
+        for (size_t k = 0; k < n->in_count; k++) all[used++] = n->in[k];
+        for (size_t k = 0; k < FT_COUNT(readers) && n->in_count > 1; k++)
+            if (ft_str_is(n->op, readers[k]) && !n->domain.len) weights[found++] = n->in[1];
+    }
+    if (used) qsort(all, used, sizeof *all, by_text);
+    if (found) qsort(weights, found, sizeof *weights, by_text);
+    for (size_t i = 0; i < found; i++) {
+        const ft_str *at = bsearch(&weights[i], all, used, sizeof *all, by_text);
+        bool once = (at == all || !ft_str_eq(at[-1], *at)) &&
+                    (at + 1 == all + used || !ft_str_eq(at[1], *at));
+        if (once) weights[kept++] = weights[i];
+    }
+    for (size_t i = 0; i < g->output_count; i++) /* an output is read by strangers */
+        for (size_t k = 0; k < kept; k++)
+            if (ft_str_eq(g->outputs[i].name, weights[k])) return FT_OK;
+    *out = weights;
+    *count = kept;
+    return FT_OK;
+}
+
 static ft_err tensors_build(onnx_build *b, const onnx_graph *g) {
     ft_str name;
     onnx_tensor t;
-    ft_str *states;
-    size_t state_count = 0;
+    ft_str *states, *packed = NULL;
+    size_t state_count = 0, packed_count = 0;
     int v;
     if (g->sparse)
         return FT_FAIL(FT_EUNSUPPORTED,
                        "the graph has sparse initializers, which are not supported");
     FT_TRY(states_find(&states, &state_count, b, g));
+    FT_TRY(packed_find(&packed, &packed_count, b, g));
     for (size_t i = 0; i < g->tensor_count; i++) {
         FT_TRY(onnx_tensor_read(&t, g->tensors[i]));
         FT_TRY(name_of(&name, b, t.name));
         bool weight = (t.type == 1 || t.type == 10 || t.type == 11 || t.type == 16) && t.ndim > 0;
         bool state = state_count && bsearch(&t.name, states, state_count, sizeof *states, by_text);
         ft_nn_role role = !weight ? FT_NN_CONST : state ? FT_NN_STATE : FT_NN_WEIGHT;
+        t.unaligned = t.type == 1 && packed_count &&
+                      bsearch(&t.name, packed, packed_count, sizeof *packed, by_text);
         FT_TRY(onnx_tensor_value(&v, b, name, &t, role));
     }
     return FT_OK;

@@ -57,6 +57,7 @@ typedef struct onnx_tensor {
     ft_str location;
     uint64_t offset, length;
     bool has_length;
+    bool unaligned; /* a view of it need not be aligned for its type */
 } onnx_tensor;
 
 typedef struct onnx_graph {

@@ -203,7 +203,8 @@ ft_err onnx_tensor_array(ft_array *out, ft_arena *arena, const onnx_tensor *t, b
                                              : "it has more bytes than its shape needs");
     if (!t->has_raw && ft_array_count(out) > (int64_t)t->typed.len)
         return damaged(t, "it has fewer numbers than its shape");
-    if (t->has_raw && view && (uintptr_t)t->raw.at % each == 0 && out->dtype != FT_BOOL) {
+    bool fits = t->unaligned || (uintptr_t)t->raw.at % each == 0;
+    if (t->has_raw && view && fits && out->dtype != FT_BOOL) {
         out->data = (void *)(uintptr_t)t->raw.at;
         return FT_OK;
     }

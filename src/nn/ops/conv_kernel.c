@@ -194,7 +194,7 @@ static bool dnn_takes(const ft_nn_prepare *p, const ft_nn_conv_shape *s) {
 /* The weight times its scale, for packing. */
 typedef struct scaling {
     const ft_nn_conv_shape *s;
-    const float *w;
+    const ft_nn_weight *w;
     bool transposed;
 } scaling;
 

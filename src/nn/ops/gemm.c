@@ -153,7 +153,7 @@ static ft_err forward_general(const ft_nn_call *c) {
                      .beta = add ? s.beta : 0,
                      .a = ft_nn_f32(&c->in[0]),
                      .lda = s.a_transposed ? s.m : s.k,
-                     .b = ft_nn_f32(&c->in[1]),
+                     .b = c->in[1].data,
                      .ldb = s.b_transposed ? s.k : s.n,
                      .c = y,
                      .ldc = s.n };
@@ -184,7 +184,8 @@ static void c_gradient(const sizes *s, const float *y, ft_array *c) {
 static ft_err backward(const ft_nn_call *c) {
     sizes s = sizes_of(c->node, c->in);
     const float *y = ft_nn_f32(&c->out_grad[0]);
-    const float *a = ft_nn_f32(&c->in[0]), *b = ft_nn_f32(&c->in[1]);
+    const float *a = ft_nn_f32(&c->in[0]);
+    const ft_nn_weight *b = c->in[1].data;
     int64_t lda = s.a_transposed ? s.m : s.k, ldb = s.b_transposed ? s.k : s.n;
     /* A' = Y B't; where A is transposed its gradient is the other way round. */
     ft_nn_gemm da = { .b_transposed = !s.b_transposed,

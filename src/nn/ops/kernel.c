@@ -103,8 +103,8 @@ ft_err ft_nn_kernel_try(ft_nn_kernel *k, ft_nn_prepare *p, ft_err made) {
 
 static double gemm_dot(const ft_nn_gemm *g, int64_t row, int64_t column) {
     int64_t a_step = g->a_transposed ? g->lda : 1, b_step = g->b_transposed ? 1 : g->ldb;
-    const float *a = g->a + (g->a_transposed ? row : row * g->lda);
-    const float *b = g->b + (g->b_transposed ? column * g->ldb : column);
+    const ft_nn_weight *a = g->a + (g->a_transposed ? row : row * g->lda);
+    const ft_nn_weight *b = g->b + (g->b_transposed ? column * g->ldb : column);
     double sum = 0;
     for (int64_t i = 0; i < g->k; i++) sum += (double)a[i * a_step] * (double)b[i * b_step];
     return sum;

@@ -19,9 +19,12 @@ ft_array ft_nn_first(const ft_array *a, bool last);
 /* And back: a shape in that order as it lies in memory. */
 void ft_nn_to_last(ft_array *a, bool last);
 
+/* Weights may be views of a file that is not aligned (graph.h). */
+typedef float ft_nn_weight __attribute__((aligned(1)));
+
 /* Item `i` of any float type, quick for f32. */
 static inline double ft_nn_item(const ft_array *a, int64_t i) {
-    return a->dtype == FT_F32 ? (double)((const float *)a->data)[i] : ft_array_f64(a, i);
+    return a->dtype == FT_F32 ? (double)((const ft_nn_weight *)a->data)[i] : ft_array_f64(a, i);
 }
 static inline float *ft_nn_f32(const ft_array *a) { return a->data; }
 
@@ -40,7 +43,7 @@ typedef struct ft_nn_gemm {
     bool a_transposed, b_transposed;
     int64_t m, n, k;
     float alpha, beta;
-    const float *a, *b;
+    const ft_nn_weight *a, *b;
     int64_t lda, ldb, ldc;
     float *c;
 } ft_nn_gemm;

@@ -209,7 +209,7 @@ static ft_err backward(const ft_nn_call *c) {
         int64_t ia, ib;
         batch_at(&p, i, &ia, &ib);
         const float *a = ft_nn_f32(&c->in[0]) + ia * p.m * p.k;
-        const float *b = ft_nn_f32(&c->in[1]) + ib * p.k * p.n;
+        const ft_nn_weight *b = (const ft_nn_weight *)c->in[1].data + ib * p.k * p.n;
         const float *y = ft_nn_f32(&c->out_grad[0]) + i * p.m * p.n;
         ft_nn_gemm da = { .b_transposed = true,
                           .m = p.m,

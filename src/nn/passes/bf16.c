@@ -4,6 +4,7 @@
  *
  * Like layout.c: one walk, two forms a value. */
 #include "base/check.h"
+#include "nn/ops/kernel.h"
 #include "nn/passes/pass.h"
 #include "nn/post.h"
 
@@ -51,7 +52,7 @@ static ft_err weight_round(int *out, narrowing *b, int v, const ft_nn_attr *scal
                            int64_t groups) {
     ft_array a = ft_nn_value_array(&b->g->values[v]), to = a;
     int64_t count = ft_array_count(&a), inner = 1, outer = transposed ? a.shape[1] : a.shape[0];
-    const float *w = a.data;
+    const ft_nn_weight *w = a.data; /* may be unaligned */
     uint16_t *bits;
     for (int i = transposed ? 2 : 1; i < a.ndim; i++) inner *= a.shape[i];
     int64_t block = transposed && groups ? a.shape[0] / groups * outer * inner : 0;
