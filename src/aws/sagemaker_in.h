@@ -45,6 +45,20 @@ bool ft_sagemaker_is_program(ft_aws_call *c); /* CreateTrainingJob in script mod
 /* An image that is no built-in algorithm's: a program of this machine, or podman runs it. */
 ft_err ft_sagemaker_image_check(ft_aws_call *c, ft_str image);
 ft_err ft_sagemaker_program_params(ft_params **out, ft_aws_call *c);
+/* ---- sagemaker_container.c: what containers of every kind share */
+/* A ValidationException of the reason that is known: "<where>: <why>". */
+ft_err ft_sagemaker_invalid(ft_aws_call *c, const char *where);
+/* Into the parameter `environment`: AWS_REGION and what the request names. */
+ft_err ft_sagemaker_environment(ft_params *params, ft_aws_call *c);
+/* Arrays of texts (JSON), one after the other, as the parameter `name`. */
+ft_err ft_sagemaker_texts(ft_params *params, const char *name, const ft_str *arrays, size_t count,
+                          ft_arena *arena);
+/* One text as a JSON array. */
+ft_err ft_sagemaker_path_json(ft_str *out, ft_arena *arena, ft_str path);
+/* The number of instances that `member` says, as local processes. */
+ft_err ft_sagemaker_hosts(ft_params *params, ft_aws_call *c, const char *member);
+/* A path below /opt/ml. */
+ft_err ft_sagemaker_place_check(ft_aws_call *c, const char *where, ft_str place);
 /* What a processing container runs, into the parameters of jobs/program.h: the entry point (a JSON
  * array; at == NULL: the image's own), its arguments. In words when that cannot be. */
 ft_err ft_sagemaker_command(ft_params *params, ft_arena *arena, ft_str image, ft_str entry,
