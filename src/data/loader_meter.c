@@ -47,11 +47,14 @@ static long blocked(const ft_feed *f) {
 }
 
 ft_span_clock ft_read_begin(const ft_feed *f) {
-    return (ft_span_clock){ .wall = ft_now_ns(), .cpu = ft_cpu_ns(), .blocked = blocked(f) };
+    ft_span_clock c = { .blocked = blocked(f) };
+    c.wall = ft_now_ns();
+    c.cpu = ft_cpu_ns(); /* last: looking costs, too */
+    return c;
 }
 
 void ft_read_end(ft_measured *m, const ft_span_clock *from, const ft_feed *f) {
-    uint64_t wall = ft_now_ns() - from->wall, cpu = ft_cpu_ns() - from->cpu;
+    uint64_t cpu = ft_cpu_ns() - from->cpu, wall = ft_now_ns() - from->wall;
     m->wall += wall;
     m->cpu += cpu;
     if (blocked(f) != from->blocked && wall > cpu) m->wait += wall - cpu;

@@ -45,8 +45,8 @@ static double pack_cost(const uint8_t *from, float *to, int slots, ft_dtype dtyp
                      .mean = { 0.5f, 0.5f, 0.5f },
                      .std = { 0.5f, 0.5f, 0.5f } };
     size_t bytes = PIXELS * ft_dtype_bytes(dtype);
-    double best = INFINITY;
-    for (int round = 0; round < ROUNDS; round++) {
+    double sum = 0;
+    for (int round = 0; round < ROUNDS; round++) { /* the first warms up */
         double begun = cpu_s();
         for (int i = 0; i < PICTURES; i++) {
             ft_image image = { (uint8_t *)from + (size_t)i * SIDE * SIDE * 3, CUT, CUT, 3,
@@ -55,10 +55,9 @@ static double pack_cost(const uint8_t *from, float *to, int slots, ft_dtype dtyp
                               FT_MEDIA_AUTO) != FT_OK)
                 ft_err_clear();
         }
-        double took = cpu_s() - begun;
-        if (took < best) best = took;
+        if (round) sum += cpu_s() - begun;
     }
-    return best / PICTURES / PIXELS;
+    return sum / (ROUNDS - 1) / PICTURES / PIXELS;
 }
 
 void ft_verdict_costs_measure(ft_verdict_costs *out, double ring_bytes) {
