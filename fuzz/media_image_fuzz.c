@@ -1,6 +1,6 @@
 /* media_image_fuzz.c -- any bytes as a picture: refused in words, or pixels of the size that the
- * headers say; our own JPEG reader and libjpeg agree; a region is the whole picture cut; what is
- * written is read back. */
+ * headers say; our own JPEG reader and libjpeg agree, also on a JPEG with restarts put in; a region
+ * is the whole picture cut; what is written is read back. */
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -47,6 +47,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FT_CHECK(ft_decoder_decode(&part, &foreign, bytes, &opts) == FT_OK);
         FT_CHECK(equal(&part, &whole));
         free(foreign.scratch.at);
+        if (ft_image_restarts(&file, bytes, 1 + (int)(size % 9)) == FT_OK) {
+            FT_CHECK(ft_image_decode(&part, &arena, ft_buf_str(&file), NULL) == FT_OK);
+            FT_CHECK(equal(&part, &whole));
+        }
+        ft_buf_reset(&file);
         opts.region = some_box(data, size, whole.width, whole.height);
         FT_CHECK(ft_image_decode(&part, &arena, bytes, &opts) == FT_OK);
         FT_CHECK(ft_image_crop(&cut, &whole, opts.region) == FT_OK);

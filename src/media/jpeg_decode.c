@@ -43,7 +43,7 @@ static ft_err set_up(ft_jpeg *j) {
 
 /* A progressive file that ends before its last scans is smoothed over its neighbours by libjpeg,
  * further than any margin. coef_bits says how many low bits of a coefficient are yet to come. */
-static bool complete(const struct jpeg_decompress_struct *c) {
+bool ft_jpeg_complete(const struct jpeg_decompress_struct *c) {
     if (!c->coef_bits) return true;
     for (int i = 0; i < c->num_components; i++)
         for (int k = 0; k < DCTSIZE2; k++)
@@ -64,7 +64,7 @@ static void narrow(ft_jpeg *j) {
     JDIMENSION margin = (JDIMENSION)c->max_h_samp_factor, full = c->output_width;
     JDIMENSION left = (JDIMENSION)w->plan.region.x, right = left + (JDIMENSION)w->plan.region.width;
     w->crop_x = 0;
-    if (!complete(c) || (c->scale_denom > 1 && c->max_h_samp_factor > 2)) return;
+    if (!ft_jpeg_complete(c) || (c->scale_denom > 1 && c->max_h_samp_factor > 2)) return;
     left = left > margin ? left - margin : 0;
     right = right + margin < full ? right + margin : full;
     if (left > 0 || right < full) {
@@ -77,7 +77,7 @@ static void narrow(ft_jpeg *j) {
 /* Go to the region's first row; `row` is scratch. */
 static void descend(ft_jpeg *j, uint8_t *row) {
     const job *w = j->caller;
-    if (complete(&j->c.in)) {
+    if (ft_jpeg_complete(&j->c.in)) {
         if (w->plan.region.y) j->api->skip_scanlines(&j->c.in, (JDIMENSION)w->plan.region.y);
     } else {
         for (int y = 0; y < w->plan.region.y; y++) read_row(j, row);

@@ -71,4 +71,7 @@ ft_err ft_jpeg_load(const ft_jpeg_api **out);
 ft_err ft_jpeg_read(ft_str bytes, bool damaged, ft_err (*body)(ft_jpeg *j), void *caller);
 ft_err ft_jpeg_write(ft_buf *to, ft_err (*body)(ft_jpeg *j), void *caller);
 
+/* Have all scans of a progressive picture come? Known once its data was read. */
+bool ft_jpeg_complete(const struct jpeg_decompress_struct *c);
+
 #endif

@@ -48,6 +48,8 @@ static ft_err read_all(ft_jpeg *j) {
     FT_TRY(ft_decode_check_size(&all, c->image_width, c->image_height));
     w->from = j;
     w->coefficients = j->api->read_coefficients(c);
+    if (!ft_jpeg_complete(c)) /* libjpeg smooths those; written anew they would not be */
+        return FT_FAIL(FT_ECORRUPT, "JPEG: a progressive picture without its last scans");
     return ft_jpeg_write(w->out, write_anew, w);
 }
 
