@@ -56,6 +56,28 @@ static ft_verdict share(ft_store *s, const char *params, int64_t from, int64_t a
     return v;
 }
 
+/* Scores of two classes are judged by the threshold; many different ones are still two classes. */
+static void test_class_share_of_scores(void **state) {
+    (void)state;
+    ft_store *s = fresh_store();
+    ft_stream_writer *w;
+    EXPECT_OK(ft_stream_write(&w, s, &capture, FT_STR("e"), NULL));
+    for (int i = 0; i < 30000; i++) {
+        double score = i % 10 < 9 ? 0.5 + (i + 1) / 100000.0 : i / 100000.0;
+        ft_value v[] = { ft_value_int(1000 + i), ft_value_f64(score) };
+        EXPECT_OK(ft_stream_append(w, v));
+    }
+    EXPECT_OK(ft_stream_close(w));
+    ft_verdict v = share(s, "", 0, 100000);
+    EXPECT(v.outcome == FT_ISSUE);
+    EXPECT_STR("class 1 was predicted 27000 times of 30000 (90.00 %); at most 50 % was expected",
+               v.reason);
+    EXPECT(share(s, "threshold_percent=90", 0, 100000).outcome == FT_NO_ISSUE);
+    v = share(s, "threshold=0.9", 0, 100000);
+    EXPECT(v.outcome == FT_ISSUE && strstr(v.reason.at, "class 0 was predicted 30000 times"));
+    ft_store_close(s);
+}
+
 /* The Model Monitor post: 400 pictures, 322 times class 8. */
 static void test_class_share(void **state) {
     (void)state;
@@ -183,6 +205,6 @@ static void test_faults(void **state) {
     ft_store_close(s);
 }
 
-TEST_MAIN(cmocka_unit_test(test_class_share), cmocka_unit_test(test_no_classes),
-          cmocka_unit_test(test_population_stability), cmocka_unit_test(test_registry),
-          cmocka_unit_test(test_faults))
+TEST_MAIN(cmocka_unit_test(test_class_share_of_scores), cmocka_unit_test(test_class_share),
+          cmocka_unit_test(test_no_classes), cmocka_unit_test(test_population_stability),
+          cmocka_unit_test(test_registry), cmocka_unit_test(test_faults))
