@@ -314,6 +314,59 @@ def channels_come_in_every_mode(t):
             assert "ValidationException" in str(e) and word in str(e), e
 
 
+TENSORS = """
+import os, shutil, sys, time
+config = os.path.join(os.environ["SM_INPUT_CONFIG_DIR"], "debughookconfig.json")
+assert '"LocalPath":"/opt/ml/output/tensors"' in open(config).read().replace(" ", "")
+tensors = os.path.join(os.path.dirname(os.environ["SM_MODEL_DIR"]), "output", "tensors")
+found = os.environ["SM_CHANNEL_TRAIN"]
+for part in ("collections", "events", "index"):
+    for folder, _, names in os.walk(os.path.join(found, part)):
+        to = os.path.join(tensors, os.path.relpath(folder, found))
+        os.makedirs(to, exist_ok=True)
+        for name in sorted(names):
+            shutil.copyfile(os.path.join(folder, name), os.path.join(to, name + ".tmp"))
+            os.rename(os.path.join(to, name + ".tmp"), os.path.join(to, name))
+print("tensors written", flush=True)
+while True:
+    time.sleep(0.05)
+"""
+
+
+@case
+def rules_see_the_tensors_that_a_program_writes(t):
+    t.env["FETTLE_PROGRAM_GRACE"] = "500ms"
+    aws, s3, sm = sagemaker(t)
+    data = os.path.join(t.path, "train.csv")
+    with open(data, "w") as f:
+        f.writelines(f"{i % 2},{i % 2 + i / 100},{i}\n" for i in range(60))
+    t.run("train", "xgboost", "--job", "flat", "--train", data, "--set", "objective=binary:logistic", "--set", "num_round=30",
+          "--set", "eta=0", "--save", "losses:1", "--save", "metrics:1")
+    root = os.path.join(t.path, "objects", "fettle", "jobs", "flat", "debug-output")
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as f:
+                s3.put_object(Bucket=BUCKET, Key="trial/" + os.path.relpath(path, root), Body=f.read())
+    asked = request("watched", source(s3, "watched", train=TENSORS))
+    asked["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] = f"s3://{BUCKET}/trial/"
+    asked["DebugHookConfig"] = {"S3OutputPath": f"s3://{BUCKET}/tensors"}
+    asked["DebugRuleConfigurations"] = [{
+        "RuleConfigurationName": "LossNotDecreasing", "RuleEvaluatorImage": "x/sagemaker-debugger-rules:latest",
+        "RuleParameters": {"rule_to_invoke": "LossNotDecreasing", "num_steps": "10"}}]
+    sm.create_training_job(**asked)
+
+    def status():
+        d = sm.describe_training_job(TrainingJobName="watched")
+        assert d["TrainingJobStatus"] == "InProgress", (d, printed(t, "watched"))
+        return d["DebugRuleEvaluationStatuses"][0]["RuleEvaluationStatus"]
+    until(lambda: status() == "IssuesFound", 30, "the rule's issue, while the program runs")
+    keys = [o["Key"] for o in s3.list_objects_v2(Bucket=BUCKET, Prefix="tensors/watched/debug-output/events/")["Contents"]]
+    assert len(keys) >= 10, keys
+    sm.stop_training_job(TrainingJobName="watched")
+    assert ended(sm, "watched")["TrainingJobStatus"] == "Stopped"
+
+
 @case
 def programs_and_images_train(t):
     tools = os.path.join(t.path, "tools")

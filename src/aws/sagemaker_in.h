@@ -40,7 +40,7 @@ void ft_sagemaker_channel_config(ft_json_out *w, ft_aws_call *c, size_t i);
 ft_err ft_sagemaker_inputs_remove(ft_store *s, ft_arena *arena, ft_str job);
 ft_err ft_sagemaker_inputs_chore(ft_store *s);
 
-/* ---- sagemaker_program.c: programs of users (jobs/program.h) */
+/* ---- sagemaker_program.c, sagemaker_process.c: programs of users (jobs/program.h) */
 bool ft_sagemaker_is_program(ft_aws_call *c); /* CreateTrainingJob in script mode */
 /* An image that is no built-in algorithm's: a program of this machine, or podman runs it. */
 ft_err ft_sagemaker_image_check(ft_aws_call *c, ft_str image);
@@ -116,7 +116,7 @@ typedef struct ft_sagemaker_item {
     int64_t created_us, modified_us, ended_us;
     const void *of; /* the caller's own */
 } ft_sagemaker_item;
-/* Processing jobs that run programs (sagemaker_program.c). */
+/* Processing jobs that run programs (sagemaker_process.c). */
 ft_err ft_sagemaker_programs(ft_sagemaker_item **out, size_t *count, ft_aws_call *c);
 /* Filter by NameContains, StatusEquals and times, sort by SortBy and SortOrder, cut to the page:
  * items [0, *count) are the answer; NextToken is put when there are more. */

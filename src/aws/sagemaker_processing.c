@@ -1,5 +1,5 @@
 /* sagemaker_processing.c -- processing jobs. Each rule of a training job is one, by the last part
- * of its RuleEvaluationJobArn; the others run a program (sagemaker_program.c). */
+ * of its RuleEvaluationJobArn; the others run a program (sagemaker_process.c). */
 #include "aws/monitoring_in.h"
 #include "aws/sagemaker_in.h"
 #include "base/check.h"

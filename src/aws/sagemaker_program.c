@@ -2,7 +2,6 @@
  * (sagemaker_program, sagemaker_submit_directory), a program of this machine, or an image. It
  * becomes a job of the algorithm "program" (jobs/program.h); what jobs/image.h calls a framework is
  * not run as an image: the program finds the Python of this machine. */
-
 #include "aws/sagemaker_in.h"
 #include "base/check.h"
 #include "jobs/container.h"
