@@ -88,10 +88,11 @@ static ft_err opts_read(ft_pack_opts *o, ft_cli *cli) {
     o->fit = ft_str_is(fit, "squash")  ? FT_PACK_SQUASH
              : ft_str_is(fit, "short") ? FT_PACK_SHORT
                                        : FT_PACK_CROP;
-    o->form = ft_str_is(images, "raw")    ? FT_PACK_RAW
-              : ft_str_is(images, "jpeg") ? FT_PACK_JPEG
-              : ft_str_is(images, "png")  ? FT_PACK_PNG
-                                          : FT_PACK_DEFAULT;
+    o->form = ft_str_is(images, "raw")       ? FT_PACK_RAW
+              : ft_str_is(images, "jpeg")    ? FT_PACK_JPEG
+              : ft_str_is(images, "png")     ? FT_PACK_PNG
+              : ft_str_is(images, "regions") ? FT_PACK_REGIONS
+                                             : FT_PACK_DEFAULT;
     o->quality = (int)ft_params_int(p, "quality");
     o->shuffle = ft_params_given(p, "shuffle");
     o->seed = (uint64_t)ft_params_int(p, "shuffle");
@@ -218,9 +219,9 @@ static ft_err run_unpack(ft_cli *cli) {
           .doc = "HOW: keep the middle, keep all and lose the shape, or only the shorter side" }, \
         { .name = "images",                                                                       \
           .type = FT_PARAM_CHOICE,                                                                \
-          .choices = "raw|jpeg|png",                                                              \
-          .doc =                                                                                  \
-              "FORM: of pictures in OUT; resized ones are raw in fts, npy and idx, else jpeg" },  \
+          .choices = "raw|jpeg|png|regions",                                                      \
+          .doc = "FORM: of pictures in OUT; resized ones are raw in fts, npy and idx, else "      \
+                 "jpeg; regions: the same JPEG pixels, quick to crop" },                          \
         { .name = "quality",                                                                      \
           .type = FT_PARAM_INT,                                                                   \
           .min = 1,                                                                               \

@@ -306,7 +306,7 @@ static ft_err meta_make(ft_str *out, packing *p) {
     ft_buf b = { .limit_bytes = SIZE_MAX / 2 };
     ft_json_out w;
     const ft_pack_opts *o = p->opts;
-    static const char *const forms[] = { "as it is", "raw", "jpeg", "png" };
+    static const char *const forms[] = { "as it is", "raw", "jpeg", "png", "regions" };
     static const char *const fits[] = { "crop", "squash", "short" };
     ft_str meta = ft_dataset_meta(p->from), classes;
     ft_json_out_init(&w, &b, false);

@@ -19,7 +19,10 @@ typedef enum ft_pack_form {                  /* of pictures in what is written *
                                                 (fts, npy, idx), else JPEG */
                             FT_PACK_RAW,     /* pixels: u8, height x width x 3 */
                             FT_PACK_JPEG,
-                            FT_PACK_PNG
+                            FT_PACK_PNG,
+                            FT_PACK_REGIONS /* JPEG with restart markers, the same pixels: a
+                                               random crop then decodes little else. Others stay
+                                               as they are */
 } ft_pack_form;
 
 typedef enum ft_pack_fit {                 /* of a picture to width x height */

@@ -39,7 +39,7 @@ ft_err ft_pack_plan(int *field, ft_pack_form *form, const ft_dataset *from,
     if (*field < 0 || (f[*field].kind != FT_FIELD_IMAGE && !is_pixels(&f[*field])))
         return FT_FAIL(FT_EINVAL, "there are no pictures to %s in '%s'",
                        opts->width ? "resize" : "decode or encode", from->shards[0].path);
-    if (f[*field].kind == FT_FIELD_ARRAY && !encoded && !opts->width) *field = -1; /* raw already */
+    if (f[*field].kind == FT_FIELD_ARRAY && !encoded && !opts->width) *field = -1; /* stays */
     return FT_OK;
 }
 
@@ -126,12 +126,31 @@ static ft_err raw(ft_array *value, ft_arena *arena, const ft_image *image, bool 
     return FT_OK;
 }
 
+static ft_err file(ft_array *value, ft_arena *arena, const ft_buf *encoded) {
+    ft_str bytes;
+    FT_TRY(ft_arena_str(&bytes, arena, ft_buf_str(encoded)));
+    *value = (ft_array){ .dtype = FT_U8,
+                         .ndim = 1,
+                         .shape = { (int64_t)bytes.len },
+                         .data = (void *)(uintptr_t)bytes.at };
+    return FT_OK;
+}
+
+/* The picture of a file as a JPEG with restart markers; of another kind, as it is. */
+static ft_err restarts(ft_array *value, ft_pack_picture *p, ft_arena *arena, ft_str bytes) {
+    if (ft_image_sniff(bytes) != FT_IMAGE_JPEG) return FT_OK;
+    ft_buf_reset(&p->restarts);
+    FT_TRY(ft_image_restarts(&p->restarts, bytes, 0));
+    return file(value, arena, &p->restarts);
+}
+
 ft_err ft_pack_picture_make(ft_array *value, ft_pack_picture *p, ft_arena *arena, ft_pack_form form,
                             const ft_pack_opts *opts) {
     ft_image from, to;
     bool encoded = value->ndim == 1;
     int ndim = encoded ? 3 : value->ndim;
-    ft_str bytes;
+    if (form == FT_PACK_REGIONS && encoded && !opts->width && !opts->quality)
+        return restarts(value, p, arena, ft_str_n(value->data, (size_t)value->shape[0]));
     FT_TRY(pixels_of(&from, p, value, encoded));
     to = from;
     if (opts->width) FT_TRY(resize(&to, p, arena, &from, opts));
@@ -140,16 +159,13 @@ ft_err ft_pack_picture_make(ft_array *value, ft_pack_picture *p, ft_arena *arena
                            .quality = opts->quality ? opts->quality : QUALITY };
     ft_buf_reset(&p->encoded);
     FT_TRY(ft_image_encode(&p->encoded, &to, &how));
-    FT_TRY(ft_arena_str(&bytes, arena, ft_buf_str(&p->encoded)));
-    *value = (ft_array){ .dtype = FT_U8,
-                         .ndim = 1,
-                         .shape = { (int64_t)bytes.len },
-                         .data = (void *)(uintptr_t)bytes.at };
-    return FT_OK;
+    if (form == FT_PACK_REGIONS) return restarts(value, p, arena, ft_buf_str(&p->encoded));
+    return file(value, arena, &p->encoded);
 }
 
 void ft_pack_picture_fini(ft_pack_picture *p) {
     ft_decoder_free(p->decoder);
     ft_resizer_free(p->resizer);
     ft_buf_fini(&p->encoded);
+    ft_buf_fini(&p->restarts);
 }

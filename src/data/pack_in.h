@@ -11,7 +11,7 @@
 typedef struct ft_pack_picture { /* one thread's */
     ft_decoder *decoder;
     ft_resizer *resizer;
-    ft_buf encoded;
+    ft_buf encoded, restarts;
 } ft_pack_picture;
 
 /* Which field's pictures are changed, and to which form; -1: none. */

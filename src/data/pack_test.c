@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "data/dataset_test.h"
 #include "media/image.h"
@@ -93,10 +94,11 @@ static void test_forms(void **state) {
         { FT_PACK_RAW, FT_PACK_SHORT, "t.fts", 15, 20 },
         { FT_PACK_JPEG, FT_PACK_CROP, "u.tar", 0, 0 },
         { FT_PACK_PNG, FT_PACK_CROP, "v.rec", 0, 0 },
+        { FT_PACK_REGIONS, FT_PACK_CROP, "w.tar", 0, 0 },
     };
     (void)state;
     test_set_write(test_set_path("q.tar"), &pictures, 20);
-    for (size_t k = 0; k < 5; k++) {
+    for (size_t k = 0; k < FT_COUNT(cases); k++) {
         ft_pack_told told;
         ft_dataset *d;
         ft_dataset_reader *r;
@@ -129,6 +131,40 @@ static void test_forms(void **state) {
     opts.width = opts.height = 8;
     EXPECT_ERR(FT_EINVAL, pack(&told, test_set_path("n.csv"), test_set_path("n.fts"), &opts));
     EXPECT_WHY("there are no pictures to resize");
+}
+
+/* As regions: the pixels stay, and a JPEG's data can be begun in the middle. */
+static void test_regions(void **state) {
+    (void)state;
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_pack_told told;
+    ft_dataset *d[2];
+    ft_dataset_reader *r[2];
+    ft_pack_opts jpeg = { .form = FT_PACK_JPEG }, opts = { .form = FT_PACK_REGIONS };
+    test_set_write(test_set_path("f.tar"), &pictures, 20);
+    EXPECT_OK(pack(&told, test_set_path("f.tar"), test_set_path("g.tar"), &jpeg));
+    EXPECT_OK(pack(&told, test_set_path("g.tar"), test_set_path("h.tar"), &opts));
+    for (int i = 0; i < 2; i++) {
+        EXPECT_OK(test_set_open(&d[i], test_set_path(i ? "h.tar" : "g.tar"), NULL));
+        EXPECT_OK(ft_dataset_reader_new(&r[i], d[i]));
+    }
+    for (uint64_t n = 0; n < 20; n++) {
+        ft_image image[2];
+        ft_str file[2];
+        for (int i = 0; i < 2; i++) {
+            ft_sample s;
+            EXPECT_OK(ft_dataset_read(&s, r[i], 0, n));
+            const ft_array *v = &s.values[ft_dataset_find(d[i], FT_STR("image"))];
+            EXPECT_OK(ft_arena_str(&file[i], &arena, ft_str_n(v->data, (size_t)v->shape[0])));
+            EXPECT_OK(ft_image_decode(&image[i], &arena, file[i], NULL));
+        }
+        size_t bytes = ft_image_row_bytes(&image[0]) * (size_t)image[0].height;
+        EXPECT(image[0].width == image[1].width && image[0].height == image[1].height);
+        EXPECT(memcmp(image[0].data, image[1].data, bytes) == 0);
+        EXPECT(memmem(file[1].at, file[1].len, "\xff\xdd\0\4", 4));
+    }
+    for (int i = 0; i < 2; i++) ft_dataset_reader_free(r[i]), ft_dataset_free(d[i]);
+    ft_arena_fini(&arena);
 }
 
 /* Large records of nothing that packs: numbers, not pictures. */
@@ -247,6 +283,6 @@ static void test_faults(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_same_whatever_threads), cmocka_unit_test(test_forms),
-          cmocka_unit_test(test_shards_and_resume), cmocka_unit_test(test_bad),
-          cmocka_unit_test(test_full_disk), cmocka_unit_test(test_canceled),
-          cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_regions), cmocka_unit_test(test_shards_and_resume),
+          cmocka_unit_test(test_bad), cmocka_unit_test(test_full_disk),
+          cmocka_unit_test(test_canceled), cmocka_unit_test(test_faults))
