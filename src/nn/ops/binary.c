@@ -236,8 +236,8 @@ SPAN(add, x + y)
 SPAN(sub, x - y)
 SPAN(mul, x *y)
 SPAN(div, x / y)
-SPAN(max, ft_v_pick((x > y) | (x != x), x, y))
-SPAN(min, ft_v_pick((x < y) | (x != x), x, y))
+SPAN(max, ft_v_larger(x, y))
+SPAN(min, ft_v_smaller(x, y))
 SPAN(p_relu, ft_v_pick(x < 0.0f, x *y, x))
 
 /* x to the y with few distinct y in practice: a square, a cube, a root, else the C library. */

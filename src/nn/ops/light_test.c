@@ -452,6 +452,30 @@ static void test_functions(void **state) {
     assert_true(fabsf(w[5] - logf(1e-40f)) < 1e-4f);
 }
 
+/* NaN wins, whatever stands beside it; infinities are numbers. */
+static void test_extremes(void **state) {
+    (void)state;
+    static const float x[] = { NAN, 1, INFINITY, -INFINITY, 2, -3e38f, NAN, 0 };
+    static const float y[] = { 1, NAN, INFINITY, INFINITY, -2, 3e38f, NAN, 0 };
+    static const char *const ops[] = { "Max", "Min" };
+    for (int o = 0; o < 2; o++) {
+        rig r = rig_of(ops[o], NULL, 0);
+        ft_array out[RIG_IO];
+        for (int k = 0; k < 2; k++) {
+            ft_array *a = rig_input(&r, FT_F32, 1, (int64_t[]){ 19 });
+            for (int i = 0; i < 19; i++) ((float *)a->data)[i] = k ? y[i % 8] : x[i % 8];
+        }
+        rig_same(&r, 0);
+        rig_outputs(&r, out);
+        EXPECT_OK(rig_call(&r, out, NULL, NULL, false));
+        const float *z = out[0].data;
+        assert_true(isnan(z[0]) && isnan(z[1]) && isnan(z[6]) && isnan(z[16]) && isnan(z[17]));
+        assert_true(z[3] == (o ? -INFINITY : INFINITY) && z[2] == INFINITY);
+        assert_true(z[4] == (o ? -2 : 2) && z[5] == (o ? -3e38f : 3e38f));
+        rig_end(&r);
+    }
+}
+
 /* Every half and bfloat16 goes to float and back. */
 static void test_halves(void **state) {
     (void)state;
@@ -502,5 +526,5 @@ static void test_refusals(void **state) {
 TEST_MAIN(cmocka_unit_test(test_unary), cmocka_unit_test(test_binary),
           cmocka_unit_test(test_reductions), cmocka_unit_test(test_movement),
           cmocka_unit_test(test_focal), cmocka_unit_test(test_recurrent),
-          cmocka_unit_test(test_functions), cmocka_unit_test(test_halves),
-          cmocka_unit_test(test_refusals))
+          cmocka_unit_test(test_functions), cmocka_unit_test(test_extremes),
+          cmocka_unit_test(test_halves), cmocka_unit_test(test_refusals))

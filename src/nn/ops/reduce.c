@@ -225,8 +225,8 @@ FT_NN_INLINE ft_v16 v_before(int kind, ft_v16 x) {
 FT_NN_INLINE ft_v16 v_join(int kind, ft_v16 a, ft_v16 b) {
     return kind == ADD        ? a + b
            : kind == MULTIPLY ? a * b
-           : kind == LARGER   ? ft_v_pick((a > b) | (a != a), a, b)
-                              : ft_v_pick((a < b) | (a != a), a, b);
+           : kind == LARGER   ? ft_v_larger(a, b)
+                              : ft_v_smaller(a, b);
 }
 FT_NN_INLINE float f_join(int kind, float a, float b) {
     return kind == ADD        ? a + b
