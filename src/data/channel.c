@@ -56,8 +56,9 @@ ft_err ft_channel_source_check(const ft_channel_source *c) {
     if (c->recordio && !pipe)
         return FT_FAIL(FT_EINVAL, "RecordWrapperType RecordIO is for Pipe mode");
     if (c->gzip && !pipe) return FT_FAIL(FT_EINVAL, "CompressionType Gzip is for Pipe mode");
-    if (c->world && c->rank >= c->world)
-        return FT_FAIL(FT_EINVAL, "worker %u of %u: they count from 0", c->rank, c->world);
+    if (c->rank >= (c->world ? c->world : 1))
+        return FT_FAIL(FT_EINVAL, "worker %u of %u: they count from 0", c->rank,
+                       c->world ? c->world : 1);
     return FT_OK;
 }
 

@@ -336,6 +336,7 @@ static void test_channel_json(void **state) {
         "{\"S3Uri\":\"x\",\"S3DataType\":\"AugmentedManifestFile\",\"InputMode\":\"Pipe\"}",
         "{\"S3Uri\":\"x\",\"AttributeNames\":[\"a\"]}",
         "{\"S3Uri\":\"x\",\"Rank\":2,\"World\":2}",
+        "{\"S3Uri\":\"x\",\"Rank\":1}",
     };
     for (size_t i = 0; i < FT_COUNT(bad); i++)
         EXPECT_ERR(FT_EINVAL, ft_channel_source_read(&back, &arena, ft_str_of(bad[i])));
