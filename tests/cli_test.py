@@ -149,6 +149,21 @@ def rules_are_checked_when_added_and_taken_away(t):
 
 
 @case
+def words_may_stand_for_missing_values(t):
+    path = os.path.join(t.path, "w.csv")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("a,b,y\n" + "".join(f"{'unknown' if i % 7 == 3 else i % 5},{i % 3},{i % 2}\n" for i in range(70)))
+    args = ("train", "xgboost", "--train", path, "--label", "y", "--set", "num_round=2", "--job")
+    t.run(*args, "w", "--missing", "unknown,-")
+    t.run("deploy", "w", "--endpoint", "e")
+    t.run("monitor", "baseline", "e", "--data", path)  # label and words as the job was told
+    t.serve()
+    assert "70" in t.run("invoke", "e", "--data", path).stdout
+    p = t.run("train", "xgboost", "--train", path, "--label", "y", "--set", "num_round=2", "--set", "objective=rank:ndcg", ok=False)
+    assert "query groups" in p.stderr, p.stderr
+
+
+@case
 def a_model_of_other_columns_is_told(t):
     train_csv(t)
     train_csv(t, "wide", 5)

@@ -92,12 +92,13 @@ static float largest(const ft_table *t) {
 
 /* As the baseline takes it; another home's server is asked by --url, whose jobs are not known here.
  */
-static ft_err label_of(ft_str *out, ft_cli *cli) {
+static ft_err as_trained(ft_table_opts *opts, ft_cli *cli) {
     ft_store *s;
-    *out = ft_params_str(cli->options, "label");
-    if (out->at || ft_params_given(cli->options, "url")) return FT_OK;
+    opts->label = ft_params_str(cli->options, "label");
+    if (ft_params_given(cli->options, "url")) return FT_OK;
     FT_TRY(ft_cli_store(&s, cli));
-    return ft_cli_label(out, cli, s, cli->args[0]);
+    FT_TRY(ft_cli_missing(&opts->missing, cli, s, cli->args[0]));
+    return ft_cli_label(&opts->label, cli, s, cli->args[0]);
 }
 
 static ft_err send_rows(invoker *v) {
@@ -107,9 +108,8 @@ static ft_err send_rows(invoker *v) {
     float *row;
     ft_fetched got;
     ft_err err;
-    ft_str label;
-    FT_TRY(label_of(&label, v->cli));
-    ft_table_opts opts = { .label = label, .rows_max = (size_t)ft_params_int(o, "rows") };
+    ft_table_opts opts = { .rows_max = (size_t)ft_params_int(o, "rows") };
+    FT_TRY(as_trained(&opts, v->cli));
     FT_GOTO(err, ft_table_read(&t, ft_params_str(o, "data"), &opts));
     FT_GOTO(err, ft_arena_items(&row, &v->cli->arena, t->cols));
     float invert_from = ft_str_is(ft_params_str(o, "alter"), "invert") ? largest(t) : NAN;

@@ -30,10 +30,12 @@ static ft_err run_baseline(ft_cli *cli) {
     ft_model *model = NULL;
     ft_err err;
     FT_TRY(ft_cli_store(&s, cli));
-    ft_str label;
+    ft_str label, missing;
     FT_GOTO(err, ft_cli_label(&label, cli, s, cli->args[0]));
+    FT_GOTO(err, ft_cli_missing(&missing, cli, s, cli->args[0]));
     FT_GOTO(err, ft_endpoint_model(&model, s, cli->args[0]));
     ft_table_opts opts = { .label = label,
+                           .missing = missing,
                            .rows_max = (size_t)ft_params_int(cli->options, "rows"),
                            .schema =
                                model->predictor->schema ? model->predictor->schema(model) : NULL };

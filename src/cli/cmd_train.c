@@ -38,6 +38,8 @@ static const ft_param options[] = {
       .doc = "WORD: does the first row name the columns" },
     { "format", FT_PARAM_CHOICE, NULL, .choices = "csv|libsvm|idx",
       .doc = "NAME: data format (by content when not given)" },
+    { "missing", FT_PARAM_STRING, NULL,
+      .doc = "WORDS: texts that stand for a missing value, with commas (beside \"\", NA, ? …)" },
     { "rows", FT_PARAM_INT, NULL, .min = 1, .max = 1e12,
       .doc = "N: use only the first N rows of each file" },
     { "rule", FT_PARAM_STRING, NULL, .repeated = true,
@@ -131,6 +133,7 @@ static ft_err channel_of(ft_job_channel *out, ft_cli *cli, const char *name) {
                              .path = ft_params_str(cli->options, name),
                              .label = ft_params_str(cli->options, "label"),
                              .format = ft_params_str(cli->options, "format"),
+                             .missing = ft_params_str(cli->options, "missing"),
                              .header = ft_str_is(header, "yes")  ? 1
                                        : ft_str_is(header, "no") ? -1
                                                                  : 0,
@@ -344,6 +347,10 @@ static ft_err run(ft_cli *cli) {
     if (ft_params_given(cli->options, "max-runtime"))
         FT_TRY(ft_duration_parse(&spec.max_runtime_us, ft_params_str(cli->options, "max-runtime")));
 
+    const ft_param *objective = ft_param_find(algorithm->params, FT_STR("objective"));
+    if (objective && ft_str_starts(ft_params_str(params, "objective"), FT_STR("rank:")))
+        fprintf(stderr, "note: rows are ranked within their query groups, which libsvm files name "
+                        "by qid; in a file without them all rows are one group\n");
     ft_store *s;
     ft_str name;
     ft_supervisor *sup = NULL;

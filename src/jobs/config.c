@@ -40,6 +40,7 @@ static void channels_write(ft_json_out *w, const ft_job_spec *spec) {
         str_member(w, "source", c->source);
         str_member(w, "label", c->label);
         str_member(w, "format", c->format);
+        str_member(w, "missing", c->missing);
         ft_json_out_name(w, "header"), ft_json_out_i64(w, c->header);
         ft_json_out_name(w, "rows_max"), ft_json_out_i64(w, (int64_t)c->rows_max);
         ft_json_out_close(w);
@@ -98,6 +99,8 @@ static ft_err channel_read(ft_job_channel *c, ft_json *j) {
             FT_TRY(ft_json_string(j, &c->label));
         else if (ft_str_is(name, "format"))
             FT_TRY(ft_json_string(j, &c->format));
+        else if (ft_str_is(name, "missing"))
+            FT_TRY(ft_json_string(j, &c->missing));
         else if (ft_str_is(name, "header")) {
             FT_TRY(ft_json_i64(j, &number));
             c->header = (int)number;

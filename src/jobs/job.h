@@ -46,6 +46,7 @@ bool ft_job_status_final(ft_job_status s);
 
 typedef struct ft_job_channel {
     ft_str name, path, label, format;
+    ft_str missing; /* more texts that stand for a missing value, with commas */
     /* JSON of data/channel.h: objects, manifests, input mode, share and order; then `path` is only
      * shown. Empty: `path` is a local file or folder. */
     ft_str source;

@@ -232,6 +232,7 @@ static ft_err channel_prepare(work *w, ft_channel *channel, ft_job_channel *c) {
                              .path = c->path,
                              .opts = { .format = c->format,
                                        .label = c->label,
+                                       .missing = c->missing,
                                        .header = c->header,
                                        .rows_max = c->rows_max } };
     ft_err err = c->source.len ? channel_source(w, channel, c) : ft_file_stat(&info, c->path.at);
