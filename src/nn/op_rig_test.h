@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "nn/graph_in.h"
 #include "nn/ops/shared.h"
+#include "nn/sanitizer_test.h"
 #include "tests/test.h"
 
 #define RIG_IO 8
