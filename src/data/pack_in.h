@@ -3,7 +3,10 @@
 #ifndef FT_PACK_IN_H
 #define FT_PACK_IN_H
 
+#include <pthread.h>
+
 #include "data/dataset_in.h"
+#include "data/order.h"
 #include "data/pack.h"
 #include "media/resize.h"
 
@@ -48,5 +51,49 @@ ft_err ft_pack_out_write(ft_pack_out *o, const ft_array *values);
 ft_err ft_pack_out_end(ft_pack_out *o);
 uint64_t ft_pack_out_bytes(const ft_pack_out *o);
 void ft_pack_out_fini(ft_pack_out *o);
+
+/* ---- the ring (pack_fill.c) */
+#define FT_PACK_THREADS_MAX 64
+
+typedef struct ft_pack_slot { /* a run of samples */
+    enum { FT_SLOT_FREE, FT_SLOT_FILLING, FT_SLOT_READY } state;
+    uint64_t run;    /* its number */
+    size_t count;    /* samples in it */
+    uint64_t passed; /* records that it stands for, bad ones counted */
+    ft_array *values;
+    ft_arena arena;
+    ft_err err;
+    char why[1024];
+    bool last; /* the source ended */
+} ft_pack_slot;
+
+typedef struct ft_packing {
+    ft_dataset *from;
+    const ft_pack_opts *opts;
+    size_t fields;
+    int picture; /* field; -1: none */
+    ft_pack_form form;
+    ft_permutation order;
+    uint64_t *begins; /* of each shard: its first record's number; and the end */
+    uint64_t first, total;
+    size_t run; /* samples of a slot */
+    ft_pack_slot *slots;
+    size_t slot_count;
+    uint64_t next; /* run that is taken next */
+    uint64_t bad;
+    bool ended, stopped;        /* no run is left; stop */
+    ft_dataset_reader *ordered; /* under the lock, where records are read in order */
+    pthread_mutex_t lock;
+    pthread_cond_t freed, filled;
+    pthread_t threads[FT_PACK_THREADS_MAX];
+    int thread_count;
+    ft_pack_out out;
+} ft_packing;
+
+/* Where record number n stands. */
+void ft_pack_place(const ft_packing *p, uint64_t n, uint32_t *shard, uint64_t *record);
+/* Threads that fill slots; at least one, or FT_ENOMEM. */
+ft_err ft_pack_threads_start(ft_packing *p);
+void ft_pack_threads_stop(ft_packing *p);
 
 #endif

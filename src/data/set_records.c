@@ -10,6 +10,7 @@
 #include "data/dataset_in.h"
 #include "data/payload_in.h"
 #include "data/record_in.h"
+#include "data/set_records_in.h"
 #include "data/shown.h"
 #include "data/table_in.h"
 
@@ -338,85 +339,6 @@ static void reader_leave(ft_dataset_reader *r) {
     ft_records_free(x->stream);
 }
 
-/* ---- writing */
-
-typedef struct writing {
-    ft_record_writer *w;
-    ft_plan plan;
-    ft_buf payload;
-    ft_arena arena; /* of the record */
-    ft_record_index index;
-    size_t index_capacity;
-} writing;
-
-static ft_err plan_write(ft_dataset_writer *w) {
-    writing *x = w->state;
-    x->plan = (ft_plan){ .payload = w->format->usual,
-                         .fields = w->fields,
-                         .count = w->field_count,
-                         .arena = &w->arena,
-                         .path = ft_str_of(w->path) };
-    bool bytes = w->format->any_bytes && w->field_count == 1 &&
-                 w->fields[0].kind != FT_FIELD_ARRAY && ft_str_is(w->fields[0].name, "bytes");
-    if (bytes) x->plan.payload = &ft_payload_bytes;
-    ft_err err = x->plan.payload->fit(&x->plan);
-    return err ? ft_err_prefix(err, "'%s'", w->path) : FT_OK;
-}
-
-static ft_err write_begin(ft_dataset_writer *w) {
-    writing *x = w->state;
-    x->payload.limit_bytes = x->arena.limit_bytes = SIZE_MAX / 2;
-    FT_TRY(plan_write(w));
-    FT_TRY(ft_record_writer_new(&x->w, w->path, w->format->records));
-    if (!x->plan.payload->head) return FT_OK;
-    FT_TRY(x->plan.payload->head(&x->payload, &x->plan));
-    return ft_record_write_bytes(x->w, ft_buf_str(&x->payload));
-}
-
-static ft_err write_one(ft_dataset_writer *w, const ft_array *values) {
-    writing *x = w->state;
-    uint64_t offset;
-    ft_buf_reset(&x->payload);
-    ft_arena_reset(&x->arena);
-    ft_err err = x->plan.payload->write(&x->payload, &x->plan, &x->arena, values);
-    if (err) return ft_err_prefix(err, "'%s', record %llu", w->path, (unsigned long long)w->count);
-    ft_record record = { .bytes = ft_buf_str(&x->payload), .number = w->count };
-    FT_TRY(ft_record_write_one(x->w, &record, &offset));
-    if (w->format->records != &ft_records_recordio) return FT_OK;
-    return ft_record_index_add(&x->index, &w->arena, &x->index_capacity, w->count, offset);
-}
-
-static uint64_t written(const ft_dataset_writer *w) {
-    return ft_record_writer_bytes(((const writing *)w->state)->w);
-}
-
-/* RecordIO's index stands beside it: the old one goes first, so that none ever belongs to another
- * file. */
-static ft_err write_end(ft_dataset_writer *w) {
-    writing *x = w->state;
-    ft_str path = ft_str_of(w->path), index_path;
-    bool index = w->format->records == &ft_records_recordio && ft_str_ends(path, FT_STR(".rec"));
-    ft_buf text = { .limit_bytes = SIZE_MAX / 2 };
-    ft_err err;
-    if (!index) return ft_record_writer_end(x->w);
-    FT_TRY(ft_arena_printf(&index_path, &w->arena, "%.*s.idx",
-                           FT_STR_ARG(ft_str_slice(path, 0, path.len - 4))));
-    FT_GOTO(err, ft_record_index_write(&text, &x->index));
-    FT_GOTO(err, ft_file_remove(index_path.at));
-    FT_GOTO(err, ft_record_writer_end(x->w));
-    FT_GOTO(err, ft_file_write_atomic(index_path.at, ft_buf_str(&text), true));
-done:
-    ft_buf_fini(&text);
-    return err;
-}
-
-static void write_free(ft_dataset_writer *w) {
-    writing *x = w->state;
-    ft_record_writer_free(x->w);
-    ft_buf_fini(&x->payload);
-    ft_arena_fini(&x->arena);
-}
-
 /* ---- rows of the registry */
 
 static int sniff_recordio(ft_str head, ft_str path) {
@@ -437,12 +359,13 @@ static int sniff_csv(ft_str head, ft_str path) {
     return head.len ? ft_format_csv.sniff(head, path) : 0;
 }
 
-#define RECORDS                                                                                 \
-    .shard_bytes = sizeof(shard), .reader_bytes = sizeof(reading), .open = shard_open,          \
-    .close = shard_close, .read = record_read, .seek = record_seek, .next = record_next,        \
-    .leave = reader_leave, .hint = record_hint, .write_bytes = sizeof(writing),                 \
-    .write_begin = write_begin, .write = write_one, .written = written, .write_end = write_end, \
-    .write_free = write_free
+#define RECORDS                                                                                \
+    .shard_bytes = sizeof(shard), .reader_bytes = sizeof(reading), .open = shard_open,         \
+    .close = shard_close, .read = record_read, .seek = record_seek, .next = record_next,       \
+    .leave = reader_leave, .hint = record_hint, .write_bytes = sizeof(ft_set_records_writing), \
+    .write_begin = ft_set_records_write_begin, .write = ft_set_records_write,                  \
+    .written = ft_set_records_written, .write_end = ft_set_records_write_end,                  \
+    .write_free = ft_set_records_write_free
 
 const ft_dataset_format ft_set_tfrecord = {
     .name = "tfrecord",
