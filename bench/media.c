@@ -44,9 +44,9 @@ static void show(bench *b, size_t i, const void *at, size_t bytes) {
     if (i < SHOWN) FT_CHECK(fwrite(at, 1, bytes, b->out) == bytes);
 }
 
-static const ft_pack usual = { .dtype = FT_F32,
-                               .mean = { 0.485f, 0.456f, 0.406f },
-                               .std = { 0.229f, 0.224f, 0.225f } };
+static const ft_packing usual = { .dtype = FT_F32,
+                                  .mean = { 0.485f, 0.456f, 0.406f },
+                                  .std = { 0.229f, 0.224f, 0.225f } };
 
 static uint8_t *slot(const bench *b, size_t i) { return b->ring + i % BATCH * SIDE * SIDE * 3 * 4; }
 
@@ -75,7 +75,7 @@ static ft_err run_region(bench *b, size_t i) {
 }
 
 static ft_err run_train(bench *b, size_t i) {
-    ft_pack pack = usual;
+    ft_packing pack = usual;
     pack.flip = b->items[i].flip;
     FT_TRY(region(b, i));
     FT_TRY(ft_pack_image(slot(b, i), &b->small, &pack, FT_MEDIA_AUTO));
@@ -84,7 +84,7 @@ static ft_err run_train(bench *b, size_t i) {
 }
 
 /* Raw pictures of 256 x 256: crop, flip, layout. */
-static ft_err raw(bench *b, size_t i, ft_pack pack) {
+static ft_err raw(bench *b, size_t i, ft_packing pack) {
     ft_image image = { (uint8_t *)(uintptr_t)b->items[i].bytes.at, RAW_SIDE, RAW_SIDE, 3,
                        RAW_SIDE * 3 };
     FT_TRY(ft_image_crop(&image, &image, b->items[i].box));
@@ -96,15 +96,15 @@ static ft_err raw(bench *b, size_t i, ft_pack pack) {
 
 static ft_err run_raw_f32(bench *b, size_t i) { return raw(b, i, usual); }
 static ft_err run_raw_f32_stream(bench *b, size_t i) {
-    ft_pack pack = usual;
+    ft_packing pack = usual;
     pack.stream = true;
     return raw(b, i, pack);
 }
 static ft_err run_raw_u8(bench *b, size_t i) {
-    return raw(b, i, (ft_pack){ .dtype = FT_U8, .channels_last = true });
+    return raw(b, i, (ft_packing){ .dtype = FT_U8, .channels_last = true });
 }
 static ft_err run_raw_u8_planes(bench *b, size_t i) {
-    return raw(b, i, (ft_pack){ .dtype = FT_U8 });
+    return raw(b, i, (ft_packing){ .dtype = FT_U8 });
 }
 
 static const struct {

@@ -319,7 +319,7 @@ static ft_err check_end(const ft_run *r) {
 }
 
 static ft_err pack(ft_run *r, void *to) {
-    ft_pack pass = r->w->t->pack;
+    ft_packing pass = r->w->t->pack;
     FT_TRY(ft_run_decode(r));
     FT_TRY(check_end(r));
     if (r->flip_y) {

@@ -23,7 +23,7 @@ struct ft_transform {
     size_t count;
     char *text; /* what the words view */
     ft_transform_opts opts;
-    ft_pack pack;
+    ft_packing pack;
     bool encoded;   /* the value is a file's bytes */
     int channels;   /* to decode to */
     ft_array shape; /* of one result */

@@ -40,10 +40,10 @@ static double cpu_s(void) {
 
 static double pack_cost(const uint8_t *from, float *to, int slots, ft_dtype dtype) {
     size_t ring = (size_t)slots * PIXELS * ft_dtype_bytes(dtype); /* two or three batches */
-    ft_pack pass = { .dtype = dtype,
-                     .stream = ring >= 2 * FT_TRANSFORM_STREAM_BYTES,
-                     .mean = { 0.5f, 0.5f, 0.5f },
-                     .std = { 0.5f, 0.5f, 0.5f } };
+    ft_packing pass = { .dtype = dtype,
+                        .stream = ring >= 2 * FT_TRANSFORM_STREAM_BYTES,
+                        .mean = { 0.5f, 0.5f, 0.5f },
+                        .std = { 0.5f, 0.5f, 0.5f } };
     size_t bytes = PIXELS * ft_dtype_bytes(dtype);
     double sum = 0;
     for (int round = 0; round < ROUNDS; round++) { /* the first warms up */

@@ -36,7 +36,7 @@ void ft_pack_row_plain(uint8_t *to, const uint8_t *from, const ft_pack_row *p, i
 }
 
 static ft_err prepare(ft_pack_row *out, const void *to, const ft_image *image,
-                      const ft_pack *pack) {
+                      const ft_packing *pack) {
     *out = (ft_pack_row){ .dtype = pack->dtype,
                           .width = image->width,
                           .channels = image->channels,
@@ -64,11 +64,11 @@ static ft_err prepare(ft_pack_row *out, const void *to, const ft_image *image,
     return FT_OK;
 }
 
-size_t ft_pack_bytes(const ft_pack *pack, const ft_image *image) {
+size_t ft_pack_bytes(const ft_packing *pack, const ft_image *image) {
     return ft_image_row_bytes(image) * (size_t)image->height * ft_dtype_bytes(pack->dtype);
 }
 
-ft_err ft_pack_image(void *to, const ft_image *image, const ft_pack *pack, ft_media_path path) {
+ft_err ft_pack_image(void *to, const ft_image *image, const ft_packing *pack, ft_media_path path) {
     ft_pack_row p;
     FT_CHECK(ft_image_valid(image));
     FT_TRY(prepare(&p, to, image, pack));

@@ -1,7 +1,7 @@
 /* pixels.h -- what happens to pixels between decoding and a network: turn, flip, colours, and the
  * one pass that makes a tensor of bytes.
  *
- * Cropping costs nothing (ft_image_crop gives a view); ft_pack reads any view, so crop, flip,
+ * Cropping costs nothing (ft_image_crop gives a view); ft_packing reads any view, so crop, flip,
  * normalise and layout are one pass over the pixels.
  *
  * Fast paths (AVX2, AVX-512 with VBMI) are chosen at run time and give the bits of the plain C
@@ -14,21 +14,21 @@
 #include "media/image.h"
 #include "media/resize.h"
 
-typedef struct ft_pack {
+typedef struct ft_packing {
     ft_dtype dtype;     /* FT_F32, FT_BF16 (to nearest even) or FT_U8 (bytes as they are) */
     bool channels_last; /* HWC; default CHW */
     bool flip;          /* left to right */
     bool stream;        /* the result is larger than caches and not read soon: write around them */
     float mean[3], std[3]; /* in units where 255 is 1: (v / 255 - mean) / std. Deviation 0 counts as
                               1; mean 0 and deviation 1/255 leave 0..255. Not with FT_U8 */
-} ft_pack;
+} ft_packing;
 
 /* Bytes of one packed picture. */
-size_t ft_pack_bytes(const ft_pack *pack, const ft_image *image);
+size_t ft_pack_bytes(const ft_packing *pack, const ft_image *image);
 /* One picture into `to` (aligned to its type; dense). Values are fma(v, 1/(255 std), -mean/std) in
  * f32: within 2 units in the last place of torchvision's ToTensor and Normalize. FT_EINVAL: another
  * dtype, mean or deviation not finite. */
-ft_err ft_pack_image(void *to, const ft_image *image, const ft_pack *pack, ft_media_path path);
+ft_err ft_pack_image(void *to, const ft_image *image, const ft_packing *pack, ft_media_path path);
 
 /* Flip in place. */
 void ft_image_flip_x(const ft_image *image); /* left to right */

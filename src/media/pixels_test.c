@@ -21,12 +21,12 @@ static void compare_pack(ft_media_path path, int rounds) {
         ft_image image;
         EXPECT_OK(ft_image_crop(&image, &big, test_box(&r, big.width, big.height)));
         for (int k = 0; k < 24; k++) {
-            ft_pack pack = { kinds[k % 3],
-                             k / 3 % 2,
-                             k / 6 % 2,
-                             k / 12 % 2,
-                             { 0.485f, 0.456f, 0.406f },
-                             { 0.229f, 0.224f, 0.225f } };
+            ft_packing pack = { kinds[k % 3],
+                                k / 3 % 2,
+                                k / 6 % 2,
+                                k / 12 % 2,
+                                { 0.485f, 0.456f, 0.406f },
+                                { 0.229f, 0.224f, 0.225f } };
             size_t bytes = ft_pack_bytes(&pack, &image), guard = 64;
             uint8_t *want, *got;
             size_t shift = i % 4 ? 0 : ft_dtype_bytes(pack.dtype);
@@ -67,12 +67,12 @@ static void test_pack_beside_numpy(void **state) {
     char name[20];
     oracle_put("image", image.data, ft_image_row_bytes(&image) * (size_t)image.height);
     for (int k = 0; k < 12; k++) {
-        ft_pack pack = { kinds[k % 3],
-                         k / 3 % 2,
-                         k / 6 % 2,
-                         false,
-                         { 0.485f, 0.456f, 0.406f },
-                         { 0.229f, 0.224f, 0.225f } };
+        ft_packing pack = { kinds[k % 3],
+                            k / 3 % 2,
+                            k / 6 % 2,
+                            false,
+                            { 0.485f, 0.456f, 0.406f },
+                            { 0.229f, 0.224f, 0.225f } };
         uint8_t *to;
         EXPECT_OK(ft_arena_take(&to, &arena, ft_pack_bytes(&pack, &image)));
         EXPECT_OK(ft_pack_image(to, &image, &pack, FT_MEDIA_AUTO));
@@ -101,9 +101,9 @@ static void test_pack_plain_values(void **state) {
     (void)state;
     uint8_t bytes[] = { 0, 128, 255 };
     ft_image image = { bytes, 3, 1, 1, 3 };
-    ft_pack raw = { .dtype = FT_F32, .std = { 1.0f / 255 } }, unit = { .dtype = FT_F32 };
-    ft_pack half = { .dtype = FT_BF16, .mean = { 0.5f }, .std = { 0.5f } };
-    ft_pack wrong = { .dtype = FT_F16 }, none = { .dtype = FT_F32, .mean = { NAN } };
+    ft_packing raw = { .dtype = FT_F32, .std = { 1.0f / 255 } }, unit = { .dtype = FT_F32 };
+    ft_packing half = { .dtype = FT_BF16, .mean = { 0.5f }, .std = { 0.5f } };
+    ft_packing wrong = { .dtype = FT_F16 }, none = { .dtype = FT_F32, .mean = { NAN } };
     float f[3];
     uint16_t h[3];
     EXPECT_OK(ft_pack_image(f, &image, &raw, FT_MEDIA_AUTO));
