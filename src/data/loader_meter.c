@@ -18,7 +18,8 @@
 #define STRIDE_MAX        256
 #define TUNE_EVERY_NS     100000000u
 #define STARVED_SHARE     0.02 /* of the consumer's time: below that nothing is gained */
-#define CALM_ROUNDS       20   /* rounds without want before something is given back */
+#define PREFETCH_UNEVEN   6
+#define CALM_ROUNDS       20 /* rounds without want before something is given back */
 
 static uint64_t clock_ns(clockid_t id) {
     struct timespec t;
@@ -144,6 +145,13 @@ static int workers_for(const ft_loader *l, const ft_stages *now, const ft_stages
     return want > l->worker_count ? l->worker_count : (int)ceil(want);
 }
 
+/* Room for what all workers have in hand twice over, and for some unevenness: more is only memory.
+ */
+static int prefetch_most(const ft_loader *l) {
+    size_t want = 2 * ((size_t)l->active / l->spec.batch) + PREFETCH_UNEVEN;
+    return (int)(want < l->ring->slots_max - 1 ? want : l->ring->slots_max - 1);
+}
+
 static void change(ft_loader *l, int workers, int prefetch) {
     if (l->spec.workers != FT_LOADER_WORKERS_TUNED) workers = l->active;
     if (l->spec.prefetch) prefetch = l->prefetch;
@@ -165,7 +173,7 @@ void ft_loader_tune(ft_loader *l) {
     double wall = (double)(at - l->tune.at_ns) * 1e-9;
     double starved = (now.starved_s - before->starved_s) / wall;
     double idle = (now.idle_s - before->idle_s) / wall / (l->active > 0 ? l->active : 1);
-    int most = (int)l->ring->slots_max - 1, prefetch = l->prefetch, workers = l->active;
+    int prefetch = l->prefetch, workers = l->active, most = prefetch_most(l);
     if (starved > STARVED_SHARE) {
         l->tune.calm = 0;
         int want = workers_for(l, &now, before);
