@@ -368,6 +368,36 @@ static void test_damage(void **state) {
     EXPECT_WHY("t.tfrecord', record ");
 }
 
+/* A record over the limit is refused, in whatever way it is met; the others are read. */
+static void test_over_limit(void **state) {
+    static const char *const names[] = { "o.tfrecord", "o.rec", "o.tar" };
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        ft_dataset *d;
+        ft_dataset_reader *r;
+        ft_sample s;
+        const char *path = test_set_path(names[i]);
+        test_set_write(path, &images, 8);
+        ft_dataset_opts opts = { .record_bytes_max = i == 2 ? 2600 : 200 };
+        EXPECT_OK(test_set_open(&d, path, &opts));
+        EXPECT_OK(ft_dataset_reader_new(&r, d));
+        int large = 0;
+        for (uint64_t k = 0; k < 8; k++) {
+            ft_err err = ft_dataset_read(&s, r, 0, k);
+            EXPECT(!err || err == FT_ETOOBIG);
+            large += err == FT_ETOOBIG;
+        }
+        EXPECT(large > 0 || i == 2);
+        ft_dataset_reader_free(r);
+        ft_dataset_free(d);
+    }
+    ft_dataset *d;
+    ft_dataset_opts opts = { .record_bytes_max = 20 };
+    ft_str path = test_text("o.jsonl", "{\"a\":1}\n{\"a\":\"0123456789012345678901234567890\"}\n");
+    EXPECT_ERR(FT_ETOOBIG, test_set_open(&d, path.at, &opts));
+    EXPECT_WHY("o.jsonl', record 1 at byte 8");
+}
+
 /* A stream is read once, in order. */
 static void test_stream(void **state) {
     ft_dataset *d;
@@ -481,6 +511,6 @@ static void test_faults(void **state) {
 TEST_MAIN(cmocka_unit_test(test_images), cmocka_unit_test(test_rows), cmocka_unit_test(test_csv),
           cmocka_unit_test(test_csv_stacked), cmocka_unit_test(test_libsvm),
           cmocka_unit_test(test_index), cmocka_unit_test(test_bytes), cmocka_unit_test(test_json),
-          cmocka_unit_test(test_damage), cmocka_unit_test(test_stream),
-          cmocka_unit_test(test_packed), cmocka_unit_test(test_shards),
-          cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_damage), cmocka_unit_test(test_over_limit),
+          cmocka_unit_test(test_stream), cmocka_unit_test(test_packed),
+          cmocka_unit_test(test_shards), cmocka_unit_test(test_faults))
