@@ -594,9 +594,35 @@ static void test_every_fault(void **state) {
     EXPECT(failures > 40);
 }
 
+/* The FIFO has a reader all the time, and room for all: the writer never waits. */
+static void test_every_fault_of_a_writer(void **state) {
+    (void)state;
+    int failures = 0, rounds = 0;
+    file_make("w/1", "one");
+    file_make("w/2", "two");
+    piped = (ft_channel_source){ .uri = ft_str_of(in_home("w")),
+                                 .mode = FT_INPUT_PIPE,
+                                 .recordio = true };
+    ft_source_opts source = opts_of("");
+    EACH_FAULT {
+        char folder[400], path[450];
+        snprintf(folder, sizeof folder, "%s/faulty%d", home, rounds++);
+        snprintf(path, sizeof path, "%s/train_0", folder);
+        if (mkdir(folder, 0700) != 0 || mkfifo(path, 0600) != 0) abort();
+        int fd = open(path, O_RDONLY | O_NONBLOCK);
+        ft_err err = ft_pipe_write(folder, FT_STR("train"), &piped,
+                                   &(ft_pipe_opts){ .source = &source, .epochs = 1 });
+        ssize_t n = read(fd, got, 1000);
+        if (err == FT_OK && n != 24) abort(); /* two records of 8 + 3 + 1 bytes */
+        close(fd);
+        failures += err != FT_OK;
+    }
+    EXPECT(failures >= 15);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 TEST_MAIN(CASE(test_files), CASE(test_shrinking), CASE(test_own_objects), CASE(test_other_server),
           CASE(test_threads), CASE(test_manifest), CASE(test_augmented), CASE(test_channel_json),
           CASE(test_shares), CASE(test_fill), CASE(test_pipe_epochs), CASE(test_pipe_early),
           CASE(test_pipe_records), CASE(test_pipe_table), CASE(test_pipe_broken),
-          CASE(test_every_fault))
+          CASE(test_every_fault), CASE(test_every_fault_of_a_writer))

@@ -142,6 +142,7 @@ static bool is_source(const ft_channel *channel) {
 
 static ft_err channels_fill(ft_container *c) {
     const char *to;
+    bool image = ft_params_str(c->args->params, "image").len > 0;
     for (size_t i = 0; i < c->args->channel_count; i++) {
         const ft_channel *channel = &c->args->channels[i];
         if (is_source(channel)) {
@@ -151,7 +152,7 @@ static ft_err channels_fill(ft_container *c) {
         }
         if (ft_job_input_is_pipe(channel)) continue; /* who starts the program starts its writer */
         FT_TRY(channel_place(&to, c, channel->name));
-        FT_TRY(channel->source ? ft_job_input_place(channel, to, c->host, c->hosts)
+        FT_TRY(channel->source ? ft_job_input_place(channel, to, c->host, c->hosts, image)
                                : channel_copy(c, channel, to));
     }
     return FT_OK;

@@ -42,8 +42,10 @@ static ft_channel_source of_host(const ft_channel *channel, int host, int hosts)
     return source;
 }
 
-ft_err ft_job_input_place(const ft_channel *channel, const char *to, int host, int hosts) {
+ft_err ft_job_input_place(const ft_channel *channel, const char *to, int host, int hosts,
+                          bool image) {
     ft_channel_source source = of_host(channel, host, hosts);
+    if (image) source.mode = FT_INPUT_FILE;
     FT_TRY(ft_dir_make(to));
     return ft_channel_fill(&source, to, true, NULL);
 }

@@ -12,8 +12,10 @@
 ft_err ft_job_input_deliver(ft_channel *channel, ft_feeder **feeder, ft_arena *arena,
                             const char *folder);
 /* For the user's program on host `host` (from 1) of `hosts`: into `to`, and Pipe's FIFOs into
- * `data`. `feeder` as above. */
-ft_err ft_job_input_place(const ft_channel *channel, const char *to, int host, int hosts);
+ * `data`. `feeder` as above. A program in an image sees its tree alone: links out of it would lead
+ * nowhere, so FastFile gives it copies. */
+ft_err ft_job_input_place(const ft_channel *channel, const char *to, int host, int hosts,
+                          bool image);
 ft_err ft_job_input_pipe(const ft_channel *channel, ft_feeder **feeder, const char *data, int host,
                          int hosts);
 bool ft_job_input_is_pipe(const ft_channel *channel);
