@@ -17,6 +17,8 @@ typedef struct binary_rule {
     binary_span *fast;                           /* f32 to f32; NULL: none */
     double (*slope_x)(double x, double y);       /* NULL: no gradient */
     double (*slope_y)(double x, double y);
+    /* f32 to bool; NULL: none */
+    void (*told)(uint8_t *z, const float *x, const float *y, int64_t n, int64_t xs, int64_t ys);
 } binary_rule;
 
 /* ---- the loop */
@@ -44,6 +46,7 @@ static void binary_run(const binary_rule *r, ft_array *z, const ft_array *x, con
     ft_nn_loop l;
     bool floats = ft_nn_is_float(x->dtype) || ft_nn_is_float(y->dtype);
     bool fast = !reference && r->fast && x->dtype == FT_F32 && y->dtype == FT_F32;
+    bool told = !reference && r->told && x->dtype == FT_F32;
     ft_nn_loop_of(&l, z, (const ft_array *const[]){ x, y }, 2);
     int64_t xs = ft_nn_inner_step(&l, 0), ys = ft_nn_inner_step(&l, 1);
     threads = fast ? ft_nn_threads(threads, l.rows * l.inner) : 1;
@@ -63,6 +66,9 @@ static void binary_run(const binary_rule *r, ft_array *z, const ft_array *x, con
             if (fast)
                 r->fast((float *)z->data + at, (const float *)x->data + xi,
                         (const float *)y->data + yi, n, (int)xs, (int)ys);
+            else if (told)
+                r->told((uint8_t *)z->data + at, (const float *)x->data + xi,
+                        (const float *)y->data + yi, n, xs, ys);
             else if (floats)
                 row_f64(r, z, at, x, xi, xs, y, yi, ys, n);
             else
@@ -276,9 +282,13 @@ static void pow_fast(float *z, const float *x, const float *y, int64_t n, int x_
         binary_run(&sym##_rule, &c->out[0], &c->in[0], &c->in[1], 1, true); \
         return FT_OK;                                                       \
     }
-#define SMOOTH_RULE(sym, NATURAL_OF)                                               \
-    static const binary_rule sym##_rule = { sym##_f64,  sym##_whole,   NATURAL_OF, \
-                                            sym##_fast, sym##_slope_x, sym##_slope_y };
+#define SMOOTH_RULE(sym, NATURAL_OF)                                  \
+    static const binary_rule sym##_rule = { .f64 = sym##_f64,         \
+                                            .whole = sym##_whole,     \
+                                            .natural = NATURAL_OF,    \
+                                            .fast = sym##_fast,       \
+                                            .slope_x = sym##_slope_x, \
+                                            .slope_y = sym##_slope_y };
 /* With a gradient and fast code. */
 #define SMOOTH(sym, NAME, DOC, INFER, NATURAL_OF)                                                 \
     SMOOTH_RULE(sym, NATURAL_OF)                                                                  \
@@ -290,12 +300,26 @@ static void pow_fast(float *z, const float *x, const float *y, int64_t n, int x_
     static ft_err sym##_backward(const ft_nn_call *c) { return binary_backward(c, &sym##_rule); } \
     OP(sym, NAME, DOC, INFER, .forward = sym##_forward, .backward = sym##_backward,               \
        .in_place = true)
-#define STEPPED(sym, NAME, DOC, INFER, NATURAL_OF)                   \
-    static const binary_rule sym##_rule = { .f64 = sym##_f64,        \
-                                            .whole = sym##_whole,    \
-                                            .natural = NATURAL_OF }; \
-    REFERENCE(sym)                                                   \
-    OP(sym, NAME, DOC, INFER, .forward = NULL)
+#define STEPPED(sym, NAME, DOC, INFER, NATURAL_OF, TOLD)                              \
+    static const binary_rule sym##_rule = {                                           \
+        .f64 = sym##_f64, .whole = sym##_whole, .natural = NATURAL_OF, .told = TOLD   \
+    };                                                                                \
+    REFERENCE(sym)                                                                    \
+    static ft_err sym##_forward(const ft_nn_call *c) {                                \
+        binary_run(&sym##_rule, &c->out[0], &c->in[0], &c->in[1], c->threads, false); \
+        return FT_OK;                                                                 \
+    }                                                                                 \
+    OP(sym, NAME, DOC, INFER, .forward = sym##_forward)
+#define TOLD(sym, is)                                                                         \
+    static void sym##_told(uint8_t *z, const float *x, const float *y, int64_t n, int64_t xs, \
+                           int64_t ys) {                                                      \
+        for (int64_t i = 0; i < n; i++) z[i] = x[i * xs] is y[i * ys];                        \
+    }
+TOLD(equal, ==)
+TOLD(less, <)
+TOLD(greater, >)
+TOLD(less_or_equal, <=)
+TOLD(greater_or_equal, >=)
 
 SMOOTH(add, "Add", "x + y", infer_numbers, NULL)
 SMOOTH(sub, "Sub", "x - y", infer_numbers, NULL)
@@ -303,14 +327,16 @@ SMOOTH(mul, "Mul", "x * y", infer_numbers, NULL)
 SMOOTH(div, "Div", "x / y; of integers cut toward zero", infer_numbers, div_natural)
 SMOOTH(pow, "Pow", "x to the power of y", infer_pow, NULL)
 SMOOTH(p_relu, "PRelu", "x where positive, else slope * x", infer_numbers, NULL)
-STEPPED(equal, "Equal", "x == y", infer_compare, NULL)
-STEPPED(less, "Less", "x < y", infer_compare, less_natural)
-STEPPED(greater, "Greater", "x > y", infer_compare, greater_natural)
-STEPPED(less_or_equal, "LessOrEqual", "x <= y", infer_compare, less_or_equal_natural)
-STEPPED(greater_or_equal, "GreaterOrEqual", "x >= y", infer_compare, greater_or_equal_natural)
-STEPPED(and, "And", "both are true", infer_logic, NULL)
-STEPPED(or, "Or", "one is true", infer_logic, NULL)
-STEPPED(xor, "Xor", "just one is true", infer_logic, NULL)
+STEPPED(equal, "Equal", "x == y", infer_compare, NULL, equal_told)
+STEPPED(less, "Less", "x < y", infer_compare, less_natural, less_told)
+STEPPED(greater, "Greater", "x > y", infer_compare, greater_natural, greater_told)
+STEPPED(less_or_equal, "LessOrEqual", "x <= y", infer_compare, less_or_equal_natural,
+        less_or_equal_told)
+STEPPED(greater_or_equal, "GreaterOrEqual", "x >= y", infer_compare, greater_or_equal_natural,
+        greater_or_equal_told)
+STEPPED(and, "And", "both are true", infer_logic, NULL, NULL)
+STEPPED(or, "Or", "one is true", infer_logic, NULL, NULL)
+STEPPED(xor, "Xor", "just one is true", infer_logic, NULL, NULL)
 
 /* ---- those whose rule is chosen by an attribute */
 

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "nn/ops/shared.h"
+#include "nn/ops/vector.h"
 
 /* ---- NonMaxSuppression: boxes [batch, n, 4], scores [batch, classes, n], then three limits */
 
@@ -43,12 +44,66 @@ static box box_of(const float *at, bool center) {
     b.area = (b.y1 - b.y0) * (b.x1 - b.x0);
     return b;
 }
+/* The reference: more than `limit` of what both cover is covered by each. */
 static bool overlap(const box *a, const box *b, float limit) {
     float h = fminf(a->y1, b->y1) - fmaxf(a->y0, b->y0);
     float w = fminf(a->x1, b->x1) - fmaxf(a->x0, b->x0);
     if (!(h > 0) || !(w > 0) || a->area <= 0 || b->area <= 0) return false;
     return h * w / (a->area + b->area - h * w) > limit;
 }
+/* Kept boxes, a side an array, in whole blocks of lanes; what is not there yet covers nothing. */
+typedef struct kept_boxes {
+    float *y0, *x0, *y1, *x1, *area;
+    int64_t count;
+} kept_boxes;
+
+/* Blocks of kept boxes in which one may overlap `b`: a hair's breadth too many, never too few. The
+ * first at or after `from`, or `blocks`. */
+FT_NN_KERNEL(find_block,
+             (int64_t * found, const kept_boxes *k, const box *b, float limit, int64_t from,
+              int64_t blocks),
+             (found, k, b, limit, from, blocks)) {
+    ft_v16 zero = ft_v_set(0), y0 = ft_v_set(b->y0), x0 = ft_v_set(b->x0);
+    ft_v16 y1 = ft_v_set(b->y1), x1 = ft_v_set(b->x1);
+    float nearly = limit * (1 - 1e-5f);
+    for (*found = from; *found < blocks; ++*found) {
+        int64_t at = *found * FT_NN_LANES;
+        ft_v16 h = ft_v_min(y1, ft_v_load(k->y1 + at)) - ft_v_max(y0, ft_v_load(k->y0 + at));
+        ft_v16 w = ft_v_min(x1, ft_v_load(k->x1 + at)) - ft_v_max(x0, ft_v_load(k->x0 + at));
+        ft_v16 both = ft_v_max(h, zero) * ft_v_max(w, zero);
+        ft_v16 all = ft_v_load(k->area + at) + b->area - both;
+        ft_v16i over = ft_v_signs(all * nearly - both);
+        int32_t any = 0;
+        for (int i = 0; i < FT_NN_LANES; i++) any |= over[i];
+        if (any) return;
+    }
+}
+
+static box kept_at(const kept_boxes *k, int64_t i) {
+    return (box){ k->y0[i], k->x0[i], k->y1[i], k->x1[i], k->area[i] };
+}
+static bool overlaps_any(const kept_boxes *k, const box *b, float limit) {
+    int64_t blocks = (k->count + FT_NN_LANES - 1) / FT_NN_LANES, block = 0;
+    for (;; block++) {
+        find_block(&block, k, b, limit, block, blocks);
+        if (block >= blocks) return false;
+        for (int64_t i = block * FT_NN_LANES; i < (block + 1) * FT_NN_LANES && i < k->count; i++) {
+            box other = kept_at(k, i);
+            if (overlap(b, &other, limit)) return true;
+        }
+    }
+}
+static void keep(kept_boxes *k, const box *b) {
+    int64_t i = k->count++;
+    k->y0[i] = b->y0, k->x0[i] = b->x0, k->y1[i] = b->y1, k->x1[i] = b->x1, k->area[i] = b->area;
+}
+static ft_err kept_take(kept_boxes *k, ft_arena *arena, int64_t most) {
+    float **const sides[] = { &k->y0, &k->x0, &k->y1, &k->x1, &k->area };
+    for (size_t i = 0; i < FT_COUNT(sides); i++)
+        FT_TRY(ft_arena_items(sides[i], arena, (size_t)most + FT_NN_LANES));
+    return FT_OK;
+}
+
 static int by_score(const void *a, const void *b) {
     const candidate *x = a, *y = b;
     if (x->score != y->score) return x->score < y->score ? 1 : -1;
@@ -65,26 +120,24 @@ typedef struct nms {
     float overlap, least;
     bool scored; /* a least score is given */
     candidate *order;
-    box *kept;
+    kept_boxes kept;
     int64_t *out, count;
 } nms;
 
 /* One class of one picture: appends (batch, class, box) for each that stays. */
 static void nms_class(nms *s, const float *boxes, const float *scores, int64_t batch, int64_t class,
                       bool center) {
-    int64_t count = 0, kept = 0;
+    int64_t count = 0;
+    s->kept.count = 0;
     for (int64_t k = 0; k < s->n; k++) {
         if (scores[k] != scores[k] || (s->scored && !(scores[k] > s->least))) continue;
         s->order[count++] = (candidate){ scores[k], k };
     }
     if (count) qsort(s->order, (size_t)count, sizeof *s->order, by_score);
-    for (int64_t k = 0; k < count && kept < s->most; k++) {
+    for (int64_t k = 0; k < count && s->kept.count < s->most; k++) {
         box b = box_of(boxes + 4 * s->order[k].at, center);
-        bool free = true;
-        for (int64_t other = 0; other < kept && free; other++)
-            free = !overlap(&b, &s->kept[other], s->overlap);
-        if (!free) continue;
-        s->kept[kept++] = b;
+        if (overlaps_any(&s->kept, &b, s->overlap)) continue;
+        keep(&s->kept, &b);
         int64_t *to = s->out + 3 * s->count++;
         to[0] = batch, to[1] = class, to[2] = s->order[k].at;
     }
@@ -103,7 +156,7 @@ static ft_err nms_run(const ft_nn_call *c) {
     if (s.most > s.n) s.most = s.n;
     if (s.most < 0) s.most = 0;
     FT_TRY(ft_arena_items(&s.order, c->arena, (size_t)s.n));
-    FT_TRY(ft_arena_items(&s.kept, c->arena, (size_t)s.most));
+    FT_TRY(kept_take(&s.kept, c->arena, s.most));
     FT_TRY(ft_arena_items(&s.out, c->arena,
                           3 * (size_t)(boxes->shape[0] * s.classes) * (size_t)s.most));
     for (int64_t batch = 0; batch < boxes->shape[0]; batch++) {

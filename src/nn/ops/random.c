@@ -49,7 +49,8 @@ static ft_err dropout_run(const ft_nn_call *c) {
     ft_array *out = c->out[0].data ? &c->out[0] : NULL;
     if (dropout_ratio(c) == 0 && out) {
         if (out->data != c->in[0].data) memcpy(out->data, c->in[0].data, ft_array_bytes(out));
-        out = NULL;
+        if (mask) memset(mask->data, 1, ft_array_bytes(mask));
+        return FT_OK;
     }
     if (out || mask) drop(c, out, &c->in[0], mask);
     return FT_OK;
