@@ -6,6 +6,9 @@
 
 #include "aws/aws.h"
 
+#define FT_METRIC_DEFINITIONS_MAX 40 /* as SageMaker's */
+#define FT_METRIC_NAME_BYTES      256
+
 ft_err ft_sagemaker_metrics_prepare(ft_store *s);
 /* Does the request ask for what can be done? ValidationException otherwise. */
 ft_err ft_sagemaker_metrics_check(ft_aws_call *c);
@@ -15,6 +18,8 @@ ft_err ft_sagemaker_metrics_store(ft_aws_call *c, ft_str job);
 ft_err ft_sagemaker_update_training(ft_aws_call *c);
 /* FinalMetricDataList and ProfilingStatus into the answer of DescribeTrainingJob. */
 ft_err ft_sagemaker_metrics_put(ft_aws_call *c, ft_str job);
+
+/* ---- sagemaker_follow.c */
 ft_err ft_sagemaker_metrics_chore(ft_store *s);
 /* Before the store of the chores' thread is closed. */
 void ft_sagemaker_metrics_end(void);
