@@ -27,6 +27,10 @@ ft_str ft_hosting_text(ft_aws_call *c, ft_str json, const char *path);
  * its content), anything else stands for itself. FT_ENOTFOUND, FT_ECORRUPT … in words. */
 ft_err ft_model_archive_place(ft_str *uri, ft_store *s, ft_arena *arena, ft_str data_url);
 
+/* Archives that are not unpacked yet are, by another thread: *later, and the operation returns
+ * FT_OK to be called again (ft_response.later). */
+ft_err ft_model_unpack_later(bool *later, ft_aws_call *c, const ft_str *data_urls, size_t count);
+
 /* ---- model_program.c */
 /* A member of a model's one container, wherever it stands: "Image", "Environment.X"; objects as
  * their JSON. at == NULL when it is not there. */

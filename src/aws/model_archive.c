@@ -7,6 +7,8 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "data/tar.h"
+#include "serve/asking.h"
+#include "serve/worker.h"
 #include "store/objects.h"
 
 #define KIND        "model-archive" /* name: the archive's SHA-256; note: where its files lie */
@@ -76,6 +78,54 @@ static ft_err unpack(ft_store *s, ft_arena *arena, const ft_object *archive, ft_
 done:
     ft_dir_remove(folder);
     return err;
+}
+
+/* Archives of models that wait to be unpacked, a line each; unpacked where no other request waits.
+ */
+static ft_err unpack_all(const char *home, ft_arena *arena, ft_str urls) {
+    ft_store *s;
+    ft_str uri;
+    FT_TRY(ft_store_open(&s, home));
+    ft_err err = FT_OK;
+    while (urls.at && urls.len && err == FT_OK)
+        err = ft_model_archive_place(&uri, s, arena, ft_str_cut(&urls, '\n'));
+    ft_store_close(s);
+    return err;
+}
+
+static ft_err is_unpacked(bool *out, ft_aws_call *c, ft_str data_url) {
+    ft_aws_resource done;
+    ft_object archive = { 0 };
+    ft_uri where;
+    *out = true;
+    if (!data_url.len || ft_uri_parse(&where, data_url) != FT_OK || !is_archive(where.key))
+        return FT_OK;
+    ft_err err = ft_object_head(&archive, c->store, c->arena, where.bucket, where.key);
+    if (err == FT_OK)
+        err = ft_aws_resource_get(&done, c->store, c->arena, KIND, ft_str_of(archive.sha256));
+    *out = err != FT_ENOTFOUND || !archive.sha256[0];
+    return err == FT_ENOTFOUND ? FT_OK : err;
+}
+
+ft_err ft_model_unpack_later(bool *later, ft_aws_call *c, const ft_str *data_urls, size_t count) {
+    ft_str urls = FT_STR("");
+    *later = false;
+    if (c->req->waiting) { /* they are unpacked; what failed fails again, in words */
+        ft_asked *asked = ft_asking_result(c->req, c->resp);
+        *later = asked == NULL;
+        if (asked) ft_asking_forget(c->req);
+        return FT_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool done;
+        FT_TRY(is_unpacked(&done, c, data_urls[i]));
+        if (!done)
+            FT_TRY(ft_arena_printf(&urls, c->arena, "%.*s%.*s\n", FT_STR_ARG(urls),
+                                   FT_STR_ARG(data_urls[i])));
+    }
+    ft_err_clear();
+    *later = urls.len > 0;
+    return *later ? ft_worker_later(c->req, c->resp, unpack_all, urls) : FT_OK;
 }
 
 ft_err ft_model_archive_place(ft_str *uri, ft_store *s, ft_arena *arena, ft_str data_url) {

@@ -155,6 +155,12 @@ static ft_err asked(models *m, ft_aws_call *c) {
     return FT_OK;
 }
 
+static ft_err unpacked(bool *later, ft_aws_call *c, const models *m) {
+    ft_str urls[FT_VARIANTS_MAX];
+    for (size_t i = 0; i < m->count; i++) urls[i] = ft_model_member(c, m->json[i], "ModelDataUrl");
+    return ft_model_unpack_later(later, c, urls, m->count);
+}
+
 /* What is known of an endpoint: serve's row (version 0: it has none) and the request. */
 typedef struct known {
     ft_endpoint row;
@@ -187,6 +193,7 @@ ft_err ft_hosting_create_endpoint(ft_aws_call *c) {
     ft_str name = ft_aws_str(c, "EndpointName"), reason = FT_STR("");
     ft_str arn = ft_aws_arn(c, "sagemaker", FT_AWS_ENDPOINT, name);
     models m;
+    bool later;
     ft_endpoint ep;
     known k;
     FT_TRY(ft_sagemaker_name_check(c, "endpointName", name));
@@ -197,6 +204,8 @@ ft_err ft_hosting_create_endpoint(ft_aws_call *c) {
     if (err != FT_ENOTFOUND) return err;
     FT_TRY(ft_aws_tags_check(c));
     FT_TRY(asked(&m, c));
+    FT_TRY(unpacked(&later, c, &m));
+    if (later) return FT_OK;
     err = ft_aws_resource_add(c->store, FT_AWS_ENDPOINT, name, c->body, FT_STR(""));
     if (err == FT_EEXIST)
         return ft_aws_fail(c, 400, "ValidationException",
@@ -220,6 +229,7 @@ ft_err ft_hosting_update_endpoint(ft_aws_call *c) {
     ft_str name = ft_aws_str(c, "EndpointName"), reason = FT_STR(""), status;
     ft_str arn = ft_aws_arn(c, "sagemaker", FT_AWS_ENDPOINT, name);
     models m;
+    bool later;
     ft_endpoint ep;
     known k;
     FT_TRY(look_or_fail(&k, c));
@@ -228,6 +238,8 @@ ft_err ft_hosting_update_endpoint(ft_aws_call *c) {
         return ft_aws_fail(c, 400, "ValidationException",
                            "Cannot update in-progress endpoint \"%.*s\".", FT_STR_ARG(arn));
     FT_TRY(asked(&m, c));
+    FT_TRY(unpacked(&later, c, &m));
+    if (later) return FT_OK;
     ft_err err = deploy(&ep, c, name, &m);
     if (err && !is_endpoints(err)) return err;
     if (err) FT_TRY(reason_of(&reason, c));

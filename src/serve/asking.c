@@ -15,6 +15,8 @@ typedef struct waiting {
     ft_askings *queue;
     ft_request *req; /* to be woken; NULL: forgotten */
     bool begun, done;
+    ft_err (*work)(const char *home, ft_arena *arena, ft_str text); /* NULL: a model is asked */
+    const char *home;
     struct waiting *next;
 } waiting;
 
@@ -36,8 +38,12 @@ static void waiting_free(waiting *w) {
 /* ---- the threads */
 
 static void ask(waiting *w) {
-    ft_model *m = w->told.live->held->model;
-    w->told.err = m->predictor->ask(m, &w->told.asking);
+    if (w->work) {
+        w->told.err = w->work(w->home, &w->arena, w->told.asking.in.bytes);
+    } else {
+        ft_model *m = w->told.live->held->model;
+        w->told.err = m->predictor->ask(m, &w->told.asking);
+    }
     if (w->told.err == FT_OK) return;
     if (ft_arena_str(&w->told.why, &w->arena, ft_str_of(ft_err_why())) != FT_OK)
         w->told.why = ft_str_of(ft_err_text(w->told.err));
@@ -52,7 +58,7 @@ static waiting *next_take(ft_askings *q) {
     return w;
 }
 
-static void *work(void *arg) {
+static void *thread_main(void *arg) {
     ft_askings *q = arg;
     pthread_mutex_lock(&q->lock);
     for (;;) {
@@ -88,7 +94,7 @@ static void thread_more(ft_askings *q) {
     if (q->idle >= (int)q->queued || q->threads == FT_ASKING_THREADS) return;
     sigfillset(&every);
     pthread_sigmask(SIG_SETMASK, &every, &before);
-    if (pthread_create(&thread, NULL, work, q) == 0) {
+    if (pthread_create(&thread, NULL, thread_main, q) == 0) {
         pthread_detach(thread);
         q->threads++;
     }
@@ -163,28 +169,56 @@ static ft_err copy(ft_asking *to, ft_arena *arena, const ft_asking *from) {
     return ft_arena_str(&to->custom_attributes, arena, from->custom_attributes);
 }
 
-ft_err ft_asking_begin(ft_request *req, ft_response *resp, ft_askings *q, struct ft_live_set *set,
-                       const struct ft_live *live, const ft_asking *asking) {
+static ft_err waiting_new(waiting **out, ft_request *req, ft_askings *q, const ft_asking *asking) {
     waiting *w;
     pthread_mutex_lock(&q->lock);
     bool full = q->queued >= FT_ASKING_QUEUE || q->end;
     pthread_mutex_unlock(&q->lock);
-    if (full) return FT_FAIL(FT_EBUSY, "too many requests wait for models that are programs");
+    if (full) return FT_FAIL(FT_EBUSY, "too many requests wait for what takes long");
     if (ft_fault_here() || !(w = calloc(1, sizeof *w)))
         return FT_FAIL(FT_ENOMEM, "no memory for a request");
     w->queue = q;
     w->req = req;
     ft_err err = copy(&w->told.asking, &w->arena, asking);
+    if (err == FT_OK)
+        *out = w;
+    else
+        waiting_free(w);
+    return err;
+}
+
+static void waiting_give(waiting *w, ft_request *req, ft_response *resp) {
+    req->waiting = w;
+    req->forget = forget;
+    resp->later = begin;
+}
+
+ft_err ft_asking_begin(ft_request *req, ft_response *resp, ft_askings *q, struct ft_live_set *set,
+                       const struct ft_live *live, const ft_asking *asking) {
+    waiting *w;
+    FT_TRY(waiting_new(&w, req, q, asking));
+    atomic_fetch_add(&set->holders, 1); /* the caller holds it */
+    w->told.set = set;
+    w->told.live = live;
+    waiting_give(w, req, resp);
+    return FT_OK;
+}
+
+ft_err ft_asking_work(ft_request *req, ft_response *resp, ft_askings *q,
+                      ft_err (*work)(const char *home, ft_arena *arena, ft_str text),
+                      const char *home, ft_str text) {
+    ft_asking asking = { .in.bytes = text };
+    ft_str copied;
+    waiting *w;
+    FT_TRY(waiting_new(&w, req, q, &asking));
+    ft_err err = ft_arena_str(&copied, &w->arena, ft_str_of(home));
     if (err != FT_OK) {
         waiting_free(w);
         return err;
     }
-    atomic_fetch_add(&set->holders, 1); /* the caller holds it */
-    w->told.set = set;
-    w->told.live = live;
-    req->waiting = w;
-    req->forget = forget;
-    resp->later = begin;
+    w->home = copied.at;
+    w->work = work;
+    waiting_give(w, req, resp);
     return FT_OK;
 }
 

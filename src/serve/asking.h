@@ -22,7 +22,7 @@ typedef struct ft_asked {       /* one request on its way */
     ft_asking asking;           /* texts in its own arena */
     ft_err err;                 /* of the predictor's `ask` … */
     ft_str why;                 /* … in words */
-    const struct ft_live *live; /* in a set that it holds */
+    const struct ft_live *live; /* in a set that it holds; NULL: other work */
     struct ft_live_set *set;
 } ft_asked;
 /* Make it wait: fills req->waiting and resp->later; the handler returns FT_OK then and is called
@@ -32,6 +32,11 @@ ft_err ft_asking_begin(ft_request *req, ft_response *resp, ft_askings *q, struct
 /* What became of it; NULL: nothing yet (resp->later is filled again). Its texts last until it is
  * forgotten. */
 ft_asked *ft_asking_result(ft_request *req, ft_response *resp);
+/* The same for other work that takes long: `work` is called once on such a thread with a copy of
+ * `text`, an arena and the store's home; what it returns is the result's err and why. */
+ft_err ft_asking_work(ft_request *req, ft_response *resp, ft_askings *q,
+                      ft_err (*work)(const char *home, ft_arena *arena, ft_str text),
+                      const char *home, ft_str text);
 /* After its result was used. */
 void ft_asking_forget(ft_request *req);
 

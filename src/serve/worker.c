@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "serve/asking.h"
 #include "serve/serve_in.h"
 #include "store/lineage.h"
 #include "store/objects.h"
@@ -185,6 +186,13 @@ void ft_worker_tick(void *worker) {
         ft_err err = w->slots[i].capture ? ft_capture_tick(w->slots[i].capture) : FT_OK;
         if (err) ft_log_err(FT_LOG_WARN, "serve", err, "keeping captures"), ft_err_clear();
     }
+}
+
+ft_err ft_worker_later(ft_request *req, ft_response *resp,
+                       ft_err (*work)(const char *home, ft_arena *arena, ft_str text),
+                       ft_str text) {
+    const ft_worker *w = req->thread;
+    return ft_asking_work(req, resp, w->serve->askings, work, w->serve->home, text);
 }
 
 /* ---- JSON answers */

@@ -57,6 +57,10 @@ ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT
                          const ft_payload *in, const ft_payload *out, ft_str inference_id,
                          ft_str custom_attributes);
 
+/* Work that takes long (asking.h) for a handler of this thread. */
+ft_err ft_worker_later(ft_request *req, ft_response *resp,
+                       ft_err (*work)(const char *home, ft_arena *arena, ft_str text), ft_str text);
+
 /* ---- JSON answers: begin, write the members of the one open object, end. */
 void ft_reply_begin(ft_worker *w, ft_json_out *j);
 ft_err ft_reply_end(ft_request *req, ft_response *resp, ft_json_out *j);
