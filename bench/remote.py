@@ -7,7 +7,7 @@ loopback, into memory (/dev/shm).
 get-Nparts: MB/s of one object, N ranges at a time, nothing cached; the peer is `aws s3 cp` with its ten threads. cpu-awscli,
 cpu-boto3: CPU seconds a gigabyte of the client alone (boto3: download_file in a process of its own, start-up counted for all
 three). cached: the second read of an object, from the cache. latency-Nparts: 64 MB through a proxy that holds each request back
-for 50 ms, as a far server does; the peer is one part at a time.
+for 200 ms, as a far server does; the peer is one part at a time.
 """
 import json
 import os
@@ -101,7 +101,7 @@ def main():
         rows = [row(f"get-{n}parts", v, cli, "MB/s", runs) for n, v in got.items()]
         rows += [row("cpu-awscli", cpu, cli_cpu, "CPU s/GB", runs, False), row("cpu-boto3", cpu, boto_cpu, "CPU s/GB", runs, False),
                  row("cached", cached, cli, "MB/s", runs)]
-        proxy = Proxy(url, latency=0.05)
+        proxy = Proxy(url, latency=0.2)
         near["AWS_ENDPOINT_URL"] = proxy.url
         slow = {n: [] for n in (1, 4, 8)}
         for _ in range(runs):
