@@ -245,7 +245,7 @@ static void test_recorded(void **state) {
     const char *at = test_shared("onnx_models");
     if (!at) SKIP("the shared test data is not there");
     snprintf(folder, sizeof folder, "%s", at);
-    folder_test(folder, 5);
+    folder_test(folder, 9);
 }
 
 static void test_given(void **state) {

@@ -16,6 +16,7 @@
 #define FT_NN_LANES 16
 typedef float ft_v16 __attribute__((vector_size(64), aligned(64)));
 typedef int32_t ft_v16i __attribute__((vector_size(64), aligned(64)));
+typedef uint32_t ft_v16u __attribute__((vector_size(64), aligned(64))); /* where sums may wrap */
 
 #define FT_NN_INLINE static inline __attribute__((always_inline))
 
@@ -91,7 +92,7 @@ FT_NN_INLINE ft_v16 ft_v_exp(ft_v16 x) {
     const float round = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
     x = ft_v_min(ft_v_max(x, ft_v_set(-105.0f)), ft_v_set(89.0f));
     ft_v16 n = x * 1.44269504f + round;
-    ft_v16i whole = (ft_v16i)n - 0x4b400000; /* the bits of `round` */
+    ft_v16i whole = (ft_v16i)((ft_v16u)n - 0x4b400000); /* the bits of `round` */
     n -= round;
     ft_v16 r = x - n * 0.693359375f; /* ln 2 in two parts, the first exact times n */
     r -= n * -2.12194440e-4f;
@@ -102,7 +103,8 @@ FT_NN_INLINE ft_v16 ft_v_exp(ft_v16 x) {
     p = p * r + 5.000000013e-01f;
     p = p * (r * r) + r + 1.0f;
     ft_v16i half = whole >> 1; /* 2^whole in two factors, so that it may be subnormal or infinite */
-    return p * (ft_v16)((half + 127) << 23) * (ft_v16)((whole - half + 127) << 23);
+    ft_v16u one = (ft_v16u)half + 127, two = (ft_v16u)whole - (ft_v16u)half + 127;
+    return p * (ft_v16)(one << 23) * (ft_v16)(two << 23);
 }
 
 /* ln(1 + r), |r| within [sqrt(1/2) - 1, sqrt(2) - 1] */
@@ -121,17 +123,19 @@ FT_NN_INLINE ft_v16 ft_v_log_near(ft_v16 r) {
 
 FT_NN_INLINE ft_v16 ft_v_log(ft_v16 x) {
     ft_v16i whole = (ft_v16i)x;
-    ft_v16i tiny = (whole - 0x00800000) >> 31; /* subnormal, zero or negative */
+    ft_v16i tiny = (ft_v16i)((ft_v16u)whole - 0x00800000) >> 31; /* subnormal, zero, some below */
     ft_v16 scaled = ft_v_pick(tiny, x * 0x1p23f, x);
-    ft_v16i bits = (ft_v16i)scaled;
-    ft_v16i e = ((bits - 0x3f3504f3) >> 23); /* so that the rest is in [sqrt(1/2), sqrt(2)) */
-    ft_v16 m = (ft_v16)(bits - (e << 23));
+    ft_v16u bits = (ft_v16u)scaled;
+    /* So that the rest is in [sqrt(1/2), sqrt(2)). */
+    ft_v16i e = (ft_v16i)(bits - 0x3f3504f3) >> 23;
+    ft_v16 m = (ft_v16)(bits - ((ft_v16u)e << 23));
     ft_v16 n = __builtin_convertvector(e, ft_v16) - ft_v_pick(tiny, ft_v_set(23), ft_v_set(0));
     ft_v16 y = ft_v_log_near(m - 1.0f) + n * -2.12194440e-4f;
     y += n * 0.693359375f;
     y = ft_v_pick(whole >> 31, ft_v_set(__builtin_nanf("")), y); /* below zero */
     y = ft_v_pick(((whole & 0x7fffffff) - 1) >> 31, ft_v_set(-__builtin_inff()), y); /* zero */
-    return ft_v_pick((0x7f7fffff - whole) >> 31 & ~(whole >> 31), x, y); /* infinite, NaN */
+    ft_v16i beyond = (ft_v16i)(0x7f7fffff - (ft_v16u)whole) >> 31; /* infinite, NaN */
+    return ft_v_pick(beyond & ~(whole >> 31), x, y);
 }
 
 /* ln(1 + t) for t in [0, 1], where 1 + t loses digits */
