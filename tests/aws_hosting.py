@@ -78,4 +78,5 @@ def captured(h, prefix):
     for item in h.s3.list_objects_v2(Bucket="caught", Prefix=prefix).get("Contents", []):
         body = h.s3.get_object(Bucket="caught", Key=item["Key"])["Body"].read().decode()
         lines += [(item["Key"], json.loads(line)) for line in body.splitlines()]
-    return lines
+    # Each serving thread has its own file; an event's id tells its time.
+    return sorted(lines, key=lambda line: line[1]["eventMetadata"]["eventId"])
