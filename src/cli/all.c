@@ -20,9 +20,9 @@ extern const ft_algorithm ft_algorithm_xgboost;
 static const ft_algorithm *const algorithms[] = { &ft_algorithm_xgboost, &ft_algorithm_program,
                                                   &ft_algorithm_processing, NULL };
 
-extern const ft_predictor ft_predictor_xgboost;
-static const ft_predictor *const predictors[] = { &ft_predictor_xgboost, &ft_predictor_program,
-                                                  NULL };
+extern const ft_predictor ft_predictor_nn, ft_predictor_xgboost;
+static const ft_predictor *const predictors[] = { &ft_predictor_xgboost, &ft_predictor_nn,
+                                                  &ft_predictor_program, NULL };
 
 static const ft_stream_kind *const kinds[] = { &ft_kind_metric,  &ft_kind_tensor,
                                                &ft_kind_capture, &ft_kind_drift,
@@ -38,17 +38,18 @@ static const ft_rule *const rules[] = {
 };
 
 extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, ft_command_serve,
-    ft_command_invoke, ft_command_monitor_baseline, ft_command_monitor_run,
-    ft_command_monitor_schedules, ft_command_rules_ls, ft_command_rules_show, ft_command_rules_try,
-    ft_command_rules_add, ft_command_rules_rm, ft_command_sql, ft_command_sql_tables, ft_command_lineage,
-    ft_command_jobs_ls, ft_command_jobs_show, ft_command_jobs_stop, ft_command_endpoints_ls,
-    ft_command_endpoints_rm, ft_command_endpoints_rollback, ft_command_verdicts_ls,
-    ft_command_alerts_ls, ft_command_alerts_to, ft_command_alerts_send, ft_command_algorithms_ls,
+    ft_command_invoke, ft_command_run, ft_command_model_show, ft_command_monitor_baseline,
+    ft_command_monitor_run, ft_command_monitor_schedules, ft_command_rules_ls,
+    ft_command_rules_show, ft_command_rules_try, ft_command_rules_add, ft_command_rules_rm,
+    ft_command_sql, ft_command_sql_tables, ft_command_lineage, ft_command_jobs_ls,
+    ft_command_jobs_show, ft_command_jobs_stop, ft_command_endpoints_ls, ft_command_endpoints_rm,
+    ft_command_endpoints_rollback, ft_command_verdicts_ls, ft_command_alerts_ls,
+    ft_command_alerts_to, ft_command_alerts_send, ft_command_algorithms_ls,
     ft_command_algorithms_show, ft_command_info, ft_command_run_job, ft_command_run_rules,
     ft_command_run_model, ft_command_remote_ls, ft_command_remote_get, ft_command_remote_put,
     ft_command_remote_cache, ft_command_run_pipe, ft_command_keys_add, ft_command_keys_ls,
-    ft_command_keys_rm, ft_command_aws_env, ft_command_analyze, ft_command_settings_ls, ft_command_settings_set,
-    ft_command_settings_rm;
+    ft_command_keys_rm, ft_command_aws_env, ft_command_analyze, ft_command_settings_ls,
+    ft_command_settings_set, ft_command_settings_rm;
 
 extern const ft_command ft_command_data_pack, ft_command_data_convert, ft_command_data_unpack,
     ft_command_data_ls, ft_command_data_head, ft_command_data_check, ft_command_data_formats,
@@ -60,6 +61,8 @@ const ft_command *const ft_commands[] = {
     &ft_command_deploy,
     &ft_command_serve,
     &ft_command_invoke,
+    &ft_command_run,
+    &ft_command_model_show,
     &ft_command_monitor_baseline,
     &ft_command_monitor_schedules,
     &ft_command_monitor_run,

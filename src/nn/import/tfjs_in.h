@@ -1,0 +1,74 @@
+/* tfjs_in.h -- a TensorFlow.js model being turned into a graph, and what its operations write with.
+ * A failure is kept in `err` and makes the rest do nothing. Private to nn. */
+#ifndef FT_NN_TFJS_IN_H
+#define FT_NN_TFJS_IN_H
+
+#include "base/json.h"
+#include "nn/import/tfjs.h"
+
+#define TF_INPUTS_MAX 256
+
+typedef struct tf_node {
+    ft_str name, op;
+    ft_str *inputs; /* "name", "name:1"; control inputs left out */
+    size_t input_count;
+    ft_str attrs; /* JSON */
+    bool done;
+} tf_node;
+
+typedef struct tf_model {
+    ft_nn_graph *g;
+    ft_arena scratch;
+    ft_err err;
+    const tf_node *node; /* the one being turned */
+    tf_node *nodes;
+    size_t node_count;
+} tf_model;
+
+typedef struct tf_op {
+    const char *name; /* TensorFlow's */
+    void (*turn)(tf_model *m);
+} tf_op;
+extern const tf_op tf_ops[]; /* ends with a NULL name */
+
+/* ---- reading the node */
+int tf_in(tf_model *m, size_t i);                     /* value of input i */
+bool tf_known(tf_model *m, int value, ft_array *out); /* is its content known? */
+int64_t tf_attr_int(tf_model *m, const char *name, int64_t otherwise);
+double tf_attr_float(tf_model *m, const char *name, double otherwise);
+bool tf_attr_bool(tf_model *m, const char *name);
+ft_str tf_attr_str(tf_model *m, const char *name); /* decoded; empty when absent */
+size_t tf_attr_ints(tf_model *m, const char *name, int64_t *out, size_t room);
+size_t tf_attr_strs(tf_model *m, const char *name, ft_str *out, size_t room);
+ft_dtype tf_attr_type(tf_model *m, const char *name, ft_dtype otherwise);
+/* FT_EUNSUPPORTED "node 'x' (Conv2D): …" */
+void tf_refuse(tf_model *m, const char *why);
+
+/* ---- writing */
+typedef struct tf_attrs { /* of the node to write */
+    ft_nn_attr at[12];
+    size_t count;
+} tf_attrs;
+void tf_int(tf_attrs *a, const char *name, int64_t v);
+void tf_float(tf_attrs *a, const char *name, double v);
+void tf_text(tf_attrs *a, const char *name, const char *v);
+void tf_ints(tf_attrs *a, const char *name, const int64_t *v, size_t count);
+
+int tf_write(tf_model *m, const char *op, const int *in, size_t count, const tf_attrs *attrs);
+int tf_write1(tf_model *m, const char *op, int a);
+int tf_write2(tf_model *m, const char *op, int a, int b);
+int tf_i64(tf_model *m, const int64_t *values, size_t count); /* a constant list */
+int tf_i64_one(tf_model *m, int64_t value);                   /* a constant list of one */
+int tf_f32(tf_model *m, float value);                         /* a constant scalar */
+int tf_as_i64(tf_model *m, int value);                        /* a shape or index as int64 */
+int tf_cast(tf_model *m, int value, ft_dtype to);
+int tf_transpose(tf_model *m, int value, const int64_t *perm, size_t count);
+int tf_to_nchw(tf_model *m, int value);
+int tf_to_nhwc(tf_model *m, int value);
+/* A known weight with its axes in another order and another shape after it; a Transpose and a
+ * Reshape where it is not known. `shape` NULL: as permuted. */
+int tf_kernel(tf_model *m, int value, const int64_t perm[4], const int64_t *shape);
+/* This value is output `i` of the node. */
+void tf_out(tf_model *m, size_t i, int value);
+
+#endif

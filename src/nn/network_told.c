@@ -1,0 +1,112 @@
+/* network_told.c -- what stands beside a model: network.json, labels.txt. See network.h. */
+#include "base/files.h"
+#include "nn/network_in.h"
+
+#define TEXT_MAX ((size_t)16 << 20)
+
+static ft_err number_list(ft_json *j, float to[3]) {
+    int count = 0;
+    FT_TRY(ft_json_enter_array(j));
+    while (ft_json_next_item(j)) {
+        double v;
+        FT_TRY(ft_json_f64(j, &v));
+        if (count == 3) return ft_json_fail(j, "expected one or three numbers");
+        to[count++] = (float)v;
+    }
+    for (int i = count; count > 0 && i < 3; i++) to[i] = to[0];
+    return count == 1 || count == 3 ? FT_OK : ft_json_fail(j, "expected one or three numbers");
+}
+
+static ft_err take_fit(ft_json *j, ft_nn_fit *fit) {
+    static const char *const names[] = { "crop", "stretch", "box" };
+    ft_str text;
+    FT_TRY(ft_json_string(j, &text));
+    for (int i = 0; i < 3; i++)
+        if (ft_str_is(text, names[i])) {
+            *fit = (ft_nn_fit)i;
+            return FT_OK;
+        }
+    return ft_json_fail(j, "fit: expected crop, stretch or box");
+}
+
+static ft_err take_member(ft_json *j, ft_nn_network *n, ft_nn_told *t, ft_str name) {
+    double range;
+    ft_str order;
+    if (ft_str_is(name, "arch")) return ft_json_string(j, &t->arch);
+    if (ft_str_is(name, "classes")) return ft_json_i64(j, &t->classes);
+    if (ft_str_is(name, "size")) return ft_json_i64(j, &t->size);
+    if (ft_str_is(name, "channels")) return ft_json_i64(j, &t->channels);
+    if (ft_str_is(name, "mean")) return t->has_mean = true, number_list(j, n->looks.mean);
+    if (ft_str_is(name, "std")) return t->has_std = true, number_list(j, n->looks.std);
+    if (ft_str_is(name, "fit")) return t->has_fit = true, take_fit(j, &n->looks.fit);
+    if (ft_str_is(name, "softmax"))
+        return t->has_softmax = true, ft_json_bool(j, &n->looks.softmax);
+    if (ft_str_is(name, "range")) {
+        FT_TRY(ft_json_f64(j, &range));
+        n->looks.range = (float)range;
+        t->has_range = true;
+        return range == 1 || range == 255 ? FT_OK : ft_json_fail(j, "range: expected 1 or 255");
+    }
+    if (ft_str_is(name, "order")) {
+        FT_TRY(ft_json_string(j, &order));
+        n->looks.bgr = ft_str_is(order, "bgr");
+        return n->looks.bgr || ft_str_is(order, "rgb") ? FT_OK
+                                                       : ft_json_fail(j, "order: rgb or bgr");
+    }
+    return ft_json_skip(j, NULL);
+}
+
+static ft_err folder_of(const char **out, ft_arena *arena, const char *file, const char *name) {
+    ft_str dir = { 0 };
+    const char *slash = strrchr(file, '/');
+    size_t len = slash ? (size_t)(slash - file) + 1 : 0;
+    FT_TRY(ft_arena_printf(&dir, arena, "%.*s%s", (int)len, file, name));
+    *out = dir.at;
+    return FT_OK;
+}
+
+static ft_err read_json(ft_nn_network *n, ft_nn_told *t, const char *file) {
+    const char *path = NULL;
+    ft_str text = { 0 }, name;
+    ft_json j;
+    FT_TRY(folder_of(&path, &n->arena, file, "network.json"));
+    if (!ft_file_exists(path)) return FT_OK;
+    FT_TRY(ft_file_read(&text, &n->arena, path, TEXT_MAX));
+    ft_json_init(&j, text, &n->arena, &(ft_json_opts){ .name = "network.json" });
+    FT_TRY(ft_json_enter_object(&j));
+    while (ft_json_next_member(&j, &name)) FT_TRY(take_member(&j, n, t, name));
+    return ft_json_end(&j);
+}
+
+static ft_err read_labels(ft_nn_network *n, const char *file) {
+    const char *path = NULL;
+    ft_str text = { 0 };
+    size_t room = 1;
+    FT_TRY(folder_of(&path, &n->arena, file, "labels.txt"));
+    if (!ft_file_exists(path)) return FT_OK;
+    FT_TRY(ft_file_read(&text, &n->arena, path, TEXT_MAX));
+    for (size_t i = 0; i < text.len; i++) room += text.at[i] == '\n';
+    FT_TRY(ft_arena_items(&n->labels, &n->arena, room));
+    while (text.at && text.len) n->labels[n->label_count++] = ft_str_trim(ft_str_cut(&text, '\n'));
+    return FT_OK;
+}
+
+ft_err ft_nn_told_read(ft_nn_network *n, ft_nn_told *t, const char *file) {
+    FT_TRY(read_json(n, t, file));
+    return read_labels(n, file);
+}
+
+void ft_nn_looks_complete(ft_nn_network *n, const ft_nn_told *t) {
+    const ft_nn_value *in = n->graph->input_count ? &n->graph->values[n->graph->inputs[0]] : NULL;
+    if (!t->has_range) n->looks.range = in && in->dtype != FT_F32 ? 255 : 1;
+    for (int i = 0; i < 3; i++) {
+        int c = n->arch && n->arch->channels == 1 ? 0 : i;
+        if (!t->has_mean) n->looks.mean[i] = n->arch ? n->arch->mean[c] : 0;
+        if (!t->has_std) n->looks.std[i] = n->arch ? n->arch->deviation[c] : 1;
+    }
+    if (!t->has_fit)
+        n->looks.fit = n->arch && n->arch->size > 64 ? FT_NN_FIT_CROP : FT_NN_FIT_STRETCH;
+    if (!t->has_softmax)
+        n->looks.softmax = n->arch && n->graph->output_count == 1 &&
+                           strcmp(n->arch->classifier, "final_layer") != 0;
+}
