@@ -19,7 +19,7 @@
 
 /* ---- writing */
 
-static ft_pack_slot *slot_wait(ft_packing *p, uint64_t run) {
+static ft_pack_slot *slot_wait(ft_pack_work *p, uint64_t run) {
     ft_pack_slot *s = &p->slots[run % p->slot_count];
     pthread_mutex_lock(&p->lock);
     while (s->state != FT_SLOT_READY || s->run != run) pthread_cond_wait(&p->filled, &p->lock);
@@ -27,7 +27,7 @@ static ft_pack_slot *slot_wait(ft_packing *p, uint64_t run) {
     return s;
 }
 
-static void slot_free(ft_packing *p, ft_pack_slot *s) {
+static void slot_free(ft_pack_work *p, ft_pack_slot *s) {
     pthread_mutex_lock(&p->lock);
     s->state = FT_SLOT_FREE;
     pthread_cond_broadcast(&p->freed);
@@ -35,7 +35,7 @@ static void slot_free(ft_packing *p, ft_pack_slot *s) {
 }
 
 /* What all will take, from the first samples. */
-static uint64_t estimate(const ft_packing *p, const ft_pack_slot *s) {
+static uint64_t estimate(const ft_pack_work *p, const ft_pack_slot *s) {
     double bytes = 0;
     if (p->total == FT_DATASET_UNKNOWN || s->count == 0) return UINT64_MAX;
     for (size_t i = 0; i < s->count * p->fields; i++)
@@ -43,7 +43,7 @@ static uint64_t estimate(const ft_packing *p, const ft_pack_slot *s) {
     return (uint64_t)(bytes / (double)s->count * (double)p->total);
 }
 
-static ft_err tell(ft_packing *p, ft_pack_told *told) {
+static ft_err tell(ft_pack_work *p, ft_pack_told *told) {
     pthread_mutex_lock(&p->lock);
     told->bad = p->bad;
     pthread_mutex_unlock(&p->lock);
@@ -55,7 +55,7 @@ static ft_err tell(ft_packing *p, ft_pack_told *told) {
     return p->opts->progress ? p->opts->progress(p->opts->ctx, &now) : FT_OK;
 }
 
-static ft_err write_all(ft_packing *p, ft_pack_told *told) {
+static ft_err write_all(ft_pack_work *p, ft_pack_told *told) {
     int64_t said_us = 0;
     if (p->first == p->total) { /* nothing, or all was there */
         ft_pack_choose(&p->out, 0, told);
@@ -81,7 +81,7 @@ static ft_err write_all(ft_packing *p, ft_pack_told *told) {
 /* ---- the plan */
 
 /* {"classes":…, "pack":{…}}: what is known of the source, and how this came to be. */
-static ft_err meta_make(ft_str *out, ft_packing *p) {
+static ft_err meta_make(ft_str *out, ft_pack_work *p) {
     ft_buf b = { .limit_bytes = SIZE_MAX / 2 };
     ft_json_out w;
     const ft_pack_opts *o = p->opts;
@@ -123,7 +123,7 @@ static void names_usual(ft_field *fields, const ft_dataset *from) {
     }
 }
 
-static ft_err fields_make(ft_packing *p) {
+static ft_err fields_make(ft_pack_work *p) {
     size_t count;
     const ft_field *from = ft_dataset_fields(p->from, &count);
     ft_field *fields;
@@ -145,7 +145,7 @@ static ft_err fields_make(ft_packing *p) {
     return FT_OK;
 }
 
-static ft_err order_make(ft_packing *p) {
+static ft_err order_make(ft_pack_work *p) {
     const ft_dataset *d = p->from;
     p->total = d->random ? d->total : FT_DATASET_UNKNOWN;
     if (!d->random) {
@@ -164,7 +164,7 @@ static ft_err order_make(ft_packing *p) {
 }
 
 /* Runs of about a megabyte; the first record says how many samples that is. */
-static ft_err slots_make(ft_packing *p) {
+static ft_err slots_make(ft_pack_work *p) {
     ft_dataset_reader *r;
     ft_sample sample;
     size_t bytes = RUN_BYTES / RUN_MAX;
@@ -191,14 +191,14 @@ static ft_err slots_make(ft_packing *p) {
     return FT_OK;
 }
 
-static ft_err format_of(ft_packing *p, const char *to) {
+static ft_err format_of(ft_pack_work *p, const char *to) {
     if (p->opts->format.len) return ft_dataset_format_find(&p->out.format, p->opts->format);
     p->out.format = ft_dataset_format_ending(ft_str_of(to));
     if (p->out.format) return FT_OK;
     return FT_FAIL(FT_EINVAL, "'%s': which format? Its ending says none; give one by --format", to);
 }
 
-static void packing_fini(ft_packing *p) {
+static void packing_fini(ft_pack_work *p) {
     for (size_t i = 0; i < p->slot_count && p->slots; i++) ft_arena_fini(&p->slots[i].arena);
     ft_permutation_fini(&p->order);
     ft_dataset_reader_free(p->ordered);
@@ -209,12 +209,12 @@ static void packing_fini(ft_packing *p) {
 }
 
 ft_err ft_pack(ft_pack_told *told, ft_dataset *from, const char *to, const ft_pack_opts *opts) {
-    ft_packing p = { .from = from,
-                     .opts = opts,
-                     .lock = PTHREAD_MUTEX_INITIALIZER,
-                     .freed = PTHREAD_COND_INITIALIZER,
-                     .filled = PTHREAD_COND_INITIALIZER,
-                     .out = { .to = to, .opts = opts, .arena = FT_ARENA_INIT(SIZE_MAX / 2) } };
+    ft_pack_work p = { .from = from,
+                       .opts = opts,
+                       .lock = PTHREAD_MUTEX_INITIALIZER,
+                       .freed = PTHREAD_COND_INITIALIZER,
+                       .filled = PTHREAD_COND_INITIALIZER,
+                       .out = { .to = to, .opts = opts, .arena = FT_ARENA_INIT(SIZE_MAX / 2) } };
     ft_err err;
     *told = (ft_pack_told){ 0 };
     FT_GOTO(err, format_of(&p, to));

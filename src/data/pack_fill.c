@@ -12,7 +12,7 @@
 /* ---- filling a ft_pack_slot */
 
 /* Where record number n stands. */
-void ft_pack_place(const ft_packing *p, uint64_t n, uint32_t *shard, uint64_t *record) {
+void ft_pack_place(const ft_pack_work *p, uint64_t n, uint32_t *shard, uint64_t *record) {
     uint32_t low = 0, high = p->from->shard_count;
     while (high - low > 1) {
         uint32_t middle = (low + high) / 2;
@@ -26,7 +26,7 @@ void ft_pack_place(const ft_packing *p, uint64_t n, uint32_t *shard, uint64_t *r
 }
 
 /* Mapped values stay where they are, others are copied before the reader's next record. */
-static ft_err keep(ft_packing *p, ft_pack_slot *s, const ft_sample *sample) {
+static ft_err keep(ft_pack_work *p, ft_pack_slot *s, const ft_sample *sample) {
     ft_array *to = s->values + s->count * p->fields;
     bool stays = ft_dataset_mapped(p->from);
     for (size_t i = 0; i < p->fields; i++) {
@@ -41,7 +41,7 @@ static ft_err keep(ft_packing *p, ft_pack_slot *s, const ft_sample *sample) {
 }
 
 /* A record that cannot be read: left out, while that is allowed. */
-static ft_err spare(ft_packing *p, ft_err err) {
+static ft_err spare(ft_pack_work *p, ft_err err) {
     if (err == FT_ENOMEM || err == FT_ECANCELED) return err;
     pthread_mutex_lock(&p->lock);
     bool allowed = p->bad < p->opts->bad_max;
@@ -55,7 +55,7 @@ static ft_err spare(ft_packing *p, ft_err err) {
     return FT_OK;
 }
 
-static ft_err fill_random(ft_packing *p, ft_pack_slot *s, ft_dataset_reader *r) {
+static ft_err fill_random(ft_pack_work *p, ft_pack_slot *s, ft_dataset_reader *r) {
     uint64_t from = p->first + s->run * p->run, to = from + p->run;
     if (to > p->total) to = p->total;
     for (uint64_t i = from; i < to; i++) {
@@ -72,7 +72,7 @@ static ft_err fill_random(ft_packing *p, ft_pack_slot *s, ft_dataset_reader *r) 
 }
 
 /* Under the lock: runs are taken in the order of the stream. */
-static ft_err fill_ordered(ft_packing *p, ft_pack_slot *s) {
+static ft_err fill_ordered(ft_pack_work *p, ft_pack_slot *s) {
     while (s->passed < p->run) {
         ft_sample sample;
         bool go_on;
@@ -96,7 +96,7 @@ static ft_err fill_ordered(ft_packing *p, ft_pack_slot *s) {
     return FT_OK;
 }
 
-static ft_err pictures(ft_packing *p, ft_pack_slot *s, ft_pack_picture *picture) {
+static ft_err pictures(ft_pack_work *p, ft_pack_slot *s, ft_pack_picture *picture) {
     size_t kept = 0;
     for (size_t i = 0; p->picture >= 0 && i < s->count; i++) {
         ft_array *values = s->values + i * p->fields;
@@ -120,7 +120,7 @@ static ft_err pictures(ft_packing *p, ft_pack_slot *s, ft_pack_picture *picture)
 /* ---- threads */
 
 /* A free slot for the next run, or NULL when there is none. The lock is held. */
-static ft_pack_slot *slot_take(ft_packing *p) {
+static ft_pack_slot *slot_take(ft_pack_work *p) {
     for (;;) {
         ft_pack_slot *s = &p->slots[p->next % p->slot_count];
         if (p->stopped || p->ended) return NULL;
@@ -138,7 +138,7 @@ static ft_pack_slot *slot_take(ft_packing *p) {
     }
 }
 
-static void slot_ready(ft_packing *p, ft_pack_slot *s, ft_err err) {
+static void slot_ready(ft_pack_work *p, ft_pack_slot *s, ft_err err) {
     s->err = err;
     if (err) snprintf(s->why, sizeof s->why, "%s", ft_err_why());
     s->state = FT_SLOT_READY;
@@ -146,7 +146,7 @@ static void slot_ready(ft_packing *p, ft_pack_slot *s, ft_err err) {
 }
 
 static void *worker(void *ctx) {
-    ft_packing *p = ctx;
+    ft_pack_work *p = ctx;
     ft_dataset_reader *r = NULL;
     ft_pack_picture picture = { .encoded.limit_bytes = SIZE_MAX / 2 };
     ft_err opened = p->ordered ? FT_OK : ft_dataset_reader_new(&r, p->from);
@@ -170,7 +170,7 @@ static void *worker(void *ctx) {
     return NULL;
 }
 
-ft_err ft_pack_threads_start(ft_packing *p) {
+ft_err ft_pack_threads_start(ft_pack_work *p) {
     int want = p->opts->threads ? p->opts->threads : ft_cpu_count();
     if (want > FT_PACK_THREADS_MAX) want = FT_PACK_THREADS_MAX;
     while (p->thread_count < want) {
@@ -183,7 +183,7 @@ ft_err ft_pack_threads_start(ft_packing *p) {
     return FT_OK;
 }
 
-void ft_pack_threads_stop(ft_packing *p) {
+void ft_pack_threads_stop(ft_pack_work *p) {
     pthread_mutex_lock(&p->lock);
     p->stopped = true;
     pthread_cond_broadcast(&p->freed);

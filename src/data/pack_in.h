@@ -67,7 +67,7 @@ typedef struct ft_pack_slot { /* a run of samples */
     bool last; /* the source ended */
 } ft_pack_slot;
 
-typedef struct ft_packing {
+typedef struct ft_pack_work {
     ft_dataset *from;
     const ft_pack_opts *opts;
     size_t fields;
@@ -88,12 +88,12 @@ typedef struct ft_packing {
     pthread_t threads[FT_PACK_THREADS_MAX];
     int thread_count;
     ft_pack_out out;
-} ft_packing;
+} ft_pack_work;
 
 /* Where record number n stands. */
-void ft_pack_place(const ft_packing *p, uint64_t n, uint32_t *shard, uint64_t *record);
+void ft_pack_place(const ft_pack_work *p, uint64_t n, uint32_t *shard, uint64_t *record);
 /* Threads that fill slots; at least one, or FT_ENOMEM. */
-ft_err ft_pack_threads_start(ft_packing *p);
-void ft_pack_threads_stop(ft_packing *p);
+ft_err ft_pack_threads_start(ft_pack_work *p);
+void ft_pack_threads_stop(ft_pack_work *p);
 
 #endif
