@@ -23,14 +23,7 @@ static const char *const stage_names[FT_STAGE_COUNT] = { "network",   "disk", "d
 const char *ft_stage_name(ft_stage s) { return stage_names[s]; }
 
 /* ---- costs of this machine: pictures as they come from a shard, into batches as they go round */
-enum {
-    SIDE = 256,
-    CUT = 224,
-    PIXELS = CUT * CUT * 3,
-    PICTURES = 160,
-    ROUNDS = 3,
-    SLOTS_MOST = 128
-};
+enum { CUT = 224, PIXELS = CUT * CUT * 3, PICTURES = 200, ROUNDS = 3, SLOTS_MOST = 128 };
 
 static double cpu_s(void) {
     struct timespec t;
@@ -49,8 +42,7 @@ static double pack_cost(const uint8_t *from, float *to, int slots, ft_dtype dtyp
     for (int round = 0; round < ROUNDS; round++) { /* the first warms up */
         double begun = cpu_s();
         for (int i = 0; i < PICTURES; i++) {
-            ft_image image = { (uint8_t *)from + (size_t)i * SIDE * SIDE * 3, CUT, CUT, 3,
-                               SIDE * 3 };
+            ft_image image = { (uint8_t *)from + (size_t)i * PIXELS, CUT, CUT, 3, CUT * 3 };
             if (ft_pack_image((char *)to + (size_t)(i % slots) * bytes, &image, &pass,
                               FT_MEDIA_AUTO) != FT_OK)
                 ft_err_clear();
@@ -63,11 +55,11 @@ static double pack_cost(const uint8_t *from, float *to, int slots, ft_dtype dtyp
 void ft_verdict_costs_measure(ft_verdict_costs *out, double ring_bytes) {
     double slots = ring_bytes / (PIXELS * sizeof(float));
     int count = slots < 1 ? 1 : slots > SLOTS_MOST ? SLOTS_MOST : (int)slots;
-    uint8_t *from = malloc((size_t)PICTURES * SIDE * SIDE * 3);
+    uint8_t *from = malloc((size_t)PICTURES * PIXELS);
     float *to = calloc((size_t)count, sizeof *to * PIXELS);
     *out = (ft_verdict_costs){ 1e-10, 5e-11 }; /* without memory: as it was measured on Zen 4 */
     if (from && to) {
-        for (size_t i = 0; i < (size_t)PICTURES * SIDE * SIDE * 3; i++) from[i] = (uint8_t)i;
+        for (size_t i = 0; i < (size_t)PICTURES * PIXELS; i++) from[i] = (uint8_t)i;
         out->pack_f32 = pack_cost(from, to, count, FT_F32);
         out->pack_narrow = pack_cost(from, to, count, FT_U8);
     }
