@@ -6,7 +6,8 @@
  * 16 bits the high byte is taken (Pillow clips 16-bit grey instead). A region gives the same bytes
  * as the whole picture cut out.
  *
- * JPEG is read by libjpeg-turbo (libjpeg.so.62, loaded on first use). PNG and PNM are read here:
+ * JPEG is read by libjpeg-turbo (libjpeg.so.62, loaded on first use), its common kinds by our own
+ * reader where the processor has AVX-512 (the same pixels). PNG and PNM are read here:
  * on zlib, PNG is a few hundred lines without setjmp, and an error can name its byte.
  *
  * Threads:   any; one decoder, one thread at a time.

@@ -1,7 +1,8 @@
 /* jpeg_own_in.h -- our own reader of the common JPEG: baseline, Huffman, 8 bits, one scan, grey or
- * YCbCr as 4:4:4, 4:2:2, 4:2:0. It gives libjpeg-turbo's pixels (accurate DCT, fancy upsampling) to
- * the bit at half the time, because it looks up whole symbols (code and value) at once, transforms
- * four blocks together and skips the transform of blocks outside a region.
+ * YCbCr as 4:4:4, 4:2:2, 4:2:0, on AVX-512. It gives libjpeg-turbo's pixels (accurate DCT, fancy
+ * upsampling) to the bit, 1.3 times as fast (Zen 4, whole pictures): it looks up whole symbols
+ * (code and value) at once, transforms four blocks together, leaves out the transform of blocks
+ * outside a region and jumps over restart intervals that a region does not need.
  *
  * It takes only what it is sure of. Anything else (other kinds, damage, odd order) it declines
  * without a word, and libjpeg decides. Private to media.
