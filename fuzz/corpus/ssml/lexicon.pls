@@ -1,0 +1,1 @@
+<lexicon version="1.0" alphabet="ipa" xml:lang="en-US"><lexeme><grapheme>W3C</grapheme><alias>World Wide Web</alias></lexeme></lexicon>
