@@ -40,6 +40,28 @@ static void row_whole(const binary_rule *r, ft_array *z, int64_t at, const ft_ar
     }
 }
 
+#define PATTERN_ITEMS 1024
+
+/* y is a few numbers that repeat along x (a mean of each colour): written out many times, so that
+ * rows of three items become rows of a thousand. */
+static bool pattern_run(const binary_rule *r, ft_array *z, const ft_array *x, const ft_array *y,
+                        int threads) {
+    int64_t few = ft_array_count(y), count = ft_array_count(z);
+    float pattern[PATTERN_ITEMS];
+    if (few < 2 || few > PATTERN_ITEMS / 8 || count < PATTERN_ITEMS || ft_array_count(x) != count ||
+        z->ndim == 0 || y->ndim == 0 || y->shape[y->ndim - 1] != few ||
+        z->shape[z->ndim - 1] != few)
+        return false;
+    int64_t items = PATTERN_ITEMS / few * few, rows = (count + items - 1) / items;
+    for (int64_t i = 0; i < items; i++) pattern[i] = ((const float *)y->data)[i % few];
+#pragma omp parallel for num_threads(ft_nn_threads(threads, count)) if (threads > 1)
+    for (int64_t row = 0; row < rows; row++) {
+        int64_t at = row * items, n = count - at < items ? count - at : items;
+        r->fast((float *)z->data + at, (const float *)x->data + at, pattern, n, 1, 1);
+    }
+    return true;
+}
+
 /* z = x op y, where both broadcast to z. */
 static void binary_run(const binary_rule *r, ft_array *z, const ft_array *x, const ft_array *y,
                        int threads, bool reference) {
@@ -47,6 +69,7 @@ static void binary_run(const binary_rule *r, ft_array *z, const ft_array *x, con
     bool floats = ft_nn_is_float(x->dtype) || ft_nn_is_float(y->dtype);
     bool fast = !reference && r->fast && x->dtype == FT_F32 && y->dtype == FT_F32;
     bool told = !reference && r->told && x->dtype == FT_F32;
+    if (fast && pattern_run(r, z, x, y, threads)) return;
     ft_nn_loop_of(&l, z, (const ft_array *const[]){ x, y }, 2);
     int64_t xs = ft_nn_inner_step(&l, 0), ys = ft_nn_inner_step(&l, 1);
     threads = fast ? ft_nn_threads(threads, l.rows * l.inner) : 1;
