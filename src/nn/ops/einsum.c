@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 #include "base/check.h"
-#include "nn/ops/shared.h"
+#include "nn/ops/kernel.h"
 
 #define INPUTS_MAX 8
 #define LABELS_MAX 64 /* letters, and eight for "..." */
@@ -219,6 +219,123 @@ static ft_err einsum_run(const ft_nn_call *c) {
     }
     return FT_OK;
 }
+/* ---- two inputs as products of matrices: labels of both and of the output count batches, those of
+ * one input are rows or columns, those that are summed are the depth. */
+
+typedef struct matrices {
+    int order[3][LABELS_MAX], count[3]; /* labels of a: batches, rows, depth; of b: batches, depth,
+                                           columns; of the output: batches, rows, columns */
+    int64_t batches, m, n, k;
+} matrices;
+
+static int occurrences(const term *t, int label) {
+    int n = 0;
+    for (int d = 0; d < t->count; d++) n += t->label[d] == label;
+    return n;
+}
+static bool broadcasts(const term *t, const ft_array *a, const equation *e) {
+    for (int d = 0; d < t->count; d++)
+        if (a->shape[d] != e->size[t->label[d]]) return true;
+    return false;
+}
+static void group_add(matrices *p, int which, int label) {
+    p->order[which][p->count[which]++] = label;
+}
+/* The labels for which the three flags hold, in the order of `t`; the product of their sizes. */
+static int64_t group(matrices *p, const equation *e, const term *t, bool a, bool b, bool out,
+                     uint32_t to) {
+    int64_t size = 1;
+    for (int d = 0; d < t->count; d++) {
+        int l = t->label[d];
+        if ((occurrences(&e->in[0], l) > 0) != a || (occurrences(&e->in[1], l) > 0) != b ||
+            (occurrences(&e->out, l) > 0) != out)
+            continue;
+        size *= e->size[l];
+        for (int which = 0; which < 3; which++)
+            if (to >> which & 1) group_add(p, which, l);
+    }
+    return size;
+}
+static bool matrices_of(matrices *p, const equation *e, const ft_array *in) {
+    *p = (matrices){ .batches = 0 };
+    if (e->inputs != 2 || broadcasts(&e->in[0], &in[0], e) || broadcasts(&e->in[1], &in[1], e))
+        return false;
+    for (int l = 0; l < LABELS_MAX; l++) {
+        int a = occurrences(&e->in[0], l), b = occurrences(&e->in[1], l);
+        if (a > 1 || b > 1 || (a + b == 1 && !occurrences(&e->out, l))) return false;
+    }
+    p->batches = group(p, e, &e->out, true, true, true, 7);
+    p->m = group(p, e, &e->out, true, false, true, 1 | 4);
+    p->k = group(p, e, &e->in[0], true, true, false, 1 | 2);
+    p->n = group(p, e, &e->out, false, true, true, 2 | 4);
+    return p->batches > 0 && p->m > 0 && p->n > 0 && p->k > 0;
+}
+/* Between an array and its labels in matrix order, dense. */
+static ft_nn_copy packing(const matrices *p, int which, const equation *e, const term *t,
+                          const ft_array *a) {
+    int64_t step[LABELS_MAX], next = 1;
+    ft_nn_copy copy = { .dims = p->count[which] };
+    label_steps(step, t, a);
+    for (int d = copy.dims - 1; d >= 0; d--) {
+        int l = p->order[which][d];
+        copy.size[d] = e->size[l];
+        copy.in_step[d] = step[l];
+        copy.out_step[d] = next;
+        next *= e->size[l];
+    }
+    return copy;
+}
+
+static ft_err einsum_prepare(ft_nn_prepare *p) {
+    static char fast; /* a mark: nothing to give back */
+    equation e;
+    matrices mats;
+    if (p->reference || p->in[0].dtype != FT_F32 || p->in_count != 2) return FT_OK;
+    FT_TRY(equation_of(&e, p->node, p->in, p->in_count));
+    for (int l = 0; l < LABELS_MAX; l++)
+        if (e.used[l] && e.size[l] < 0) return FT_OK;
+    if (!matrices_of(&mats, &e, p->in)) return FT_OK;
+    ft_err err = ft_dnn_load();
+    if (err == FT_EABSENT) {
+        ft_err_clear();
+        return FT_OK;
+    }
+    int64_t items = mats.m * mats.k + mats.k * mats.n + mats.m * mats.n;
+    p->scratch_bytes = (size_t)(mats.batches * items) * sizeof(float);
+    p->state = &fast;
+    return err;
+}
+static void einsum_unprepare(void *state) { (void)state; }
+
+static ft_err einsum_forward(const ft_nn_call *c) {
+    equation e;
+    matrices p;
+    if (!c->state) return einsum_run(c);
+    FT_TRY(equation_of(&e, c->node, c->in, c->in_count));
+    FT_CHECK(matrices_of(&p, &e, c->in));
+    float *a = c->scratch, *b = a + p.batches * p.m * p.k, *z = b + p.batches * p.k * p.n;
+    ft_nn_copy to_a = packing(&p, 0, &e, &e.in[0], &c->in[0]);
+    ft_nn_copy to_b = packing(&p, 1, &e, &e.in[1], &c->in[1]);
+    ft_nn_copy to_z = packing(&p, 2, &e, &e.out, &c->out[0]), from_z = ft_nn_copy_back(&to_z);
+    ft_nn_copy_run(&to_a, a, c->in[0].data, sizeof *a, c->threads);
+    ft_nn_copy_run(&to_b, b, c->in[1].data, sizeof *b, c->threads);
+    for (int64_t i = 0; i < p.batches; i++) {
+        ft_nn_gemm g = { .m = p.m,
+                         .n = p.n,
+                         .k = p.k,
+                         .alpha = 1,
+                         .a = a + i * p.m * p.k,
+                         .lda = p.k,
+                         .b = b + i * p.k * p.n,
+                         .ldb = p.n,
+                         .c = z + i * p.m * p.n,
+                         .ldc = p.n };
+        FT_TRY(ft_nn_gemm_run(&g, true));
+    }
+    ft_nn_copy_run(&from_z, c->out[0].data, z, sizeof *z, c->threads);
+    return FT_OK;
+}
+
 static ft_err einsum_backward(const ft_nn_call *c) {
     einsum s;
     int n = (int)c->in_count;
@@ -265,6 +382,9 @@ const ft_nn_op ft_nn_op_einsum = { .name = "Einsum",
                                    .outputs_max = 1,
                                    .infer = einsum_infer,
                                    .reference = einsum_run,
+                                   .forward = einsum_forward,
+                                   .prepare = einsum_prepare,
+                                   .unprepare = einsum_unprepare,
                                    .backward = einsum_backward,
                                    .flops = einsum_flops };
 
