@@ -10,6 +10,7 @@
 #include "media/image.h"
 #include "nn/import/onnx.h"
 #include "nn/predictor_nn.h"
+#include "nn/sanitizer_test.h"
 #include "tests/oracle.h"
 
 static const char *file_of(const char *name) {

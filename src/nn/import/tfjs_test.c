@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/files.h"
 #include "nn/session.h"
+#include "nn/sanitizer_test.h"
 #include "tests/oracle.h"
 
 static const char *file_of(const char *name) {
