@@ -141,7 +141,8 @@ const ft_live *ft_live_find(const ft_live_set *set, ft_str name) {
     return NULL;
 }
 
-static void publish(ft_registry *r, ft_live_set *next) {
+/* Inlined, gcc 12 with -fsanitize=undefined sees r as NULL and refuses the stores. */
+__attribute__((noinline)) static void publish(ft_registry *r, ft_live_set *next) {
     pthread_mutex_lock(&r->lock);
     ft_live_set *before = atomic_exchange(&r->current, next);
     pthread_mutex_unlock(&r->lock);
