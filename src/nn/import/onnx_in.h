@@ -105,7 +105,7 @@ ft_err onnx_tensor_read(onnx_tensor *out, ft_str bytes);
  * else in the arena. */
 ft_err onnx_tensor_array(ft_array *out, ft_arena *arena, const onnx_tensor *t, bool view);
 
-/* ---- building (onnx_build.c) */
+/* ---- building (onnx_build.c, onnx_external.c) */
 
 typedef struct onnx_naming { /* how the names of an inlined function become the graph's */
     ft_str prefix;
@@ -136,6 +136,9 @@ typedef struct onnx_build {
 ft_err onnx_node_build(onnx_build *b, const onnx_node *n);
 /* A node in its final form. `name` may be empty. */
 ft_err onnx_emit(onnx_build *b, const onnx_node *n);
+/* The data of a tensor that lies in another file: `t->raw` becomes a view of it. FT_EDENIED outside
+ * of the model's folder. */
+ft_err onnx_external(onnx_tensor *t, onnx_build *b);
 ft_err onnx_tensor_value(int *out, onnx_build *b, ft_str name, const onnx_tensor *t,
                          ft_nn_role role);
 

@@ -271,8 +271,8 @@ static ft_err CELL(step_back)(CELL(cell) * v, int64_t k, REAL *dh, REAL *dc, REA
     return FT_OK;
 }
 
-typedef struct CELL(grads) {               /* all are added to; NULL: not wanted */
-    REAL *x, *w, *r, *wb, *rb, *p, *h, *c; /* h, c: of the first states */
+typedef struct CELL(grads) { /* all are added to; NULL: not wanted */
+    REAL *x, *w, *r, *wb, *rb, *p;
 } CELL(grads);
 
 static void CELL(peep_back)(const CELL(cell) * v, int64_t k, const REAL *dgs, REAL *dp) {
@@ -315,8 +315,6 @@ static ft_err CELL(reverse)(CELL(cell) * v, const CELL(grads) * g, const REAL *d
                              g->w, s->input));
     for (int64_t row = 0; g->wb && row < rows; row++)
         for (int64_t j = 0; j < gh; j++) g->wb[j] += v->by_time[row * gh + j];
-    for (int64_t i = 0; g->h && i < b * n; i++) g->h[i] += dh[i];
-    for (int64_t i = 0; g->c && i < b * n; i++) g->c[i] += dc[i];
     return FT_OK;
 }
 
