@@ -129,6 +129,22 @@ static ft_nn_graph *net_residual(bool any_batch) {
     return n.g;
 }
 
+/* A classifier of any batch: may be run in parts. */
+static ft_nn_graph *net_classifier(void) {
+    net n = net_new();
+    int x;
+    EXPECT_OK(
+        ft_nn_input(&x, n.g, FT_STR("x"), FT_F32, 4, (int64_t[]){ FT_NN_DIM_ANY, 3, 33, 33 }));
+    int a = PLAIN(&n, "Relu", batch_norm(&n, conv(&n, x, 3, 16, 3, 2, 1), 16));
+    int b = PLAIN(&n, "Add", conv(&n, a, 16, 16, 3, 1, 16), a);
+    int flat = PLAIN(&n, "Flatten", PLAIN(&n, "GlobalAveragePool", b));
+    int logits = PLAIN(&n, "MatMul", flat, weight(&n, 2, (int64_t[]){ 16, 10 }, 0.3));
+    ft_nn_attr axis[] = { ATTR_INT("axis", 1) };
+    EXPECT_OK(ft_nn_output(n.g, node(&n, "Softmax", axis, 1, (const int[]){ logits }, 1)));
+    EXPECT_OK(ft_nn_output(n.g, b));
+    return n.g;
+}
+
 /* As TensorFlow's converters write it: channels-last outside, transposes around each convolution.
  */
 static ft_nn_graph *net_tf(void) {
@@ -212,6 +228,26 @@ static void test_batch_changes(void **state) {
         ft_array x = random_input(&arena, 4, (int64_t[]){ batch, 3, 17, 19 });
         expect_same(m, &x, 2e-5);
     }
+    ft_nn_model_free(m);
+    ft_arena_fini(&arena);
+}
+
+static void test_parts(void **state) {
+    (void)state;
+    ft_nn_model *m;
+    ft_nn_session *s;
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_array out[2], x = random_input(&arena, 4, (int64_t[]){ 7, 3, 33, 33 });
+    EXPECT_OK(ft_nn_model_new(&m, net_classifier()));
+    expect_same(m, &x, 2e-5);
+    EXPECT_OK(ft_nn_session_new(&s, m, &(ft_nn_session_opts){ .threads = 2 }));
+    EXPECT_OK(ft_nn_run(s, &x, out, &arena, NULL));
+    EXPECT(s->lane_count == 2 && s->part == 4); /* four and three */
+    EACH_FAULT {
+        ft_err err = ft_nn_run(s, &x, out, &arena, NULL);
+        EXPECT(err == FT_OK || err == FT_ENOMEM);
+    }
+    ft_nn_session_free(s);
     ft_nn_model_free(m);
     ft_arena_fini(&arena);
 }
@@ -433,6 +469,7 @@ static void test_faults(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_residual), cmocka_unit_test(test_batch_changes),
-          cmocka_unit_test(test_tf), cmocka_unit_test(test_bf16), cmocka_unit_test(test_memory),
-          cmocka_unit_test(test_inputs_refused), cmocka_unit_test(test_nan),
-          cmocka_unit_test(test_late), cmocka_unit_test(test_loop), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_parts), cmocka_unit_test(test_tf), cmocka_unit_test(test_bf16),
+          cmocka_unit_test(test_memory), cmocka_unit_test(test_inputs_refused),
+          cmocka_unit_test(test_nan), cmocka_unit_test(test_late), cmocka_unit_test(test_loop),
+          cmocka_unit_test(test_faults))
