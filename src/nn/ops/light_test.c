@@ -494,6 +494,30 @@ static void test_functions(void **state) {
     assert_true(fabsf(w[5] - logf(1e-40f)) < 1e-4f);
 }
 
+/* Bytes and back, for both kinds of bytes, by one scale. */
+static void test_quantized(void **state) {
+    (void)state;
+    static const ft_dtype types[] = { FT_U8, FT_I8 };
+    for (size_t t = 0; t < FT_COUNT(types); t++) {
+        rig r = rig_of("QuantizeLinear", NULL, 0);
+        ft_array *x = rig_input(&r, FT_F32, 1, (int64_t[]){ 77 });
+        for (int64_t i = 0; i < 77; i++) ft_nn_put_f64(x, i, ft_array_f64(x, i) * 40);
+        ((float *)x->data)[3] = 0.625f; /* a tie */
+        ((float *)x->data)[4] = NAN;
+        ft_nn_put_f64(rig_input(&r, FT_F32, 0, NULL), 0, 0.25);
+        ft_nn_put_int(rig_input(&r, types[t], 0, NULL), 0, 7);
+        rig_same(&r, 0);
+        rig_end(&r);
+        r = rig_of("DequantizeLinear", NULL, 0);
+        x = rig_input(&r, types[t], 1, (int64_t[]){ 256 });
+        for (int64_t i = 0; i < 256; i++) ft_nn_put_int(x, i, i);
+        ft_nn_put_f64(rig_input(&r, FT_F32, 0, NULL), 0, 0.3);
+        ft_nn_put_int(rig_input(&r, types[t], 0, NULL), 0, 7);
+        rig_same(&r, 1e-7);
+        rig_end(&r);
+    }
+}
+
 /* NaN wins, whatever stands beside it; infinities are numbers. */
 static void test_extremes(void **state) {
     (void)state;
@@ -569,4 +593,5 @@ TEST_MAIN(cmocka_unit_test(test_unary), cmocka_unit_test(test_binary),
           cmocka_unit_test(test_reductions), cmocka_unit_test(test_movement),
           cmocka_unit_test(test_focal), cmocka_unit_test(test_recurrent),
           cmocka_unit_test(test_functions), cmocka_unit_test(test_extremes),
-          cmocka_unit_test(test_halves), cmocka_unit_test(test_refusals))
+          cmocka_unit_test(test_quantized), cmocka_unit_test(test_halves),
+          cmocka_unit_test(test_refusals))

@@ -91,11 +91,57 @@ static ft_err dequantize_linear_run(const ft_nn_call *c) {
     }
     return FT_OK;
 }
+/* One scale for all, f32 on one side, bytes on the other: what networks have between layers. */
+static bool one_scale(const ft_nn_call *c) {
+    return ft_array_count(&c->in[1]) == 1 && c->in[1].dtype == FT_F32 &&
+           (!ft_nn_given(c->in, c->in_count, 2) || ft_array_count(&c->in[2]) == 1);
+}
+static float zero_one(const ft_nn_call *c) {
+    return ft_nn_given(c->in, c->in_count, 2) ? (float)ft_nn_get_int(&c->in[2], 0) : 0;
+}
+static ft_err quantize_linear_forward(const ft_nn_call *c) {
+    ft_array *out = &c->out[0];
+    if (c->in[0].dtype != FT_F32 || !one_scale(c)) return quantize_linear_run(c);
+    const float *x = c->in[0].data, zero = zero_one(c), scale = *(const float *)c->in[1].data;
+    const float low = out->dtype == FT_U8 ? 0 : -128, high = out->dtype == FT_U8 ? 255 : 127;
+    for (int64_t i = 0; i < ft_array_count(out); i++) {
+        float v = rintf(x[i] / scale) + zero;
+        v = v > high ? high : v >= low ? v : low; /* NaN is the lowest, as in the reference */
+        ((uint8_t *)out->data)[i] = (uint8_t)(int)v;
+    }
+    return FT_OK;
+}
+static ft_err dequantize_linear_forward(const ft_nn_call *c) {
+    ft_array *out = &c->out[0];
+    if (out->dtype != FT_F32 || c->in[0].dtype == FT_I32 || !one_scale(c))
+        return dequantize_linear_run(c);
+    const float zero = zero_one(c), scale = *(const float *)c->in[1].data;
+    float *y = out->data;
+    int64_t count = ft_array_count(out);
+    if (c->in[0].dtype == FT_U8)
+        for (int64_t i = 0; i < count; i++)
+            y[i] = ((float)((const uint8_t *)c->in[0].data)[i] - zero) * scale;
+    else
+        for (int64_t i = 0; i < count; i++)
+            y[i] = ((float)((const int8_t *)c->in[0].data)[i] - zero) * scale;
+    return FT_OK;
+}
+
 static const ft_nn_attr_row axis_attrs[] = { { "axis", FT_NN_INT, 1, NULL, false }, { 0 } };
-QUANTIZED(quantize_linear, "QuantizeLinear", "floats as bytes by a scale and a zero point",
-          axis_attrs, 2, 3, 1)
-QUANTIZED(dequantize_linear, "DequantizeLinear", "bytes as floats by a scale and a zero point",
-          axis_attrs, 2, 3, 1)
+#define LINEAR(sym, NAME, DOC)                                \
+    extern const ft_nn_op ft_nn_op_##sym;                     \
+    const ft_nn_op ft_nn_op_##sym = { .name = NAME,           \
+                                      .doc = DOC,             \
+                                      .attrs = axis_attrs,    \
+                                      .inputs_min = 2,        \
+                                      .inputs_max = 3,        \
+                                      .outputs_min = 1,       \
+                                      .outputs_max = 1,       \
+                                      .infer = sym##_infer,   \
+                                      .reference = sym##_run, \
+                                      .forward = sym##_forward };
+LINEAR(quantize_linear, "QuantizeLinear", "floats as bytes by a scale and a zero point")
+LINEAR(dequantize_linear, "DequantizeLinear", "bytes as floats by a scale and a zero point")
 
 /* ---- DynamicQuantizeLinear: the scale follows from the range of x, which holds 0 */
 
