@@ -13,6 +13,7 @@ static const ft_lib_symbol symbols[] = {
     SYMBOL(stop_daemon),
     SYMBOL(quiesce_daemon),
     SYMBOL(run_wait),
+    SYMBOL(get_daemon_info),
     SYMBOL(get_connection_values_n),
     SYMBOL(get_connection_info),
     SYMBOL(suspend_connection),

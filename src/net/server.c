@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -164,11 +166,24 @@ static void worker_drain(ft_http_worker *w) {
     while (links_late(w) && ft_clock_monotonic_us() < until) worker_round(w);
 }
 
+/* In the library's own set of events, as one that it passes over (data.ptr NULL). */
+static ft_err wake_begin(ft_http_worker *w) {
+    struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+    const union MHD_DaemonInfo *info =
+        ft_mhd_api.get_daemon_info(w->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (!info || epoll_ctl(info->epoll_fd, EPOLL_CTL_ADD, w->wake_fd, &event) != 0)
+        return FT_FAIL_ERRNO("cannot start the HTTP server");
+    return FT_OK;
+}
+
 static ft_err worker_begin(ft_http_worker *w) {
     const ft_server_opts *o = &w->server->opts;
+    w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (w->wake_fd < 0) return FT_FAIL_ERRNO("cannot start the HTTP server");
     if (o->thread_new) FT_TRY(o->thread_new(&w->context, o->app));
     w->now_us = ft_clock_monotonic_us();
-    return daemon_start(w);
+    FT_TRY(daemon_start(w));
+    return wake_begin(w);
 }
 
 static void worker_report(ft_http_worker *w, ft_err err) {
@@ -192,6 +207,7 @@ static void *worker_main(void *ctx) {
     if (w->daemon) ft_mhd_api.stop_daemon(w->daemon);
     ft_http_requests_free(w);
     if (w->context && w->server->opts.thread_free) w->server->opts.thread_free(w->context);
+    ft_fd_close(&w->wake_fd);
     return NULL;
 }
 

@@ -76,6 +76,7 @@ struct ft_http_worker {
     int waiting;   /* links that wait for a tick */
     bool stopping;
     bool ending; /* no answer is waited for any more */
+    int wake_fd; /* written to by other threads: ends the wait for the next event */
     ft_connection *free;
     int free_count;
     ft_err err; /* of its start */

@@ -4,6 +4,7 @@
  * a length beside chunks) is refused here, since a proxy in front may read such a request
  * differently. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "net/server_in.h"
@@ -291,7 +292,13 @@ static enum MHD_Result answer_later(ft_connection *c, const ft_response *resp) {
     return MHD_YES;
 }
 
-void ft_request_wake(ft_request *req) { ft_mhd_api.resume_connection(req->conn->mhd); }
+void ft_request_wake(ft_request *req) {
+    uint64_t one = 1;
+    int fd = req->conn->worker->wake_fd;
+    ft_mhd_api.resume_connection(req->conn->mhd);
+    /* The library does not look up by itself: it would see it at the next tick. */
+    if (write(fd, &one, sizeof one) < 0) return;
+}
 
 static enum MHD_Result on_body_end(ft_connection *c) {
     if (c->err != FT_OK) return answer_refused(c);
