@@ -35,7 +35,7 @@ CHECKS = [
      [peer("sagemaker2"), "tests/prove/sagemaker_posts.py"], 600),
     ("monitor-post", "the Model Monitor post by SageMaker's SDK 1.72.1",
      [peer("sagemaker1"), "tests/prove/monitor_post.py"], 600),
-    ("onnx-models", "other people's networks as ONNX Runtime runs them", [PYTHON, "tests/prove/onnx_models.py"]),
+    ("onnx-models", "other people's networks as ONNX Runtime runs them", [PYTHON, "tests/prove/onnx_models.py"], 900),
     ("dataset-readers", "MXNet, tfrecord and WebDataset from PyPI read what we write, and we what they write",
      [peer("datasets"), "tests/prove/dataset_readers.py"], 300),
     ("sagemaker-records", "SageMaker's own RecordIO writer, the same bytes",
