@@ -52,7 +52,7 @@ static ft_err interval_read(int64_t *out_us, ft_aws_call *c) {
 
 ft_err ft_sagemaker_metrics_check(ft_aws_call *c) {
     size_t count = ft_aws_count(c, "AlgorithmSpecification.MetricDefinitions");
-    int64_t interval_us;
+    int64_t interval_us = 0;
     ft_str uri = ft_aws_str(c, "ProfilerConfig.S3OutputPath");
     ft_uri at;
     FT_TRY(interval_read(&interval_us, c));
@@ -78,7 +78,7 @@ ft_err ft_sagemaker_metrics_check(ft_aws_call *c) {
 }
 
 ft_err ft_sagemaker_metrics_store(ft_aws_call *c, ft_str job) {
-    int64_t interval_us;
+    int64_t interval_us = 0;
     bool off;
     ft_str uri = ft_aws_str(c, "ProfilerConfig.S3OutputPath"),
            definitions = ft_aws_raw(c, "AlgorithmSpecification.MetricDefinitions");
@@ -200,7 +200,7 @@ static ft_err request_write(ft_json_out *w, ft_aws_call *c, ft_str request) {
 static ft_err profile_update(ft_aws_call *c, ft_str job) {
     ft_db *db = ft_store_db(c->store);
     ft_str uri = ft_aws_str(c, "ProfilerConfig.S3OutputPath");
-    int64_t interval_us;
+    int64_t interval_us = 0;
     bool off;
     if (!ft_aws_raw(c, "ProfilerConfig").at) return FT_OK;
     FT_TRY(interval_read(&interval_us, c));

@@ -1,6 +1,8 @@
 /* err.c -- see err.h. */
 #include "base/err.h"
 
+#include "base/check.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,6 +87,7 @@ void ft_err_clear(void) {
 ft_err ft_err_start(ft_err e, const char *file, int line, const char *fmt, ...) {
     char msg[WHY_MAX]; /* the arguments may point into `why` */
     va_list ap;
+    FT_CHECK(e != FT_OK);
     va_start(ap, fmt);
     vsnprintf(msg, sizeof msg, fmt, ap);
     va_end(ap);

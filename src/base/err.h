@@ -56,10 +56,17 @@ const char *ft_err_trail(void);
 /* Forget the last failure: call where one was handled and work goes on. */
 void ft_err_clear(void);
 
+/* A failure is never FT_OK (ft_err_start checks). Told to the compiler, it sees that a result is
+ * set wherever a call did not fail. */
+static inline ft_err ft_err_failed(ft_err e) {
+    if (e == FT_OK) __builtin_unreachable();
+    return e;
+}
+
 /* Fail here: start a trail, return the code. */
-#define FT_FAIL(code, ...) ft_err_start((code), __FILE__, __LINE__, __VA_ARGS__)
+#define FT_FAIL(code, ...) ft_err_failed(ft_err_start((code), __FILE__, __LINE__, __VA_ARGS__))
 /* The same for a failed system call: the code comes from errno, the sentence ends with its text. */
-#define FT_FAIL_ERRNO(...) ft_err_start_errno(__FILE__, __LINE__, __VA_ARGS__)
+#define FT_FAIL_ERRNO(...) ft_err_failed(ft_err_start_errno(__FILE__, __LINE__, __VA_ARGS__))
 /* Pass a callee's failure on: add a frame, return the same code. */
 #define FT_TRY(call)                                                                     \
     do {                                                                                 \

@@ -138,8 +138,24 @@ static ft_err temp_open(int *fd, char temp[PATH_MAX], const char *path) {
     return FT_FAIL_ERRNO("cannot write '%s'", path);
 }
 
+/* A device or a pipe (/dev/null, /dev/stdout) is written to: replaced, it would be gone for
+ * everybody. */
+static bool is_special(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+static ft_err write_special(const char *path, ft_str bytes) {
+    int fd = -1;
+    FT_TRY(ft_fd_open(&fd, path, O_WRONLY, 0));
+    ft_err err = ft_fd_write(fd, bytes.at, bytes.len, path);
+    ft_fd_close(&fd);
+    return err;
+}
+
 ft_err ft_file_write_atomic(const char *path, ft_str bytes, bool durable) {
     ft_err err = FT_OK;
+    if (is_special(path)) return write_special(path, bytes);
     int fd = -1;
     char temp[PATH_MAX];
     FT_TRY(temp_open(&fd, temp, path));
@@ -158,6 +174,8 @@ done:
 }
 
 ft_err ft_file_rename(const char *from, const char *to) {
+    if (is_special(to))
+        return FT_FAIL(FT_EINVAL, "'%s' is a device or a pipe, not a file to replace", to);
     if (injected() || rename(from, to) != 0)
         return FT_FAIL_ERRNO("cannot rename '%s' to '%s'", from, to);
     return FT_OK;

@@ -31,7 +31,8 @@ ft_err ft_file_read(ft_str *out, ft_arena *arena, const char *path, size_t limit
 ft_err ft_file_map(ft_str *out, const char *path);
 void ft_file_unmap(ft_str map);
 /* Replace `path` in one step: temporary file beside it, write, fdatasync when `durable`, rename.
- * Whatever fails, the old content stays and no temporary file remains. */
+ * Whatever fails, the old content stays and no temporary file remains. A device or a pipe
+ * (/dev/null) is written to instead. */
 ft_err ft_file_write_atomic(const char *path, ft_str bytes, bool durable);
 /* mkdir -p; fine when it exists. */
 ft_err ft_dir_make(const char *path);

@@ -289,8 +289,28 @@ static void test_full_and_read_only_disk(void **state) {
     ft_arena_fini(&arena);
 }
 
-TEST_MAIN(cmocka_unit_test(test_whole_files), cmocka_unit_test(test_streams_without_size),
-          cmocka_unit_test(test_refusals), cmocka_unit_test(test_long_name_is_replaceable),
-          cmocka_unit_test(test_folders), cmocka_unit_test(test_descriptors),
-          cmocka_unit_test(test_paths), cmocka_unit_test(test_atomic_every_fault),
-          cmocka_unit_test(test_every_fault), cmocka_unit_test(test_full_and_read_only_disk))
+/* A pipe is written to and stays a pipe; renaming over it is refused. */
+static void test_special_files(void **state) {
+    (void)state;
+    char path[300], other[300], got[8] = { 0 };
+    struct stat st;
+    snprintf(path, sizeof path, "%s/pipe", test_dir());
+    snprintf(other, sizeof other, "%s/other", test_dir());
+    EXPECT(mkfifo(path, 0600) == 0);
+    int fd = open(path, O_RDWR | O_NONBLOCK);
+    EXPECT(fd >= 0);
+    EXPECT_OK(ft_file_write_atomic(path, FT_STR("hello"), true));
+    EXPECT(read(fd, got, sizeof got) == 5 && memcmp(got, "hello", 5) == 0);
+    EXPECT_OK(ft_file_write_atomic(other, FT_STR("x"), false));
+    EXPECT_ERR(FT_EINVAL, ft_file_rename(other, path));
+    EXPECT_WHY("device or a pipe");
+    EXPECT(stat(path, &st) == 0 && S_ISFIFO(st.st_mode));
+    close(fd);
+}
+
+TEST_MAIN(cmocka_unit_test(test_special_files), cmocka_unit_test(test_whole_files),
+          cmocka_unit_test(test_streams_without_size), cmocka_unit_test(test_refusals),
+          cmocka_unit_test(test_long_name_is_replaceable), cmocka_unit_test(test_folders),
+          cmocka_unit_test(test_descriptors), cmocka_unit_test(test_paths),
+          cmocka_unit_test(test_atomic_every_fault), cmocka_unit_test(test_every_fault),
+          cmocka_unit_test(test_full_and_read_only_disk))

@@ -105,7 +105,7 @@ ft_err ft_tar_member_read(ft_tar_member *m, ft_str bytes) {
     *m = (ft_tar_member){ 0 };
     for (;;) {
         header h;
-        uint64_t size;
+        uint64_t size = 0;
         ft_str here = ft_str_from(bytes, m->head);
         m->need = m->head + FT_TAR_BLOCK;
         if (here.len < FT_TAR_BLOCK) return FT_OK;

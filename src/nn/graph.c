@@ -363,7 +363,7 @@ ft_err ft_nn_node_add(ft_nn_graph *g, const ft_nn_node_spec *spec, int *outputs)
 }
 
 ft_err ft_nn_nodes_set(ft_nn_graph *g, const ft_nn_node *nodes, int count) {
-    ft_nn_node *list;
+    ft_nn_node *list = NULL;
     FT_TRY(bytes_copy(&list, g, nodes, (size_t)count * sizeof *nodes));
     g->nodes = list;
     g->node_count = g->own->node_capacity = count;

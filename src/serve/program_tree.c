@@ -50,7 +50,7 @@ static ft_err beside(const char **out, const tree *t, ft_str relative) {
 static ft_err files_fill(tree *t) {
     static const char *const folders[] = { "model", "code", "input/config", "output" };
     const ft_program_spec *spec = &t->m->spec;
-    const char *from, *to;
+    const char *from = NULL, *to = NULL;
     for (size_t i = 0; i < FT_COUNT(folders); i++) {
         FT_TRY(ft_path_join(&to, t->arena, t->root, folders[i]));
         FT_TRY(ft_dir_make(to));

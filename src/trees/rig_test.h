@@ -136,8 +136,9 @@ static inline ft_err rig_prepare(rig *r) {
     const char *const paths[] = { r->train, r->validation, r->model };
     for (int i = 0; i < 3; i++)
         if (paths[i])
-            r->channels[count++] =
-                (ft_channel){ ft_str_of(names[i]), ft_str_of(paths[i]), r->opts };
+            r->channels[count++] = (ft_channel){ .name = ft_str_of(names[i]),
+                                                 .path = ft_str_of(paths[i]),
+                                                 .opts = r->opts };
     r->tap = (ft_tap){ &rig_ops, r };
     r->args = (ft_train_args){ .params = r->params,
                                .channels = r->channels,

@@ -76,7 +76,7 @@ static ft_err float_add(ft_str *name, onnx_build *b, float v) {
 /* The attribute `name`, a list of numbers, becomes input `at`. */
 static ft_err ints_to_input(onnx_build *b, onnx_node *n, const char *name, size_t at) {
     const onnx_attr *a = attr_of(n, name);
-    ft_str value;
+    ft_str value = { 0 };
     if (!a) return FT_OK;
     if (a->type != ONNX_INTS && a->type != ONNX_INT)
         return FT_FAIL(FT_ECORRUPT, "node '%.*s' (%.*s): attribute '%s' is no list of numbers",
@@ -88,7 +88,7 @@ static ft_err ints_to_input(onnx_build *b, onnx_node *n, const char *name, size_
 }
 static ft_err float_to_input(onnx_build *b, onnx_node *n, const char *name, size_t at) {
     const onnx_attr *a = attr_of(n, name);
-    ft_str value;
+    ft_str value = { 0 };
     if (!a) return FT_OK;
     if (a->type != ONNX_FLOAT)
         return FT_FAIL(FT_ECORRUPT, "node '%.*s' (%.*s): attribute '%s' is no number",

@@ -129,7 +129,7 @@ static ft_err sizes_of(plan *p, const ft_nn_node *n, const ft_array *in, size_t 
 }
 
 static ft_err plan_of(plan *p, const ft_nn_node *n, const ft_array *in, size_t count) {
-    int chosen;
+    int chosen = 0;
     memset(p, 0, sizeof *p);
     FT_TRY(choice(&chosen, n, "mode", mode_names, FT_COUNT(mode_names)));
     p->mode = (mode)chosen;
