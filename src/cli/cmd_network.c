@@ -24,6 +24,8 @@ static const ft_param run_options[] = {
     { "math", FT_PARAM_CHOICE, "f32", .choices = "f32|bf16",
       .doc = "WORD: bf16 where the processor has it" },
     { "out", FT_PARAM_STRING, NULL, .doc = "FILE.npy: write the first output there" },
+    { "out-folder", FT_PARAM_STRING, NULL,
+      .doc = "FOLDER: write every output there, as 0.npy, 1.npy and on" },
     { "repeat", FT_PARAM_INT, "1", .min = 1, .max = 1e6,
       .doc = "N: run so often and print the median time" },
     { 0 }
@@ -172,14 +174,25 @@ static ft_err print_outputs(const running *r, const ft_array *a, ft_cli *cli) {
     return ft_listing_print(&l, "no outputs");
 }
 
-static ft_err write_out(const ft_array *a, ft_cli *cli) {
-    ft_str path = ft_params_str(cli->options, "out");
+static ft_err write_npy(const char *path, const ft_array *a) {
     ft_buf bytes = { 0 };
-    if (!path.at) return FT_OK;
     ft_err err = ft_npy_write(&bytes, a);
-    if (err == FT_OK) err = ft_file_write_atomic(path.at, ft_buf_str(&bytes), false);
+    if (err == FT_OK) err = ft_file_write_atomic(path, ft_buf_str(&bytes), false);
     ft_buf_fini(&bytes);
     return err;
+}
+
+static ft_err write_out(const ft_array *outputs, int count, ft_cli *cli) {
+    ft_str file = ft_params_str(cli->options, "out");
+    ft_str folder = ft_params_str(cli->options, "out-folder");
+    if (file.at) FT_TRY(write_npy(file.at, &outputs[0]));
+    if (folder.at) FT_TRY(ft_dir_make(folder.at));
+    for (int i = 0; folder.at && i < count; i++) {
+        ft_str path;
+        FT_TRY(ft_arena_printf(&path, &cli->arena, "%s/%d.npy", folder.at, i));
+        FT_TRY(write_npy(path.at, &outputs[i]));
+    }
+    return FT_OK;
 }
 
 static ft_err run_opened(const running *r, ft_cli *cli) {
@@ -192,7 +205,7 @@ static ft_err run_opened(const running *r, ft_cli *cli) {
     FT_TRY(ft_arena_items(&outputs, &cli->arena, (size_t)g->output_count + 1));
     FT_TRY(read_input(&input, r, cli));
     FT_TRY(run_often(outputs, r, &input, cli, &median_ms));
-    FT_TRY(write_out(&outputs[0], cli));
+    FT_TRY(write_out(outputs, g->output_count, cli));
     if (median_ms > 0) fprintf(stderr, "median %.3f ms\n", median_ms);
     bool classes = g->output_count == 1 && outputs[0].ndim == 2 && outputs[0].shape[0] == 1 &&
                    outputs[0].shape[1] > 1;
