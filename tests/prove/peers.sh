@@ -72,7 +72,18 @@ webdataset() {
     echo "webdataset is there"
 }
 
+# TensorFlow.js in plain JavaScript, for Node.
+tfjs() {
+    command -v npm >/dev/null || { echo "npm was not found" >&2; return 1; }
+    rm -rf "$peers/tfjs"
+    mkdir -p "$peers/tfjs"
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$peers/tfjs" @tensorflow/tfjs@4.22.0
+    node -e 'require(process.argv[1])' "$peers/tfjs/node_modules/@tensorflow/tfjs" >/dev/null 2>&1
+    echo "tfjs is there"
+}
+
 case ${1:-} in
+tfjs) tfjs ;;
 webdataset) webdataset ;;
 datasets) datasets ;;
 sagemaker1) sagemaker sagemaker1 1.72.1 ;;
@@ -81,5 +92,5 @@ boto3) newest boto3 boto3 ;;
 ort) newest ort onnxruntime numpy ;;
 moto) newest moto 'moto[s3,server]' ;;
 smdebug) smdebug ;;
-*) echo "usage: $0 boto3|datasets|moto|ort|smdebug" >&2; exit 64 ;;
+*) echo "usage: $0 boto3|datasets|moto|ort|sagemaker1|sagemaker2|smdebug|tfjs|webdataset" >&2; exit 64 ;;
 esac

@@ -36,6 +36,8 @@ CHECKS = [
     ("monitor-post", "the Model Monitor post by SageMaker's SDK 1.72.1",
      [peer("sagemaker1"), "tests/prove/monitor_post.py"], 600),
     ("onnx-models", "other people's networks as ONNX Runtime runs them", [PYTHON, "tests/prove/onnx_models.py"], 900),
+    ("tfjs-models", "pose and person networks as TensorFlow.js runs them",
+     [PYTHON, "tests/prove/tfjs_models.py"], 900),
     ("dataset-readers", "MXNet, tfrecord and WebDataset from PyPI read what we write, and we what they write",
      [peer("datasets"), "tests/prove/dataset_readers.py"], 300),
     ("sagemaker-records", "SageMaker's own RecordIO writer, the same bytes",
