@@ -138,6 +138,25 @@ static ft_err read_weights(ft_nn_network *n, const char *path, const ft_nn_told 
     return err == FT_OK ? FT_OK : ft_err_prefix(err, "%s", path);
 }
 
+/* A weight that is no number would make every answer none, or worse, some. */
+static ft_err check_numbers(const ft_nn_graph *g, const char *path) {
+    for (int i = 0; i < g->value_count; i++) {
+        const ft_nn_value *v = &g->values[i];
+        if (!v->data || v->dtype != FT_F32 || v->role == FT_NN_CONST) continue;
+        int64_t count = 1;
+        for (int d = 0; d < v->ndim; d++) count *= v->shape[d];
+        for (int64_t k = 0; k < count; k++) {
+            float x;
+            memcpy(&x, (const char *)v->data + (size_t)k * sizeof x,
+                   sizeof x); /* may be unaligned */
+            if (x - x == 0) continue;
+            return FT_FAIL(FT_ECORRUPT, "%s: weight '%.*s' is %s at item %lld", path,
+                           FT_STR_ARG(v->name), x != x ? "not a number" : "infinite", (long long)k);
+        }
+    }
+    return FT_OK;
+}
+
 static ft_err read_into(ft_nn_network *n, const char *path) {
     const char *file = NULL;
     const kind *k = NULL;
@@ -145,6 +164,7 @@ static ft_err read_into(ft_nn_network *n, const char *path) {
     FT_TRY(find_file(&file, &k, &n->arena, path));
     FT_TRY(ft_nn_told_read(n, &told, file));
     FT_TRY(k->read(n, file, &told));
+    FT_TRY(check_numbers(n->graph, file));
     ft_nn_looks_complete(n, &told);
     return FT_OK;
 }

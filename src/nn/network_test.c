@@ -35,6 +35,21 @@ static void put_folder(const char *json, const char *labels) {
     ft_nn_graph_free(g);
 }
 
+/* The same network with one weight that is no number. */
+static void put_nan(void) {
+    const ft_nn_arch *arch;
+    ft_nn_graph *g = NULL;
+    ft_buf bytes = { 0 };
+    EXPECT_OK(ft_nn_arch_find(&arch, FT_STR("cnn28")));
+    EXPECT_OK(ft_nn_arch_build(&g, arch, NULL));
+    ((float *)g->values[ft_nn_value_find(g, FT_STR("fc1.weight"))].data)[7] = NAN;
+    EXPECT_OK(ft_nn_onnx_write(&bytes, g));
+    oracle_put("m/model.onnx", bytes.at, bytes.len);
+    oracle_put("m/network.json", "{}", 2);
+    ft_buf_fini(&bytes);
+    ft_nn_graph_free(g);
+}
+
 static ft_str picture(ft_arena *arena, int width, int height) {
     ft_image image;
     ft_buf png = { 0 };
@@ -52,7 +67,7 @@ static void test_folder(void **state) {
     ft_nn_network *n = NULL;
     ft_arena arena = FT_ARENA_INIT(64 << 20);
     put_folder("{\"mean\": [0.5], \"std\": [0.25], \"fit\": \"stretch\", \"softmax\": true, "
-               "\"note\": [1]}",
+               "\"order\": \"rgb\"}",
                "zero\none\ntwo\n");
     EXPECT(ft_nn_network_sniff(file_of("m")) == 95);
     EXPECT(ft_nn_network_sniff(test_dir()) == 0);
@@ -81,6 +96,15 @@ static void test_refused(void **state) {
     EXPECT_WHY("crop, stretch or box");
     put_folder("{\"mean\": [1, 2]}", "");
     EXPECT_ERR(FT_EPARSE, ft_nn_network_read(&n, file_of("m")));
+    put_folder("{\"meen\": [1]}", "");
+    EXPECT_ERR(FT_EPARSE, ft_nn_network_read(&n, file_of("m")));
+    EXPECT_WHY("is it mean");
+    put_folder("{\"std\": [0]}", "");
+    EXPECT_ERR(FT_EPARSE, ft_nn_network_read(&n, file_of("m")));
+    EXPECT_WHY("not 0");
+    put_nan();
+    EXPECT_ERR(FT_ECORRUPT, ft_nn_network_read(&n, file_of("m")));
+    EXPECT_WHY("'fc1.weight' is not a number at item 7");
     oracle_put("m/network.json", "{}", 2);
     oracle_put("m/model.onnx", "abc", 3);
     EXPECT(ft_nn_network_read(&n, file_of("m")) != FT_OK && !n);

@@ -1,4 +1,7 @@
 /* network_told.c -- what stands beside a model: network.json, labels.txt. See network.h. */
+#include <math.h>
+
+#include "base/check.h"
 #include "base/files.h"
 #include "nn/network_in.h"
 
@@ -53,7 +56,22 @@ static ft_err take_member(ft_json *j, ft_nn_network *n, ft_nn_told *t, ft_str na
         return n->looks.bgr || ft_str_is(order, "rgb") ? FT_OK
                                                        : ft_json_fail(j, "order: rgb or bgr");
     }
-    return ft_json_skip(j, NULL);
+    static const char *const known[] = { "arch", "classes", "size",  "channels", "mean",
+                                         "std",  "range",   "order", "fit",      "softmax" };
+    const char *near = ft_str_nearest(name, known, FT_COUNT(known));
+    FT_TRY(ft_json_skip(j, NULL));
+    return ft_json_fail(j, "no member \"%.*s\" is known%s%s", FT_STR_ARG(name),
+                        near ? "; is it " : "", near ? near : "");
+}
+
+/* Deviations divide, and everything is a number. */
+static ft_err check_looks(ft_json *j, const ft_nn_looks *l, const ft_nn_told *t) {
+    for (int i = 0; i < 3; i++) {
+        if (t->has_std && !(fabsf(l->std[i]) > 0 && isfinite(l->std[i])))
+            return ft_json_fail(j, "std: expected numbers that are not 0");
+        if (t->has_mean && !isfinite(l->mean[i])) return ft_json_fail(j, "mean: expected numbers");
+    }
+    return FT_OK;
 }
 
 static ft_err folder_of(const char **out, ft_arena *arena, const char *file, const char *name) {
@@ -75,6 +93,7 @@ static ft_err read_json(ft_nn_network *n, ft_nn_told *t, const char *file) {
     ft_json_init(&j, text, &n->arena, &(ft_json_opts){ .name = "network.json" });
     FT_TRY(ft_json_enter_object(&j));
     while (ft_json_next_member(&j, &name)) FT_TRY(take_member(&j, n, t, name));
+    FT_TRY(check_looks(&j, &n->looks, t));
     return ft_json_end(&j);
 }
 

@@ -285,6 +285,7 @@ static ft_err json_as_inputs(ft_array *out, const ft_nn_graph *g, ft_str body, f
 
 static ft_err read_inputs(ft_array *out, const model *m, const ft_payload *in, ft_arena *arena) {
     const ft_nn_graph *g = m->network->graph;
+    if (in->bytes.len == 0) return FT_FAIL(FT_EPARSE, "an empty body; send a picture or an array");
     if (g->input_count < 1) return FT_FAIL(FT_EUNSUPPORTED, "this network has no input");
     const ft_nn_value *first = &g->values[g->inputs[0]];
     if (is_picture(in)) return ft_nn_picture(out, m->network, in->bytes, arena);
