@@ -306,6 +306,7 @@ static void test_special_files(void **state) {
     EXPECT_WHY("device or a pipe");
     EXPECT(stat(path, &st) == 0 && S_ISFIFO(st.st_mode));
     close(fd);
+    EXPECT(unlink(path) == 0 && unlink(other) == 0);
 }
 
 TEST_MAIN(cmocka_unit_test(test_special_files), cmocka_unit_test(test_whole_files),
