@@ -213,6 +213,7 @@ static ft_err result_copy(ft_fetched *out, ft_arena *arena, transfer *t) {
 /* What came before the failure; the failure stays what it is. */
 static ft_err failed_copy(ft_fetched *out, ft_arena *arena, transfer *t, const ft_fetch *req,
                           CURLcode code) {
+    out->unreached = code == CURLE_COULDNT_CONNECT;
     if (req->into && t->into_len) {
         out->status = (int)status_of(t);
         out->body = ft_str_n(t->into, t->into_len);

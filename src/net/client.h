@@ -36,6 +36,7 @@ typedef struct ft_fetched {
     int status;
     ft_str body, content_type;
     ft_str headers; /* "Name: value\r\n" each */
+    bool unreached; /* of a failure: no connection was made, so nothing was asked */
 } ft_fetched;
 /* FT_EPEER when no whole answer came (refused, cut, name or certificate unknown), FT_ETIMEOUT,
  * FT_ETOOBIG, FT_EINVAL for an address that is none, FT_EABSENT without libcurl; any status is

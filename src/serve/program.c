@@ -9,11 +9,13 @@
 #include "base/fault.h"
 #include "base/files.h"
 
-#define SPEC_BYTES  ((size_t)1 << 20)
-#define ANSWER_MAX  ((size_t)64 << 20)
-#define HEADER_MAX  8192
-#define SNIFF_SPEC  100
-#define SNIFF_SERVE 60
+#define SPEC_BYTES    ((size_t)1 << 20)
+#define UNREACHED_US  20000 /* between two tries to reach a program that has just died */
+#define UNREACHED_MAX 100
+#define ANSWER_MAX    ((size_t)64 << 20)
+#define HEADER_MAX    8192
+#define SNIFF_SPEC    100
+#define SNIFF_SERVE   60
 #define SNIFF_CODE                                                                 \
     90 /* beside model files of a built-in predictor: who brings code wants it run \
         */
@@ -289,23 +291,19 @@ static ft_err ask_time(int64_t *out_us) {
     return err == FT_OK ? FT_OK : ft_err_prefix(err, "FETTLE_MODEL_ASK");
 }
 
-static ft_err ask(ft_model *base, ft_asking *a) {
-    ft_program_model *m = (ft_program_model *)base;
-    int64_t time_us, until_us;
-    const char *headers[4];
+/* One try. `unreached`: the program has just died, nobody has seen it yet, nothing was asked. */
+static ft_err ask_once(ft_fetched *got, bool *unreached, ft_program_model *m, const ft_asking *a,
+                       const char *const *headers, int64_t until_us) {
     ft_http_link *link;
-    ft_fetched got = { 0 };
-    ft_str url;
+    ft_str url = { 0 };
     int port = 0;
-    FT_TRY(ask_time(&time_us));
-    until_us = ft_clock_monotonic_us() + time_us;
-    FT_TRY(headers_of(headers, a));
+    *unreached = false;
     FT_TRY(ready_wait(&port, &link, m, until_us));
     ft_err err = link ? FT_OK : ft_http_link_new(&link);
     if (err == FT_OK)
         err = ft_arena_printf(&url, a->arena, "http://127.0.0.1:%d/invocations", port);
-    if (err == FT_OK)
-        err = ft_http_fetch(&got, a->arena,
+    if (err == FT_OK) {
+        err = ft_http_fetch(got, a->arena,
                             &(ft_fetch){ .method = "POST",
                                          .url = url.at,
                                          .body = a->in.bytes,
@@ -313,10 +311,29 @@ static ft_err ask(ft_model *base, ft_asking *a) {
                                          .timeout_us = until_us - ft_clock_monotonic_us(),
                                          .limit_bytes = ANSWER_MAX,
                                          .link = link });
+        *unreached = err != FT_OK && got->unreached;
+    }
     if (err == FT_OK)
         link_keep(m, link);
     else
         ft_http_link_free(link);
+    return err;
+}
+
+static ft_err ask(ft_model *base, ft_asking *a) {
+    ft_program_model *m = (ft_program_model *)base;
+    int64_t time_us, until_us;
+    const char *headers[4];
+    ft_fetched got = { 0 };
+    bool unreached;
+    FT_TRY(ask_time(&time_us));
+    until_us = ft_clock_monotonic_us() + time_us;
+    FT_TRY(headers_of(headers, a));
+    ft_err err = ask_once(&got, &unreached, m, a, headers, until_us);
+    for (int i = 0; unreached && i < UNREACHED_MAX; i++) { /* until its keeper has looked */
+        ft_clock_sleep_us(UNREACHED_US);
+        err = ask_once(&got, &unreached, m, a, headers, until_us);
+    }
     if (err == FT_ETIMEOUT)
         return FT_FAIL(FT_ETIMEOUT,
                        "Your invocation timed out while waiting for a response from "
