@@ -93,7 +93,8 @@ typedef struct ft_dataset_opts {
 
 /* Every path is a file or a folder. A folder that holds shards (files of one format) stands for
  * these files in name order, a folder of class folders is one shard. A path may be a pattern
- * "train-{000..015}.tar" (WebDataset's braces). `opts` may be NULL. */
+ * "train-{000..015}.tar" (WebDataset's braces) or "train-*.tar" (a shell's), unless a file has that
+ * very name. `opts` may be NULL. */
 ft_err ft_dataset_open(ft_dataset **out, const ft_str *paths, size_t count,
                        const ft_dataset_opts *opts);
 /* One stream of bytes (Pipe mode, an object that is not kept): one shard, in order only. Takes the

@@ -1,6 +1,7 @@
 /* dataset_paths.c -- see dataset_paths_in.h. */
 #include "data/dataset_paths_in.h"
 
+#include <glob.h>
 #include <sys/stat.h>
 
 #include "base/check.h"
@@ -158,6 +159,30 @@ static bool braces(ft_str path, size_t *open, size_t *close, uint64_t *first, ui
            ft_str_u64(last, b) && *first <= *last;
 }
 
+/* ---- shells' patterns, for where no shell has resolved them: "d/train-*.fts" */
+
+static ft_err path_add(list *l, ft_str path);
+
+static bool is_pattern(ft_str path) {
+    for (size_t i = 0; i < path.len; i++)
+        if (path.at[i] == '*' || path.at[i] == '?' || path.at[i] == '[') return true;
+    return false;
+}
+
+static ft_err pattern_add(list *l, const char *pattern) {
+    glob_t found = { 0 };
+    ft_err err = FT_OK;
+    int code = glob(pattern, GLOB_ERR, NULL, &found);
+    if (code == GLOB_NOMATCH) err = FT_FAIL(FT_ENOTFOUND, "nothing fits '%s'", pattern);
+    if (code && code != GLOB_NOMATCH)
+        err = FT_FAIL(FT_EIO, "'%s' could not be looked for", pattern);
+    for (size_t i = 0; err == FT_OK && i < found.gl_pathc; i++)
+        if (!side_name(ft_path_base(ft_str_of(found.gl_pathv[i]))))
+            err = path_add(l, ft_str_of(found.gl_pathv[i]));
+    globfree(&found);
+    return err;
+}
+
 static ft_err path_add(list *l, ft_str path) {
     size_t open, close;
     uint64_t first, last;
@@ -179,6 +204,7 @@ static ft_err path_add(list *l, ft_str path) {
         }
         return FT_OK;
     }
+    if (is_pattern(text) && !ft_file_exists(text.at)) return pattern_add(l, text.at);
     FT_TRY(ft_file_stat(&info, text.at));
     return info.is_dir ? folder_add(l, text) : list_add(l, text);
 }

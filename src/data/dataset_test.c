@@ -464,6 +464,11 @@ static void test_shards(void **state) {
     EXPECT_OK(test_set_open(&d, test_set_path("many/a-{00..01}.fts"), NULL));
     EXPECT(ft_dataset_shards(d) == 2);
     ft_dataset_free(d);
+    EXPECT_OK(test_set_open(&d, test_set_path("many/a-0[01]*.fts"), NULL));
+    EXPECT(ft_dataset_shards(d) == 2 && ft_dataset_count(d) == 30);
+    ft_dataset_free(d);
+    EXPECT_ERR(FT_ENOTFOUND, test_set_open(&d, test_set_path("many/q-*.fts"), NULL));
+    EXPECT_WHY("nothing fits");
     test_set_write(test_set_path("many/a-03.fts"), &rows, 3);
     EXPECT_ERR(FT_EINVAL, test_set_open(&d, test_set_path("many"), NULL));
     EXPECT_WHY("has other fields than");
