@@ -48,8 +48,10 @@ ft_err ft_s3_error(ft_aws_call *c, ft_err err) {
 
 ft_err ft_s3_time_iso(ft_str *out, ft_aws_call *c, int64_t us) {
     ft_date d = ft_time_date(us);
-    return ft_arena_printf(out, c->arena, "%04d-%02d-%02dT%02d:%02d:%02d.000Z", d.year, d.month,
-                           d.day, d.hour, d.minute, d.second);
+    /* Milliseconds as they are: with .000, `aws s3 sync` sends what was written and sent in one
+     * second again. */
+    return ft_arena_printf(out, c->arena, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", d.year, d.month,
+                           d.day, d.hour, d.minute, d.second, (int)(us / 1000 % 1000));
 }
 
 static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
