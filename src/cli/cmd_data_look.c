@@ -197,15 +197,24 @@ static ft_err decode_all(const checking *c, ft_decoder *decoder, const ft_sample
         ft_err err =
             ft_decoder_decode(&image, decoder, ft_str_n(v->data, (size_t)v->shape[0]), NULL);
         if (err)
-            return ft_err_prefix(err, "'%.*s', record %llu, field '%.*s'",
-                                 FT_STR_ARG(ft_dataset_shard_path(c->d, s->shard)),
-                                 (unsigned long long)s->record, FT_STR_ARG(f[i].name));
+            return ft_dataset_fail(ft_err_prefix(err, "field '%.*s'", FT_STR_ARG(f[i].name)), c->d,
+                                   s);
     }
     return FT_OK;
 }
 
+/* Plain bytes may be none, but who checks wants to know. */
+static ft_err nothing_told(const checking *c, const ft_sample *s) {
+    size_t count;
+    const ft_field *f = ft_dataset_fields(c->d, &count);
+    if (count != 1 || f->kind != FT_FIELD_BYTES || !s->values->data || s->values->shape[0])
+        return FT_OK;
+    return ft_dataset_fail(FT_FAIL(FT_ECORRUPT, "the record is empty (0 bytes)"), c->d, s);
+}
+
 /* One record was read: count it. Fails only when there is no use in going on. */
 static ft_err tally(checking *c, ft_decoder *decoder, const ft_sample *s, ft_err err) {
+    if (!err) err = nothing_told(c, s);
     if (!err && c->decode) err = decode_all(c, decoder, s);
     if (err == FT_ENOMEM || err == FT_EABSENT) return err;
     pthread_mutex_lock(&c->lock);

@@ -134,8 +134,10 @@ ft_err ft_dataset_reader_new(ft_dataset_reader **out, ft_dataset *d);
 void ft_dataset_reader_free(ft_dataset_reader *r);
 
 /* Record `record` of a shard, in any order. A failure concerns this record alone: others may be
- * read. FT_ECORRUPT, FT_EPARSE, FT_ETOOBIG, FT_EIO. */
+ * read. FT_ECORRUPT (an empty picture, an empty record too), FT_EPARSE, FT_ETOOBIG, FT_EIO. */
 ft_err ft_dataset_read(ft_sample *out, ft_dataset_reader *r, uint32_t shard, uint64_t record);
+/* "'photos/cat/2.jpg', record 17: <why>": where the sample stands, before the last failure. */
+ft_err ft_dataset_fail(ft_err err, const ft_dataset *d, const ft_sample *s);
 /* Only these fields are wanted (numbers of fields); the others may stay NULL. 0 fields: all. */
 ft_err ft_dataset_want(ft_dataset_reader *r, const int *fields, size_t count);
 

@@ -26,6 +26,7 @@ struct ft_dataset_format {
     const char *endings;                    /* of file names, ".rec|.recordio"; a folder: "/" */
     const char *media_types;                /* "application/x-recordio", or "" */
     bool folders;                           /* a shard is a folder */
+    bool pictures;                          /* a file each, named by the field "path" */
     bool mapped;                            /* see ft_dataset_mapped */
     const struct ft_record_format *records; /* of which the samples are payloads; else NULL */
     const struct ft_payload *usual;         /* what these payloads mostly are */

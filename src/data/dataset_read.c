@@ -142,13 +142,42 @@ static void sample_begin(ft_sample *out, ft_dataset_reader *r, uint32_t shard, u
     };
 }
 
+ft_err ft_dataset_fail(ft_err err, const ft_dataset *d, const ft_sample *s) {
+    const char *path = d->shards[s->shard].path;
+    for (size_t i = 0; d->format->pictures && i < d->field_count; i++) {
+        const ft_array *v = &s->values[i];
+        if (!v->data || !ft_str_is(d->fields[i].name, "path")) continue;
+        return ft_err_prefix(
+            err, d->format->folders ? "'%s/%.*s', record %llu" : "'%s', '%.*s', record %llu", path,
+            (int)v->shape[0], (const char *)v->data, (unsigned long long)s->record);
+    }
+    return ft_err_prefix(err, "'%s', record %llu (byte %llu)", path, (unsigned long long)s->record,
+                         (unsigned long long)s->offset);
+}
+
+/* A picture of no bytes is none, and nor is a record of fields that has none of them. */
+static ft_err not_empty(const ft_dataset_reader *r, const ft_sample *s) {
+    const ft_dataset *d = r->d;
+    bool empty = d->format->any_bytes && !r->wanted;
+    for (size_t i = 0; i < d->field_count; i++) {
+        const ft_array *v = &s->values[i];
+        empty = empty && !v->data;
+        if (!v->data || d->fields[i].kind != FT_FIELD_IMAGE || v->shape[0]) continue;
+        return ft_dataset_fail(FT_FAIL(FT_ECORRUPT, "the picture '%.*s' is empty (0 bytes)",
+                                       FT_STR_ARG(d->fields[i].name)),
+                               d, s);
+    }
+    return empty ? ft_dataset_fail(FT_FAIL(FT_ECORRUPT, "the record is empty"), d, s) : FT_OK;
+}
+
 ft_err ft_dataset_read(ft_sample *out, ft_dataset_reader *r, uint32_t shard, uint64_t record) {
     ft_dataset *d = r->d;
     if (shard >= d->shard_count || record >= d->shards[shard].count || !d->random)
         return FT_FAIL(FT_EINVAL, "no record %llu of shard %u%s", (unsigned long long)record, shard,
                        d->random ? "" : ": this dataset is read in order");
     sample_begin(out, r, shard, record);
-    return d->format->read(out, r, &d->shards[shard], record);
+    FT_TRY(d->format->read(out, r, &d->shards[shard], record));
+    return not_empty(r, out);
 }
 
 ft_err ft_dataset_seek(ft_dataset_reader *r, uint32_t shard, uint64_t record) {
@@ -177,7 +206,7 @@ ft_err ft_dataset_next(ft_sample *out, ft_dataset_reader *r, bool *can_go_on) {
         sample_begin(out, r, r->shard, r->record);
         ft_err err = d->format->next(out, r, s, can_go_on);
         if (err != FT_ENOTFOUND) r->record++;
-        return err;
+        return err ? err : not_empty(r, out);
     }
     if (r->record >= s->count) return FT_ENOTFOUND;
     *can_go_on = true;

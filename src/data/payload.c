@@ -71,7 +71,11 @@ static ft_err merge(const ft_plan *p, ft_field *f, const ft_field *seen) {
         return FT_OK;
     }
     if (bytes) {
-        if (f->kind != seen->kind) f->kind = FT_FIELD_BYTES;
+        if (f->shape[0] == FT_PLAN_UNSURE)
+            f->kind = seen->kind;
+        else if (f->kind != seen->kind)
+            f->kind = FT_FIELD_BYTES;
+        f->shape[0] = -1;
         return FT_OK;
     }
     f->dtype = wider(f->dtype, seen->dtype);
@@ -98,6 +102,13 @@ ft_err ft_plan_see(ft_plan *p, ft_str name, ft_field_kind kind, ft_dtype dtype, 
 
 ft_err ft_plan_see_bytes(ft_plan *p, ft_str name, ft_str bytes) {
     ft_field_kind kind = FT_FIELD_BYTES;
+    if (!bytes.len) {
+        int found = ft_plan_find(p, name, p->count);
+        if (found >= 0 && p->fields[found].kind != FT_FIELD_ARRAY) return FT_OK;
+        FT_TRY(ft_plan_see(p, name, FT_FIELD_TEXT, FT_U8, 1, NULL));
+        if (found < 0) p->fields[p->count - 1].shape[0] = FT_PLAN_UNSURE;
+        return FT_OK;
+    }
     if (ft_bytes_image(bytes))
         kind = FT_FIELD_IMAGE;
     else if (ft_bytes_text(bytes))
@@ -149,6 +160,7 @@ void ft_payload_number(ft_buf *out, const ft_array *v, int64_t i) {
 /* ---- bytes alone */
 
 static ft_err bytes_see(ft_plan *p, ft_str bytes) {
+    if (!bytes.len) return ft_plan_see_bytes(p, FT_STR("bytes"), bytes);
     ft_field_kind kind = ft_bytes_image(bytes) ? FT_FIELD_IMAGE : FT_FIELD_BYTES;
     return ft_plan_see(p, FT_STR("bytes"), kind, FT_U8, 1, NULL);
 }

@@ -48,7 +48,9 @@ ft_err ft_payload_find(const ft_payload **out, ft_str name);
  * and several become one dimension, integers and floats become floats. */
 ft_err ft_plan_see(ft_plan *p, ft_str name, ft_field_kind kind, ft_dtype dtype, int ndim,
                    const int64_t *shape);
-/* Bytes: an image, a text or anything. */
+#define FT_PLAN_UNSURE (-2) /* shape[0] of a field of which only empty bytes were seen, meanwhile \
+                             */
+/* Bytes: an image, a text or anything; what empty ones are, others tell. */
 ft_err ft_plan_see_bytes(ft_plan *p, ft_str name, ft_str bytes);
 /* Number of a field, tried at `hint` first; -1: none. */
 int ft_plan_find(const ft_plan *p, ft_str name, size_t hint);

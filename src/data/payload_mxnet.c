@@ -18,8 +18,9 @@ static ft_err see(ft_plan *p, ft_str bytes) {
                    (m.labels[0] != 0 && fabsf(m.labels[0]) < 1e-9f) || m.id >> 48 || m.id2 >> 48))
         return FT_FAIL(FT_EPARSE, "no MXNet image record");
     int64_t labels = (int64_t)m.label_count;
-    FT_TRY(
-        ft_plan_see(p, FT_STR("image"), image ? FT_FIELD_IMAGE : FT_FIELD_BYTES, FT_U8, 1, NULL));
+    ft_field_kind kind = image ? FT_FIELD_IMAGE : FT_FIELD_BYTES;
+    FT_TRY(m.image.len ? ft_plan_see(p, FT_STR("image"), kind, FT_U8, 1, NULL)
+                       : ft_plan_see_bytes(p, FT_STR("image"), m.image));
     FT_TRY(ft_plan_see(p, FT_STR("label"), FT_FIELD_ARRAY, FT_F32, labels != 1, &labels));
     return ft_plan_see(p, FT_STR("id"), FT_FIELD_ARRAY, FT_U64, 0, NULL);
 }

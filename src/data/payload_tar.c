@@ -14,6 +14,13 @@
 
 #define KEY "key"
 
+/* What is learned from the first samples. */
+typedef struct looks {
+    bool beside; /* a sample has two pictures that are named by their kind alone: jpg and png */
+} looks;
+
+static const char *const picture_endings[] = { "jpg", "jpeg", "png", "webp", "ppm", "pgm", NULL };
+
 static bool among(ft_str word, const char *const *words) {
     for (; *words; words++)
         if (ft_str_ieq(word, ft_str_of(*words))) return true;
@@ -74,6 +81,9 @@ static ft_err walk_next(walk *w, bool *more) {
 
 /* ---- looking */
 
+/* "jpg", "jpeg" and "png" are one field where each sample has one of them. */
+static bool is_picture(ft_str ending) { return among(ending, picture_endings); }
+
 static ft_err see_member(ft_plan *p, const walk *w) {
     ft_str name, before, last = last_part(&before, w->ending), trimmed = ft_str_trim(w->bytes);
     int64_t n;
@@ -85,19 +95,56 @@ static ft_err see_member(ft_plan *p, const walk *w) {
     }
     if (is_integer(last) && ft_str_i64(&n, trimmed))
         return ft_plan_see(p, name, FT_FIELD_ARRAY, FT_I64, 0, NULL);
+    if (is_picture(last)) /* whatever it holds: its reader tells when it is none */
+        return ft_plan_see(p, name, FT_FIELD_IMAGE, FT_U8, 1, NULL);
     return ft_plan_see_bytes(p, name, w->bytes);
 }
 
 static ft_err see(ft_plan *p, ft_str bytes) {
     walk w = { .rest = bytes };
     bool more;
+    int pictures = 0;
+    if (!p->state) FT_TRY(ft_arena_take(&p->state, p->arena, sizeof(looks)));
     FT_TRY(ft_plan_see(p, FT_STR(KEY), FT_FIELD_TEXT, FT_U8, 1, NULL));
     for (;;) {
         FT_TRY(walk_next(&w, &more));
         if (!more) return FT_OK;
+        if (is_picture(w.ending) && ++pictures > 1) ((looks *)p->state)->beside = true;
         ft_err err = see_member(p, &w);
         if (err) return ft_err_prefix(err, "'%s'", ft_shown(w.m.name));
     }
+}
+
+/* The one picture whose name is only its kind; -1 when there is none, or are several. */
+static int one_picture(const ft_plan *p) {
+    int found = -1;
+    for (size_t i = 0; i < p->count; i++) {
+        const ft_field *f = &p->fields[i];
+        if (f->kind != FT_FIELD_IMAGE || !(is_picture(f->name) || ft_str_is(f->name, "image")))
+            continue;
+        if (found >= 0) return -1;
+        found = (int)i;
+    }
+    return found;
+}
+
+/* Pictures of several kinds, one a sample, are the one field "image". */
+static ft_err seen(ft_plan *p) {
+    size_t to = 0, first = p->count, pictures = 0;
+    for (size_t i = 0; i < p->count; i++)
+        pictures += p->fields[i].kind == FT_FIELD_IMAGE && is_picture(p->fields[i].name);
+    if (pictures < 2 || ((const looks *)p->state)->beside) return FT_OK;
+    if (ft_plan_find(p, FT_STR("image"), 0) >= 0) return FT_OK;
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->fields[i].kind == FT_FIELD_IMAGE && is_picture(p->fields[i].name)) {
+            if (first < p->count) continue;
+            first = i;
+            p->fields[i].name = FT_STR("image");
+        }
+        p->fields[to++] = p->fields[i];
+    }
+    p->count = to;
+    return FT_OK;
 }
 
 /* ---- reading */
@@ -125,6 +172,7 @@ static ft_err put(ft_array *values, const ft_plan *p, size_t i, ft_arena *arena,
 static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str bytes) {
     walk w = { .rest = bytes };
     bool more;
+    int stood_in = -1; /* the field that a picture of another kind was taken for */
     for (size_t hint = 1;; hint++) {
         ft_str name, key;
         FT_TRY(walk_next(&w, &more));
@@ -135,6 +183,14 @@ static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str b
         }
         FT_TRY(name_of(&name, arena, w.ending));
         int i = ft_plan_find(p, name, hint);
+        if (i < 0 && is_picture(w.ending)) { /* another kind than the first samples' */
+            i = one_picture(p);
+            if (i >= 0 && values[i].data) continue;
+            stood_in = i >= 0 ? i : stood_in;
+        } else if (i >= 0 && i == stood_in) {
+            values[i].data = NULL;
+            stood_in = -1;
+        }
         if (i < 0) continue; /* the first samples did not have it */
         ft_err err = put(values, p, (size_t)i, arena, &w);
         if (err) return ft_err_prefix(err, "'%s'", ft_shown(w.m.name));
@@ -185,8 +241,7 @@ static const char *image_ending(ft_str bytes) {
 /* The ending, and the contents in `*bytes` (those of arrays in `scratch`). */
 static ft_err member(ft_str *ending, ft_str *bytes, ft_arena *arena, ft_buf *scratch,
                      const ft_field *f, const ft_array *v) {
-    static const char *const own[] = { "jpg", "jpeg", "png",  "ppm", "pgm", "webp",
-                                       "txt", "text", "json", "bin", NULL };
+    static const char *const own[] = { "txt", "text", "json", "bin", NULL };
     bool label = ft_str_is(f->name, "label");
     *bytes = ft_value_bytes(v);
     *ending = f->name;
@@ -206,9 +261,12 @@ static ft_err member(ft_str *ending, ft_str *bytes, ft_arena *arena, ft_buf *scr
         return ft_arena_printf(ending, arena, "%.*s.npy", FT_STR_ARG(f->name));
     }
     ft_str before;
-    if (among(last_part(&before, f->name), own)) return FT_OK;
+    ft_str last = last_part(&before, f->name);
+    if (among(last, own)) return FT_OK;
     const char *kind = f->kind == FT_FIELD_TEXT ? "txt" : image_ending(*bytes);
-    if (ft_str_is(f->name, "image")) {
+    bool same = ft_str_is(last, kind) || ft_str_is(last, "jpeg") || ft_str_is(last, "pgm");
+    if (is_picture(last) && (same || before.len || f->kind != FT_FIELD_IMAGE)) return FT_OK;
+    if (ft_str_is(f->name, "image") || is_picture(f->name)) {
         *ending = ft_str_of(kind);
         return FT_OK;
     }
@@ -242,6 +300,7 @@ done:
 const ft_payload ft_payload_tar = {
     .name = "tar",
     .see = see,
+    .seen = seen,
     .read = read,
     .fit = fit,
     .write = write,

@@ -33,8 +33,9 @@ typedef struct reading {
 /* Makes a plan from the records that are whole in `head`; p->records of them. `cut`: the file goes
  * on, so that the last one may be half. Records that cannot be read are passed over as long as one
  * can: the reader will name them. */
-static ft_err plan_try(ft_plan *p, const ft_record_format *format, ft_str head, ft_str path,
+static ft_err plan_try(ft_plan *p, const ft_dataset_format *kind, ft_str head, ft_str path,
                        bool cut) {
+    const ft_record_format *format = kind->records;
     ft_records *r = NULL;
     ft_record record;
     ft_record_opts opts = { .format = ft_str_of(format->name),
@@ -48,6 +49,8 @@ static ft_err plan_try(ft_plan *p, const ft_record_format *format, ft_str head, 
     if (format->head) FT_GOTO(err, ft_arena_str(&p->head, p->arena, format->head(p->begun)));
     while (p->records < SEEN_MAX && !(err = ft_records_next(r, &record))) {
         if (cut && ft_records_offset(r) >= head.len) break;
+        bool nothing = !record.bytes.len && kind->any_bytes && p->payload != &ft_payload_bytes;
+        if (nothing) continue; /* an empty record tells nothing; its reader names it */
         err = p->payload->see(p, record.bytes);
         if (!err) {
             p->records++;
@@ -61,6 +64,8 @@ static ft_err plan_try(ft_plan *p, const ft_record_format *format, ft_str head, 
     if (err && err != FT_ENOTFOUND && p->records == 0) first = err;
     if (!first) ft_err_clear();
     err = first;
+    for (size_t i = 0; i < p->count; i++)
+        if (p->fields[i].shape[0] == FT_PLAN_UNSURE) p->fields[i].shape[0] = -1;
     if (p->records && p->payload->seen) err = p->payload->seen(p);
 done:
     ft_records_free(r);
@@ -81,7 +86,7 @@ static ft_err plan_grow(ft_plan *p, ft_set_shard *s, ft_input *in) {
     for (size_t want = SEEN_BYTES;; want *= 4) {
         ft_str head;
         FT_TRY(ft_input_peek(&head, in, want));
-        ft_err err = plan_try(p, s->d->format->records, head, ft_input_name(in), head.len >= want);
+        ft_err err = plan_try(p, s->d->format, head, ft_input_name(in), head.len >= want);
         if (!err && (p->records || head.len < want)) return FT_OK;
         if (head.len < want || (err && p->records)) return err;
         if (want > most)
@@ -100,7 +105,8 @@ static ft_err plan_make(ft_set_shard *s, ft_input *in) {
     p->payload = d->format->usual;
     if (d->opts.payload.len) FT_TRY(ft_payload_find(&p->payload, d->opts.payload));
     ft_err err = plan_grow(p, s, in);
-    if (err && d->format->any_bytes && !d->opts.payload.len) {
+    bool none = !err && p->records == 0; /* perhaps there are only empty ones */
+    if ((err || none) && d->format->any_bytes && !d->opts.payload.len) {
         ft_err_clear();
         p->payload = &ft_payload_bytes;
         err = plan_grow(p, s, in);

@@ -136,6 +136,34 @@ static void test_damage(void **state) {
     EXPECT_WHY("its sum is wrong");
 }
 
+/* Pictures of several kinds are one field, unless a sample has two; an empty one is told. */
+static void test_pictures(void **state) {
+    ft_dataset *d;
+    ft_dataset_reader *r;
+    ft_sample s;
+    (void)state;
+    shell("rm -rf p && mkdir p && cd p && printf '\\377\\330\\377a' > a.jpg && printf 3 > a.cls && "
+          "printf '\\211PNG\\r\\n\\032\\nb' > b.png && printf 4 > b.cls && : > c.jpeg && "
+          "cp b.png a.png && tar -cf ../pm.tar a.jpg a.cls b.png b.cls c.jpeg && "
+          "tar -cf ../pair.tar a.jpg a.png");
+    EXPECT_OK(test_set_open(&d, test_set_path("pm.tar"), NULL));
+    int image = ft_dataset_find(d, FT_STR("image"));
+    EXPECT(image >= 0 && ft_dataset_find(d, FT_STR("png")) < 0);
+    EXPECT_OK(ft_dataset_reader_new(&r, d));
+    EXPECT_OK(ft_dataset_read(&s, r, 0, 0));
+    EXPECT(s.values[image].shape[0] == 4);
+    EXPECT_OK(ft_dataset_read(&s, r, 0, 1));
+    EXPECT(s.values[image].shape[0] == 9);
+    EXPECT_ERR(FT_ECORRUPT, ft_dataset_read(&s, r, 0, 2));
+    EXPECT_WHY("record 2 (byte ");
+    EXPECT_WHY("the picture 'image' is empty (0 bytes)");
+    ft_dataset_reader_free(r);
+    ft_dataset_free(d);
+    EXPECT_OK(test_set_open(&d, test_set_path("pair.tar"), NULL));
+    EXPECT(ft_dataset_find(d, FT_STR("png")) >= 0 && ft_dataset_find(d, FT_STR("jpg")) >= 0);
+    ft_dataset_free(d);
+}
+
 /* Sizes past 8 GiB: GNU's binary form and pax, without the bytes. */
 static void test_large(void **state) {
     ft_tar_member m;
@@ -168,4 +196,5 @@ static void test_large(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_gnu), cmocka_unit_test(test_python), cmocka_unit_test(test_written),
-          cmocka_unit_test(test_damage), cmocka_unit_test(test_large))
+          cmocka_unit_test(test_damage), cmocka_unit_test(test_pictures),
+          cmocka_unit_test(test_large))
