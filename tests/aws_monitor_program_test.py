@@ -29,7 +29,7 @@ if mode == "fail":
 if mode == "baseline":
     assert json.load(open(e["baseline_constraints"]))["version"] == 0
 bad = [{"feature_name": "share", "constraint_check_type": "baseline_drift_check", "description": str(share)}] if share > 0.8 else []
-os.makedirs(e["output_path"], exist_ok=True)
+assert os.listdir(e["output_path"]) == [], "the output's folder is there before"
 with open(e["output_path"] + "/constraint_violations.json", "w") as f:
     json.dump({"violations": bad}, f)
 if mode != "silent":

@@ -456,6 +456,17 @@ def processing_jobs_copy_inputs_to_outputs(t):
     assert names == ["copy-1", "copy-2"], names
     assert [s["ProcessingJobName"] for s in
             sm.list_processing_jobs(StatusEquals="Failed")["ProcessingJobSummaries"]] == ["copy-2"]
+    for i, place in enumerate(("/opt/ml/processing/out", "/opt/ml/processing/d\u00e9p\u00f4t \"a\"/b")):
+        asked = processing(f"made-{i}")
+        asked["AppSpecification"]["ContainerEntrypoint"] = ["/bin/sh", "/opt/ml/processing/input/code/x.py"]
+        asked["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["LocalPath"] = place
+        below = place[len("/opt/ml/"):].replace('"', '\\"')
+        s3.put_object(Bucket=BUCKET, Key="code/x.py",
+                      Body=f'cd "$(dirname "$0")/../../.."; echo told > "{below}/told.txt"'.encode())
+        sm.create_processing_job(**asked)
+        d = processed(sm, f"made-{i}")
+        assert d["ProcessingJobStatus"] == "Completed", (d, printed(t, f"made-{i}"))
+        assert s3.get_object(Bucket=BUCKET, Key=f"done/made-{i}/told.txt")["Body"].read() == b"told\n"
     code, message, _ = failure_of(sm.stop_processing_job, ProcessingJobName="copy-1")
     assert code == "ValidationException" and "Completed" in message, message
 

@@ -363,6 +363,24 @@ static ft_err env_fill(ft_container *c, bool processing, ft_str resource_config,
 
 /* ---- */
 
+static ft_err outputs_make(const ft_container *c) {
+    ft_str item, raw, place;
+    const char *path;
+    ft_json j, text;
+    ft_json_init(&j, ft_params_str(c->args->params, "outputs"), c->arena,
+                 &(ft_json_opts){ .name = "outputs" });
+    FT_TRY(ft_json_enter_array(&j));
+    while (ft_json_next_item(&j)) {
+        FT_TRY(ft_json_skip(&j, &item));
+        FT_TRY(ft_json_find(&raw, item, "path"));
+        ft_json_init(&text, raw, c->arena, &(ft_json_opts){ .name = "outputs" });
+        FT_TRY(ft_json_string(&text, &place));
+        FT_TRY(ft_container_path(&path, c->arena, c->root, place));
+        FT_TRY(ft_dir_make(path));
+    }
+    return ft_json_end(&j);
+}
+
 /* Programs open files there without making the folders. */
 static ft_err folders_make(ft_container *c) {
     static const char *const folders[] = {
@@ -371,26 +389,14 @@ static ft_err folders_make(ft_container *c) {
         "processing",   "output/intermediate", "output/tensors"
     };
     static const char *const params[] = { "checkpoint_path", "tensor_path" };
-    ft_str item, place;
     const char *path;
-    ft_json j;
     for (size_t i = 0; i < FT_COUNT(folders); i++) FT_TRY(folder(c, folders[i]));
     for (size_t i = 0; i < FT_COUNT(params); i++) {
         FT_TRY(
             ft_container_path(&path, c->arena, c->root, ft_params_str(c->args->params, params[i])));
         FT_TRY(ft_dir_make(path));
     }
-    ft_json_init(&j, ft_params_str(c->args->params, "outputs"), c->arena,
-                 &(ft_json_opts){ .name = "outputs" });
-    FT_TRY(ft_json_enter_array(&j));
-    while (ft_json_next_item(&j)) {
-        FT_TRY(ft_json_skip(&j, &item));
-        FT_TRY(ft_json_find(&place, item, "path"));
-        if (place.len < 2) continue;
-        FT_TRY(ft_container_path(&path, c->arena, c->root, ft_str_slice(place, 1, place.len - 1)));
-        FT_TRY(ft_dir_make(path));
-    }
-    return ft_json_end(&j);
+    return outputs_make(c);
 }
 
 ft_err ft_container_make(ft_container *c, ft_arena *arena, const ft_train_args *args,
