@@ -190,6 +190,12 @@ def a_program_named_serve(t):
         answer = h.runtime.invoke_endpoint(EndpointName=name, Body="hello", ContentType="text/plain", CustomAttributes="trace=1")
         assert body(answer) == f"{name}|hello|text/plain|serve", answer
         assert answer["CustomAttributes"] == "trace=1!" and answer["ContentType"] == "text/csv", answer
+    flow = PYTORCH.replace("pytorch", "tensorflow")
+    for name, image, place in (("torch", PYTORCH, "serve"), ("train", PYTORCH.replace("inference", "training"), "code__serve"),
+                               ("learn", SKLEARN, "code__serve"), ("flow", flow, "serve")):
+        h.model(name, packed(name_txt=name, **{place: SERVE % TOLD_PORT}), image=image)
+        h.endpoint(name, name)
+        assert body(h.ask(name, [1])).startswith(name + "|1|")
     own = os.path.join(t.path, "image")
     os.mkdir(own)
     with open(os.path.join(own, "serve"), "w") as f:

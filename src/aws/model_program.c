@@ -95,30 +95,8 @@ static bool has_script(const source *s) {
            (has(s, path.at) || has(s, path.at + 5));
 }
 
-static ft_err script_of(source *s) {
-    ft_str program = ft_model_member(s->c, s->model, "Environment.SAGEMAKER_PROGRAM"),
-           submit = ft_model_member(s->c, s->model, "Environment.SAGEMAKER_SUBMIT_DIRECTORY");
-    s->spec.run = FT_PROGRAM_SCRIPT;
-    s->spec.program = program.len ? program : FT_STR(INFERENCE);
-    if (ft_str_is(s->spec.framework, "tensorflow"))
-        return FT_FAIL(FT_EUNSUPPORTED,
-                       "the image %.*s serves by TensorFlow Serving, which is not here; a program "
-                       "of yours (\"serve\") is run",
-                       FT_STR_ARG(s->image));
-    if (ft_str_starts(submit, FT_STR("s3://")))
-        return FT_OK; /* its content is told when it starts */
-    if (has_script(s)) return FT_OK;
-    if (program.len)
-        return FT_FAIL(FT_ENOTFOUND, "SAGEMAKER_PROGRAM: the model's archive has no code/%.*s",
-                       FT_STR_ARG(program));
-    return FT_FAIL(FT_EUNSUPPORTED,
-                   "the model brings no inference code: image %.*s needs code/" INFERENCE
-                   " in its archive, or SAGEMAKER_PROGRAM in its Environment",
-                   FT_STR_ARG(s->image));
-}
-
-/* An image that is nothing here: the model's files may bring what is run. */
-static bool brings_program(source *s) {
+/* A program named serve among the model's files. */
+static bool brings_server(source *s) {
     static const char *const servers[] = { "serve", "code/serve" };
     for (size_t i = 0; i < FT_COUNT(servers); i++)
         if (has(s, servers[i])) {
@@ -126,6 +104,38 @@ static bool brings_program(source *s) {
             s->spec.program = ft_str_of(servers[i]);
             return true;
         }
+    return false;
+}
+
+static ft_err script_of(source *s) {
+    ft_str program = ft_model_member(s->c, s->model, "Environment.SAGEMAKER_PROGRAM"),
+           submit = ft_model_member(s->c, s->model, "Environment.SAGEMAKER_SUBMIT_DIRECTORY");
+    s->spec.run = FT_PROGRAM_SCRIPT;
+    s->spec.program = program.len ? program : FT_STR(INFERENCE);
+    bool tensorflow = ft_str_is(s->spec.framework, "tensorflow"),
+         elsewhere = ft_str_starts(submit, FT_STR("s3://"));
+    bool script = program.len || elsewhere || has_script(s);
+    if ((tensorflow || !script) && brings_server(s)) return FT_OK;
+    if (tensorflow)
+        return FT_FAIL(FT_EUNSUPPORTED,
+                       "the image %.*s serves by TensorFlow Serving, which is not here; a program "
+                       "of yours (\"serve\") is run",
+                       FT_STR_ARG(s->image));
+    if (elsewhere) return FT_OK; /* its content is told when it starts */
+    if (has_script(s)) return FT_OK;
+    if (program.len)
+        return FT_FAIL(FT_ENOTFOUND, "SAGEMAKER_PROGRAM: the model's archive has no code/%.*s",
+                       FT_STR_ARG(program));
+    return FT_FAIL(FT_EUNSUPPORTED,
+                   "the model brings no inference code: image %.*s needs code/" INFERENCE
+                   " or a program named serve in its archive, or SAGEMAKER_PROGRAM in its "
+                   "Environment",
+                   FT_STR_ARG(s->image));
+}
+
+/* An image that is nothing here: the model's files may bring what is run. */
+static bool brings_program(source *s) {
+    if (brings_server(s)) return true;
     if (!has(s, "code/" INFERENCE)) return false;
     s->spec.run = FT_PROGRAM_SCRIPT;
     ft_str program = ft_model_member(s->c, s->model, "Environment.SAGEMAKER_PROGRAM");
