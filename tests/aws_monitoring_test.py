@@ -119,7 +119,7 @@ def schedules_are_kept_changed_stopped_and_deleted(t):
         assert (code, status) == ("ResourceNotFound", 400) and "Could not find" in text, (code, text)
     code, text, _ = failure_of(h.schedule, "u", "nobody")
     assert code == "ValidationException" and "Could not find endpoint" in text, text
-    wrong = [(dict(when="every day"), ""), (dict(uri="/tmp/x"), "s3://")]
+    wrong = [(dict(when="every day"), "cron(0 * ? * * *)"), (dict(uri="/tmp/x"), "s3://")]
     if not shutil.which("podman"):
         wrong.append((dict(image="1.dkr.ecr.us-east-1.amazonaws.com/my-monitor:latest"), "my-monitor"))
     for more, word in wrong:

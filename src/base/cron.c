@@ -161,7 +161,9 @@ static ft_err fields_parse(ft_cron *c, ft_str text, bool aws) {
         return FT_FAIL(FT_EPARSE,
                        "schedule '%.*s' has %d fields, expected %d: minutes hours "
                        "day-of-month month day-of-week%s",
-                       FT_STR_ARG(text), count, want, aws ? " year" : "");
+                       FT_STR_ARG(text), count, want,
+                       aws ? " year, such as cron(0 * ? * * *)"
+                           : "; AWS's form is cron(0 * ? * * *)");
     for (int i = 0; i < want; i++) {
         const field *f = aws ? &aws_fields[i] : &plain_fields[i];
         bool day = i == DAYS || i == WEEKDAYS, open = ft_str_is(part[i], "?");

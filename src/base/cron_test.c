@@ -104,6 +104,7 @@ static void test_refusals(void **state) {
     } bad[] = {
         { "", "not a schedule" },
         { "now", "has 1 fields, expected 5" },
+        { "every day", "AWS's form is cron(0 * ? * * *)" },
         { "cron(0 * ? * *)", "has 5 fields, expected 6" },
         { "cron(0 * ? * * * *)", "has 7 fields" },
         { "cron(0 * * * * *)", "'?' in exactly one" },
