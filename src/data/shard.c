@@ -257,6 +257,7 @@ static ft_err block_verify(ft_shard *s, size_t i) {
     uint32_t crc = ft_crc32c(0, s->file.at + b->offset, (size_t)b->bytes);
     if (ft_mapped_cut(s->map)) return ft_mapped_intact(s->map);
     if (crc != b->crc) {
+        FT_TRY(ft_mapped_intact(s->map));
         uint64_t next = i + 1 < s->foot.block_count ? s->blocks[i + 1].first : s->foot.record_count;
         return FT_FAIL(FT_ECORRUPT,
                        "'%s': the checksum of block %zu is wrong (records %llu to %llu, bytes %llu "
@@ -290,10 +291,12 @@ static ft_err record_at(ft_str *out, const ft_shard *s, uint64_t i) {
     const ft_shard_block *b = &s->blocks[block_of(s, i)];
     memcpy(ends, s->offsets + i * 8, sizeof ends);
     if (ends[0] < b->offset || ends[1] > b->offset + b->bytes || ends[1] < ends[0] ||
-        ends[1] - ends[0] < s->head.record_bytes || ends[0] % FT_SHARD_ALIGN)
+        ends[1] - ends[0] < s->head.record_bytes || ends[0] % FT_SHARD_ALIGN) {
+        FT_TRY(ft_mapped_intact(s->map)); /* a file that shrank reads as zeros: then that is why */
         return FT_FAIL(FT_ECORRUPT,
                        "'%s', record %llu: the index points outside its block (byte %llu)", s->path,
                        (unsigned long long)i, (unsigned long long)ends[0]);
+    }
     *out = ft_str_n(s->file.at + ends[0], (size_t)(ends[1] - ends[0]));
     return FT_OK;
 }
@@ -327,9 +330,11 @@ ft_err ft_shard_read(ft_array *values, ft_shard *s, uint64_t record, uint64_t *o
         const ft_field *f = &s->fields[i];
         const char *place = at.at + s->rows[i].offset;
         if (!ft_field_fixed(f)) {
-            if (!slot_read(&values[i], f, at, place))
+            if (!slot_read(&values[i], f, at, place)) {
+                FT_TRY(ft_mapped_intact(s->map));
                 return FT_FAIL(FT_ECORRUPT, "'%s', record %llu: field '%s' points outside it",
                                s->path, (unsigned long long)record, ft_shown(f->name));
+            }
             continue;
         }
         values[i] = (ft_array){ .dtype = f->dtype, .ndim = f->ndim };
