@@ -276,6 +276,17 @@ static ft_slot *wait_for(ft_loader *l) {
     }
 }
 
+/* A batch that was counted as given, and that the caller does not get. */
+static void batch_drop(ft_loader *l, ft_slot *s) {
+    l->ring->held--;
+    l->given--;
+    l->stages.batches--;
+    atomic_store(&s->refs, 0);
+    atomic_fetch_sub(&l->ring->refs, 1);
+    ft_ring_give(l->ring, s);
+    pthread_cond_broadcast(&l->ring->work);
+}
+
 static ft_err next_locked(ft_batch **out, ft_loader *l) {
     for (;;) {
         ft_slot *s = wait_for(l);
@@ -290,8 +301,14 @@ static ft_err next_locked(ft_batch **out, ft_loader *l) {
                            l->ring->slots);
         l->deliver_step++;
         pthread_cond_broadcast(&l->ring->work); /* there is room for one more step */
-        if (!s->discard || s->err) return hand_over(out, l, s);
-        ft_ring_give(l->ring, s);
+        if (s->discard && !s->err) {
+            ft_ring_give(l->ring, s);
+            continue;
+        }
+        FT_TRY(hand_over(out, l, s));
+        if ((*out)->count) return FT_OK;
+        batch_drop(l, s); /* all its samples were bad */
+        *out = NULL;
     }
 }
 

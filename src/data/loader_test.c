@@ -305,6 +305,29 @@ static void test_bad_left_out(void **state) {
         }
 }
 
+/* Batches whose samples are all bad are no batches. */
+static void test_no_empty_batches(void **state) {
+    (void)state;
+    for (int workers = 0; workers < 3; workers++) {
+        ft_loader *l;
+        ft_feed feed;
+        ft_batch *b;
+        ft_err err;
+        uint64_t next = 0;
+        made m = { .count = 41, .bad_from = 0, .bad_every = 10 };
+        ft_loader_spec spec = { .batch = 1, .workers = workers, .bad_max = 10 };
+        made_feed(&feed, &m);
+        EXPECT_OK(ft_loader_open(&l, &feed, &spec));
+        for (; !(err = ft_loader_next(&b, l)); next++) {
+            if (next % 10 == 0) next++;
+            EXPECT(b->count == 1 && b->ids[0] == next);
+            ft_batch_release(b);
+        }
+        EXPECT(err == FT_ENOTFOUND && next == 40);
+        ft_loader_free(l);
+    }
+}
+
 /* What is wrong with the machine is no bad record. */
 static void test_machine_stops(void **state) {
     (void)state;
@@ -614,9 +637,10 @@ TEST_MAIN(cmocka_unit_test(test_order_is_workers_blind), cmocka_unit_test(test_w
           cmocka_unit_test(test_drop_last), cmocka_unit_test(test_sizes),
           cmocka_unit_test(test_resume), cmocka_unit_test(test_resume_refused),
           cmocka_unit_test(test_epochs), cmocka_unit_test(test_bad_stops),
-          cmocka_unit_test(test_bad_left_out), cmocka_unit_test(test_machine_stops),
-          cmocka_unit_test(test_stream_breaks), cmocka_unit_test(test_memory_limit),
-          cmocka_unit_test(test_held), cmocka_unit_test(test_refused),
-          cmocka_unit_test(test_fields), cmocka_unit_test(test_waiting_set),
-          cmocka_unit_test(test_tuned), cmocka_unit_test(test_emit), cmocka_unit_test(test_threads),
+          cmocka_unit_test(test_bad_left_out), cmocka_unit_test(test_no_empty_batches),
+          cmocka_unit_test(test_machine_stops), cmocka_unit_test(test_stream_breaks),
+          cmocka_unit_test(test_memory_limit), cmocka_unit_test(test_held),
+          cmocka_unit_test(test_refused), cmocka_unit_test(test_fields),
+          cmocka_unit_test(test_waiting_set), cmocka_unit_test(test_tuned),
+          cmocka_unit_test(test_emit), cmocka_unit_test(test_threads),
           cmocka_unit_test(test_faults))
