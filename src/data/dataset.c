@@ -82,12 +82,29 @@ int ft_dataset_find(const ft_dataset *d, ft_str name) {
 
 /* ---- opening */
 
+static bool is_text(const ft_dataset_format *f) {
+    return f == &ft_set_csv || f == &ft_set_libsvm || f == &ft_set_jsonl;
+}
+
+/* What is named as a format of bytes that begin in a known way, and looks like mere text or
+ * nothing, is a damaged one. */
+static ft_err name_kept(const ft_dataset_format *found, ft_str head, ft_str path) {
+    const ft_dataset_format *named = ft_dataset_format_ending(path);
+    if (!head.len || !named || !named->sniff || is_text(named) || named == &ft_set_lst)
+        return FT_OK;
+    if (found && !is_text(found)) return FT_OK;
+    return FT_FAIL(FT_ECORRUPT,
+                   "'%.*s' is named as %s, but begins otherwise: it is damaged, or something else",
+                   FT_STR_ARG(path), named->name);
+}
+
 static ft_err format_choose(ft_dataset *d, ft_input *in, ft_str path) {
     ft_str head;
     int best = 0;
     if (d->opts.format.len) return ft_dataset_format_find(&d->format, d->opts.format);
     FT_TRY(ft_input_peek(&head, in, FT_SET_HEAD_BYTES));
     d->format = ft_set_sniff(head, path, &best);
+    FT_TRY(name_kept(d->format, head, path));
     if (d->format) return FT_OK;
     return FT_FAIL(FT_EUNSUPPORTED, "'%.*s' begins like no format that is known here%s",
                    FT_STR_ARG(path), head.len ? "" : " (it is empty)");

@@ -474,6 +474,11 @@ static void test_shards(void **state) {
     EXPECT_WHY("has other fields than");
     EXPECT_ERR(FT_ENOTFOUND, test_set_open(&d, test_set_path("many/a-{08..09}.fts"), NULL));
     EXPECT_ERR(FT_ENOTFOUND, test_set_open(&d, test_set_path("nothing"), NULL));
+    test_text("junk.tfrecord", "# A title\n\nand, some, text\n");
+    EXPECT_ERR(FT_ECORRUPT, test_set_open(&d, test_set_path("junk.tfrecord"), NULL));
+    EXPECT_WHY("junk.tfrecord' is named as tfrecord, but begins otherwise");
+    test_text("flip.npy", "abc");
+    EXPECT_ERR(FT_ECORRUPT, test_set_open(&d, test_set_path("flip.npy"), NULL));
     test_file("what", "\1\2\3\0\4", 5);
     EXPECT_ERR(FT_EUNSUPPORTED, test_set_open(&d, test_set_path("what"), NULL));
 }
