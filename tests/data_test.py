@@ -60,6 +60,7 @@ def pictures_are_packed_resized_and_unpacked(t):
     assert "so that as many readers can each have their own" in p.stdout, p.stdout
     shards = sorted(f for f in os.listdir(t.path) if re.fullmatch(r"large-\d{5}\.fts", f))
     assert len(shards) > 20, shards
+    assert "large-{00000..%05d}.fts: 10000 records" % (len(shards) - 1) in p.stdout, p.stdout
     whole = t.run("data", "check", at(t, "large-{00000..%05d}.fts" % (len(shards) - 1)))
     assert "10000 records in" in whole.stdout, whole.stdout
 

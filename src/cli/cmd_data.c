@@ -130,13 +130,29 @@ static ft_err told_json(const ft_pack_told *t, ft_str to, double seconds) {
     return err;
 }
 
+/* The files by one name that the next command takes: "d/train-{00000..00027}.fts". */
+static void names_print(const ft_pack_told *t, ft_str to) {
+    ft_str base = ft_path_base(to);
+    size_t dot = ft_str_find(base, '.');
+    if (dot == 0) dot = base.len;
+    size_t stem = to.len - base.len + dot;
+    if (!t->shard_bytes)
+        printf("%.*s", FT_STR_ARG(to));
+    else if (t->shards == 1)
+        printf("%.*s-00000%.*s", (int)stem, to.at, FT_STR_ARG(ft_str_from(to, stem)));
+    else
+        printf("%.*s-{00000..%05u}%.*s", (int)stem, to.at, t->shards - 1,
+               FT_STR_ARG(ft_str_from(to, stem)));
+}
+
 static ft_err told_print(const ft_cli *cli, const ft_pack_told *t, ft_str to, double seconds) {
     char size[32], rate[32];
     if (cli->json) return told_json(t, to, seconds);
     ft_text_size(size, t->bytes);
     ft_text_size(rate, seconds > 0 ? (uint64_t)((double)t->bytes / seconds) : 0);
     printf("%s\n", t->why);
-    printf("%llu records in %u %s, %s in %.2f s (%s/s)",
+    names_print(t, to);
+    printf(": %llu records in %u %s, %s in %.2f s (%s/s)",
            (unsigned long long)(t->records + t->resumed), t->shards,
            t->shards == 1 ? "file" : "files", size, seconds, rate);
     if (t->resumed) printf("; %llu of them were there before", (unsigned long long)t->resumed);
