@@ -150,11 +150,12 @@ def an_endpoint_that_cannot_serve_fails_in_words(t):
     h.model("broken", archive(model)[:100])
     h.model("torch", archive(model, "model.pth"), image="763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:1.8")
     h.model("own", archive(model), Environment={"SAGEMAKER_PROGRAM": "inference.py"})
-    for name, word in (("broken", "model.tar.gz"), ("torch", ""), ("own", "inference.py")):
+    for name, word in (("broken", "'s3://models/broken/output/model.tar.gz'"), ("torch", ""), ("own", "inference.py")):
         h.config(name, name)
         h.sm.create_endpoint(EndpointName=name, EndpointConfigName=name)
         told = h.sm.describe_endpoint(EndpointName=name)
         assert told["EndpointStatus"] == "Failed" and word in told["FailureReason"], told
+        assert t.path not in told["FailureReason"], told
         assert error_of(h.ask, name, x[0]) == "ValidationError"
     h.endpoint("e", "good")
     before = h.ask("e", x[0])["Body"].read()

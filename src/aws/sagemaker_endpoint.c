@@ -135,10 +135,23 @@ static ft_err deploy(ft_endpoint *out, ft_aws_call *c, ft_str name, const models
 /* A failure that asking again may mend is the call's; another is the endpoint's. */
 static bool is_endpoints(ft_err err) { return err != FT_ENOMEM && err != FT_EBUSY; }
 
+/* Who asks knows objects by their addresses, not by the store's files. */
+static ft_err addressed(ft_str *out, ft_aws_call *c, ft_str text) {
+    ft_str files;
+    size_t at = 0;
+    FT_TRY(ft_arena_printf(&files, c->arena, "%s/objects/", ft_store_home(c->store)));
+    *out = FT_STR("");
+    while (at < text.len && !ft_str_starts(ft_str_from(text, at), files)) at++;
+    if (at == text.len) return ft_arena_str(out, c->arena, text);
+    return ft_arena_printf(out, c->arena, "%.*ss3://%.*s", FT_STR_ARG(ft_str_slice(text, 0, at)),
+                           FT_STR_ARG(ft_str_from(text, at + files.len)));
+}
+
 static ft_err reason_of(ft_str *out, ft_aws_call *c) {
-    FT_TRY(ft_arena_str(out, c->arena, ft_str_of(ft_err_why())));
+    ft_str why;
+    FT_TRY(ft_arena_str(&why, c->arena, ft_str_of(ft_err_why())));
     ft_err_clear();
-    return FT_OK;
+    return addressed(out, c, why);
 }
 
 /* The configuration and its models. */
