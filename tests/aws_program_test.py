@@ -11,6 +11,7 @@ from tap import case, main, until
 ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker"
 PYTORCH = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.1-cpu-py36-ubuntu18.04"
 SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:0.23-1-cpu-py3"
+XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.3-1"
 BUCKET = "sagemaker-us-east-1-123456789012"
 
 TRAIN = """
@@ -168,6 +169,21 @@ def script_mode_trains_and_leaves_a_model(t):
     assert "epoch 0: loss=1.5" in said and "helped" in said, said
     assert not os.path.exists(os.path.join(t.path, "jobs", name, "ml"))
     assert not os.path.exists("/opt/ml/model/model.json")
+
+
+@case
+def a_script_runs_whatever_image_is_named(t):
+    _, s3, sm = sagemaker(t)
+    archive = source(s3, "any", train="import os\nopen(os.environ['SM_MODEL_DIR'] + '/ran', 'w').close()\n")
+    for name, image in (("unknown", "123456789012.dkr.ecr.us-east-1.amazonaws.com/mine:1"), ("none", None),
+                        ("path", "/no/such/program"), ("boost", XGBOOST)):
+        asked = request(name, archive)
+        asked["AlgorithmSpecification"]["TrainingImage"] = image
+        if image is None:
+            del asked["AlgorithmSpecification"]["TrainingImage"]
+        sm.create_training_job(**asked)
+        assert ended(sm, name)["TrainingJobStatus"] == "Completed", printed(t, name)
+        assert unpacked(s3, f"{name}/output/model.tar.gz") == {"ran": b""}
 
 
 @case
