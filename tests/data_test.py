@@ -66,6 +66,17 @@ def pictures_are_packed_resized_and_unpacked(t):
 
 
 @case
+def pictures_stay_pictures_in_json_lines(t):
+    t.run("data", "convert", digits(t), at(t, "d.tar"), "--images", "png")
+    t.run("data", "convert", at(t, "d.tar"), at(t, "d.jsonl"))
+    row = t.json("data", "ls", at(t, "d.jsonl"), "--count", 1)[0]
+    assert row["image"].startswith("PNG 28x28"), row
+    t.run("data", "convert", at(t, "d.jsonl"), at(t, "e.tar"))
+    first = lambda p: tarfile.open(p).extractfile("000000000.png").read()
+    assert first(at(t, "d.tar")) == first(at(t, "e.tar"))
+
+
+@case
 def the_reader_of_the_documentation_reads(t):
     t.run("data", "convert", digits(t), at(t, "train.fts"))
     text = open(os.path.join(ROOT, "docs", "shard-format.md"), encoding="utf-8").read()

@@ -1,6 +1,7 @@
 /* payload_json.c -- a JSON object as fields: numbers and rectangular lists of numbers are arrays,
  * strings are texts, anything else is its JSON as text; null and absent members are absent. A line
- * that is no object is the field "line". Bytes are written as base64. */
+ * that is no object is the field "line". Bytes are written as base64; base64 of a JPEG or PNG is
+ * read as a picture. */
 #include <string.h>
 
 #include "base/check.h"
@@ -77,6 +78,22 @@ static ft_err list_look(list *l, ft_str raw) {
     return level(l, &j, 0);
 }
 
+/* ---- pictures, as they are written here: base64 of bytes that begin like one */
+
+static bool begins_as_picture(ft_str text) {
+    return ft_str_starts(text, FT_STR("/9j/")) || ft_str_starts(text, FT_STR("iVBORw0KGgo"));
+}
+
+static ft_err picture_read(ft_array *values, size_t i, ft_arena *arena, ft_str text) {
+    ft_buf b = { .limit_bytes = SIZE_MAX / 2 };
+    ft_str copy = { 0 };
+    ft_err err = ft_base64_decode(&b, text);
+    if (!err) err = ft_arena_str(&copy, arena, ft_buf_str(&b));
+    ft_buf_fini(&b);
+    if (!err) ft_plan_put_bytes(values, i, copy);
+    return err;
+}
+
 /* ---- looking */
 
 static ft_err see_member(ft_plan *p, ft_json *j, ft_str name) {
@@ -95,7 +112,8 @@ static ft_err see_member(ft_plan *p, ft_json *j, ft_str name) {
         if (l.numbers)
             return ft_plan_see(p, name, FT_FIELD_ARRAY, l.whole ? FT_I64 : FT_F64, l.ndim, l.shape);
     }
-    return ft_plan_see(p, name, FT_FIELD_TEXT, FT_U8, 1, NULL);
+    bool picture = kind == FT_JSON_STRING && begins_as_picture(ft_str_from(raw, 1));
+    return ft_plan_see(p, name, picture ? FT_FIELD_IMAGE : FT_FIELD_TEXT, FT_U8, 1, NULL);
 }
 
 static ft_err see(ft_plan *p, ft_str bytes) {
@@ -114,6 +132,8 @@ static ft_err see(ft_plan *p, ft_str bytes) {
 }
 
 static ft_err seen(ft_plan *p) {
+    for (size_t i = 0; i < p->count; i++) /* a text that only once looked like a picture */
+        if (p->fields[i].kind == FT_FIELD_BYTES) p->fields[i].kind = FT_FIELD_TEXT;
     if (p->count == 0) return FT_FAIL(FT_EPARSE, "objects without members");
     return FT_OK;
 }
@@ -173,13 +193,19 @@ static ft_err read_member(ft_array *values, const ft_plan *p, size_t i, ft_arena
         ft_plan_put_bytes(values, i, text);
         return FT_OK;
     }
-    if (f->ndim <= 1 && (kind == FT_JSON_NUMBER || kind == FT_JSON_BOOL)) {
+    if (f->kind == FT_FIELD_IMAGE && kind == FT_JSON_STRING) {
+        FT_TRY(ft_json_string(j, &text));
+        return picture_read(values, i, arena, text);
+    }
+    if (f->kind == FT_FIELD_ARRAY && f->ndim <= 1 &&
+        (kind == FT_JSON_NUMBER || kind == FT_JSON_BOOL)) {
         FT_TRY(number(&values[i], f, arena, j, kind));
         values[i].ndim = f->ndim; /* one where others have several */
         values[i].shape[0] = f->ndim;
         return FT_OK;
     }
-    if (f->ndim && kind == FT_JSON_ARRAY) return numbers(&values[i], f, arena, j);
+    if (f->kind == FT_FIELD_ARRAY && f->ndim && kind == FT_JSON_ARRAY)
+        return numbers(&values[i], f, arena, j);
     FT_TRY(ft_json_skip(j, NULL));
     return ft_json_fail(j, "'%s' is of another kind than in the first records", ft_shown(f->name));
 }
