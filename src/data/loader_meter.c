@@ -7,6 +7,7 @@
  * from elsewhere, at all); a thread that was only pushed off its CPU by others, or by a lock of the
  * kernel, did not wait for data. */
 #include <math.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -92,6 +93,14 @@ static void add_worker(ft_stages *out, ft_worker *w, int place) {
     out->bytes_read += (double)atomic_load_explicit(&m->bytes_read, memory_order_relaxed);
 }
 
+/* The size that pictures get, and by what. */
+static void made_tell(ft_stages *out, const ft_loader *l, const ft_array *a) {
+    int first = a->ndim == 3 && a->shape[0] <= 4; /* channels come first */
+    if (a->ndim < 2 || !l->spec.transforms.len) return;
+    snprintf(out->made, sizeof out->made, "%lldx%lld by %.*s", (long long)a->shape[first + 1],
+             (long long)a->shape[first], FT_STR_ARG(l->spec.transforms));
+}
+
 void ft_meter_stages(ft_stages *out, ft_loader *l) {
     int place = l->feed.place == FT_FEED_NETWORK ? FT_STAGE_NETWORK : FT_STAGE_DISK;
     *out = l->stages;
@@ -109,6 +118,7 @@ void ft_meter_stages(ft_stages *out, ft_loader *l) {
     if (l->picture >= 0) {
         const ft_place *p = &l->ring->places[l->picture];
         out->pixels_sample = (double)p->bytes / (double)ft_dtype_bytes(p->array.dtype);
+        made_tell(out, l, &p->array);
     }
 }
 

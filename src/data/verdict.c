@@ -227,7 +227,7 @@ static model after(ft_remedy remedy, const model *now, const ft_stages *s,
 }
 
 /* ---- the sentence */
-static void say_remedy(char *to, size_t room, const ft_data_verdict *v) {
+static void say_remedy(char *to, size_t room, const ft_data_verdict *v, const ft_stages *s) {
     static const char *const what[] = {
         [FT_REMEDY_LOCAL] = "a local copy",
         [FT_REMEDY_ORDER] = "shards read in order, or memory enough to keep them,",
@@ -245,13 +245,16 @@ static void say_remedy(char *to, size_t room, const ft_data_verdict *v) {
         snprintf(to, room, "the loader keeps up");
     else if (v->remedy == FT_REMEDY_WORKERS)
         snprintf(to, room, "%d workers would give %.1f×", v->workers_wanted, v->gain);
+    else if (s->made[0] && (v->remedy == FT_REMEDY_PACK || v->remedy == FT_REMEDY_RESIZE))
+        snprintf(to, room, "%s would give %.1f×, for pictures of %s", what[v->remedy], v->gain,
+                 s->made);
     else
         snprintf(to, room, "%s would give %.1f×", what[v->remedy], v->gain);
 }
 
 static void say(ft_data_verdict *v, const model *m, const ft_stages *s) {
-    char remedy[160];
-    say_remedy(remedy, sizeof remedy, v);
+    char remedy[256];
+    say_remedy(remedy, sizeof remedy, v, s);
     if (v->stage == FT_STAGE_COMPUTE)
         snprintf(v->sentence, sizeof v->sentence,
                  "compute-bound: batches wait for the consumer %.0f %% of the time; %s",

@@ -54,6 +54,7 @@ typedef struct ft_stages {
     bool narrow;  /* batches are bytes already */
     bool tuned;   /* workers are chosen by the loader */
     int workers_max;
+    char made[96]; /* what pictures are made into: "224x224 by random_resized_crop=224"; "": none */
 } ft_stages;
 
 /* What work on pixels in memory costs on this machine, CPU seconds for each byte of pixels. */
@@ -86,7 +87,7 @@ typedef struct ft_data_verdict {
     double gain_cpu;                  /* of samples a CPU second, by the remedy */
     int workers_wanted;
     double busy_cores; /* on average */
-    char sentence[320];
+    char sentence[448];
 } ft_data_verdict;
 
 /* FT_EINVAL when nothing was measured yet. `costs` NULL: measured, at most every half a minute. */
