@@ -183,6 +183,12 @@ class Field:
         return f"<fettle.Field {self.name} {self.dtype} {self.shape}>"
 
 
+_STANDS_FOR = {
+    "label": ("cls", "class", "target", "y", "image/class/label", "label_values"),
+    "image": ("jpg", "jpeg", "png", "webp", "ppm", "pgm"),
+}
+
+
 class Batch:
     """Fields by name. `count` samples, `bad` records left out, `number` in its `epoch`."""
 
@@ -195,13 +201,18 @@ class Batch:
             field = Field(self._held, i)
             self._fields[field.name] = field
 
+    def _named(self, name):
+        """The name that the records have for it: "cls" of a WebDataset is its label, "jpg" its image."""
+        others = [n for n in _STANDS_FOR.get(name, ()) if n in self._fields]
+        return name if name in self._fields or not others else others[0]
+
     def field(self, name):
         """As it is, for any consumer of DLPack or __array_interface__."""
-        return self._fields[name]
+        return self._fields[self._named(name)]
 
     def __getitem__(self, name):
         """A NumPy array that views the batch (the Field itself where NumPy lacks the type)."""
-        field = self._fields[name]
+        field = self.field(name)
         if field.dtype not in _TYPES:
             return field
         import numpy
@@ -217,7 +228,7 @@ class Batch:
         return self.count
 
     def __contains__(self, name):
-        return name in self._fields
+        return self._named(name) in self._fields
 
     @property
     def ids(self):
