@@ -132,7 +132,7 @@ static ft_err header_read(ft_sig *out, const ft_sig_request *req, ft_str authori
         else if (ft_str_is(name, "Signature"))
             out->signature = value;
     }
-    if (!out->access_key.len || !out->signed_headers.len || out->signature.len != 64)
+    if (!out->access_key.len || !out->signed_headers.len || !out->signature.len)
         return FT_FAIL(FT_EPARSE,
                        "the Authorization header needs Credential, SignedHeaders and Signature");
     out->stamp = req->header(req->ctx, FT_STR("x-amz-date"));
@@ -144,9 +144,23 @@ static ft_err header_read(ft_sig *out, const ft_sig_request *req, ft_str authori
     return FT_OK;
 }
 
+/* Sentences are AWS's, since people search for them. */
+static ft_err expires_read(ft_sig *out, ft_str expires) {
+    int64_t seconds;
+    if (!ft_str_i64(&seconds, expires))
+        return FT_FAIL(FT_EPARSE, "X-Amz-Expires should be a number");
+    if (seconds < 0) return FT_FAIL(FT_EPARSE, "X-Amz-Expires must be non-negative");
+    if (seconds > FT_SIG_EXPIRES_MAX_S)
+        return FT_FAIL(FT_EPARSE,
+                       "X-Amz-Expires must be less than a week (in seconds); that is, the given "
+                       "X-Amz-Expires must be less than %d seconds",
+                       FT_SIG_EXPIRES_MAX_S);
+    out->expires_us = out->made_us + seconds * 1000000;
+    return FT_OK;
+}
+
 static ft_err v4_query_read(ft_sig *out, const ft_sig_request *req, ft_arena *arena) {
     ft_str algorithm, credential, expires;
-    int64_t seconds;
     FT_TRY(query_value(&algorithm, arena, req->raw_target, "X-Amz-Algorithm"));
     FT_TRY(query_value(&credential, arena, req->raw_target, "X-Amz-Credential"));
     FT_TRY(query_value(&expires, arena, req->raw_target, "X-Amz-Expires"));
@@ -154,17 +168,28 @@ static ft_err v4_query_read(ft_sig *out, const ft_sig_request *req, ft_arena *ar
     FT_TRY(query_value(&out->signed_headers, arena, req->raw_target, "X-Amz-SignedHeaders"));
     FT_TRY(query_value(&out->signature, arena, req->raw_target, "X-Amz-Signature"));
     out->form = FT_SIG_V4_QUERY;
-    if (!ft_str_is(algorithm, "AWS4-HMAC-SHA256") || !credential.at || !out->stamp.at ||
-        !out->signed_headers.len || out->signature.len != 64)
-        return FT_FAIL(FT_EPARSE, "a presigned request needs X-Amz-Algorithm, -Credential, -Date, "
-                                  "-Expires, -SignedHeaders and -Signature");
-    FT_TRY(scope_read(out, credential));
-    FT_TRY(stamp_read(&out->made_us, out->stamp));
-    if (!ft_str_i64(&seconds, expires) || seconds < 1 || seconds > FT_SIG_EXPIRES_MAX_S)
-        return FT_FAIL(FT_EPARSE, "X-Amz-Expires must be between 1 and %d seconds",
-                       FT_SIG_EXPIRES_MAX_S);
-    out->expires_us = out->made_us + seconds * 1000000;
-    return FT_OK;
+    if (!algorithm.at || !credential.at || !out->stamp.at || !expires.at ||
+        !out->signed_headers.len || !out->signature.len)
+        return FT_FAIL(FT_EPARSE,
+                       "Query-string authentication version 4 requires the X-Amz-Algorithm, "
+                       "X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and "
+                       "X-Amz-Expires parameters.");
+    if (!ft_str_is(algorithm, "AWS4-HMAC-SHA256"))
+        return FT_FAIL(FT_EPARSE, "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"");
+    if (scope_read(out, credential) != FT_OK)
+        return FT_FAIL(
+            FT_EPARSE,
+            "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; "
+            "expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".");
+    if (stamp_read(&out->made_us, out->stamp) != FT_OK)
+        return FT_FAIL(FT_EPARSE, "X-Amz-Date must be in the ISO8601 Long Format "
+                                  "\"yyyyMMdd'T'HHmmss'Z'\"");
+    if (!ft_str_eq(out->day, ft_str_slice(out->stamp, 0, 8)))
+        return FT_FAIL(FT_EPARSE,
+                       "Invalid credential date \"%.*s\". This date is not the same as X-Amz-Date: "
+                       "\"%.*s\".",
+                       FT_STR_ARG(out->day), FT_STR_ARG(ft_str_slice(out->stamp, 0, 8)));
+    return expires_read(out, expires);
 }
 
 static ft_err v2_query_read(ft_sig *out, const ft_sig_request *req, ft_arena *arena,
@@ -179,10 +204,12 @@ static ft_err v2_query_read(ft_sig *out, const ft_sig_request *req, ft_arena *ar
                      .region = FT_STR("us-east-1"),
                      .signature = out->signature,
                      .stamp = expires };
-    if (!out->signature.len || !ft_str_i64(&seconds, expires) || seconds < 0 ||
-        seconds > INT64_MAX / 1000000)
-        return FT_FAIL(FT_EPARSE,
-                       "a presigned request needs AWSAccessKeyId, Signature and Expires");
+    if (!out->signature.len || !expires.at)
+        return FT_FAIL(FT_EPARSE, "Query-string authentication requires the Signature, Expires and "
+                                  "AWSAccessKeyId parameters");
+    if (!ft_str_i64(&seconds, expires) || seconds < 0 || seconds > INT64_MAX / 1000000)
+        return FT_FAIL(FT_EPARSE, "Invalid date (should be seconds since epoch): %.*s",
+                       FT_STR_ARG(expires));
     out->expires_us = seconds * 1000000;
     return FT_OK;
 }

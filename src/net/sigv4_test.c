@@ -182,8 +182,28 @@ static void test_malformed_claims(void **state) {
         ft_sig_request req = { FT_STR("GET"), FT_STR("/"), find, h };
         EXPECT_ERR(FT_EPARSE, ft_sig_read(&sig, &req, &arena));
     }
+    static const char *const presigned[] = { /* date, seconds, signature */
+                                             "20221122T050000&X-Amz-Expires=9&X-Amz-Signature=a",
+                                             "20221121T050000Z&X-Amz-Expires=9&X-Amz-Signature=a",
+                                             "20221122T050000Z&X-Amz-Expires=-1&X-Amz-Signature=a",
+                                             "20221122T050000Z&X-Amz-Expires=1e9&X-Amz-Signature=a",
+                                             "20221122T050000Z&X-Amz-Expires=604801&"
+                                             "X-Amz-Signature=a",
+                                             "20221122T050000Z&X-Amz-Expires=9&X-Amz-Signature=",
+                                             "20221122T050000Z&X-Amz-Signature=a"
+    };
     ft_sig sig;
     const header none[] = { { 0 } };
+    for (size_t i = 0; i < sizeof presigned / sizeof *presigned; i++) {
+        char target[400];
+        snprintf(target, sizeof target,
+                 "/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=A%%2F20221122%%2Fr%%2Fs3"
+                 "%%2Faws4_request&X-Amz-SignedHeaders=host&X-Amz-Date=%s",
+                 presigned[i]);
+        ft_sig_request asked = { FT_STR("GET"), ft_str_of(target), find, none };
+        EXPECT_ERR(FT_EPARSE, ft_sig_read(&sig, &asked, &arena));
+        EXPECT(sig.form == FT_SIG_V4_QUERY);
+    }
     ft_sig_request req = { FT_STR("GET"), FT_STR("/x?y=1"), find, none };
     EXPECT_OK(ft_sig_read(&sig, &req, &arena));
     EXPECT(sig.form == FT_SIG_NONE);
