@@ -108,8 +108,11 @@ typedef struct ft_server_opts {
     void *app;
     /* Asked once a request's head is read, before the registry: the route to use, with no params;
      * NULL: the registry decides. For requests that are told by their headers, whatever their path
-     * (signed ones, say). `body` and `state` are not there yet. May be NULL. */
+     * (signed ones, say). `body` and `state` are not there yet. Asked also for the words to refuse
+     * a path in that cannot be decoded (`path` is as on the wire then). May be NULL. */
     const ft_route *(*front)(const ft_request *req, void *app);
+    /* The same, asked when the registry has nothing at the path. May be NULL. */
+    const ft_route *(*behind)(const ft_request *req, void *app);
     ft_err (*thread_new)(
         void **out,
         void *app); /* per server thread: its own store connection, buffers. May be NULL */

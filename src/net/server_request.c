@@ -179,6 +179,7 @@ static ft_err route_take(ft_connection *c) {
     const ft_server_opts *o = &c->worker->server->opts;
     if (o->front && (c->route = o->front(&c->req, o->app)) != NULL) return FT_OK;
     ft_route_find(&m, c->worker->server->routes, c->req.method, &c->target);
+    if (!m.route && !m.allow[0] && o->behind) m.route = o->behind(&c->req, o->app);
     c->route = m.route;
     if (!m.route && m.allow[0]) {
         memcpy(c->allow, m.allow, sizeof c->allow);
@@ -208,8 +209,11 @@ static ft_err head_take(ft_connection *c, const char *url, const char *version) 
         (size_t)(version - url) != c->req.raw_target.len + 1)
         return refuse_framing(c, FT_FAIL(FT_EPARSE, "the request target holds a NUL"));
     FT_TRY(headers_take(c, strcmp(version, "HTTP/1.1") == 0));
-    FT_TRY(ft_target_parse(&c->target, &c->arena, c->req.raw_target));
-    c->req.path = c->target.path;
+    ft_err err = ft_target_parse(&c->target, &c->arena, c->req.raw_target);
+    c->req.path = err == FT_OK
+                      ? c->target.path
+                      : ft_str_slice(c->req.raw_target, 0, ft_str_find(c->req.raw_target, '?'));
+    FT_TRY(err);
     FT_TRY(route_take(c));
     return length_check(c);
 }
@@ -218,9 +222,12 @@ static ft_err head_take(ft_connection *c, const char *url, const char *version) 
 
 /* Refused, but answered when the body is read, so that the client listens. */
 static void refuse_later(ft_connection *c, ft_err err) {
+    const ft_server_opts *o = &c->worker->server->opts;
     c->err = err;
     if (ft_arena_str(&c->why, &c->arena, ft_str_of(ft_err_why())) != FT_OK)
         c->why = ft_str_of(ft_err_text(err));
+    if (c->req.path.at && !c->target.path.at && o->front) /* not decoded: refused in whose words? */
+        c->route = o->front(&c->req, o->app);
     if (c->route) state_drop(c);
 }
 

@@ -94,9 +94,8 @@ ft_err ft_target_parse(ft_target *out, ft_arena *arena, ft_str raw) {
         return FT_FAIL(FT_EPARSE, "request target '%.*s': expected a path that begins with '/'",
                        FT_STR_ARG(raw));
     ft_str path = ft_str_cut(&query, '?');
-    FT_TRY(path_parse(out, arena, path));
     out->query = query;
-    return FT_OK;
+    return path_parse(out, arena, path);
 }
 
 bool ft_query_next(ft_str *query, ft_str *raw_name, ft_str *raw_value) {

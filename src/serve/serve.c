@@ -136,6 +136,7 @@ static ft_err listen_at(ft_serve *s, const ft_serve_opts *opts) {
                               .routes = routes,
                               .app = s,
                               .front = opts->front,
+                              .behind = opts->behind,
                               .thread_new = ft_worker_new,
                               .thread_free = ft_worker_free,
                               .tick = ft_worker_tick,

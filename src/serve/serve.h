@@ -19,9 +19,10 @@ typedef struct ft_serve_opts {
     int threads;                                   /* 0: 1 */
     void (*listening)(void *ctx, const char *url); /* once requests are answered; may be NULL */
     void *ctx;
-    /* Handed on to the HTTP server (net/server.h): a front door before the routes, TLS. May be
-     * NULL. */
+    /* Handed on to the HTTP server (net/server.h): a front door before the routes and one behind
+     * them, TLS. May be NULL. */
     const ft_route *(*front)(const ft_request *req, void *app);
+    const ft_route *(*behind)(const ft_request *req, void *app);
     const char *tls_cert_pem, *tls_key_pem;
     /* A chore of a room above, about every 250 ms from one thread with a store of its own. Its
      * failures are logged. May be NULL. */
