@@ -8,6 +8,7 @@ import datetime
 import hashlib
 import os
 import random
+import re
 import socket
 import subprocess
 import threading
@@ -489,9 +490,53 @@ def presigned_addresses_work_without_a_client(t):
         until(lambda: curl(gone)[0] == 403, 10, "expiry")
         status, text = curl(gone)
         assert code_of(text) == "AccessDenied" and b"expired" in text, text
-    far = aws.client("s3", signature_version="s3v4").generate_presigned_url(
-        "get_object", Params={"Bucket": "data", "Key": "plain"}, ExpiresIn=604801)
-    assert curl(far)[0] in (400, 403)
+    make = aws.client("s3", signature_version="s3v4").generate_presigned_url
+    plain = {"Bucket": "data", "Key": "plain"}
+    status, text = curl(make("get_object", Params=plain) + "0")
+    assert status == 403 and code_of(text) == "SignatureDoesNotMatch", text
+    good = make("get_object", Params=plain)
+    stamp = re.search("X-Amz-Date=([0-9TZ]*)", good).group(1)
+    for url, words in ((make("get_object", Params=plain, ExpiresIn=604801), b"must be less than a week"),
+                       (good.replace("X-Amz-Expires=3600", "X-Amz-Expires=-1"), b"must be non-negative"),
+                       (good.replace("X-Amz-Expires=3600", "X-Amz-Expires=soon"), b"should be a number"),
+                       (good.replace(stamp, "today"), b"ISO8601 Long Format"),
+                       (good.replace("X-Amz-Date=", "X-Amz-Day="), b"requires the X-Amz-Algorithm"),
+                       (good.replace("aws4_request", "aws5"), b"Credential is mal-formed"),
+                       (good.replace("AWS4-HMAC-SHA256", "AWS9"), b"only supports")):
+        status, text = curl(url)
+        assert status == 400 and code_of(text) == "AuthorizationQueryParametersError" and words in text, (words, text)
+
+
+@case
+def an_object_without_a_signature_is_denied(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    s3.create_bucket(Bucket="jobs")
+    s3.put_object(Bucket="data", Key="a/b", Body=b"x")
+    for method, target in (("GET", "/data/a/b"), ("GET", "/data"), ("PUT", "/data/a/c"), ("DELETE", "/data/a/b"), ("GET", "/data/none")):
+        status, _, body = aws.raw(method, target, b"x" if method == "PUT" else b"", sign=False)
+        assert status == 403 and code_of(body) == "AccessDenied", (method, target, status, body)
+    assert aws.raw("HEAD", "/data/a/b", sign=False)[0] == 403
+    status, _, body = aws.raw("GET", "/jobs", sign=False)  # Fettle's own paths stay its own
+    assert status == 200 and body[:1] in b"[{", body
+    status, _, body = aws.raw("GET", "/nothing/here", sign=False)
+    assert status == 404 and body[:1] == b"{", body
+
+
+@case
+def names_and_numbers_out_of_bounds_are_refused(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    code, text, status = failure_of(s3.list_objects_v2, Bucket="data", MaxKeys=2147483648)
+    assert (code, status) == ("InvalidArgument", 400) and "2147483647" in text, (code, text, status)
+    assert s3.list_objects_v2(Bucket="data", MaxKeys=2147483647)["KeyCount"] == 0
+    for call, more in ((s3.put_object, {"Body": b"x"}), (s3.get_object, {}), (s3.delete_object, {})):
+        code, text, status = failure_of(call, Bucket="data", Key="a\0b", **more)
+        assert (code, status) == ("InvalidURI", 400) and "%00" in text, (call, code, text, status)
+    s3.put_object(Bucket="data", Key="k", Body=b"x")  # the connection goes on
+    assert t.http("GET", "/jobs/%00")[0] == 400
 
 
 @case

@@ -258,6 +258,47 @@ def subscriptions_have_attributes(t):
 
 
 @case
+def calls_without_a_signature_are_refused_in_the_query_protocol(t):
+    import botocore
+    aws = Aws(t)
+    unsigned = aws.client("sns", signature_version=botocore.UNSIGNED)
+    assert failure_of(unsigned.list_topics)[0::2] == ("MissingAuthenticationToken", 403)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for headers in ({}, form, {"Content-Type": "text/plain"}):
+        for what in ("Action=ListTopics&Version=2010-03-31", "Action=GetCallerIdentity&Version=2011-06-15", "Action=Unheard"):
+            status, _, body = aws.raw("POST", "/", what.encode(), headers, sign=False)
+            assert status == 403 and b"<ErrorResponse" in body and b"<Code>MissingAuthenticationToken</Code>" in body, body
+    status, _, body = aws.raw("GET", "/?Action=ListTopics&Version=2010-03-31", sign=False)
+    assert status == 403 and b"<Code>MissingAuthenticationToken</Code>" in body and b"sns.amazonaws.com" in body, body
+    status, _, body = aws.raw("GET", "/", sign=False)
+    assert status == 200 and b"<html" in body.lower(), body[:200]
+    assert aws.raw("POST", "/jobs", b"Action=ListTopics", form, sign=False)[0] == 405
+    assert aws.raw("GET", "/nothing?Action=ListTopics", sign=False)[0] == 404
+
+
+@case
+def a_role_is_one_of_the_account(t):
+    aws = Aws(t)
+    iam = aws.client("iam")
+    role = iam.get_role(RoleName="sagemaker-role")["Role"]
+    account = aws.client("sts").get_caller_identity()["Account"]
+    assert role["Arn"] == f"arn:aws:iam::{account}:role/sagemaker-role" and role["RoleName"] == "sagemaker-role", role
+    assert failure_of(iam.get_role, RoleName="a b")[0::2] == ("ValidationError", 400)
+    code, text, status = failure_of(iam.list_users)
+    assert (code, status) == ("InvalidAction", 400) and "ListUsers" in text, (code, text, status)
+
+
+@case
+def services_that_are_not_here_say_so_in_their_protocol(t):
+    aws = Aws(t)
+    for name, call in (("quicksight", lambda c: c.list_users(AwsAccountId="1" * 12, Namespace="n")), ("kms", lambda c: c.list_keys()),
+                       ("ec2", lambda c: c.describe_instances()), ("batch", lambda c: c.describe_jobs(jobs=["a"])),
+                       ("cloudformation", lambda c: c.list_stacks()), ("stepfunctions", lambda c: c.list_activities())):
+        code, text, status = failure_of(call, aws.client(name, checked=False))
+        assert status == 501 and "no service" in text or name == "ec2" and status == 501, (name, code, text, status)
+
+
+@case
 def what_sns_refuses(t):
     aws, sink = Aws(t), Sink()
     sns = aws.client("sns")
@@ -367,6 +408,10 @@ def metrics_in_json_and_what_is_refused(t):
     assert json.loads(body)["Metrics"] == [dict(Namespace="j", MetricName="n", Dimensions=[dict(Name="a", Value="b")])], body
     status, headers, body = call("PutMetricData", Namespace="j")
     assert status == 400 and json.loads(body)["__type"] == "MissingRequiredParameterException", body
+    for index in ("99999999999999999999", "10001", "0", "x"):
+        status, _, body = aws.raw("POST", "/", f"Action=PutMetricData&Namespace=n&MetricData.member.{index}.MetricName=m".encode(),
+                                  {"Content-Type": "application/x-www-form-urlencoded"}, service="monitoring")
+        assert status == 400 and b"<Code>MalformedInput</Code>" in body and b"expected an index" in body, body
 
 
 class Broker:

@@ -93,7 +93,8 @@ ft_str ft_aws_raw(ft_aws_call *c, const char *path);
 /* `fallback` when absent; a member of another type is a SerializationException. */
 ft_err ft_aws_int(int64_t *out, ft_aws_call *c, const char *path, int64_t fallback);
 ft_err ft_aws_bool(bool *out, ft_aws_call *c, const char *path, bool fallback);
-/* Number of items of a list member. */
+/* Number of items of a list member; a form's are counted from 1 to the first that is missing. */
+#define FT_AWS_ITEMS_MAX 10000 /* in a form */
 size_t ft_aws_count(ft_aws_call *c, const char *path);
 
 /* %XX and '+' undone, in the arena (application/x-www-form-urlencoded). FT_EPARSE for a broken
@@ -131,6 +132,8 @@ struct ft_schedule_program;
 extern const struct ft_schedule_program ft_aws_monitor_program;
 /* Given to the server as `front`. A route for AWS requests, NULL for others. */
 const ft_route *ft_aws_front(const ft_request *req, void *app);
+/* Given to the server as `behind`: what asks for a bucket that there is, without a signature. */
+const ft_route *ft_aws_behind(const ft_request *req, void *app);
 extern const ft_aws_service *const ft_aws_services[]; /* ends with NULL; in services.c */
 
 /* Who may call: access keys are rows. */

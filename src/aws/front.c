@@ -10,11 +10,13 @@
 #include "aws/reply_in.h"
 #include "aws/sns_in.h"
 #include "aws/s3_checksum.h"
+#include "aws/services_in.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/random.h"
 #include "serve/worker.h"
+#include "store/objects.h"
 
 #define DOCUMENT_LIMIT ((size_t)6 << 20)
 
@@ -94,6 +96,45 @@ static bool is_for_aws(const ft_request *req) {
            host_bucket(ft_request_header(req, "host")) > 0 ||
            ft_request_query(req, "X-Amz-Signature").at ||
            ft_request_query(req, "AWSAccessKeyId").at;
+}
+
+/* The first value of a name in a form or query, decoded; at == NULL when it is not there. */
+static ft_str form_first(ft_str form, const char *name, ft_arena *arena) {
+    while (form.at) {
+        ft_str value = ft_str_cut(&form, '&'), key = ft_str_cut(&value, '=');
+        if (!ft_str_is(key, name) || !value.at) continue;
+        if (ft_form_decode(&value, arena, value) == FT_OK) return value;
+        ft_err_clear();
+    }
+    return (ft_str){ 0 };
+}
+
+/* A call in the query protocol, told by its Action: in the form, or in the query of a link. */
+static ft_str form_word(const ft_request *req, const char *name) {
+    ft_str word = form_first(req->body, name, req->arena);
+    return word.at ? word : ft_request_query(req, name);
+}
+
+static bool is_query_call(const ft_request *req) {
+    return ft_str_is(req->path, "/") && form_word(req, "Action").len > 0;
+}
+
+/* Whose call an unsigned one in the query protocol is: the API's version tells. */
+static const ft_aws_service *service_versioned(const ft_request *req) {
+    ft_str version = form_word(req, "Version");
+    for (const ft_aws_service *const *s = ft_aws_services; *s; s++)
+        if ((*s)->protocol == FT_AWS_QUERY && ft_str_is(version, (*s)->version)) return *s;
+    return ft_aws_service_unknown(FT_AWS_QUERY);
+}
+
+/* The protocol that a request to a service which is not here speaks. */
+static ft_aws_protocol protocol_spoken(const ft_request *req) {
+    ft_str type = ft_request_header(req, "content-type");
+    if (ft_str_starts(type, FT_STR("application/x-amz-json-1.0"))) return FT_AWS_JSON_1_0;
+    if (ft_request_header(req, "x-amz-target").at) return FT_AWS_JSON_1_1;
+    if (is_query_call(req) || ft_str_starts(type, FT_STR("application/x-www-form-urlencoded")))
+        return FT_AWS_QUERY;
+    return FT_AWS_REST_JSON;
 }
 
 /* ---- which operation */
@@ -218,14 +259,29 @@ typedef struct auth_words {
 static const auth_words s3_words = { "AccessDenied",       "AuthorizationHeaderMalformed",
                                      "InvalidAccessKeyId", "SignatureDoesNotMatch",
                                      "AccessDenied",       "RequestTimeTooSkewed" };
+static const auth_words query_words = {
+    "MissingAuthenticationToken", "IncompleteSignature",       "UnrecognizedClientException",
+    "InvalidSignatureException",  "InvalidSignatureException", "InvalidSignatureException"
+};
 static const auth_words other_words = {
     "MissingAuthenticationTokenException", "IncompleteSignatureException",
     "UnrecognizedClientException",         "InvalidSignatureException",
     "InvalidSignatureException",           "InvalidSignatureException"
 };
 
+static const auth_words *words_of(const ft_aws_call *c) {
+    switch (c->service->protocol) {
+    case FT_AWS_REST_XML:
+        return &s3_words;
+    case FT_AWS_QUERY:
+        return &query_words;
+    default:
+        return &other_words;
+    }
+}
+
 ft_err ft_aws_authenticate(ft_aws_call *c, const ft_sig *sig, ft_str body_sha256) {
-    const auth_words *w = c->service->protocol == FT_AWS_REST_XML ? &s3_words : &other_words;
+    const auth_words *w = words_of(c);
     ft_sig_request req = ft_aws_sig_request(c->req);
     ft_sig_outcome outcome;
     /* Version 2 signs the bucket, wherever it stands. */
@@ -270,15 +326,21 @@ static ft_err service_find(ft_aws_call *c, ft_sig *sig) {
     ft_err err = ft_sig_read(sig, &req, c->arena);
     c->service = target.at ? service_targeted(target) : NULL;
     if (!c->service && sig->service.len) c->service = service_fitting(c->req, sig->service);
+    bool known = c->service != NULL;
+    if (!known && (target.at || sig->service.len))
+        c->service = ft_aws_service_unknown(protocol_spoken(c->req));
+    if (!c->service && is_query_call(c->req)) c->service = service_versioned(c->req);
     if (!c->service) c->service = service_named(FT_STR("s3"));
     c->region = sig->region.len ? sig->region : FT_STR("us-east-1");
     c->access_key = sig->access_key;
+    bool s3 = c->service->protocol == FT_AWS_REST_XML;
+    if (err == FT_EPARSE && s3 && sig->form == FT_SIG_V4_QUERY)
+        return ft_aws_fail(c, 400, "AuthorizationQueryParametersError", "%s", ft_err_why());
+    if (err == FT_EPARSE && s3 && sig->form == FT_SIG_V2_QUERY)
+        return ft_aws_fail(c, 403, s3_words.missing, "%s", ft_err_why());
     if (err == FT_EPARSE)
-        return ft_aws_fail(c, c->service->protocol == FT_AWS_REST_XML ? 400 : 403,
-                           c->service->protocol == FT_AWS_REST_XML ? s3_words.malformed
-                                                                   : other_words.malformed,
-                           "%s", ft_err_why());
-    if (err == FT_OK && sig->service.len && !service_named(sig->service) && !target.at)
+        return ft_aws_fail(c, s3 ? 400 : 403, words_of(c)->malformed, "%s", ft_err_why());
+    if (err == FT_OK && sig->service.len && !known)
         return ft_aws_fail(c, 501, "NotImplemented", "There is no service '%.*s' here",
                            FT_STR_ARG(sig->service));
     return err;
@@ -308,6 +370,27 @@ static ft_err required_check(ft_aws_call *c) {
                            "1 validation error detected: Value null at '%s' failed to satisfy "
                            "constraint: Member must not be null",
                            text);
+    }
+    return FT_OK;
+}
+
+/* The indices of lists in a form: "MetricData.member.1.MetricName". */
+static ft_err indices_check(ft_aws_call *c) {
+    ft_str form = c->service->protocol == FT_AWS_QUERY ? c->body : (ft_str){ 0 };
+    while (form.at) {
+        ft_str name = ft_str_cut(&form, '&'), before = { 0 };
+        name.len = ft_str_find(name, '=');
+        for (ft_str rest = name; rest.at;) {
+            ft_str part = ft_str_cut(&rest, '.');
+            int64_t index;
+            bool list = ft_str_is(before, "member") || ft_str_is(before, "entry");
+            if (list && (!ft_str_i64(&index, part) || index < 1 || index > FT_AWS_ITEMS_MAX))
+                return ft_aws_fail(c, 400, "MalformedInput",
+                                   "%.*s: expected an index between 1 and %d, found '%.*s'",
+                                   FT_STR_ARG(ft_str_slice(name, 0, 200)), FT_AWS_ITEMS_MAX,
+                                   FT_STR_ARG(ft_str_slice(part, 0, 100)));
+            before = part;
+        }
     }
     return FT_OK;
 }
@@ -356,6 +439,7 @@ static ft_err call_run(ft_aws_call *c) {
     FT_TRY(ft_aws_authenticate(c, &sig, ft_str_of(sha256)));
     FT_TRY(body_check(c, &sig, sha256));
     FT_TRY(op_find(c));
+    FT_TRY(indices_check(c));
     if (c->op->required) FT_TRY(required_check(c));
     ft_aws_reply_begin(c);
     FT_TRY(c->op->run(c));
@@ -371,15 +455,16 @@ static ft_err handle(ft_request *req, ft_response *resp) {
 }
 
 /* What the server refused before the operation could see it, in the service's protocol. */
-static ft_err refuse(ft_request *req, ft_response *resp, ft_err err, int status, ft_str why) {
+ft_err ft_aws_refuse(ft_request *req, ft_response *resp, ft_err err, int status, ft_str why) {
     ft_aws_call c;
     ft_sig sig;
     req->body = (ft_str){ 0 };
     FT_TRY(ft_aws_call_begin(&c, &sig, req, resp));
     bool s3 = c.service->protocol == FT_AWS_REST_XML;
     const char *code = err == FT_ETOOBIG ? s3 ? "EntityTooLarge" : "RequestEntityTooLargeException"
-                       : s3              ? "InvalidRequest"
-                                         : "ValidationException";
+                       : err == FT_EPARSE && s3 ? "InvalidURI"
+                       : s3                     ? "InvalidRequest"
+                                                : "ValidationException";
     ft_err_clear();
     err = ft_aws_fail(&c, status, code, "%.*s", FT_STR_ARG(why));
     err = ft_aws_reply_error(&c, err);
@@ -392,7 +477,7 @@ static const ft_route document_route = { .method = "*",
                                          .doc = "AWS requests",
                                          .body_limit_bytes = DOCUMENT_LIMIT,
                                          .handle = handle,
-                                         .refuse = refuse };
+                                         .refuse = ft_aws_refuse };
 
 ft_err ft_aws_prepare(ft_store *s) {
     FT_TRY(ft_aws_migrate(s));
@@ -415,6 +500,18 @@ void ft_aws_chore_end(void) {
 
 const ft_route *ft_aws_front(const ft_request *req, void *app) {
     FT_UNUSED(app);
-    if (!is_for_aws(req)) return ft_sns_link(req);
+    /* Fettle itself takes no POST at /: it is a call that nobody signed. */
+    bool called = ft_str_is(req->path, "/") &&
+                  (ft_str_is(req->method, "POST") || ft_request_query(req, "Action").len > 0);
+    const ft_route *link = is_for_aws(req) ? NULL : ft_sns_link(req);
+    if (link || (!is_for_aws(req) && !called)) return link;
+    return ft_aws_streams(req) ? &ft_aws_stream_route : &document_route;
+}
+
+const ft_route *ft_aws_behind(const ft_request *req, void *app) {
+    ft_str path = ft_str_from(req->path, 1);
+    FT_UNUSED(app);
+    if (!ft_bucket_exists(((const ft_worker *)req->thread)->store, ft_str_cut(&path, '/')))
+        return NULL;
     return ft_aws_streams(req) ? &ft_aws_stream_route : &document_route;
 }

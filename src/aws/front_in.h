@@ -9,6 +9,8 @@
 ft_err ft_aws_call_begin(ft_aws_call *c, ft_sig *sig, ft_request *req, ft_response *resp);
 /* FT_OK when a known key signed it now; sets c->secret. `body_sha256` as ft_sig_check. */
 ft_err ft_aws_authenticate(ft_aws_call *c, const ft_sig *sig, ft_str body_sha256);
+/* ft_route.refuse of both routes. */
+ft_err ft_aws_refuse(ft_request *req, ft_response *resp, ft_err err, int status, ft_str why);
 ft_sig_request ft_aws_sig_request(const ft_request *req);
 /* A path or target with the bucket that the Host header may name before it. */
 ft_str ft_aws_path(const ft_request *req, ft_str path);

@@ -168,6 +168,9 @@ static void test_query(void **state) {
     static const char form[] = "Content-Type: application/x-www-form-urlencoded";
     static const request list[] = {
         { "POST", "/", "sts", "Action=GetCallerIdentity&Version=2011-06-15", form, 200 },
+        { "POST", "/", "iam", "Action=GetRole&RoleName=r", form, 200 },
+        { "POST", "/", "iam", "Action=ListUsers", form, 400 },
+        { "POST", "/", "sns", "Action=ListTopics&Attributes.entry.0.key=a", form, 400 },
         { "POST", "/", "sns", "Action=CreateTopic&Version=2010-03-31&Name=t", form, 200 },
         { "POST", "/", "sns", "Action=ListTopics&Version=2010-03-31", form, 200 },
         { "POST", "/", "sns",

@@ -157,7 +157,7 @@ static bool form_has_item(ft_aws_call *c, const char *path, size_t i) {
 size_t ft_aws_count(ft_aws_call *c, const char *path) {
     if (!is_query(c)) return count_json(c, path);
     size_t n = 0;
-    while (n < 10000 && form_has_item(c, path, n)) n++;
+    while (n < FT_AWS_ITEMS_MAX && form_has_item(c, path, n)) n++;
     return n;
 }
 

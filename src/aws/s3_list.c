@@ -24,7 +24,7 @@ static ft_err listing_read(listing *l, ft_aws_call *c, const char *after_name) {
     l->delimiter = or_empty(ft_request_query(c->req, "delimiter"));
     l->after = or_empty(ft_request_query(c->req, after_name));
     l->max_keys = PAGE_MAX;
-    if (max.len && (!ft_str_i64(&l->max_keys, max) || l->max_keys < 0))
+    if (max.len && (!ft_str_i64(&l->max_keys, max) || l->max_keys < 0 || l->max_keys > INT32_MAX))
         return ft_aws_fail(c, 400, "InvalidArgument",
                            "max-keys must be an integer between 0 and 2147483647");
     if (l->max_keys > PAGE_MAX) l->max_keys = PAGE_MAX;

@@ -224,4 +224,5 @@ const ft_route ft_aws_stream_route = { .method = "*",
                                        .body_limit_bytes = (size_t)5 << 40,
                                        .handle = handle,
                                        .piece = piece,
-                                       .drop = upload_drop };
+                                       .drop = upload_drop,
+                                       .refuse = ft_aws_refuse };

@@ -76,6 +76,7 @@ static ft_err run(ft_cli *cli) {
                            .listening = listening,
                            .ctx = cli,
                            .front = ft_aws_front,
+                           .behind = ft_aws_behind,
                            .tls_cert_pem = tls.cert_pem.at,
                            .tls_key_pem = tls.key_pem.at,
                            .chore = ft_aws_chore,
