@@ -49,7 +49,7 @@ static ft_err sigv4(int rounds) {
     ft_str target = FT_STR("/data/folder/object%20name.bin?partNumber=7&uploadId=0123456789abcdef");
     FT_TRY(ft_sig_sign(&made, &keep, FT_STR("PUT"), target, FT_STR("127.0.0.1:8080"),
                        FT_STR("AKIAIOSFODNN7EXAMPLE"), FT_STR(SECRET), FT_STR("us-east-1"),
-                       FT_STR("s3"), FT_STR("UNSIGNED-PAYLOAD"), now));
+                       FT_STR("s3"), FT_STR("UNSIGNED-PAYLOAD"), (ft_str){ 0 }, now));
     header headers[] = { { "host", FT_STR("127.0.0.1:8080") },
                          { "x-amz-content-sha256", made.content_sha256 },
                          { "x-amz-date", made.date },
