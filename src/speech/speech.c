@@ -11,7 +11,8 @@
 #include "media/telephone.h"
 
 #define POOL_MAX       16
-#define STRETCH_MOST   5.0 /* amazon:max-duration speeds up so much, not more */
+#define STRETCH_MOST   5.0   /* amazon:max-duration speeds up so much, not more */
+#define HURRY          1.005 /* a little more than asked: frames are whole */
 #define STRETCHES_MAX  256
 #define SENTENCE_BYTES ((size_t)64 << 20)
 
@@ -236,21 +237,27 @@ static ft_err speak_sentence(speaking *k, const ft_sentence *s) {
 
 typedef struct rehearsal {
     const ft_sentence *sentence;
-    double seconds[STRETCHES_MAX];
-    double first_s, last_s;
+    double seconds[STRETCHES_MAX]; /* with the pauses behind words */
+    double fixed[STRETCHES_MAX];   /* breaks and breaths: these stay */
     int group;
 } rehearsal;
 
-static ft_err on_rehearsed(void *ctx, const ft_timed *timed) {
+static ft_err on_rehearsed(void *ctx, const ft_phone *phone) {
     rehearsal *h = ctx;
-    const ft_item *item = &h->sentence->items[timed->item];
-    int group = item->kind == FT_ITEM_WORD ? item->word.manner->stretch : h->group;
-    if (group <= 0 || group >= STRETCHES_MAX) return FT_OK;
-    if (group != h->group) h->first_s = timed->start_s;
-    h->seconds[group] += timed->end_s - (group == h->group ? h->last_s : timed->start_s);
-    h->group = group;
-    h->last_s = timed->end_s;
+    double seconds = phone->end_s - phone->start_s;
+    const ft_item *item = phone->item >= 0 ? &h->sentence->items[phone->item] : NULL;
+    bool is_word = item && item->kind == FT_ITEM_WORD;
+    if (is_word) h->group = item->word.manner->stretch;
+    if (h->group <= 0 || h->group >= STRETCHES_MAX) return FT_OK;
+    h->seconds[h->group] += seconds;
+    if (item && !is_word) h->fixed[h->group] += seconds;
     return FT_OK;
+}
+
+static double hurry_factor(const rehearsal *h, int group, int ms) {
+    double room = ms / 1000.0 - h->fixed[group];
+    double factor = room > 0 ? (h->seconds[group] - h->fixed[group]) * HURRY / room : STRETCH_MOST;
+    return factor > STRETCH_MOST ? STRETCH_MOST : factor;
 }
 
 static ft_err hurry(const ft_sentence *s, const double *factors, ft_arena *arena) {
@@ -268,39 +275,44 @@ static ft_err hurry(const ft_sentence *s, const double *factors, ft_arena *arena
     return FT_OK;
 }
 
-static int stretch_of(const ft_sentence *s, int *ms) {
+static bool has_stretch(const ft_sentence *s) {
+    for (size_t i = 0; i < s->count; i++)
+        if (s->items[i].kind == FT_ITEM_WORD && s->items[i].word.manner->stretch) return true;
+    return false;
+}
+
+static ft_err rehearse(speaking *k, rehearsal *h, const ft_sentence *s) {
+    ft_arena arena = FT_ARENA_INIT(SENTENCE_BYTES);
+    const ft_voice *voice;
+    ft_listener to = { NULL, on_rehearsed, NULL, h };
+    h->sentence = s;
+    ft_err err = voice_for(k, &voice, s);
+    if (err == FT_OK) err = speak_by(k, voice, s, &to, &arena);
+    ft_arena_fini(&arena);
+    return err;
+}
+
+static void take_factors(double *factors, const rehearsal *h, const ft_sentence *s) {
     for (size_t i = 0; i < s->count; i++) {
-        if (s->items[i].kind != FT_ITEM_WORD || !s->items[i].word.manner->stretch) continue;
-        *ms = s->items[i].word.manner->stretch_ms;
-        return s->items[i].word.manner->stretch;
+        if (s->items[i].kind != FT_ITEM_WORD) continue;
+        const ft_manner *m = s->items[i].word.manner;
+        if (m->stretch > 0 && m->stretch < STRETCHES_MAX)
+            factors[m->stretch] = hurry_factor(h, m->stretch, m->stretch_ms);
     }
-    return 0;
 }
 
 static ft_err stretch(speaking *k, ft_arena *arena) {
-    rehearsal *h;
+    rehearsal *h = NULL;
     double factors[STRETCHES_MAX] = { 0 };
-    bool any = false;
-    FT_TRY(ft_arena_items(&h, arena, 1));
     for (size_t i = 0; i < k->script.count; i++) {
         const ft_sentence *s = &k->script.sentences[i];
-        int ms, group = stretch_of(s, &ms);
-        if (!group) continue;
-        any = true;
-        ft_arena own = FT_ARENA_INIT(SENTENCE_BYTES);
-        const ft_voice *voice;
-        ft_listener to = { NULL, NULL, on_rehearsed, h };
-        h->sentence = s;
+        if (!has_stretch(s)) continue;
+        if (!h) FT_TRY(ft_arena_items(&h, arena, 1));
         h->group = 0;
-        ft_err err = voice_for(k, &voice, s);
-        if (err == FT_OK) err = speak_by(k, voice, s, &to, &own);
-        ft_arena_fini(&own);
-        FT_TRY(err);
-        if (group < STRETCHES_MAX && ms > 0) factors[group] = h->seconds[group] * 1000 / ms;
+        FT_TRY(rehearse(k, h, s));
+        take_factors(factors, h, s);
     }
-    for (int i = 0; i < STRETCHES_MAX; i++)
-        if (factors[i] > STRETCH_MOST) factors[i] = STRETCH_MOST;
-    for (size_t i = 0; any && i < k->script.count; i++)
+    for (size_t i = 0; h && i < k->script.count; i++)
         FT_TRY(hurry(&k->script.sentences[i], factors, arena));
     return FT_OK;
 }
