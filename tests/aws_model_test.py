@@ -103,6 +103,13 @@ def refused(call, *args, **kw):
     raise AssertionError(f"an answer: {got}")
 
 
+def answers(h, endpoint):
+    try:
+        return h.runtime.invoke_endpoint(EndpointName=endpoint, Body="up?")
+    except botocore.exceptions.ClientError:
+        return None
+
+
 def lines(h, endpoint):
     logs = h.aws.client("logs")
     group = "/aws/sagemaker/Endpoints/" + endpoint
@@ -214,6 +221,7 @@ def a_program_named_serve(t):
     for asked in ("cut", "rubbish", "die"):
         status, text, _ = refused(h.runtime.invoke_endpoint, EndpointName="told", Body=asked)
         assert status == 502 and "no whole answer" in text, (status, text)
+    until(lambda: answers(h, "told"), what="a new program")  # the dying one may still take a connection
     assert body(h.runtime.invoke_endpoint(EndpointName="told", Body="again", ContentType="a/b")) == "told|again|a/b|serve"
 
 
@@ -314,8 +322,10 @@ def two_variants_share_the_requests(t):
     assert float(body(h.ask("e", x[0], TargetVariant="grey"))) > 0
     code, text, _ = failure_of(h.ask, "e", [1], TargetVariant="red")
     assert code == "ValidationError" and "red" in text, text
-    until(lambda: len(captured(h, "data/e/green/")) == count["green"] + 1, what="captures of green")
-    assert len(captured(h, "data/e/blue/")) == count["blue"] and len(captured(h, "data/e/grey/")) == 1
+    count["green"] += 1
+    count["grey"] += 1
+    for name, asked in count.items():  # each variant's file comes to the store at a time of its own
+        until(lambda: len(captured(h, f"data/e/{name}/")) == asked, what=f"{asked} captures of {name}")
     lineage = t.run("lineage", "endpoint:e@1").stdout
     assert lineage.count("model:") >= 3, lineage
     for bad, word in (([variant("a", "one", 1), variant("a", "two", 1)], "twice"), ([variant("a", "none", 1)], "Could not find model"),

@@ -124,6 +124,7 @@ def main():
             failed += 1
             for line in traceback.format_exc().splitlines():
                 print("# " + line)
+                print(f"{name}: {line}", file=sys.stderr)  # what the runner's log shows
             print(f"not ok {i} - {name}", flush=True)
         finally:
             home.close()

@@ -65,12 +65,12 @@ ft_err ft_s3_upload_complete(ft_aws_call *c) {
     FT_TRY(ft_s3_bucket(&bucket, c));
     FT_TRY(ft_s3_key(&key, c));
     FT_TRY(parts_read(&parts, &count, c));
-    if (ft_request_header(c->req, "if-none-match").at || ft_request_header(c->req, "if-match").at)
-        return ft_aws_fail(c, 501, "NotImplemented",
-                           "A header you provided implies functionality that is not implemented");
+    ft_object_put_opts when = { 0 };
+    FT_TRY(ft_s3_put_conditions(&when, c));
     ft_upload_outcome outcome;
-    FT_TRY(ft_upload_complete(&outcome, &made, c->store, c->arena,
-                              ft_request_query(c->req, "uploadId"), bucket, key, parts, count));
+    FT_TRY(ft_s3_error(c, ft_upload_complete(&outcome, &made, c->store, c->arena,
+                                             ft_request_query(c->req, "uploadId"), bucket, key,
+                                             parts, count, &when)));
     switch (outcome) {
     case FT_UPLOAD_DONE:
         break;

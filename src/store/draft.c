@@ -122,7 +122,8 @@ ft_err ft_draft_publish(ft_draft *d) {
     ft_arena arena = FT_ARENA_INIT(0);
     FT_TRY(ft_draft_seal(d));
     ft_err err = publish_once(d, &arena);
-    if (err == FT_ENOTFOUND && ft_str_is(o->bucket, FT_BUCKET_DEFAULT) && d->fd >= 0) {
+    bool no_bucket = err == FT_ENOTFOUND && d->opts.if_etag.len == 0 && d->fd >= 0;
+    if (no_bucket && ft_str_is(o->bucket, FT_BUCKET_DEFAULT)) {
         err = ft_object_names(s, o->bucket, o->key); /* makes it */
         if (err == FT_OK) err = publish_once(d, &arena);
     }

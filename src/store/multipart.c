@@ -258,10 +258,10 @@ static ft_err read_options(ft_object_put_opts *opts, ft_store *s, ft_arena *aren
 
 /* The parts in one file, and that in the place of the upload. */
 static ft_err join(ft_object *out, ft_store *s, ft_arena *arena, ft_str id, ft_str bucket,
-                   ft_str key, const part *parts, size_t count, ft_str etag) {
+                   ft_str key, const part *parts, size_t count, const ft_object_put_opts *when) {
     ft_err err = FT_OK;
     ft_object_writer *w = NULL;
-    ft_object_put_opts opts = { .etag = etag };
+    ft_object_put_opts opts = *when;
     ft_str *files;
     size_t file_count;
     char *block = ft_fault_here() ? NULL : malloc(COPY_BYTES);
@@ -296,8 +296,10 @@ static ft_err copy_texts(ft_object *o, ft_arena *arena) {
 
 ft_err ft_upload_complete(ft_upload_outcome *outcome, ft_object *out, ft_store *s, ft_arena *arena,
                           ft_str id, ft_str bucket, ft_str key, const ft_upload_part_ref *parts,
-                          size_t count) {
+                          size_t count, const ft_object_put_opts *when) {
     char etag[FT_ETAG_TEXT];
+    ft_object_put_opts opts = when ? *when : (ft_object_put_opts){ 0 };
+    ft_object there;
     part *found;
     *outcome = FT_UPLOAD_UNKNOWN;
     ft_err err = find_upload(s, id, bucket, key);
@@ -309,9 +311,12 @@ ft_err ft_upload_complete(ft_upload_outcome *outcome, ft_object *out, ft_store *
     FT_TRY(ft_arena_items(&found, arena, count));
     FT_TRY(check_parts(outcome, found, etag, s, arena, id, parts, count));
     if (*outcome != FT_UPLOAD_DONE) return FT_OK;
-    err = join(out, s, arena, id, bucket, key, found, count, ft_str_of(etag));
+    opts.etag = ft_str_of(etag);
+    err = join(out, s, arena, id, bucket, key, found, count, &opts);
     if (err == FT_OK) return copy_texts(out, arena);
     if (err != FT_ENOTFOUND) return err;
+    if (opts.if_etag.len && ft_object_head(&there, s, arena, bucket, key) == FT_ENOTFOUND)
+        return err;
     /* the upload or one of its parts went away while it was read */
     err = find_upload(s, id, bucket, key);
     if (err != FT_OK && err != FT_ENOTFOUND) return err;

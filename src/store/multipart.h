@@ -53,10 +53,11 @@ typedef enum ft_upload_outcome {
 } ft_upload_outcome;
 /* Make the object of the listed parts (at least one; others are dropped). FT_OK with what came of
  * it; only with FT_UPLOAD_DONE `out` is set (texts in the arena) and the upload is gone. The ETag
- * is the MD5 of the parts' MD5s and "-count". */
+ * is the MD5 of the parts' MD5s and "-count". `when` (may be NULL): its if_absent and if_etag, as
+ * for a put; what they refuse (FT_EEXIST, FT_ENOTFOUND) leaves the upload open. */
 ft_err ft_upload_complete(ft_upload_outcome *outcome, ft_object *out, ft_store *s, ft_arena *arena,
                           ft_str id, ft_str bucket, ft_str key, const ft_upload_part_ref *parts,
-                          size_t count);
+                          size_t count, const ft_object_put_opts *when);
 /* Drop the upload and its parts. FT_ENOTFOUND when there is none. */
 ft_err ft_upload_abort(ft_store *s, ft_str id, ft_str bucket, ft_str key);
 

@@ -66,7 +66,7 @@ static size_t part_files(void) {
 static ft_upload_outcome complete(ft_object *o, ft_store *s, ft_str id,
                                   const ft_upload_part_ref *refs, size_t count) {
     ft_upload_outcome outcome;
-    EXPECT_OK(ft_upload_complete(&outcome, o, s, &arena, id, BUCKET, KEY, refs, count));
+    EXPECT_OK(ft_upload_complete(&outcome, o, s, &arena, id, BUCKET, KEY, refs, count, NULL));
     return outcome;
 }
 
@@ -154,6 +154,31 @@ static void test_outcomes(void **state) {
     EXPECT_ERR(FT_ENOTFOUND, ft_upload_abort(s, other, BUCKET, KEY));
     EXPECT(part_files() == 0);
     EXPECT_ERR(FT_ENOTFOUND, ft_upload_begin(&id, s, &arena, FT_STR("nobody"), KEY, NULL));
+    ft_store_close(s);
+}
+
+static void test_conditions(void **state) {
+    (void)state;
+    ft_store *s = fresh();
+    ft_object o = { 0 };
+    ft_upload_outcome outcome;
+    ft_str id;
+    EXPECT_OK(ft_upload_begin(&id, s, &arena, BUCKET, KEY, NULL));
+    ft_upload_part_ref ref = sent(s, id, 1, FT_STR("one"));
+    const ft_object_put_opts other = { .if_etag = FT_STR("0") }, none = { .if_absent = true };
+    EXPECT_ERR(FT_ENOTFOUND,
+               ft_upload_complete(&outcome, &o, s, &arena, id, BUCKET, KEY, &ref, 1, &other));
+    EXPECT_OK(ft_upload_complete(&outcome, &o, s, &arena, id, BUCKET, KEY, &ref, 1, &none));
+    EXPECT(outcome == FT_UPLOAD_DONE);
+    const ft_object_put_opts same = { .if_etag = ft_str_of(o.etag) };
+    EXPECT_OK(ft_upload_begin(&id, s, &arena, BUCKET, KEY, NULL));
+    ref = sent(s, id, 1, FT_STR("two"));
+    EXPECT_ERR(FT_EEXIST,
+               ft_upload_complete(&outcome, &o, s, &arena, id, BUCKET, KEY, &ref, 1, &none));
+    EXPECT_ERR(FT_EEXIST,
+               ft_upload_complete(&outcome, &o, s, &arena, id, BUCKET, KEY, &ref, 1, &other));
+    EXPECT_OK(ft_upload_complete(&outcome, &o, s, &arena, id, BUCKET, KEY, &ref, 1, &same));
+    EXPECT(outcome == FT_UPLOAD_DONE && part_files() == 0);
     ft_store_close(s);
 }
 
@@ -272,7 +297,7 @@ static void test_each_fault(void **state) {
         if (err == FT_OK) snprintf(etag, sizeof etag, "%s", o.etag);
         ref.etag = ft_str_of(etag);
         if (err == FT_OK)
-            err = ft_upload_complete(&outcome, &o, s, &arena, id, BUCKET, KEY, &ref, 1);
+            err = ft_upload_complete(&outcome, &o, s, &arena, id, BUCKET, KEY, &ref, 1, NULL);
         ft_fault_off();
         ft_err got = ft_object_get(&out, s, &arena, BUCKET, KEY, 100);
         if (err == FT_OK) EXPECT(outcome == FT_UPLOAD_DONE && got == FT_OK);
@@ -286,5 +311,6 @@ static void test_each_fault(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_three_parts), cmocka_unit_test(test_outcomes),
-          cmocka_unit_test(test_listing), cmocka_unit_test(test_cleaning),
-          cmocka_unit_test(test_parts_from_several), cmocka_unit_test(test_each_fault))
+          cmocka_unit_test(test_conditions), cmocka_unit_test(test_listing),
+          cmocka_unit_test(test_cleaning), cmocka_unit_test(test_parts_from_several),
+          cmocka_unit_test(test_each_fault))
