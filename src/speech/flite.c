@@ -18,7 +18,7 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "speech/flite_in.h"
-#include "speech/prosody.h"
+#include "speech/segments.h"
 #include "speech/vocoder.h"
 
 #define SEED     0x66657474 /* of the noise: the same sentence gives the same bytes */
@@ -35,8 +35,7 @@ typedef struct engine {
 
 /* What flite says of a sentence. */
 typedef struct answer {
-    ft_segment *segments;
-    size_t count, capacity;
+    ft_segment_list sounds;
     float *frames;    /* [frame_count][channels]: F0, then the cepstrum */
     float *strengths; /* [frame_count][bands] */
     size_t frame_count, channels, bands;
@@ -63,16 +62,10 @@ static void flite_close(void *self) { free(self); }
 
 /* ---- asking flite */
 
-static bool breaks_behind(const ft_sentence *s, size_t item) {
-    for (size_t i = item + 1; i < s->count && s->items[i].kind != FT_ITEM_WORD; i++)
-        if (s->items[i].kind != FT_ITEM_MARK) return true;
-    return false;
-}
-
 static const char *punctuation(const ft_sentence *s, size_t item) {
     const ft_word *w = &s->items[item].word;
     if (w->pause == FT_PAUSE_FULL) return w->ending == '?' ? "?" : w->ending == '!' ? "!" : ".";
-    return w->pause != FT_PAUSE_NONE || breaks_behind(s, item) ? "," : "";
+    return w->pause != FT_PAUSE_NONE || ft_segments_break_behind(s, item) ? "," : "";
 }
 
 /* A token a spoken word. Phonemes go in as a list; flite skips a list that it has just read, so
@@ -121,33 +114,6 @@ static int on_first_sound(const cst_wave *wave, int start, int size, int last,
 
 /* ---- reading its answer */
 
-static ft_err add_segment(answer *a, ft_segment segment, ft_arena *arena) {
-    if (a->count == a->capacity) {
-        ft_segment *wider;
-        size_t capacity = a->capacity ? 2 * a->capacity : 64;
-        FT_TRY(ft_arena_items(&wider, arena, capacity));
-        if (a->count) memcpy(wider, a->segments, a->count * sizeof *wider);
-        a->segments = wider;
-        a->capacity = capacity;
-    }
-    a->segments[a->count++] = segment;
-    return FT_OK;
-}
-
-/* Breaks and breaths behind `item` (-1: before the first word), one silence each. */
-static ft_err add_breaks(answer *a, const ft_sentence *s, int item, double at_s, bool *any,
-                         ft_arena *arena) {
-    for (size_t i = (size_t)(item + 1); i < s->count && s->items[i].kind != FT_ITEM_WORD; i++) {
-        if (s->items[i].kind == FT_ITEM_MARK) continue;
-        ft_segment silence = {
-            .phone = ft_phone_find("pau"), .item = (int)i, .from_s = at_s, .to_s = at_s
-        };
-        FT_TRY(add_segment(a, silence, arena));
-        *any = true;
-    }
-    return FT_OK;
-}
-
 static ft_segment read_segment(const cst_item *seg, double from_s) {
     ft_segment g = { .phone = ft_phone_find(api->feat_string(seg, "name")), .item = -1 };
     if (!g.phone) g.phone = ft_phone_find("pau");
@@ -163,33 +129,13 @@ static ft_segment read_segment(const cst_item *seg, double from_s) {
     return g;
 }
 
-/* flite's silences: the first is dropped, one where breaks are becomes those. */
-static ft_err take_segment(answer *a, ft_segment g, int *word, const ft_sentence *s,
-                           ft_arena *arena) {
-    bool silence = g.item < 0, any = false;
-    if (!silence && g.item != *word) { /* a word begins: breaks that flite made no pause for */
-        const ft_segment *before = a->count ? &a->segments[a->count - 1] : NULL;
-        bool paused = before && before->item != *word;
-        if (!paused) FT_TRY(add_breaks(a, s, *word, g.from_s, &any, arena));
-        *word = g.item;
-    }
-    if (!silence) return add_segment(a, g, arena);
-    FT_TRY(add_breaks(a, s, *word, g.from_s, &any, arena));
-    if (*word < 0 || any) return FT_OK;
-    g.item = *word;
-    return add_segment(a, g, arena);
-}
-
-static ft_err read_segments(answer *a, cst_utterance *u, const ft_sentence *s, ft_arena *arena) {
+static ft_err read_segments(ft_segment_list *l, cst_utterance *u) {
     double from = 0;
-    int word = -1;
-    bool any = false;
     for (cst_item *i = api->head(api->relation(u, "Segment")); i; i = api->next(i)) {
         ft_segment g = read_segment(i, from);
         from = g.to_s;
-        FT_TRY(take_segment(a, g, &word, s, arena));
+        FT_TRY(ft_segments_take(l, g));
     }
-    if (word < 0 && a->count == 0) FT_TRY(add_breaks(a, s, -1, 0, &any, arena));
     return FT_OK;
 }
 
@@ -227,11 +173,9 @@ static ft_err ask_locked(answer *a, const engine *e, const ft_sentence *s, ft_ar
     if (words > 0) {
         u = api->synth_tokens(u);
         FT_GOTO(err, read_frames(a, u, e->db, arena));
-        FT_GOTO(err, read_segments(a, u, s, arena));
-    } else {
-        bool any = false;
-        FT_GOTO(err, add_breaks(a, s, -1, 0, &any, arena));
+        FT_GOTO(err, read_segments(&a->sounds, u));
     }
+    FT_GOTO(err, ft_segments_end(&a->sounds));
 done:
     api->delete_utterance(u);
     return err;
@@ -242,40 +186,6 @@ static ft_err ask(answer *a, const engine *e, const ft_sentence *s, ft_arena *ar
     ft_err err = ask_locked(a, e, s, arena);
     pthread_mutex_unlock(&asking);
     return err;
-}
-
-/* ---- telling times */
-
-static ft_err tell_phones(const ft_prosody *p, const ft_listener *to) {
-    for (size_t i = 0; to->phone && i < p->count; i++) {
-        const ft_segment *g = &p->segments[i];
-        ft_phone phone = { g->phone->ipa, g->phone->viseme, g->start_s, g->end_s, g->item };
-        if (g->end_s > g->start_s) FT_TRY(to->phone(to->ctx, &phone));
-    }
-    return FT_OK;
-}
-
-/* Words, breaks and breaths begin where their first segment does, marks where the next one begins.
- */
-static ft_err tell_items(const ft_prosody *p, const ft_sentence *s, const ft_listener *to) {
-    size_t at = 0;
-    double now = 0;
-    for (size_t i = 0; to->item && i < s->count; i++) {
-        ft_timed timed = { (int)i, now, now };
-        while (at < p->count && p->segments[at].item < (int)i) now = p->segments[at++].end_s;
-        timed.start_s = timed.end_s = now;
-        if (s->items[i].kind != FT_ITEM_MARK) {
-            bool is_word = s->items[i].kind == FT_ITEM_WORD;
-            while (at < p->count && p->segments[at].item == (int)i) {
-                const ft_segment *g = &p->segments[at];
-                if (is_word && g->phone->viseme[0] == 's' && g->phone->viseme[1]) break;
-                timed.end_s = now = g->end_s;
-                at++;
-            }
-        }
-        FT_TRY(to->item(to->ctx, &timed));
-    }
-    return FT_OK;
 }
 
 /* ---- speaking */
@@ -366,13 +276,13 @@ static ft_err flite_speak(void *self, const ft_sentence *sentence, const ft_styl
     const engine *e = self;
     const cst_cg_db *db = e->db;
     answer a = { .frame_s = (double)db->frame_advance };
+    ft_segments_init(&a.sounds, sentence, arena);
     FT_TRY(ask(&a, e, sentence, arena));
-    ft_prosody p = { .segments = a.segments, .count = a.count };
+    ft_prosody p = { .segments = a.sounds.segments, .count = a.sounds.count };
     speaker k = { .a = &a, .p = &p, .s = sentence };
     means_of(&a, &p.f0_mean, &k.drc_level);
     ft_prosody_plan(&p, sentence, style);
-    FT_TRY(tell_phones(&p, to));
-    FT_TRY(tell_items(&p, sentence, to));
+    FT_TRY(ft_segments_tell(&p, sentence, to));
     if (!to->samples || p.length_s <= 0) return FT_OK;
     k.frame_samples = (int)lrint(a.frame_s * db->sample_rate);
     ft_vocoder_model model = { .rate_hz = db->sample_rate,

@@ -90,6 +90,8 @@ const ft_phone_row *ft_phone_find(const char *name) {
     return NULL;
 }
 
+bool ft_phone_silent(const ft_phone_row *phone) { return strcmp(phone->viseme, "sil") == 0; }
+
 static bool takes(ft_str *rest, const char *text) {
     ft_str head = ft_str_of(text);
     if (head.len == 0 || !ft_str_starts(*rest, head)) return false;

@@ -22,6 +22,9 @@ typedef struct ft_phone_row {
 /* NULL: not one of them. */
 const ft_phone_row *ft_phone_find(const char *name);
 
+/* Is it a pause? */
+bool ft_phone_silent(const ft_phone_row *phone);
+
 /* "ˈpi.kæn" (ipa) or "\"pi.k{n" (x-sampa) as flite takes it: "p iy1 k ae0 n", appended. Sounds that
  * US English does not have become the nearest that it has. FT_EPARSE names what is no sound. */
 ft_err ft_phones_from(ft_buf *out, ft_str phonemes, ft_str alphabet);

@@ -16,7 +16,7 @@ static const ft_word *word_of(const ft_sentence *s, int item) {
     return is_word ? &s->items[item].word : NULL;
 }
 
-static bool is_silence(const ft_segment *g) { return strcmp(g->phone->viseme, "sil") == 0; }
+static bool is_silence(const ft_segment *g) { return ft_phone_silent(g->phone); }
 
 /* ---- how long */
 
