@@ -30,11 +30,26 @@ static const ft_stream_kind *const kinds[] = { &ft_kind_metric,  &ft_kind_tensor
                                                &ft_kind_system,  NULL };
 
 static const ft_rule *const rules[] = {
-    &ft_rule_all_zero,       &ft_rule_class_imbalance,      &ft_rule_class_share,
-    &ft_rule_confusion,      &ft_rule_exploding_tensor,     &ft_rule_feature_importance_overweight,
-    &ft_rule_loader_starved, &ft_rule_loss_not_decreasing,  &ft_rule_overfit,
-    &ft_rule_overtraining,   &ft_rule_population_stability, &ft_rule_tensor_variance,
-    &ft_rule_tree_depth,     &ft_rule_unchanged_tensor,     NULL,
+    &ft_rule_dead_relu,
+    &ft_rule_poor_weight_initialization,
+    &ft_rule_saturated_activation,
+    &ft_rule_vanishing_gradient,
+    &ft_rule_weight_update_ratio,
+    &ft_rule_all_zero,
+    &ft_rule_class_imbalance,
+    &ft_rule_class_share,
+    &ft_rule_confusion,
+    &ft_rule_exploding_tensor,
+    &ft_rule_feature_importance_overweight,
+    &ft_rule_loader_starved,
+    &ft_rule_loss_not_decreasing,
+    &ft_rule_overfit,
+    &ft_rule_overtraining,
+    &ft_rule_population_stability,
+    &ft_rule_tensor_variance,
+    &ft_rule_tree_depth,
+    &ft_rule_unchanged_tensor,
+    NULL,
 };
 
 extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, ft_command_serve,

@@ -72,6 +72,8 @@ extern const ft_rule ft_rule_all_zero, ft_rule_class_imbalance, ft_rule_confusio
     ft_rule_exploding_tensor, ft_rule_feature_importance_overweight, ft_rule_loss_not_decreasing,
     ft_rule_overfit, ft_rule_overtraining, ft_rule_tensor_variance, ft_rule_tree_depth,
     ft_rule_unchanged_tensor;
+extern const ft_rule ft_rule_dead_relu, ft_rule_poor_weight_initialization,
+    ft_rule_saturated_activation, ft_rule_vanishing_gradient, ft_rule_weight_update_ratio;
 /* Over streams. */
 extern const ft_rule ft_rule_class_share, ft_rule_loader_starved, ft_rule_population_stability;
 
