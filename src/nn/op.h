@@ -64,6 +64,7 @@ typedef struct ft_nn_prepare {
     /* Where packed forms of constants are shared (store.h); NULL: the state keeps its own. */
     struct ft_nn_store *store;
     bool training;        /* backward will be called */
+    bool bf16;            /* training: heavy products may multiply in bfloat16 */
     bool reference;       /* `reference` will be called, not `forward` */
     void *state;          /* to be set; given back to `unprepare` */
     size_t scratch_bytes; /* to be set */

@@ -2,26 +2,19 @@
  * memory, shared with values that live at other times.
  *
  * A value is alive from the step that writes it to the last that reads it; a view and an output
- * that is written over an input live in the input's memory. Places are found largest first, each in
- * the smallest gap that fits among those alive at the same time (Pisarchyk, Lee: Efficient Memory
- * Management for Deep Neural Net Inference, 2020, greedy by size). */
+ * that is written over an input live in the input's memory. Places are found by spans.c. */
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "nn/post.h"
 #include "nn/session_in.h"
-
-typedef struct span {
-    size_t bytes, at;
-    int from, to;    /* steps */
-    int value, step; /* whose it is: a value's, or a step's scratch */
-} span;
+#include "nn/spans.h"
 
 typedef struct placing {
     ft_nn_plan *p;
     const ft_nn_session *s;
     int *last; /* by value: the last step that needs it; of a root: that needs its memory */
-    span *spans, **order;
+    ft_nn_span *spans;
     int span_count;
 } placing;
 
@@ -95,7 +88,10 @@ static void overs_join(placing *c) {
 
 /* ---- places */
 
-static size_t aligned(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+/* Each thread that runs parts has its own. */
+static size_t scratch_bytes(const ft_nn_session *s, const ft_nn_step *step) {
+    return step->scratch_bytes * (step->part_count ? (size_t)s->opts.threads : 1);
+}
 
 static void spans_collect(placing *c) {
     const ft_nn_graph *g = c->s->graph;
@@ -103,57 +99,33 @@ static void spans_collect(placing *c) {
     for (int v = 0; v < g->value_count; v++) {
         if (!c->p->place[v].mine) continue;
         int from = g->values[v].producer;
-        c->spans[c->span_count++] = (span){ .bytes = aligned(ft_array_bytes(&c->p->values[v])),
-                                            .from = keep ? 0 : from,
-                                            .to = keep ? c->p->step_count : c->last[v],
-                                            .value = v,
-                                            .step = -1 };
+        c->spans[c->span_count++] =
+            (ft_nn_span){ .bytes = ft_nn_span_bytes(ft_array_bytes(&c->p->values[v])),
+                          .from = keep ? 0 : from,
+                          .to = keep ? c->p->step_count : c->last[v],
+                          .value = v,
+                          .step = -1 };
     }
     for (int i = 0; i < c->p->step_count; i++)
         if (c->p->steps[i].scratch_bytes)
-            c->spans[c->span_count++] = (span){ .bytes = aligned(c->p->steps[i].scratch_bytes),
-                                                .from = i,
-                                                .to = i,
-                                                .value = -1,
-                                                .step = i };
+            c->spans[c->span_count++] =
+                (ft_nn_span){ .bytes = ft_nn_span_bytes(scratch_bytes(c->s, &c->p->steps[i])),
+                              .from = i,
+                              .to = i,
+                              .value = -1,
+                              .step = i };
 }
 
-static int larger_first(const void *a, const void *b) {
-    const span *x = a, *y = b;
-    if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
-    return (x->from > y->from) - (x->from < y->from);
-}
-
-/* Put `s` into the smallest gap between the spans in `order` (by place) that live with it. */
-static void span_place(span *s, span *const *order, int count) {
-    size_t end = 0, best = SIZE_MAX, best_at = 0;
-    for (int i = 0; i < count; i++) {
-        const span *o = order[i];
-        if (o->to < s->from || o->from > s->to) continue;
-        if (o->at >= end && o->at - end >= s->bytes && o->at - end < best) {
-            best = o->at - end;
-            best_at = end;
-        }
-        if (o->at + o->bytes > end) end = o->at + o->bytes;
-    }
-    s->at = best == SIZE_MAX ? end : best_at;
-}
-
-static void spans_place(placing *c) {
-    int placed = 0;
-    qsort(c->spans, (size_t)c->span_count, sizeof *c->spans, larger_first);
+static ft_err spans_place(placing *c) {
+    FT_TRY(ft_nn_spans_place(c->spans, c->span_count, &c->p->memory_bytes));
     for (int i = 0; i < c->span_count; i++) {
-        span *s = &c->spans[i];
-        span_place(s, c->order, placed);
-        int at = placed++;
-        for (; at > 0 && c->order[at - 1]->at > s->at; at--) c->order[at] = c->order[at - 1];
-        c->order[at] = s;
-        if (s->at + s->bytes > c->p->memory_bytes) c->p->memory_bytes = s->at + s->bytes;
+        const ft_nn_span *s = &c->spans[i];
         if (s->value >= 0)
             c->p->place[s->value].at = s->at;
         else
             c->p->steps[s->step].scratch_at = s->at;
     }
+    return FT_OK;
 }
 
 /* The two largest activations, inputs included: what memory is measured against. */
@@ -178,12 +150,11 @@ ft_err ft_nn_plan_place(ft_nn_plan *p, const ft_nn_session *s) {
     ft_err err;
     FT_GOTO(err, ft_arena_items(&c.last, &scratch, (size_t)s->graph->value_count));
     FT_GOTO(err, ft_arena_items(&c.spans, &scratch, most));
-    FT_GOTO(err, ft_arena_items(&c.order, &scratch, most));
     uses_count(&c);
     views_join(&c);
     if (!s->opts.training) overs_join(&c);
     spans_collect(&c);
-    spans_place(&c);
+    FT_GOTO(err, spans_place(&c));
     for (int v = 0; v < s->graph->value_count; v++) p->place[v].root = root_of(p, v);
     p->largest_two_bytes = largest_two(p, s->graph);
 done:

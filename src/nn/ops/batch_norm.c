@@ -11,11 +11,13 @@
 static const ft_nn_attr_row attrs[] = { { "epsilon", FT_NN_FLOAT, 1e-5, NULL, false },
                                         { "momentum", FT_NN_FLOAT, 0.9, NULL, false },
                                         { "training_mode", FT_NN_INT, 0, NULL, false },
+                                        /* the running variance is of the population, as torch's */
+                                        { "ft_unbiased", FT_NN_INT, 0, NULL, false },
                                         FT_NN_LAST_ATTR,
                                         { 0 } };
 
 typedef struct sizes {
-    bool last, training;
+    bool last, training, unbiased;
     int64_t n, channels, plane;
     double epsilon, momentum;
 } sizes;
@@ -23,6 +25,7 @@ typedef struct sizes {
 static sizes sizes_of(const ft_nn_node *node, const ft_array *in) {
     sizes s = { .last = ft_nn_last(node),
                 .training = ft_nn_attr_int(node, "training_mode") != 0,
+                .unbiased = ft_nn_attr_int(node, "ft_unbiased") != 0,
                 .epsilon = ft_nn_attr_float(node, "epsilon"),
                 .momentum = ft_nn_attr_float(node, "momentum") };
     ft_array x = ft_nn_first(in, s.last);
@@ -70,7 +73,8 @@ static void stats_plain(const sizes *s, const ft_array *x, int64_t c, double *me
 
 static void running_put(const ft_nn_call *c, const sizes *s, int64_t channel, double mean,
                         double var) {
-    double now[] = { mean, var };
+    double count = (double)(s->n * s->plane);
+    double now[] = { mean, s->unbiased && count > 1 ? var * count / (count - 1) : var };
     for (size_t k = 0; k < 2; k++)
         if (c->out_count > k + 1 && c->out[k + 1].data)
             ft_nn_put_f64(&c->out[k + 1], channel,
