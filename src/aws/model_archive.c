@@ -13,7 +13,6 @@
 
 #define KIND        "model-archive" /* name: the archive's SHA-256; note: where its files lie */
 #define PLACE       "models"
-#define DEPTH_MAX   16
 #define PIECE_BYTES ((size_t)64 << 10)
 
 static bool is_archive(ft_str key) {
@@ -43,29 +42,25 @@ done:
     return err;
 }
 
-static ft_err copy_folder(ft_store *s, ft_arena *arena, const char *path, ft_str key, int depth) {
-    ft_str *names;
-    size_t count;
-    if (depth > DEPTH_MAX)
-        return FT_FAIL(FT_ETOOBIG, "a model's archive has folders deeper than %d", DEPTH_MAX);
-    FT_TRY(ft_dir_list(&names, &count, arena, path));
-    for (size_t i = 0; i < count; i++) {
-        const char *inner;
-        ft_str below;
-        ft_file_info info;
-        FT_TRY(ft_path_join(&inner, arena, path, names[i].at));
-        FT_TRY(ft_arena_printf(&below, arena, "%.*s/%.*s", FT_STR_ARG(key), FT_STR_ARG(names[i])));
-        FT_TRY(ft_file_stat(&info, inner));
-        FT_TRY(info.is_dir ? copy_folder(s, arena, inner, below, depth + 1)
-                           : copy_file(s, arena, inner, below));
-    }
-    return FT_OK;
+typedef struct copying {
+    ft_store *store;
+    ft_arena *arena;
+    ft_str key; /* what the files' keys begin with */
+} copying;
+
+static ft_err copy_one(void *ctx, const char *path, ft_str below, const ft_file_info *info) {
+    const copying *c = ctx;
+    ft_str key;
+    FT_UNUSED(info);
+    FT_TRY(ft_arena_printf(&key, c->arena, "%.*s/%.*s", FT_STR_ARG(c->key), FT_STR_ARG(below)));
+    return copy_file(c->store, c->arena, path, key);
 }
 
 /* Through a folder of its own beside the objects, which is gone afterwards. */
 static ft_err unpack(ft_store *s, ft_arena *arena, const ft_object *archive, ft_str key) {
     char id[FT_UUID_TEXT];
     const char *path, *folder;
+    copying c = { .store = s, .arena = arena, .key = key };
     ft_str name;
     ft_err err;
     ft_uuid(id);
@@ -74,7 +69,8 @@ static ft_err unpack(ft_store *s, ft_arena *arena, const ft_object *archive, ft_
     FT_TRY(ft_object_path(&path, s, arena, archive->bucket, archive->key));
     FT_TRY(ft_dir_make(folder));
     FT_GOTO(err, ft_tar_unpack(path, folder, NULL));
-    FT_GOTO(err, copy_folder(s, arena, folder, key, 0));
+    FT_GOTO(err,
+            ft_dir_walk(&(ft_dir_walker){ .arena = arena, .file = copy_one, .ctx = &c }, folder));
 done:
     ft_dir_remove(folder);
     return err;

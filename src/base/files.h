@@ -40,6 +40,17 @@ ft_err ft_dir_make(const char *path);
 ft_err ft_dir_remove(const char *path);
 /* Names in a folder in byte order, without "." and ".."; in the arena. */
 ft_err ft_dir_list(ft_str **names, size_t *count, ft_arena *arena, const char *path);
+/* Every file below a folder, folder by folder, names in byte order. */
+#define FT_WALK_DEPTH_MAX 32 /* FT_ETOOBIG past it */
+typedef struct ft_dir_walker {
+    ft_arena *arena;           /* paths and names live there */
+    bool (*skip)(ft_str name); /* files and folders to pass over; may be NULL */
+    bool may_go;               /* what is gone when it is looked at is passed over */
+    /* `below`: the path in the folder, "a/b.txt"; NUL-terminated. */
+    ft_err (*file)(void *ctx, const char *path, ft_str below, const ft_file_info *info);
+    void *ctx;
+} ft_dir_walker;
+ft_err ft_dir_walk(const ft_dir_walker *w, const char *dir);
 ft_err ft_file_rename(const char *from, const char *to);
 ft_err ft_file_remove(const char *path);               /* fine when there is nothing */
 ft_err ft_file_link(const char *from, const char *to); /* hard link */

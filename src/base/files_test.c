@@ -309,9 +309,62 @@ static void test_special_files(void **state) {
     EXPECT(unlink(path) == 0 && unlink(other) == 0);
 }
 
-TEST_MAIN(cmocka_unit_test(test_special_files), cmocka_unit_test(test_whole_files),
-          cmocka_unit_test(test_streams_without_size), cmocka_unit_test(test_refusals),
-          cmocka_unit_test(test_long_name_is_replaceable), cmocka_unit_test(test_folders),
-          cmocka_unit_test(test_descriptors), cmocka_unit_test(test_paths),
-          cmocka_unit_test(test_atomic_every_fault), cmocka_unit_test(test_every_fault),
-          cmocka_unit_test(test_full_and_read_only_disk))
+typedef struct seen {
+    char text[200];
+    size_t at;
+} seen;
+
+static ft_err see(void *ctx, const char *path, ft_str below, const ft_file_info *info) {
+    seen *s = ctx;
+    EXPECT(ft_str_ends(ft_str_of(path), below) && !info->is_dir);
+    s->at += (size_t)snprintf(s->text + s->at, sizeof s->text - s->at, "%s=%llu ", below.at,
+                              (unsigned long long)info->size_bytes);
+    return ft_str_is(below, "wrong") ? FT_FAIL(FT_ECORRUPT, "wrong") : FT_OK;
+}
+
+static bool is_hidden(ft_str name) { return name.at[0] == '.'; }
+
+static void test_tree(void **state) {
+    (void)state;
+    ft_arena arena = FT_ARENA_INIT(0);
+    seen s = { 0 };
+    ft_dir_walker t = { .arena = &arena, .skip = is_hidden, .file = see, .ctx = &s };
+    char root[300], path[2000];
+    snprintf(root, sizeof root, "%s", in_dir("tree"));
+    static const char *const files[] = { "b", "a/2", "a/1", "a/c/deep", ".hidden/x", "a.txt" };
+    for (size_t i = 0; i < FT_COUNT(files); i++) {
+        snprintf(path, sizeof path, "%s/%s", root, files[i]);
+        *strrchr(path, '/') = '\0';
+        EXPECT_OK(ft_dir_make(path));
+        snprintf(path, sizeof path, "%s/%s", root, files[i]);
+        EXPECT_OK(ft_file_write_atomic(path, FT_STR("xyz"), false));
+    }
+    EXPECT_OK(ft_dir_walk(&t, root));
+    assert_string_equal("a/1=3 a/2=3 a/c/deep=3 a.txt=3 b=3 ", s.text);
+    snprintf(path, sizeof path, "%s/a/gone", root); /* a link to nothing: there, and not */
+    EXPECT(symlink("/nowhere/at/all", path) == 0);
+    EXPECT_ERR(FT_ENOTFOUND, ft_dir_walk(&t, root));
+    t.may_go = true;
+    s = (seen){ 0 };
+    EXPECT_OK(ft_dir_walk(&t, root));
+    assert_string_equal("a/1=3 a/2=3 a/c/deep=3 a.txt=3 b=3 ", s.text);
+    snprintf(path, sizeof path, "%s/wrong", root);
+    EXPECT_OK(ft_file_write_atomic(path, FT_STR(""), false));
+    EXPECT_ERR(FT_ECORRUPT, ft_dir_walk(&t, root));
+    size_t at = (size_t)snprintf(path, sizeof path, "%s", root);
+    for (int i = 0; i < FT_WALK_DEPTH_MAX; i++)
+        at += (size_t)snprintf(path + at, sizeof path - at, "/d");
+    EXPECT_OK(ft_dir_make(path));
+    EXPECT_ERR(FT_ETOOBIG, ft_dir_walk(&t, root));
+    EXPECT_WHY("more than 32 deep");
+    EXPECT_ERR(FT_ENOTFOUND, ft_dir_walk(&t, in_dir("no-tree")));
+    EXPECT_OK(ft_dir_remove(root));
+    ft_arena_fini(&arena);
+}
+
+TEST_MAIN(cmocka_unit_test(test_tree), cmocka_unit_test(test_special_files),
+          cmocka_unit_test(test_whole_files), cmocka_unit_test(test_streams_without_size),
+          cmocka_unit_test(test_refusals), cmocka_unit_test(test_long_name_is_replaceable),
+          cmocka_unit_test(test_folders), cmocka_unit_test(test_descriptors),
+          cmocka_unit_test(test_paths), cmocka_unit_test(test_atomic_every_fault),
+          cmocka_unit_test(test_every_fault), cmocka_unit_test(test_full_and_read_only_disk))

@@ -8,8 +8,7 @@
 #include "data/source_in.h"
 #include "store/objects.h"
 
-#define DEPTH_MAX 32
-#define PAGE      ((size_t)1000)
+#define PAGE ((size_t)1000)
 
 static bool passed_over(ft_str name) { return !name.len || name.at[0] == '.' || name.at[0] == '_'; }
 
@@ -33,24 +32,9 @@ static ft_err file_add(ft_source *s, const char *path, ft_str below, uint64_t li
     return ft_source_add(s, &part, &(ft_part_place){ .kind = FT_PART_FILE, .path = path });
 }
 
-static ft_err folder_add(ft_source *s, const char *dir, size_t root_len, int depth) {
-    ft_str *names;
-    size_t count;
-    if (depth == DEPTH_MAX)
-        return FT_FAIL(FT_ETOOBIG, "'%s' is deeper than %d folders", dir, DEPTH_MAX);
-    FT_TRY(ft_dir_list(&names, &count, &s->arena, dir));
-    for (size_t i = 0; i < count; i++) {
-        const char *path;
-        ft_file_info info;
-        if (passed_over(names[i])) continue;
-        FT_TRY(ft_path_join(&path, &s->arena, dir, names[i].at));
-        FT_TRY(ft_file_stat(&info, path));
-        if (info.is_dir)
-            FT_TRY(folder_add(s, path, root_len, depth + 1));
-        else
-            FT_TRY(file_add(s, path, ft_str_of(path + root_len + 1), 0));
-    }
-    return FT_OK;
+static ft_err one_add(void *ctx, const char *path, ft_str below, const ft_file_info *info) {
+    FT_UNUSED(info);
+    return file_add(ctx, path, below, 0);
 }
 
 /* The order is that of whole paths, byte by byte, as a listing of objects has it: "a.b" comes
@@ -73,7 +57,10 @@ static ft_err walk(ft_source *s, const char *path, uint64_t line) {
     while (len > 1 && path[len - 1] == '/') len--;
     ft_str dir;
     FT_TRY(ft_source_text(&dir, s, ft_str_n(path, len)));
-    FT_TRY(folder_add(s, dir.at, len, 0));
+    const ft_dir_walker tree = {
+        .arena = &s->arena, .skip = passed_over, .file = one_add, .ctx = s
+    };
+    FT_TRY(ft_dir_walk(&tree, dir.at));
     for (size_t i = from; i < s->count; i++)
         if (s->places[i].kind != FT_PART_FILE) return FT_OK; /* FIFOs have no order to be kept */
     files_sort(s, from);

@@ -1,6 +1,7 @@
 /* model.c -- see model_in.h. */
 #include "jobs/model_in.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/hash.h"
@@ -10,7 +11,6 @@
 #include "store/objects.h"
 
 #define MODEL_FILES_MAX 10000
-#define MODEL_DEPTH_MAX 16
 
 typedef struct upload {
     ft_store *store;
@@ -25,42 +25,22 @@ static ft_err model_uri(ft_str *out, ft_arena *arena, const ft_job *job) {
                            FT_STR_ARG(job->name));
 }
 
-static ft_err file_upload(upload *u, const char *path, const char *relative) {
+/* Names come in byte order, so the manifest does not depend on the folder's own order. */
+static ft_err file_upload(void *ctx, const char *path, ft_str below, const ft_file_info *info) {
+    upload *u = ctx;
     ft_object object;
     ft_str key, bytes;
+    FT_UNUSED(info);
     if (u->made->files == MODEL_FILES_MAX)
         return FT_FAIL(FT_ETOOBIG, "the model has more than %d files", MODEL_FILES_MAX);
-    FT_TRY(ft_arena_printf(&key, u->arena, "%.*s/%s", FT_STR_ARG(u->to.key), relative));
+    FT_TRY(ft_arena_printf(&key, u->arena, "%.*s/%.*s", FT_STR_ARG(u->to.key), FT_STR_ARG(below)));
     FT_TRY(ft_file_map(&bytes, path));
     ft_err err = ft_object_put(&object, u->store, u->to.bucket, key, bytes, NULL);
     ft_file_unmap(bytes);
     FT_TRY(err);
     u->made->files++;
     u->made->size_bytes += object.size_bytes;
-    return ft_buf_printf(&u->manifest, "%s  %s\n", object.sha256, relative);
-}
-
-/* Names come in byte order, so the manifest does not depend on the folder's own order. */
-static ft_err folder_upload(upload *u, const char *dir, const char *relative, int depth) {
-    ft_str *names;
-    size_t count;
-    if (depth == MODEL_DEPTH_MAX)
-        return FT_FAIL(FT_ETOOBIG, "%s: folders more than %d deep", dir, MODEL_DEPTH_MAX);
-    FT_TRY(ft_dir_list(&names, &count, u->arena, dir));
-    for (size_t i = 0; i < count; i++) {
-        const char *path;
-        ft_str below;
-        ft_file_info info;
-        FT_TRY(ft_path_join(&path, u->arena, dir, names[i].at));
-        FT_TRY(ft_arena_printf(&below, u->arena, "%s%s%s", relative, *relative ? "/" : "",
-                               names[i].at));
-        FT_TRY(ft_file_stat(&info, path));
-        if (info.is_dir)
-            FT_TRY(folder_upload(u, path, below.at, depth + 1));
-        else
-            FT_TRY(file_upload(u, path, below.at));
-    }
-    return FT_OK;
+    return ft_buf_printf(&u->manifest, "%s  %.*s\n", object.sha256, FT_STR_ARG(below));
 }
 
 ft_err ft_model_upload(ft_model_made *out, ft_store *s, ft_arena *arena, const ft_job *job,
@@ -71,7 +51,8 @@ ft_err ft_model_upload(ft_model_made *out, ft_store *s, ft_arena *arena, const f
     *out = (ft_model_made){ 0 };
     FT_TRY(model_uri(&out->uri, arena, job));
     FT_TRY(ft_uri_parse(&u.to, out->uri));
-    FT_GOTO(err, folder_upload(&u, dir, "", 0));
+    FT_GOTO(err,
+            ft_dir_walk(&(ft_dir_walker){ .arena = arena, .file = file_upload, .ctx = &u }, dir));
     if (out->files == 0)
         FT_GOTO(err, FT_FAIL(FT_ENOTFOUND, "algorithm %.*s left no model in %s",
                              FT_STR_ARG(job->algorithm), dir));
@@ -87,45 +68,24 @@ done:
 /* ---- one file */
 
 typedef struct archive {
-    ft_arena *arena;
     ft_tar *tar;
     ft_str from, to; /* the file that gets another name */
 } archive;
 
 static ft_err archive_write(void *ctx, ft_str bytes) { return ft_object_write_add(ctx, bytes); }
 
-static ft_err archive_file(archive *a, const char *path, ft_str relative) {
+static ft_err archive_file(void *ctx, const char *path, ft_str below, const ft_file_info *info) {
+    archive *a = ctx;
     ft_str bytes;
+    FT_UNUSED(info);
     FT_TRY(ft_file_map(&bytes, path));
-    ft_err err = ft_tar_add(a->tar, ft_str_eq(relative, a->from) ? a->to : relative, bytes);
+    ft_err err = ft_tar_add(a->tar, ft_str_eq(below, a->from) ? a->to : below, bytes);
     ft_file_unmap(bytes);
     return err;
 }
 
-static ft_err archive_folder(archive *a, const char *dir, const char *relative, int depth) {
-    ft_str *names;
-    size_t count;
-    if (depth == MODEL_DEPTH_MAX)
-        return FT_FAIL(FT_ETOOBIG, "%s: folders more than %d deep", dir, MODEL_DEPTH_MAX);
-    FT_TRY(ft_dir_list(&names, &count, a->arena, dir));
-    for (size_t i = 0; i < count; i++) {
-        const char *path;
-        ft_str below;
-        ft_file_info info;
-        FT_TRY(ft_path_join(&path, a->arena, dir, names[i].at));
-        FT_TRY(ft_arena_printf(&below, a->arena, "%s%s%s", relative, *relative ? "/" : "",
-                               names[i].at));
-        FT_TRY(ft_file_stat(&info, path));
-        if (info.is_dir)
-            FT_TRY(archive_folder(a, path, below.at, depth + 1));
-        else
-            FT_TRY(archive_file(a, path, below));
-    }
-    return FT_OK;
-}
-
 ft_err ft_folder_archive(ft_store *s, ft_arena *arena, ft_str uri, const char *dir, ft_str rename) {
-    archive a = { .arena = arena, .to = rename };
+    archive a = { .to = rename };
     ft_object_writer *writer = NULL;
     ft_uri at;
     ft_err err;
@@ -134,7 +94,8 @@ ft_err ft_folder_archive(ft_store *s, ft_arena *arena, ft_str uri, const char *d
     FT_TRY(ft_object_write(&writer, s, at.bucket, at.key,
                            &(ft_object_put_opts){ .content_type = FT_STR("application/gzip") }));
     FT_GOTO(err, ft_tar_new(&a.tar, archive_write, writer));
-    FT_GOTO(err, archive_folder(&a, dir, "", 0));
+    FT_GOTO(err,
+            ft_dir_walk(&(ft_dir_walker){ .arena = arena, .file = archive_file, .ctx = &a }, dir));
     FT_GOTO(err, ft_tar_end(a.tar));
     ft_object object;
     ft_object_writer *whole = writer;

@@ -14,7 +14,6 @@
 #include "jobs/tables_in.h"
 #include "store/objects.h"
 
-#define DEPTH_MAX     16
 #define OLD_NS        ((int64_t)10000000000) /* files may be moved into place after they were written */
 #define SYNC_US       (FT_SECOND_US / 4)
 #define SETTLE_NS     ((int64_t)100000000) /* a file that changed since is still being written */
@@ -58,7 +57,9 @@ static void step_see(walk *w, ft_str relative) {
     if (ft_str_i64(&step, ft_str_cut(&name, '_')) && step > w->y->step) w->y->step = step;
 }
 
-static ft_err file_keep(walk *w, const char *path, ft_str relative, const ft_file_info *info) {
+/* Names come in byte order: a step's tensors before the index that names them. */
+static ft_err file_keep(void *ctx, const char *path, ft_str relative, const ft_file_info *info) {
+    walk *w = ctx;
     ft_str key, bytes;
     bool fresh;
     FT_TRY(ft_arena_printf(&key, w->arena, "%.*s%s%.*s", FT_STR_ARG(w->to.key),
@@ -73,35 +74,7 @@ static ft_err file_keep(walk *w, const char *path, ft_str relative, const ft_fil
     return err;
 }
 
-/* Names come in byte order: a step's tensors before the index that names them. */
-static ft_err folder_keep(walk *w, const char *dir, ft_str below, int depth) {
-    ft_str *names;
-    size_t count;
-    if (depth == DEPTH_MAX)
-        return FT_FAIL(FT_ETOOBIG, "%s: folders more than %d deep", dir, DEPTH_MAX);
-    FT_TRY(ft_dir_list(&names, &count, w->arena, dir));
-    for (size_t i = 0; i < count; i++) {
-        const char *path;
-        ft_file_info info;
-        ft_str relative;
-        if (ft_str_ends(names[i], FT_STR(TEMPORARY))) continue;
-        FT_TRY(ft_path_join(&path, w->arena, dir, names[i].at));
-        FT_TRY(ft_arena_printf(&relative, w->arena, "%.*s%.*s", FT_STR_ARG(below),
-                               FT_STR_ARG(names[i])));
-        ft_err err = ft_file_stat(&info, path);
-        if (err == FT_ENOTFOUND) { /* removed meanwhile */
-            ft_err_clear();
-            continue;
-        }
-        FT_TRY(err);
-        if (info.is_dir) {
-            FT_TRY(ft_arena_printf(&relative, w->arena, "%.*s/", FT_STR_ARG(relative)));
-            FT_TRY(folder_keep(w, path, relative, depth + 1));
-        } else
-            FT_TRY(file_keep(w, path, relative, &info));
-    }
-    return FT_OK;
-}
+static bool is_temporary(ft_str name) { return ft_str_ends(name, FT_STR(TEMPORARY)); }
 
 static ft_err sync_all(ft_program_sync *y, bool all) {
     ft_arena arena = FT_ARENA_INIT(0);
@@ -114,7 +87,10 @@ static ft_err sync_all(ft_program_sync *y, bool all) {
         };
         if (!f->uri.len || !ft_file_exists(f->path)) continue;
         err = ft_uri_parse(&w.to, f->uri);
-        if (err == FT_OK) err = folder_keep(&w, f->path, FT_STR(""), 0);
+        ft_dir_walker tree = {
+            .arena = &arena, .skip = is_temporary, .may_go = true, .file = file_keep, .ctx = &w
+        };
+        if (err == FT_OK) err = ft_dir_walk(&tree, f->path);
         if (err == FT_OK) f->seen_ns = w.now_ns - SETTLE_NS;
     }
     if (y->step > before && y->args->recorded) y->args->recorded(y->args->ctx, y->step);
@@ -185,48 +161,33 @@ void ft_program_sync_fini(ft_program_sync *y) { ft_store_close(y->store); }
 
 /* ---- after it */
 
-typedef struct tree {
+typedef struct output {
     ft_store *store;
     ft_arena *arena;
     ft_uri to;
-} tree;
+} output;
 
-static ft_err tree_upload(const tree *t, const char *dir, const char *relative, int depth) {
-    ft_str *names;
-    size_t count;
-    if (depth == DEPTH_MAX)
-        return FT_FAIL(FT_ETOOBIG, "%s: folders more than %d deep", dir, DEPTH_MAX);
-    FT_TRY(ft_dir_list(&names, &count, t->arena, dir));
-    for (size_t i = 0; i < count; i++) {
-        const char *path;
-        ft_file_info info;
-        ft_str key, bytes;
-        FT_TRY(ft_path_join(&path, t->arena, dir, names[i].at));
-        FT_TRY(
-            ft_arena_printf(&key, t->arena, "%s%s%s", relative, *relative ? "/" : "", names[i].at));
-        FT_TRY(ft_file_stat(&info, path));
-        if (info.is_dir) {
-            FT_TRY(tree_upload(t, path, key.at, depth + 1));
-            continue;
-        }
-        FT_TRY(ft_arena_printf(&key, t->arena, "%.*s%s%s", FT_STR_ARG(t->to.key),
-                               t->to.key.len ? "/" : "", ft_str_of(key.at).at));
-        FT_TRY(ft_file_map(&bytes, path));
-        ft_err err = ft_object_put(NULL, t->store, t->to.bucket, key, bytes, NULL);
-        ft_file_unmap(bytes);
-        FT_TRY(err);
-    }
-    return FT_OK;
+static ft_err output_file(void *ctx, const char *path, ft_str below, const ft_file_info *info) {
+    const output *o = ctx;
+    ft_str key, bytes;
+    FT_UNUSED(info);
+    FT_TRY(ft_arena_printf(&key, o->arena, "%.*s%s%.*s", FT_STR_ARG(o->to.key),
+                           o->to.key.len ? "/" : "", FT_STR_ARG(below)));
+    FT_TRY(ft_file_map(&bytes, path));
+    ft_err err = ft_object_put(NULL, o->store, o->to.bucket, key, bytes, NULL);
+    ft_file_unmap(bytes);
+    return err;
 }
 
 static ft_err output_upload(ft_store *s, ft_arena *arena, const char *root, ft_str place,
                             ft_str uri) {
-    tree t = { .store = s, .arena = arena };
+    output o = { .store = s, .arena = arena };
     const char *dir;
     FT_TRY(ft_container_path(&dir, arena, root, place));
     while (uri.len && uri.at[uri.len - 1] == '/') uri.len--;
-    FT_TRY(ft_uri_parse(&t.to, uri));
-    return ft_file_exists(dir) ? tree_upload(&t, dir, "", 0) : FT_OK;
+    FT_TRY(ft_uri_parse(&o.to, uri));
+    if (!ft_file_exists(dir)) return FT_OK;
+    return ft_dir_walk(&(ft_dir_walker){ .arena = arena, .file = output_file, .ctx = &o }, dir);
 }
 
 static ft_err outputs_upload(ft_store *s, ft_arena *arena, const char *root, ft_str json) {

@@ -8,7 +8,6 @@
 #include "store/objects.h"
 
 #define MODEL_FILES_MAX 10000
-#define MODEL_DEPTH_MAX 16
 
 /* The folder that holds the keys below a prefix: where the first of them lies. */
 static ft_err prefix_path(const char **out, ft_store *s, ft_arena *arena, ft_uri uri) {
@@ -54,41 +53,26 @@ static ft_err model_path(const char **out, ft_store *s, ft_arena *arena, ft_str 
     return prefix_path(out, s, arena, uri);
 }
 
-/* Lines "<sha256>  <path below the folder>", folder by folder in byte order. */
-static ft_err folder_lines(ft_buf *list, size_t *files, ft_arena *arena, const char *path,
-                           ft_str below, int depth) {
-    ft_str *names, name;
-    size_t count;
-    FT_TRY(ft_dir_list(&names, &count, arena, path));
-    for (size_t i = 0; i < count; i++) {
-        const char *file;
-        char sha[FT_SHA256_HEX];
-        ft_file_info info;
-        FT_TRY(ft_path_join(&file, arena, path, names[i].at));
-        FT_TRY(ft_file_stat(&info, file));
-        FT_TRY(ft_arena_printf(&name, arena, "%.*s%.*s%s", FT_STR_ARG(below), FT_STR_ARG(names[i]),
-                               info.is_dir ? "/" : ""));
-        if (info.is_dir && depth == MODEL_DEPTH_MAX)
-            return FT_FAIL(FT_ETOOBIG, "%s: folders more than %d deep", path, MODEL_DEPTH_MAX);
-        if (info.is_dir) {
-            FT_TRY(folder_lines(list, files, arena, file, name, depth + 1));
-            continue;
-        }
-        if (++*files > MODEL_FILES_MAX)
-            return FT_FAIL(FT_ETOOBIG, "%s: more than %d files are no model", path,
-                           MODEL_FILES_MAX);
-        FT_TRY(ft_sha256_file(sha, file));
-        FT_TRY(ft_buf_printf(list, "%s  %.*s\n", sha, FT_STR_ARG(name)));
-    }
-    return FT_OK;
+typedef struct lines { /* "<sha256>  <path below the folder>" */
+    ft_buf text;
+    size_t files;
+} lines;
+
+static ft_err line_add(void *ctx, const char *path, ft_str below, const ft_file_info *info) {
+    lines *l = ctx;
+    char sha[FT_SHA256_HEX];
+    FT_UNUSED(info);
+    if (++l->files > MODEL_FILES_MAX)
+        return FT_FAIL(FT_ETOOBIG, "%s: more than %d files are no model", path, MODEL_FILES_MAX);
+    FT_TRY(ft_sha256_file(sha, path));
+    return ft_buf_printf(&l->text, "%s  %.*s\n", sha, FT_STR_ARG(below));
 }
 
 static ft_err folder_sha256(char out[FT_SHA256_HEX], ft_arena *arena, const char *path) {
-    ft_buf list = { 0 };
-    size_t files = 0;
-    ft_err err = folder_lines(&list, &files, arena, path, FT_STR(""), 0);
-    if (err == FT_OK) err = ft_sha256_hex(out, ft_buf_str(&list));
-    ft_buf_fini(&list);
+    lines l = { 0 };
+    ft_err err = ft_dir_walk(&(ft_dir_walker){ .arena = arena, .file = line_add, .ctx = &l }, path);
+    if (err == FT_OK) err = ft_sha256_hex(out, ft_buf_str(&l.text));
+    ft_buf_fini(&l.text);
     return err;
 }
 
