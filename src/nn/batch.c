@@ -3,14 +3,11 @@
  * thread of a Zen 4: 7.8 ms an image in parts of one, 11.5 ms at once; ResNets, whose weights
  * outweigh what they compute on, are as fast at once), and into a share for each thread, which then
  * need not wait for the others after every layer. */
-#include <omp.h>
-
 #include "base/check.h"
 #include "nn/onednn.h"
 #include "nn/session_in.h"
 
 #define CACHE_BYTES ((size_t)8 << 20) /* a core's share of a usual last-level cache */
-#define WHY_MAX     512
 
 /* ---- may it be cut? */
 
@@ -191,7 +188,7 @@ ft_err ft_nn_batch_part(int64_t *part, ft_nn_session *s, const ft_array *inputs)
 
 static ft_err lanes_make(ft_nn_session *s) {
     ft_nn_session_opts opts = s->opts;
-    opts.threads = 1;
+    opts.threads = 1; /* a lane is one thread of the team */
     if (!s->lanes) FT_TRY(ft_arena_items(&s->lanes, &s->own, (size_t)s->opts.threads));
     for (int i = 0; i < s->opts.threads; i++)
         if (!s->lanes[i]) {
@@ -218,15 +215,18 @@ typedef struct cut {
 } cut;
 
 /* One part on one lane; its outputs are copied to their place. */
-static ft_err part_run(const cut *c, ft_nn_session *lane, int64_t from, ft_arena *arena) {
+static ft_err part_run(void *ctx, int i, int thread) {
+    const cut *c = ctx;
+    ft_nn_session *lane = c->s->lanes[thread];
     ft_array in[FT_NN_IO_MAX], out[FT_NN_IO_MAX];
+    int64_t from = i * c->part;
     int64_t count = c->batch - from < c->part ? c->batch - from : c->part;
-    for (int i = 0; i < c->s->graph->input_count; i++) in[i] = slice(&c->inputs[i], from, count);
-    ft_arena_reset(arena);
-    FT_TRY(ft_nn_run(lane, in, out, arena, NULL));
-    for (int i = 0; i < c->s->graph->output_count; i++) {
-        ft_array to = slice(&c->outputs[i], from, count);
-        memcpy(to.data, out[i].data, ft_array_bytes(&to));
+    for (int k = 0; k < c->s->graph->input_count; k++) in[k] = slice(&c->inputs[k], from, count);
+    ft_arena_reset(&lane->handed);
+    FT_TRY(ft_nn_run(lane, in, out, &lane->handed, NULL));
+    for (int k = 0; k < c->s->graph->output_count; k++) {
+        ft_array to = slice(&c->outputs[k], from, count);
+        memcpy(to.data, out[k].data, ft_array_bytes(&to));
     }
     return FT_OK;
 }
@@ -262,24 +262,13 @@ static ft_err lanes_plan(const cut *c) {
 ft_err ft_nn_batch_run(ft_nn_session *s, int64_t part, const ft_array *inputs, ft_array *outputs,
                        ft_arena *arena) {
     cut c = { s, inputs, outputs, inputs[0].shape[0], part };
-    ft_err first = FT_OK;
-    char why[WHY_MAX] = "";
     int64_t parts = (c.batch + part - 1) / part;
+    ft_err err = FT_OK;
     ft_dnn_threads(1);
     FT_TRY(lanes_make(s));
     FT_TRY(lanes_plan(&c));
     FT_TRY(outputs_take(&c, s->lanes[0], arena));
-#pragma omp parallel for num_threads(s->lane_count) schedule(dynamic, 1) if (s->lane_count > 1)
-    for (int64_t i = 0; i < parts; i++) {
-        ft_nn_session *lane = s->lanes[omp_get_thread_num()];
-        ft_err err = part_run(&c, lane, i * part, &lane->handed);
-        if (err == FT_OK) continue;
-#pragma omp critical(ft_nn_batch_why)
-        if (first == FT_OK) { /* the sentence belongs to that thread: carry it over */
-            first = err;
-            strncpy(why, ft_err_why(), sizeof why - 1);
-        }
-    }
-    ft_dnn_threads(s->opts.threads);
-    return first == FT_OK ? FT_OK : FT_FAIL(first, "%s", why);
+    if (s->team) return ft_nn_team_run(s->team, (int)parts, part_run, &c);
+    for (int i = 0; i < parts && err == FT_OK; i++) err = part_run(&c, i, 0);
+    return err;
 }

@@ -78,24 +78,45 @@ static ft_err values_begin(ft_nn_plan *p, const ft_nn_graph *g, const ft_array *
 
 /* ---- kernels */
 
-static ft_err step_prepare(ft_nn_step *step, const ft_nn_session *s) {
-    const ft_nn_op *op = step->node->op;
-    ft_nn_prepare prepare = { .node = step->node,
-                              .in = step->in,
-                              .out = step->out,
-                              .in_count = step->node->input_count,
-                              .out_count = step->node->output_count,
-                              .threads = s->opts.threads,
+static ft_err node_prepare(ft_nn_step *step, const ft_nn_session *s, const ft_nn_node *node,
+                           const ft_array *in, const ft_array *out, void **state) {
+    ft_nn_prepare prepare = { .node = node,
+                              .in = in,
+                              .out = out,
+                              .in_count = node->input_count,
+                              .out_count = node->output_count,
+                              .threads = ft_nn_session_kernel_threads(s),
                               .store = s->model->store,
                               .training = s->opts.training,
                               .reference = s->opts.reference };
-    if (step->skip || step->late) return FT_OK;
-    if (op->prepare) FT_TRY(op->prepare(&prepare));
-    step->state = prepare.state;
-    step->scratch_bytes = prepare.scratch_bytes;
+    if (node->op->prepare) FT_TRY(node->op->prepare(&prepare));
+    *state = prepare.state;
+    if (prepare.scratch_bytes > step->scratch_bytes) step->scratch_bytes = prepare.scratch_bytes;
     step->kernel = prepare.kernel;
-    if (op->flops) step->flops = op->flops(step->node, step->in, step->out);
     return FT_OK;
+}
+
+static ft_err step_prepare(ft_nn_plan *p, ft_nn_step *step, const ft_nn_session *s) {
+    const ft_nn_op *op = step->node->op;
+    if (step->skip || step->late) return FT_OK;
+    if (op->flops) step->flops = op->flops(step->node, step->in, step->out);
+    if (s->team) FT_TRY(ft_nn_step_cut(p, step, s->opts.threads));
+    if (!step->part_count)
+        return node_prepare(step, s, step->node, step->in, step->out, &step->state);
+    for (int i = 0; i < step->part_count; i++) {
+        ft_nn_part *part = &step->parts[i];
+        FT_TRY(node_prepare(step, s, &part->node, part->in, &part->out, &part->state));
+    }
+    step->scratch_bytes = (step->scratch_bytes + 63) & ~(size_t)63;
+    return FT_OK;
+}
+
+static void step_unprepare(ft_nn_step *step) {
+    void (*unprepare)(void *) = step->node->op->unprepare;
+    if (!unprepare) return;
+    if (step->state) unprepare(step->state);
+    for (int i = 0; i < step->part_count; i++)
+        if (step->parts[i].state) unprepare(step->parts[i].state);
 }
 
 /* ---- memory */
@@ -131,9 +152,7 @@ static void data_set(ft_nn_plan *p, int value_count) {
 
 void ft_nn_plan_free(ft_nn_plan *p) {
     if (!p) return;
-    for (int i = 0; i < p->step_count; i++)
-        if (p->steps[i].state && p->steps[i].node->op->unprepare)
-            p->steps[i].node->op->unprepare(p->steps[i].state);
+    for (int i = 0; i < p->step_count; i++) step_unprepare(&p->steps[i]);
     free(p->memory);
     ft_arena_fini(&p->arena);
     free(p);
@@ -164,7 +183,7 @@ ft_err ft_nn_plan_new(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs
     ft_err err;
     *out = NULL;
     FT_TRY(ft_nn_plan_shapes(&p, s, inputs));
-    for (int i = 0; i < p->step_count; i++) FT_GOTO(err, step_prepare(&p->steps[i], s));
+    for (int i = 0; i < p->step_count; i++) FT_GOTO(err, step_prepare(p, &p->steps[i], s));
     ft_nn_store_settle(s->model->store);
     FT_GOTO(err, ft_nn_plan_place(p, s));
     FT_GOTO(err, memory_take(p, s));

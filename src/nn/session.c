@@ -31,6 +31,9 @@ static size_t bodies_of(const ft_nn_node *n) {
     return count;
 }
 
+static ft_err session_make(ft_nn_session **out, ft_nn_model *m, const ft_nn_session_opts *opts,
+                           ft_nn_team *team);
+
 static ft_err bodies_new(ft_nn_session *s) {
     int count = 0;
     for (int i = 0; i < s->graph->node_count; i++) count += bodies_of(&s->graph->nodes[i]) > 0;
@@ -45,7 +48,7 @@ static ft_err bodies_new(ft_nn_session *s) {
             if (n->attrs[a].type != FT_NN_GRAPH) continue;
             FT_CHECK(at < (i + 1) * FT_NN_BODIES_MAX);
             FT_TRY(ft_nn_model_of_body(&s->body_models[at], n->attrs[a].graph));
-            FT_TRY(ft_nn_session_new(&s->bodies[at], s->body_models[at], &s->opts));
+            FT_TRY(session_make(&s->bodies[at], s->body_models[at], &s->opts, s->team));
             at++;
         }
     }
@@ -71,7 +74,17 @@ static ft_err plan_early(ft_nn_session *s) {
     return ft_nn_plan_new(&s->plans[0], s, in);
 }
 
-ft_err ft_nn_session_new(ft_nn_session **out, ft_nn_model *m, const ft_nn_session_opts *opts) {
+/* References run on one thread; training's kernels share out their own work, by OpenMP. */
+static ft_err team_take(ft_nn_session *s, ft_nn_team *lent) {
+    s->team_lent = lent != NULL;
+    s->team = lent;
+    if (lent || s->opts.threads < 2 || s->opts.reference || s->opts.training) return FT_OK;
+    if (s->opts.threads > FT_NN_TEAM_MAX) s->opts.threads = FT_NN_TEAM_MAX;
+    return ft_nn_team_new(&s->team, s->opts.threads);
+}
+
+static ft_err session_make(ft_nn_session **out, ft_nn_model *m, const ft_nn_session_opts *opts,
+                           ft_nn_team *team) {
     ft_err err;
     *out = NULL;
     ft_nn_session *s = ft_fault_here() ? NULL : calloc(1, sizeof *s);
@@ -82,7 +95,8 @@ ft_err ft_nn_session_new(ft_nn_session **out, ft_nn_model *m, const ft_nn_sessio
     s->late = (ft_arena)FT_ARENA_INIT(s->opts.bytes_max ? s->opts.bytes_max : FT_NN_BYTES_MAX);
     FT_GOTO(err, s->opts.reference ? FT_OK : ft_dnn_load());
     FT_GOTO(err, math_check(s));
-    ft_dnn_threads(s->opts.threads);
+    FT_GOTO(err, team_take(s, team));
+    ft_dnn_threads(ft_nn_session_kernel_threads(s));
     FT_GOTO(err, graph_choose(s));
     FT_GOTO(err, bodies_new(s));
     FT_GOTO(err, plan_early(s));
@@ -93,6 +107,10 @@ done:
     return err;
 }
 
+ft_err ft_nn_session_new(ft_nn_session **out, ft_nn_model *m, const ft_nn_session_opts *opts) {
+    return session_make(out, m, opts, NULL);
+}
+
 void ft_nn_session_free(ft_nn_session *s) {
     if (!s) return;
     for (int i = 0; i < FT_NN_PLANS_MAX; i++) ft_nn_plan_free(s->plans[i]);
@@ -101,6 +119,7 @@ void ft_nn_session_free(ft_nn_session *s) {
         ft_nn_model_free(s->body_models[i]);
     }
     for (int i = 0; s->lanes && i < s->opts.threads; i++) ft_nn_session_free(s->lanes[i]);
+    if (!s->team_lent) ft_nn_team_free(s->team);
     ft_arena_fini(&s->late);
     ft_arena_fini(&s->handed);
     ft_arena_fini(&s->own);
@@ -187,12 +206,43 @@ static ft_err step_late(ft_nn_session *s, int i, ft_nn_call *c) {
                         .out = c->out,
                         .in_count = c->in_count,
                         .out_count = c->out_count,
-                        .threads = s->opts.threads,
+                        .threads = ft_nn_session_kernel_threads(s),
                         .reference = s->opts.reference };
     ft_err err = late_prepare(s, &p, c);
     if (err == FT_OK) err = call_run(s, c);
     if (p.state && n->op->unprepare) n->op->unprepare(p.state);
     return err;
+}
+
+/* ---- a step in parts */
+
+typedef struct parted {
+    const ft_nn_session *s;
+    const ft_nn_step *step;
+    const ft_nn_call *whole;
+} parted;
+
+static ft_err part_run(void *ctx, int i, int thread) {
+    const parted *w = ctx;
+    const ft_nn_part *part = &w->step->parts[i];
+    ft_array in[FT_NN_PART_INPUTS_MAX], out = part->out;
+    ft_nn_call c = *w->whole;
+    for (size_t k = 0; k < c.in_count; k++) {
+        in[k] = part->in[k];
+        in[k].data = w->whole->in[k].data ? (char *)w->whole->in[k].data + part->in_at[k] : NULL;
+    }
+    out.data = (char *)w->whole->out[0].data + part->out_at;
+    c.node = &part->node;
+    c.in = in;
+    c.out = &out;
+    c.state = part->state;
+    if (c.scratch) c.scratch = (char *)c.scratch + (size_t)thread * w->step->scratch_bytes;
+    return call_run(w->s, &c);
+}
+
+static ft_err parts_run(const ft_nn_session *s, const ft_nn_step *step, const ft_nn_call *c) {
+    parted w = { s, step, c };
+    return ft_nn_team_run(s->team, step->part_count, part_run, &w);
 }
 
 static ft_err step_run(ft_nn_session *s, ft_nn_plan *p, int i) {
@@ -210,13 +260,15 @@ static ft_err step_run(ft_nn_session *s, ft_nn_plan *p, int i) {
                      .out_count = n->output_count,
                      .state = step->state,
                      .scratch = step->scratch_bytes ? (char *)p->memory + step->scratch_at : NULL,
-                     .threads = s->opts.threads,
+                     .threads = ft_nn_session_kernel_threads(s),
                      .training = s->opts.training,
                      .seed = (s->opts.seed + s->runs) * 0x9e3779b97f4a7c15u + (uint64_t)i };
     if (step->late)
         FT_TRY(step_late(s, i, &c));
     else if (n->op->view)
         out[0].data = in[0].data;
+    else if (step->part_count)
+        FT_TRY(parts_run(s, step, &c));
     else
         FT_TRY(call_run(s, &c));
     for (size_t k = 0; k < n->output_count; k++)
@@ -254,7 +306,7 @@ ft_err ft_nn_run(ft_nn_session *s, const ft_array *inputs, ft_array *outputs, ft
     int64_t part = 0;
     if (!tap) FT_TRY(ft_nn_batch_part(&part, s, inputs));
     if (part) return ft_nn_batch_run(s, part, inputs, outputs, arena);
-    ft_dnn_threads(s->opts.threads);
+    ft_dnn_threads(ft_nn_session_kernel_threads(s));
     FT_TRY(ft_nn_plan_find(&p, s, inputs));
     s->last = p;
     p->used = ++s->runs;

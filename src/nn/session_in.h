@@ -11,10 +11,12 @@
 #include "nn/graph_in.h"
 #include "nn/session.h"
 #include "nn/store.h"
+#include "nn/team.h"
 
-#define FT_NN_PLANS_MAX  4 /* kept by a session, the one used longest ago goes */
-#define FT_NN_BYTES_MAX  ((size_t)4 << 30)
-#define FT_NN_BODIES_MAX 2 /* then and else */
+#define FT_NN_PLANS_MAX       4 /* kept by a session, the one used longest ago goes */
+#define FT_NN_BYTES_MAX       ((size_t)4 << 30)
+#define FT_NN_BODIES_MAX      2  /* then and else */
+#define FT_NN_PART_INPUTS_MAX 16 /* of a step that is cut */
 
 struct ft_nn_model {
     ft_nn_graph *graph;
@@ -24,12 +26,22 @@ struct ft_nn_model {
     ft_nn_store *store;
 };
 
+/* Some rows of a step (cut.c): a node on arrays that begin `_at` bytes into the step's. */
+typedef struct ft_nn_part {
+    ft_nn_node node;
+    ft_array *in, out;
+    size_t *in_at, out_at;
+    void *state;
+} ft_nn_part;
+
 typedef struct ft_nn_step {
     const ft_nn_node *node;
     const ft_array *in; /* as inferred; the run fills in data */
     ft_array *out;
     void *state;
-    size_t scratch_bytes;
+    ft_nn_part *parts; /* part_count of them; none: the step is run whole */
+    int part_count;
+    size_t scratch_bytes; /* of the whole step, or of a thread that runs parts */
     size_t scratch_at;
     bool skip;          /* its outputs are known: nothing to do */
     bool late;          /* its outputs' shapes are known when it runs */
@@ -66,6 +78,8 @@ struct ft_nn_session {
     ft_nn_session **bodies; /* FT_NN_BODIES_MAX a node; NULL when no node has any */
     ft_nn_model **body_models;
     int body_count;
+    ft_nn_team *team;      /* its threads; NULL: one, or oneDNN's own (training) */
+    bool team_lent;        /* a body runs on the threads of the session around it */
     ft_nn_session **lanes; /* one a thread, for batches that are cut (batch.c) */
     int lane_count;
     bool lane;                /* this is one */
@@ -82,6 +96,8 @@ ft_err ft_nn_plan_new(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs
 /* Types and shapes alone: no kernels, no memory. */
 ft_err ft_nn_plan_shapes(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs);
 void ft_nn_plan_free(ft_nn_plan *p);
+/* ---- cut.c: the step's parts for a team of `threads`, where cutting is worth it. */
+ft_err ft_nn_step_cut(ft_nn_plan *p, ft_nn_step *step, int threads);
 /* ---- place.c: where values live. `last_use` by value: the last step that reads it. */
 ft_err ft_nn_plan_place(ft_nn_plan *p, const ft_nn_session *s);
 /* ---- control.c: If, Loop, Scan. `in` and `out` as of a call; memory from s->late. */
@@ -91,6 +107,10 @@ ft_err ft_nn_control_run(ft_nn_session *s, int node, const ft_array *in, ft_arra
 ft_err ft_nn_batch_part(int64_t *part, ft_nn_session *s, const ft_array *inputs);
 ft_err ft_nn_batch_run(ft_nn_session *s, int64_t part, const ft_array *inputs, ft_array *outputs,
                        ft_arena *arena);
+/* Threads that one kernel may use: a team runs the parts of a step instead. */
+static inline int ft_nn_session_kernel_threads(const ft_nn_session *s) {
+    return s->team ? 1 : s->opts.threads;
+}
 /* ---- session.c */
 /* The plan for inputs of these shapes: one that was kept, or a new one. */
 ft_err ft_nn_plan_find(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs);

@@ -1,0 +1,241 @@
+/* cut.c -- a step in parts, for a session whose team has more than one thread: each part computes
+ * some rows of the output from those rows of the input (and their neighbours, under a window).
+ *
+ * "Rows" are the output's first axis with more than one item: a picture's in a channels-last
+ * network, tokens, or a batch's items. Rows lie one behind the other, so that a part is a node of
+ * its own on arrays of its own: what an operation prepares and runs is what it would for a whole
+ * step. Parts of one shape share oneDNN's code, and all share packed weights (store.h).
+ *
+ * There are more parts than threads, so that a thread that the machine takes away is not waited
+ * for longer than a part. */
+#include "base/check.h"
+#include "nn/ops/kernel.h"
+#include "nn/session_in.h"
+
+#define PARTS_EACH  4    /* at most, a thread */
+#define PART_NS_MIN 40e3 /* shorter ones are not worth their way to another thread (about 1 us) */
+#define FLOPS_A_NS  50.0 /* of a product or convolution on one thread */
+#define BYTES_A_NS  5.0  /* of light operations */
+#define WHOLE       (-1)
+
+typedef enum rule { /* how a node's inputs go with rows of its output */
+                    CUT_NOT = 0,
+                    CUT_ELEMENTWISE, /* every input has the rows, or broadcasts over them */
+                    CUT_FIRST,       /* the first input has them (and what is added) */
+                    CUT_ALL,         /* every input has them */
+                    CUT_WINDOW,      /* the first, with neighbours */
+                    CUT_MATMUL,
+                    CUT_GEMM
+} rule;
+
+typedef struct cutting {
+    ft_nn_plan *p;
+    ft_nn_step *step;
+    const ft_array *out;
+    int axis;     /* of the output: the rows' */
+    int64_t rows; /* of the output */
+    bool window;
+    int in_axis[FT_NN_PART_INPUTS_MAX]; /* the rows' in each input, or WHOLE */
+    ft_nn_window w;
+} cutting;
+
+/* ---- rules */
+
+static bool named(const ft_nn_node *n, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(n->op->name, names[i]) == 0) return true;
+    return false;
+}
+
+static rule rule_of(const ft_nn_node *n, const cutting *c) {
+    static const char *const windows[] = { "Conv", "MaxPool", "AveragePool", "LpPool" };
+    static const char *const lines[] = { "Softmax", "LogSoftmax", "LayerNormalization" };
+    static const char *const joins[] = { "Concat" };
+    if (named(n, windows, FT_COUNT(windows))) {
+        bool last = ft_nn_attr_int(n, "ft_last") != 0;
+        return c->axis == 0 ? CUT_FIRST : c->axis == 1 && last ? CUT_WINDOW : CUT_NOT;
+    }
+    if (named(n, lines, FT_COUNT(lines)) || named(n, joins, FT_COUNT(joins))) {
+        int64_t axis = ft_nn_attr_int(n, "axis");
+        if ((axis < 0 ? axis + c->out->ndim : axis) <= c->axis) return CUT_NOT;
+        return named(n, joins, FT_COUNT(joins)) ? CUT_ALL : CUT_FIRST;
+    }
+    if (strcmp(n->op->name, "MatMul") == 0) return CUT_MATMUL;
+    if (strcmp(n->op->name, "Gemm") == 0) return CUT_GEMM;
+    return n->op->elementwise ? CUT_ELEMENTWISE : CUT_NOT;
+}
+
+/* Where the rows are in an input that broadcasts to the output; false when they are not in a row.
+ */
+static bool rows_in(int *axis, const cutting *c, const ft_array *in) {
+    int at = c->axis - (c->out->ndim - in->ndim);
+    *axis = WHOLE;
+    if (in->dtype == FT_DTYPE_COUNT || at < 0 || in->shape[at] == 1) return true;
+    for (int i = 0; i < at; i++)
+        if (in->shape[i] != 1) return false;
+    *axis = at;
+    return in->shape[at] == c->rows;
+}
+
+static bool matmul_rows(cutting *c, const ft_array *in) {
+    if (in[0].ndim < 2 || in[1].ndim < 2 || c->axis == c->out->ndim - 1) return false;
+    if (!rows_in(&c->in_axis[0], c, &in[0]) || c->in_axis[0] == WHOLE) return false;
+    if (c->axis == c->out->ndim - 2 || in[1].ndim == 2) return true;
+    return rows_in(&c->in_axis[1], c, &in[1]);
+}
+
+/* One row times a matrix: columns of the result are rows of a transposed weight. */
+static bool gemm_columns(cutting *c, const ft_array *in) {
+    if (!ft_nn_attr_int(c->step->node, "transB") || in[0].ndim != 2) return false;
+    c->in_axis[1] = 0;
+    return true;
+}
+
+static bool gemm_rows(cutting *c, const ft_array *in) {
+    if (c->axis == 1) return gemm_columns(c, in);
+    c->in_axis[0] = 0;
+    return !ft_nn_attr_int(c->step->node, "transA");
+}
+
+/* The window along the rows, on the shapes in (n, c, spatial …) order. */
+static bool window_rows(cutting *c, const ft_array *in) {
+    const ft_nn_node *n = c->step->node;
+    int64_t spatial[FT_ARRAY_DIMS_MAX], kernel[FT_ARRAY_DIMS_MAX];
+    const int64_t *given;
+    size_t count;
+    ft_array x = ft_nn_first(&in[0], true);
+    bool conv = strcmp(n->op->name, "Conv") == 0;
+    if (!conv && (!ft_nn_attr_ints(n, "kernel_shape", &given, &count) || (int)count != x.ndim - 2))
+        return false;
+    for (int i = 0; i < x.ndim - 2; i++) kernel[i] = conv ? in[1].shape[i + 2] : given[i];
+    if (ft_nn_window_of(&c->w, n, &x, kernel, spatial) != FT_OK) {
+        ft_err_clear();
+        return false;
+    }
+    if (strcmp(n->op->name, "AveragePool") == 0 && c->w.ceil) return false;
+    c->in_axis[0] = c->axis;
+    c->window = true;
+    return spatial[0] == c->rows;
+}
+
+static bool rows_find(cutting *c) {
+    const ft_nn_node *n = c->step->node;
+    const ft_array *in = c->step->in;
+    rule r = rule_of(n, c);
+    int sum = r == CUT_FIRST || r == CUT_WINDOW || r >= CUT_MATMUL ? ft_nn_post_sum_input(n) : -1;
+    for (size_t k = 0; k < n->input_count; k++) {
+        c->in_axis[k] = WHOLE;
+        bool rows = r == CUT_ALL || (r == CUT_FIRST && k == 0) || (int)k == sum;
+        if (r == CUT_ELEMENTWISE && !rows_in(&c->in_axis[k], c, &in[k])) return false;
+        if (!rows) continue;
+        if (!rows_in(&c->in_axis[k], c, &in[k]) || c->in_axis[k] == WHOLE) return false;
+    }
+    if (r == CUT_WINDOW && !window_rows(c, in)) return false;
+    if (r == CUT_MATMUL && !matmul_rows(c, in)) return false;
+    if (r == CUT_GEMM && !gemm_rows(c, in)) return false;
+    /* What is added to a product's columns or rows: rows_in says where they are. */
+    if (r == CUT_GEMM && n->input_count > 2 && sum != 2 && !rows_in(&c->in_axis[2], c, &in[2]))
+        return false;
+    if (r == CUT_MATMUL && n->input_count > 2 && sum != 2 && in[2].dtype != FT_DTYPE_COUNT &&
+        in[2].ndim > 1)
+        return false;
+    return r != CUT_NOT;
+}
+
+/* ---- parts */
+
+static int parts_wanted(const cutting *c, int threads) {
+    const ft_nn_node *n = c->step->node;
+    double ns = (double)ft_array_bytes(c->out) / BYTES_A_NS;
+    if (n->op->flops) {
+        double by = (double)n->op->flops(n, c->step->in, c->step->out) / FLOPS_A_NS;
+        if (by > ns) ns = by;
+    }
+    double parts = ns / PART_NS_MIN;
+    if (parts > threads * PARTS_EACH) parts = threads * PARTS_EACH;
+    if (parts > (double)c->rows) parts = (double)c->rows;
+    return (int)parts;
+}
+
+static void slice(ft_array *a, size_t *at, int axis, int64_t from, int64_t to) {
+    a->shape[axis] = 1;
+    *at = (size_t)from * ft_array_bytes(a); /* all axes before it are 1 */
+    a->shape[axis] = to - from;
+    if (a->data) a->data = (char *)a->data + *at;
+}
+
+/* The input's rows under the window, and the pads that are left of it. False: there are none. */
+static bool window_slice(cutting *c, ft_nn_part *part, int64_t from, int64_t to, int64_t *begin,
+                         int64_t *end) {
+    const ft_nn_window *w = &c->w;
+    int64_t size = c->step->in[0].shape[c->axis];
+    int64_t first = from * w->stride[0] - w->pad_begin[0];
+    int64_t behind =
+        (to - 1) * w->stride[0] - w->pad_begin[0] + (w->kernel[0] - 1) * w->dilation[0] + 1;
+    *begin = first < 0 ? -first : 0;
+    *end = behind > size ? behind - size : 0;
+    if (first < 0) first = 0;
+    if (behind > size) behind = size;
+    if (first >= behind) return false;
+    slice(&part->in[0], &part->in_at[0], c->axis, first, behind);
+    return true;
+}
+
+static ft_err pads_set(const cutting *c, ft_nn_part *part, int64_t begin, int64_t end) {
+    const ft_nn_node *n = c->step->node;
+    int64_t *pads;
+    ft_nn_attr *attrs;
+    int dims = c->w.dims;
+    FT_TRY(ft_arena_items(&pads, &c->p->arena, 2 * (size_t)dims));
+    FT_TRY(ft_arena_items(&attrs, &c->p->arena, n->attr_count + 1));
+    for (int i = 0; i < dims; i++) {
+        pads[i] = i ? c->w.pad_begin[i] : begin;
+        pads[dims + i] = i ? c->w.pad_end[i] : end;
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < n->attr_count; i++)
+        if (strcmp(n->attrs[i].name, "pads") != 0 && strcmp(n->attrs[i].name, "auto_pad") != 0)
+            attrs[count++] = n->attrs[i];
+    attrs[count++] =
+        (ft_nn_attr){ .name = "pads", .type = FT_NN_INTS, .ints = pads, .count = 2 * (size_t)dims };
+    part->node.attrs = attrs;
+    part->node.attr_count = count;
+    return FT_OK;
+}
+
+static ft_err part_fill(bool *can, cutting *c, ft_nn_part *part, int64_t from, int64_t to) {
+    const ft_nn_node *n = c->step->node;
+    int64_t begin, end;
+    *can = true;
+    part->node = *n;
+    FT_TRY(ft_arena_items(&part->in, &c->p->arena, n->input_count));
+    FT_TRY(ft_arena_items(&part->in_at, &c->p->arena, n->input_count));
+    memcpy(part->in, c->step->in, n->input_count * sizeof *part->in);
+    part->out = *c->out;
+    slice(&part->out, &part->out_at, c->axis, from, to);
+    for (size_t k = 0; k < n->input_count; k++)
+        if (c->in_axis[k] != WHOLE && !(c->window && k == 0))
+            slice(&part->in[k], &part->in_at[k], c->in_axis[k], from, to);
+    if (!c->window) return FT_OK;
+    *can = window_slice(c, part, from, to, &begin, &end);
+    return *can ? pads_set(c, part, begin, end) : FT_OK;
+}
+
+ft_err ft_nn_step_cut(ft_nn_plan *p, ft_nn_step *step, int threads) {
+    cutting c = { .p = p, .step = step, .out = &step->out[0] };
+    const ft_nn_node *n = step->node;
+    bool can = true;
+    if (threads < 2 || step->skip || step->late || n->op->view || n->output_count != 1 ||
+        n->input_count > FT_NN_PART_INPUTS_MAX || n->op->random || ft_array_count(c.out) == 0)
+        return FT_OK;
+    while (c.axis < c.out->ndim && c.out->shape[c.axis] == 1) c.axis++;
+    if (c.axis == c.out->ndim) return FT_OK;
+    c.rows = c.out->shape[c.axis];
+    int count = rows_find(&c) ? parts_wanted(&c, threads) : 0;
+    if (count < 2) return FT_OK;
+    FT_TRY(ft_arena_items(&step->parts, &p->arena, (size_t)count));
+    for (int i = 0; i < count && can; i++)
+        FT_TRY(part_fill(&can, &c, &step->parts[i], c.rows * i / count, c.rows * (i + 1) / count));
+    step->part_count = can ? count : 0;
+    return FT_OK;
+}
