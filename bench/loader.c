@@ -1,9 +1,11 @@
 /* loader.c -- our side of bench/loader.py: a folder of JPEGs or a raw shard to batches of floats.
  *
- *     loader run PATH TRANSFORMS WORKERS BATCH     prints: images, CPU seconds, wall seconds, ms to
- * the first batch (from opening the files on) loader pack FOLDER OUT SIDE                  a shard
- * of raw pictures, resized to SIDE x SIDE loader dump PATH TRANSFORMS COUNT OUT        OUT.f32:
- * pictures; OUT.cut: id and cut of each
+ *     loader run PATH TRANSFORMS WORKERS BATCH EPOCHS
+ *         prints images, CPU seconds, wall seconds, ms to the first batch (from opening the files)
+ *     loader first PATH TRANSFORMS WORKERS BATCH
+ *         prints ms and CPU ms (of all threads) to the first batch, and ms of them for opening
+ *     loader pack FOLDER OUT SIDE              a shard of raw pictures, resized to SIDE x SIDE
+ *     loader dump PATH TRANSFORMS COUNT OUT    OUT.f32: pictures; OUT.cut: id and cut of each
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +61,27 @@ static ft_err run(char **a) {
     }
     ft_loader_free(l);
     printf("%zu %.6f %.6f %.3f %g\n", images, cpu() - cpu_from, wall() - from, first * 1e3, sum);
+    return FT_OK;
+}
+
+static ft_err first(char **a) {
+    ft_loader *l;
+    ft_feed feed;
+    ft_batch *b;
+    ft_loader_spec spec = { .transforms = ft_str_of(a[1]),
+                            .workers = atoi(a[2]),
+                            .batch = (size_t)atoi(a[3]),
+                            .shuffle = FT_SHUFFLE_FULL };
+    ft_str path = ft_str_of(a[0]);
+    double from = wall(), cpu_from = cpu(), opened;
+    FT_TRY(ft_feed_dataset(&feed, &path, 1, NULL));
+    opened = wall();
+    FT_TRY(ft_loader_open(&l, &feed, &spec));
+    FT_TRY(ft_loader_next(&b, l));
+    printf("%.3f %.3f %.3f\n", (wall() - from) * 1e3, (cpu() - cpu_from) * 1e3,
+           (opened - from) * 1e3);
+    ft_batch_release(b);
+    ft_loader_free(l);
     return FT_OK;
 }
 
@@ -147,6 +170,8 @@ int main(int argc, char **argv) {
     ft_err err = FT_EINVAL;
     if (argc == 7 && !strcmp(argv[1], "run"))
         err = run(argv + 2);
+    else if (argc == 6 && !strcmp(argv[1], "first"))
+        err = first(argv + 2);
     else if (argc == 5 && !strcmp(argv[1], "pack"))
         err = pack(argv + 2);
     else if (argc == 6 && !strcmp(argv[1], "dump"))

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/files.h"
 #include "data/record.h"
+#include "data/set_folder_in.h"
 #include "data/shown.h"
 
 #define BRACE_DIGITS_MAX 9
@@ -80,7 +81,7 @@ bool ft_set_image_name(const ft_dataset_opts *opts, ft_str name) {
 }
 
 /* What stands beside data and is none. */
-static bool side_name(ft_str name) {
+bool ft_set_side_name(ft_str name) {
     static const char *const endings[] = { ".idx",   ".json",   ".part", ".query",
                                            ".group", ".weight", ".md5",  ".sha256" };
     if (!name.len || name.at[0] == '.' || name.at[0] == '_') return true;
@@ -120,19 +121,15 @@ static ft_err list_add(list *l, ft_str path) {
 static ft_err folder_add(list *l, ft_str path) {
     ft_str *names, first = { 0 };
     size_t count, before = l->count;
-    ft_dataset_opts none = { 0 };
+    bool pictures;
+    FT_TRY(ft_set_folder_pictures(&pictures, path.at));
+    if (pictures) return list_add(l, path);
     FT_TRY(ft_dir_list(&names, &count, l->arena, path.at));
     for (size_t i = 0; i < count; i++) {
         ft_str file;
-        ft_file_info info;
-        if (side_name(names[i])) continue;
+        if (ft_set_side_name(names[i])) continue;
         FT_TRY(
             ft_arena_printf(&file, l->arena, "%.*s/%.*s", FT_STR_ARG(path), FT_STR_ARG(names[i])));
-        FT_TRY(ft_file_stat(&info, file.at));
-        if (info.is_dir || ft_set_image_name(&none, names[i])) {
-            l->count = before; /* classes, or pictures */
-            return list_add(l, path);
-        }
         const ft_dataset_format *f = ft_dataset_format_ending(names[i]);
         if (first.at && f != ft_dataset_format_ending(first)) continue;
         first = names[i];
@@ -177,7 +174,7 @@ static ft_err pattern_add(list *l, const char *pattern) {
     if (code && code != GLOB_NOMATCH)
         err = FT_FAIL(FT_EIO, "'%s' could not be looked for", pattern);
     for (size_t i = 0; err == FT_OK && i < found.gl_pathc; i++)
-        if (!side_name(ft_path_base(ft_str_of(found.gl_pathv[i]))))
+        if (!ft_set_side_name(ft_path_base(ft_str_of(found.gl_pathv[i]))))
             err = path_add(l, ft_str_of(found.gl_pathv[i]));
     globfree(&found);
     return err;

@@ -16,5 +16,7 @@ ft_err ft_set_paths(const char ***files, size_t *file_count, ft_arena *arena, co
 ft_err ft_set_folder_format(ft_dataset *d, const char *path);
 /* Does the name end like an image (as torchvision has it, or as opts say)? */
 bool ft_set_image_name(const ft_dataset_opts *opts, ft_str name);
+/* Is it what stands beside data and is none (an index, a note, a hidden file)? */
+bool ft_set_side_name(ft_str name);
 
 #endif

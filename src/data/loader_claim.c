@@ -174,8 +174,24 @@ ft_err ft_claim_read(ft_loader *l, ft_worker *w) {
 }
 
 /* ---- claims */
-static bool begin_slot(ft_loader *l) {
+
+static uint64_t so_far(const atomic_uint_fast64_t *ns) {
+    return atomic_load_explicit(ns, memory_order_relaxed);
+}
+
+/* Nobody runs ahead of the very first batch as long as it occupies all: who waits for it gets the
+ * core of the first who is done (a woken thread may wait 3 ms for one that others have). Unless
+ * samples are waited for, which takes no core. */
+static bool first_comes_first(const ft_loader *l, const ft_worker *w) {
+    const ft_slot *s = l->flight[0];
+    return !l->first_ns && l->next_step == 1 && !l->deliver_step && !s->ready &&
+           s->want >= (size_t)l->active &&
+           so_far(&w->meter.read_wait) <= so_far(&w->meter.decode) + so_far(&w->meter.transform);
+}
+
+static bool begin_slot(ft_loader *l, const ft_worker *w) {
     size_t want;
+    if (first_comes_first(l, w)) return false;
     if (l->ended || l->next_step - l->deliver_step >= (uint64_t)l->prefetch) return false;
     want = ft_claim_want(l, l->next_step);
     if (!want) {
@@ -211,7 +227,7 @@ static size_t chunk(const ft_loader *l, const ft_worker *w) {
 
 bool ft_claim(ft_loader *l, ft_worker *w) {
     if (l->stream && (l->stream_busy || l->ended)) return false;
-    if (!l->filling && !begin_slot(l)) return false;
+    if (!l->filling && !begin_slot(l, w)) return false;
     w->slot = l->filling;
     w->at = l->filled;
     w->count = l->stream ? 1 : chunk(l, w);

@@ -142,6 +142,7 @@ static void finish(ft_loader *l, ft_slot *s, size_t done) {
     if (s->left) return;
     s->ready = true;
     pthread_cond_broadcast(&l->ring->ready);
+    if (!s->step) pthread_cond_broadcast(&l->ring->work); /* they may run ahead of the first now */
 }
 
 /* The stream ended where this sample should have been: the batch is what came before. */

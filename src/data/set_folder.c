@@ -18,18 +18,10 @@
 #include "data/set_folder_in.h"
 #include "data/shown.h"
 
-#define DEPTH_MAX  64
 #define LABELS_MAX 4096
 
-typedef struct entry {
-    const char *path;    /* below the root */
-    const float *labels; /* lst */
-    uint64_t id;
-    int64_t label;
-} entry;
-
 typedef struct files {
-    entry *at;
+    ft_picture *at;
     size_t count, capacity;
     const char *root;
     size_t label_count; /* lst: of each image */
@@ -39,55 +31,7 @@ typedef struct files {
 
 enum { IMAGE, LABEL, PATH, ID };
 
-static ft_err entry_add(files *f, const entry *e) {
-    if (f->count == f->capacity) {
-        size_t capacity = f->capacity ? f->capacity * 2 : 256;
-        entry *at = ft_fault_here() ? NULL : realloc(f->at, capacity * sizeof *at);
-        if (!at) return FT_FAIL(FT_ENOMEM, "no memory for the files of '%s'", f->root);
-        f->at = at;
-        f->capacity = capacity;
-    }
-    f->at[f->count++] = *e;
-    return FT_OK;
-}
-
 /* ---- a folder */
-
-/* os.walk's folders in order of their whole paths, the files of each in order: '/' sorts before
- * every other character of a name but those below it, so folder and name are compared apart. */
-static int by_place(const void *a, const void *b) {
-    const entry *x = a, *y = b;
-    ft_str p = ft_str_of(x->path), q = ft_str_of(y->path);
-    ft_str pb = ft_path_base(p), qb = ft_path_base(q);
-    int folder = ft_str_cmp(ft_str_slice(p, 0, p.len - pb.len ? p.len - pb.len - 1 : 0),
-                            ft_str_slice(q, 0, q.len - qb.len ? q.len - qb.len - 1 : 0));
-    return folder ? folder : ft_str_cmp(pb, qb);
-}
-
-static ft_err walk(files *f, const ft_dataset_opts *opts, ft_str below, int64_t label, int depth) {
-    ft_str dir, *names;
-    size_t count;
-    if (depth > DEPTH_MAX)
-        return FT_FAIL(FT_ETOOBIG, "'%s': folders in folders, more than %d deep", f->root,
-                       DEPTH_MAX);
-    FT_TRY(ft_arena_printf(&dir, &f->arena, "%s/%.*s", f->root, FT_STR_ARG(below)));
-    FT_TRY(ft_dir_list(&names, &count, &f->arena, dir.at));
-    for (size_t i = 0; i < count; i++) {
-        ft_str path, whole;
-        ft_file_info info;
-        if (names[i].at[0] == '.') continue;
-        FT_TRY(ft_arena_printf(&path, &f->arena, "%.*s%s%.*s", FT_STR_ARG(below),
-                               below.len ? "/" : "", FT_STR_ARG(names[i])));
-        if (ft_set_image_name(opts, names[i])) {
-            FT_TRY(entry_add(f, &(entry){ .path = path.at, .label = label }));
-            continue;
-        }
-        FT_TRY(ft_arena_printf(&whole, &f->arena, "%s/%s", f->root, path.at));
-        FT_TRY(ft_file_stat(&info, whole.at));
-        if (info.is_dir) FT_TRY(walk(f, opts, path, label, depth + 1));
-    }
-    return FT_OK;
-}
 
 static ft_err classes_tell(ft_dataset *d, const ft_str *names, size_t count) {
     ft_buf text = { 0 };
@@ -102,32 +46,6 @@ static ft_err classes_tell(ft_dataset *d, const ft_str *names, size_t count) {
     ft_err err = text.err ? text.err : ft_arena_str(&d->meta, &d->arena, ft_buf_str(&text));
     ft_buf_fini(&text);
     return err;
-}
-
-/* Each folder in the root is a class; a class without an image is an error, as there. */
-static ft_err classes_walk(ft_set_shard *s, files *f) {
-    ft_str *names, *classes;
-    size_t count, class_count = 0;
-    FT_TRY(ft_dir_list(&names, &count, &f->arena, f->root));
-    FT_TRY(ft_arena_items(&classes, &f->arena, count + 1));
-    for (size_t i = 0; i < count; i++) {
-        ft_str whole;
-        ft_file_info info;
-        if (names[i].at[0] == '.') continue;
-        FT_TRY(ft_arena_printf(&whole, &f->arena, "%s/%.*s", f->root, FT_STR_ARG(names[i])));
-        FT_TRY(ft_file_stat(&info, whole.at));
-        if (info.is_dir) classes[class_count++] = names[i];
-    }
-    f->classes = class_count && !ft_str_is(s->d->opts.label, "none");
-    if (!f->classes) return walk(f, &s->d->opts, FT_STR(""), 0, 0);
-    for (size_t i = 0; i < class_count; i++) {
-        size_t before = f->count;
-        FT_TRY(walk(f, &s->d->opts, classes[i], (int64_t)i, 1));
-        if (f->count == before)
-            return FT_FAIL(FT_ENOTFOUND, "'%s': the class '%s' has no image", s->path,
-                           ft_shown(classes[i]));
-    }
-    return s->number ? FT_OK : classes_tell(s->d, classes, class_count);
 }
 
 static ft_err fields_make(ft_set_shard *s, const ft_field *fields, size_t count) {
@@ -148,9 +66,12 @@ static ft_err folder_open(ft_set_shard *s) {
                           BYTES_FIELD("path", FT_FIELD_TEXT) };
     f->root = s->path;
     f->arena.limit_bytes = SIZE_MAX / 2;
-    FT_TRY(classes_walk(s, f));
-    if (f->count == 0) return FT_FAIL(FT_ENOTFOUND, "'%s' has no image in it", s->path);
-    qsort(f->at, f->count, sizeof *f->at, by_place);
+    ft_pictures found;
+    FT_TRY(ft_set_folder_walk(&found, &f->arena, s->path, &s->d->opts));
+    f->at = found.at;
+    f->count = found.count;
+    f->classes = found.class_count > 0;
+    if (f->classes && !s->number) FT_TRY(classes_tell(s->d, found.classes, found.class_count));
     s->count = f->count;
     if (f->classes) return fields_make(s, fields, 3);
     fields[1] = fields[2];
@@ -159,10 +80,23 @@ static ft_err folder_open(ft_set_shard *s) {
 
 /* ---- a list */
 
+static ft_err entry_add(files *f, const ft_picture *e) {
+    if (f->count == f->capacity) {
+        size_t capacity = f->capacity ? f->capacity * 2 : 256;
+        ft_picture *at;
+        FT_TRY(ft_arena_items(&at, &f->arena, capacity));
+        if (f->count) memcpy(at, f->at, f->count * sizeof *at);
+        f->at = at;
+        f->capacity = capacity;
+    }
+    f->at[f->count++] = *e;
+    return FT_OK;
+}
+
 static ft_err list_line(files *f, ft_str line, size_t number, const char *path) {
     float labels[LABELS_MAX], *kept;
     ft_str rest = line, copy;
-    entry e = { 0 };
+    ft_picture e = { 0 };
     size_t count = 0;
     if (!ft_str_u64(&e.id, ft_str_trim(ft_str_cut(&rest, '\t'))))
         return FT_FAIL(FT_EPARSE, "%s:%zu: expected id, labels and path with tabs between", path,
@@ -218,7 +152,6 @@ static ft_err list_open(ft_set_shard *s) {
 
 static void shard_close(ft_set_shard *s) {
     files *f = s->state;
-    free(f->at);
     ft_arena_fini(&f->arena);
 }
 
@@ -254,7 +187,7 @@ static void put_bytes(ft_array *v, ft_str bytes) {
 
 static ft_err file_sample(ft_sample *out, ft_dataset_reader *r, ft_set_shard *s, uint64_t record) {
     files *f = s->state;
-    entry *e = &f->at[record];
+    ft_picture *e = &f->at[record];
     ft_str path, bytes = { 0 };
     if (e->path[0] == '/')
         path = ft_str_of(e->path);

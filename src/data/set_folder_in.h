@@ -1,9 +1,33 @@
-/* set_folder_in.h -- writing folders of images (set_folder_write.c). Private to the room. */
+/* set_folder_in.h -- folders of images: what is below them (set_folder_walk.c), writing them
+ * (set_folder_write.c). Private to the room. */
 #ifndef FT_SET_FOLDER_IN_H
 #define FT_SET_FOLDER_IN_H
 
 #include "data/dataset_in.h"
 #include "data/part_in.h"
+
+typedef struct ft_picture {
+    const char *path;    /* below the root, or whole when it begins with a slash */
+    const float *labels; /* of a list */
+    uint64_t id;
+    int64_t label; /* number of its class */
+} ft_picture;
+
+typedef struct ft_pictures {
+    ft_picture *at;
+    size_t count;
+    ft_str *classes; /* the folders in the root, in byte order; none: pictures without classes */
+    size_t class_count;
+    void *trees; /* while walking */
+} ft_pictures;
+
+/* All pictures below a root: class after class, the folders of each in byte order of their paths,
+ * the files of each in byte order. Names that begin with a dot are passed over. In the arena.
+ * FT_ENOTFOUND: none, or a class has none. */
+ft_err ft_set_folder_walk(ft_pictures *out, ft_arena *arena, const char *root,
+                          const ft_dataset_opts *opts);
+/* Is it a folder of classes or pictures, not one of data files? */
+ft_err ft_set_folder_pictures(bool *pictures, const char *path);
 
 typedef struct ft_set_folder_writing {
     ft_part_dir dir;

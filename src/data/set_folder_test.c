@@ -69,6 +69,46 @@ static void test_folder(void **state) {
     ft_dataset_free(d);
 }
 
+/* A class's folders stay together although '-' comes before '/'; links are followed; a folder may
+ * be called like a picture; names that share eight bytes and more are still in order. */
+static void test_order(void **state) {
+    ft_dataset *d;
+    ft_dataset_reader *r;
+    ft_sample s;
+    (void)state;
+    shell("rm -rf o w && mkdir -p o/a/x o/a-b o/a/y.jpg w/deep && cd o && "
+          "for f in a/x/1.jpg a-b/2.jpg a/y.jpg/3.png ../w/deep/4.jpg; do printf \"P5 $f\" > $f; "
+          "done; for i in 9 10 1 100 11; do printf P5 > a-b/n01440764_$i.JPEG; done; "
+          "ln -s ../../w/deep a/linked; ln -s 2.jpg a-b/3.jpg; ln -s nowhere a-b/4.jpg");
+    EXPECT_OK(test_set_open(&d, test_set_path("o"), NULL));
+    EXPECT(ft_dataset_count(d) == 11);
+    EXPECT_OK(ft_dataset_reader_new(&r, d));
+    int paths[] = { 1, 2 };
+    EXPECT_OK(ft_dataset_want(r, paths, 2)); /* one picture is a link to nowhere */
+    ft_buf seen = { 0 };
+    while (!ft_dataset_next(&s, r, NULL))
+        EXPECT_OK(ft_buf_printf(&seen, "%.*s %d\n", FT_STR_ARG(text_of(&s.values[2])),
+                                (int)*(int64_t *)s.values[1].data));
+    test_file("order.txt", seen.at, seen.len);
+    shell("/usr/bin/python3 -c \"\n"
+          "import os\n"
+          "want = [os.path.relpath(os.path.join(r, f), 'o') + ' ' + str(k) for k, c in "
+          "enumerate(['a', 'a-b']) for r, _, "
+          "fs in sorted(os.walk('o/' + c, "
+          "followlinks=True)) for "
+          "f in sorted(fs)]\n"
+          "got = "
+          "open('order.txt').read()."
+          "splitlines()\n"
+          "assert got == want, (got, want)\"");
+    ft_buf_fini(&seen);
+    ft_dataset_reader_free(r);
+    ft_dataset_free(d);
+    shell("mkdir o/b && ln -s .. o/b/round");
+    EXPECT_ERR(FT_ETOOBIG, test_set_open(&d, test_set_path("o"), NULL));
+    EXPECT_WHY("more than 64 deep");
+}
+
 static void test_list(void **state) {
     ft_dataset *d;
     ft_dataset_reader *r;
@@ -140,5 +180,5 @@ static void test_faults(void **state) {
     }
 }
 
-TEST_MAIN(cmocka_unit_test(test_folder), cmocka_unit_test(test_list), cmocka_unit_test(test_write),
-          cmocka_unit_test(test_faults))
+TEST_MAIN(cmocka_unit_test(test_folder), cmocka_unit_test(test_order), cmocka_unit_test(test_list),
+          cmocka_unit_test(test_write), cmocka_unit_test(test_faults))

@@ -190,6 +190,7 @@ ft_err ft_run_scratch(ft_image *out, ft_run *r, int width, int height, int chann
     if (r->w->scratch[which].bytes < bytes) {
         free(r->w->scratch[which].at);
         r->w->scratch[which].bytes = 0;
+        bytes = (bytes + bytes / 4 + 63) & ~(size_t)63; /* the next one may be a little larger */
         r->w->scratch[which].at = ft_fault_here() ? NULL : aligned_alloc(64, bytes);
         if (!r->w->scratch[which].at)
             return FT_FAIL(FT_ENOMEM, "out of memory for a picture of %zu bytes", bytes);

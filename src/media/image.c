@@ -27,11 +27,12 @@ static const format formats[] = {
 /* ---- memory */
 
 /* Pages for large pictures come zeroed from the system anyway; small ones must not be cleared each
- * time: that was 4 % of a decode. */
+ * time: that was 4 % of a decode. Growing costs fresh pages, so it is done by leaps; pages that are
+ * not used cost nothing. */
 ft_err ft_ground_take(ft_ground *ground, size_t bytes) {
     if (ground->bytes >= bytes) return FT_OK;
     free(ground->at);
-    size_t want = bytes + bytes / 4;
+    size_t want = bytes > 2 * ground->bytes ? bytes + bytes / 4 : 2 * ground->bytes;
     *ground = (ft_ground){ ft_fault_here() ? NULL : malloc(want), want };
     if (ground->at) return FT_OK;
     ground->bytes = 0;
