@@ -454,19 +454,40 @@ static ft_err handle(ft_request *req, ft_response *resp) {
     return err;
 }
 
-/* What the server refused before the operation could see it, in the service's protocol. */
+/* A path with an escape still stands as on the wire: the server could not read it. */
+static bool is_undecoded(const ft_request *req) {
+    return ft_str_find(req->path, '%') < req->path.len && ft_str_starts(req->raw_target, req->path);
+}
+
+/* What the server refused before the operation could see it: `err` and the status that HTTP has for
+ * it. S3's words are its own; the other services have one for whatever is wrong with a request. */
+static ft_err refusal(ft_aws_call *c, ft_err err, int status, ft_str why) {
+    if (c->service->protocol != FT_AWS_REST_XML)
+        return ft_aws_fail(c, status,
+                           err == FT_ETOOBIG && status == 413 ? "RequestEntityTooLargeException"
+                                                              : "ValidationException",
+                           "%.*s", FT_STR_ARG(why));
+    if (status == 414 || status == 431)
+        return ft_aws_fail(c, 400, "RequestHeaderSectionTooLarge",
+                           "Your request header section exceeds the maximum allowed size: %.*s",
+                           FT_STR_ARG(why));
+    if (err == FT_ETOOBIG) return ft_aws_fail(c, status, "EntityTooLarge", "%.*s", FT_STR_ARG(why));
+    if (is_undecoded(c->req)) return ft_aws_fail(c, status, "InvalidURI", "%.*s", FT_STR_ARG(why));
+    if (err == FT_EPARSE)
+        return ft_aws_fail(c, status, "BadRequest",
+                           "An error occurred when parsing the HTTP request: %.*s",
+                           FT_STR_ARG(why));
+    return ft_aws_fail(c, status, "InvalidRequest", "%.*s", FT_STR_ARG(why));
+}
+
 ft_err ft_aws_refuse(ft_request *req, ft_response *resp, ft_err err, int status, ft_str why) {
     ft_aws_call c;
     ft_sig sig;
     req->body = (ft_str){ 0 };
-    FT_TRY(ft_aws_call_begin(&c, &sig, req, resp));
-    bool s3 = c.service->protocol == FT_AWS_REST_XML;
-    const char *code = err == FT_ETOOBIG ? s3 ? "EntityTooLarge" : "RequestEntityTooLargeException"
-                       : err == FT_EPARSE && s3 ? "InvalidURI"
-                       : s3                     ? "InvalidRequest"
-                                                : "ValidationException";
-    ft_err_clear();
-    err = ft_aws_fail(&c, status, code, "%.*s", FT_STR_ARG(why));
+    ft_err claimed = ft_aws_call_begin(&c, &sig, req, resp);
+    if (!c.service) return claimed;
+    c.error_code = NULL; /* a broken request may have a broken signature, too: that is not why */
+    err = refusal(&c, err, status, why);
     err = ft_aws_reply_error(&c, err);
     ft_buf_fini(&c.out);
     return err;

@@ -77,13 +77,6 @@ static ft_err socket_open(ft_server *s) {
 
 /* ---- one worker ---- */
 
-static void library_log(void *cls, const char *fmt, va_list ap) {
-    ft_http_worker *w = cls;
-    vsnprintf(w->why, sizeof w->why, fmt, ap);
-    w->why[strcspn(w->why, "\n")] = '\0';
-    ft_log(FT_LOG_DEBUG, "net", "libmicrohttpd: %s", w->why);
-}
-
 /* The target is decoded here, once, by target.c. */
 static size_t leave_escapes(void *cls, struct MHD_Connection *mhd, char *text) {
     (void)cls;
@@ -108,8 +101,8 @@ static ft_err daemon_start(ft_http_worker *w) {
     int listen_fd = fcntl(s->listen_fd, F_DUPFD_CLOEXEC, 0);
     if (listen_fd < 0) return FT_FAIL_ERRNO("cannot start the HTTP server");
     w->daemon = ft_mhd_api.start_daemon(
-        flags, 0, NULL, NULL, ft_http_on_request, w, MHD_OPTION_EXTERNAL_LOGGER, library_log, w,
-        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        flags, 0, NULL, NULL, ft_http_on_request, w, MHD_OPTION_EXTERNAL_LOGGER,
+        ft_http_library_log, w, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(max / s->count), MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)(o->timeout_s ? o->timeout_s : FT_TIMEOUT_S), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)FT_HEAD_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)READ_STEP_BYTES,

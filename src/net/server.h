@@ -94,8 +94,8 @@ typedef struct ft_route {
     ft_err (*piece)(ft_request *req, void **state, ft_str piece);
     void (*drop)(void *state);
     /* A request that `handle` will not see (its body is too large, say): the answer in the route's
-     * own words, instead of the server's. `status` is what it will be answered with. NULL: the
-     * server's. */
+     * own words, instead of the server's. `status` is what it will be answered with, unless the
+     * response says another. NULL: the server's. */
     ft_err (*refuse)(ft_request *req, ft_response *resp, ft_err err, int status, ft_str why);
 } ft_route;
 
@@ -109,7 +109,8 @@ typedef struct ft_server_opts {
     /* Asked once a request's head is read, before the registry: the route to use, with no params;
      * NULL: the registry decides. For requests that are told by their headers, whatever their path
      * (signed ones, say). `body` and `state` are not there yet. Asked also for the words to refuse
-     * a path in that cannot be decoded (`path` is as on the wire then). May be NULL. */
+     * a path in that cannot be decoded (`path` is as on the wire then), or a request whose head is
+     * not whole (`method` may be empty, headers may miss). May be NULL. */
     const ft_route *(*front)(const ft_request *req, void *app);
     /* The same, asked when the registry has nothing at the path. May be NULL. */
     const ft_route *(*behind)(const ft_request *req, void *app);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "base/check.h"
@@ -127,6 +128,26 @@ static ft_err response_new(struct MHD_Response **out, ft_connection *c, ft_respo
     return *out ? FT_OK : FT_FAIL(FT_ENOMEM, "no memory for an answer");
 }
 
+/* Past the library, which would send the head twice (libmicrohttpd 0.9.75, where it answers a wrong
+ * Content-Length by itself): it is told that there is no answer, and closes. Over TLS there is
+ * none. */
+static void send_past(const ft_connection *c, const ft_response *resp, int status) {
+    ft_buf text = { 0 };
+    ft_buf_printf(&text, "HTTP/1.1 %d %s\r\nConnection: close\r\n", status,
+                  status == 413 ? "Content Too Large" : "Bad Request");
+    for (int i = 0; i < resp->header_count; i++)
+        ft_buf_printf(&text, "%s: %.*s\r\n", resp->headers[i].name,
+                      FT_STR_ARG(resp->headers[i].value));
+    ft_buf_printf(&text, "Content-Type: %.*s\r\nContent-Length: %zu\r\n\r\n",
+                  FT_STR_ARG(resp->content_type), resp->body.len);
+    ft_buf_add(&text, resp->body);
+    bool plain = !c->worker->server->opts.tls_cert_pem;
+    if (text.err == FT_OK && plain && c->link->fd >= 0 &&
+        send(c->link->fd, text.at, text.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        ft_log(FT_LOG_DEBUG, "net", "a refusal was not sent");
+    ft_buf_fini(&text);
+}
+
 static enum MHD_Result answer_send(ft_connection *c, ft_response *resp, struct MHD_Response *r) {
     if (resp->content_type.len) header_put(r, "Content-Type", resp->content_type);
     for (int i = 0; i < resp->header_count; i++)
@@ -134,7 +155,9 @@ static enum MHD_Result answer_send(ft_connection *c, ft_response *resp, struct M
     if (c->close || c->worker->stopping) header_put(r, "Connection", FT_STR("close"));
     c->handled = true; /* what follows is the client's pace of reading */
     int status = resp->status ? resp->status : 200;
-    enum MHD_Result sent = ft_mhd_api.queue_response(c->mhd, (unsigned)status, r);
+    if (c->past_library) send_past(c, resp, status);
+    enum MHD_Result sent =
+        c->past_library ? MHD_NO : ft_mhd_api.queue_response(c->mhd, (unsigned)status, r);
     ft_mhd_api.destroy_response(r);
     return sent;
 }
@@ -150,7 +173,7 @@ enum MHD_Result ft_http_answer(ft_connection *c, ft_response *resp) {
     return ft_http_answer_error(c, resp, err, 0, ft_str_of(ft_err_why()));
 }
 
-static ft_err error_text(ft_buf *out, ft_err err, ft_str why) {
+ft_err ft_http_error_text(ft_buf *out, ft_err err, ft_str why) {
     ft_buf_reset(out);
     ft_buf_printf(out, "{\"error\":{\"code\":\"%s\",\"message\":", ft_err_name(err));
     ft_json_quote(out, why);
@@ -170,7 +193,7 @@ enum MHD_Result ft_http_answer_error(ft_connection *c, ft_response *resp, ft_err
     if ((resp->status == 503 || resp->status == 429) &&
         resp->header_count < FT_RESPONSE_HEADERS_MAX)
         ft_response_header(resp, "Retry-After", FT_STR("1"));
-    if (error_text(&c->text, err, why) != FT_OK) return MHD_NO;
+    if (ft_http_error_text(&c->text, err, why) != FT_OK) return MHD_NO;
     resp->file = NULL;
     resp->body = ft_buf_str(&c->text);
     resp->content_type = FT_STR("application/json");

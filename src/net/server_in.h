@@ -58,7 +58,8 @@ struct ft_connection {
     ft_err err;
     int status; /* 0: the error's */
     ft_str why;
-    bool close; /* after the answer */
+    bool close;        /* after the answer */
+    bool past_library; /* the answer goes to the socket, then the connection ends */
     char allow[128];
     ft_connection *next_free;
 };
@@ -107,6 +108,19 @@ void ft_http_on_request_end(void *cls, struct MHD_Connection *mhd, void **con_cl
 void ft_http_request_end(ft_connection *c);
 void ft_http_requests_free(ft_http_worker *w);
 
+/* The library gave up while it read the request: queues the answer in the route's words. */
+enum MHD_Result ft_http_answer_broken(ft_connection *c, int status, ft_err err);
+
+/* server_head.c: framing, route and limits; what is wrong is refused, with c->status and c->close
+ * as the answer should have them. */
+ft_err ft_http_head_take(ft_connection *c, const char *url, const char *version);
+void ft_http_headers_read(ft_connection *c); /* counts those beyond FT_HEADERS_MAX, too */
+size_t ft_http_body_limit(const ft_connection *c);
+ft_err ft_http_too_big(const ft_connection *c);
+
+/* server_page.c */
+void ft_http_library_log(void *cls, const char *fmt, va_list ap);
+
 /* server_link.c */
 void ft_http_on_link(void *cls, struct MHD_Connection *mhd, void **socket_context,
                      enum MHD_ConnectionNotificationCode code);
@@ -117,6 +131,8 @@ void ft_http_links_look(ft_http_worker *w);
 enum MHD_Result ft_http_answer(ft_connection *c, ft_response *resp);
 enum MHD_Result ft_http_answer_error(ft_connection *c, ft_response *resp, ft_err err, int status,
                                      ft_str why);
+/* {"error":{"code","message"}} in `out`, anew. */
+ft_err ft_http_error_text(ft_buf *out, ft_err err, ft_str why);
 /* A response that will not be sent. */
 void ft_http_response_drop(ft_response *resp);
 
