@@ -28,15 +28,20 @@ def booster(seed=0, eta=0.5):
                          xgboost.DMatrix(x, y), 5), x
 
 
-def archive(model, name="xgboost-model"):
-    """model.tar.gz as a training job leaves it."""
-    data = bytes(model.save_raw("json"))
+def packed(files):
+    """model.tar.gz of these files."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
-        info = tarfile.TarInfo(name)
-        info.size = len(data)
-        tar.addfile(info, io.BytesIO(data))
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
     return out.getvalue()
+
+
+def archive(model, name="xgboost-model"):
+    """model.tar.gz as a training job leaves it."""
+    return packed({name: bytes(model.save_raw("json"))})
 
 
 class Hosting:

@@ -4,9 +4,9 @@ captures; the texts that SDKs look for."""
 import base64
 import json
 
-from tap import case, main, until
+from tap import Skip, case, main, until
 from aws_home import error_of, failure_of
-from aws_hosting import IMAGE, ROLE, Hosting, archive, booster, captured, xgboost
+from aws_hosting import IMAGE, ROLE, Hosting, archive, booster, captured, packed, xgboost
 
 
 @case
@@ -99,6 +99,35 @@ def what_a_model_refuses_is_a_model_error(t):
     assert answer["CustomAttributes"] == "trace=7", answer
     assert error_of(h.runtime.invoke_endpoint, EndpointName="e", Body=big, ContentType="text/csv") == "ModelError"
     assert h.ask("e", x[0])["Body"].read()
+
+
+@case
+def an_empty_request_is_the_models_business(t):
+    """XGBoost's container answers nothing with nothing (204); a network's says what it misses, as ModelError."""
+    try:
+        import numpy
+        import onnx.numpy_helper
+    except ImportError:
+        raise Skip("python3-onnx is not installed")
+    tensor = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Gemm", ["x", "w"], ["y"])], "g",
+                                   [tensor("x", onnx.TensorProto.FLOAT, ["n", 2])], [tensor("y", onnx.TensorProto.FLOAT, ["n", 1])],
+                                   [onnx.numpy_helper.from_array(numpy.ones((2, 1), "float32"), "w")])
+    network = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+    h = Hosting(t)
+    h.model("trees", archive(booster()[0]))
+    h.model("network", packed({"model.onnx": network.SerializeToString()}))
+    h.endpoint("trees", "trees")
+    h.endpoint("network", "network")
+    answer = h.runtime.invoke_endpoint(EndpointName="trees", Body=b"", ContentType="text/csv")
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204 and answer["Body"].read() == b"", answer
+    answer = h.runtime.invoke_endpoint(EndpointName="network", Body=b"[[1, 2]]", ContentType="application/json")
+    assert b"3" in answer["Body"].read()
+    code, text, status = failure_of(h.runtime.invoke_endpoint, EndpointName="network", Body=b"", ContentType="application/json")
+    assert (code, status) == ("ModelError", 424) and "client error (400)" in text and "empty body" in text, (code, text, status)
+    for body in (b"[[NaN,0.5,0.5,0.5,0.5]]", b"[[Infinity,0.5,0.5,0.5,0.5]]", b"[[true,0.5,0.5,0.5,0.5]]", b"{}", b"[[]]", b"nothing"):
+        code, text, _ = failure_of(h.runtime.invoke_endpoint, EndpointName="trees", Body=body, ContentType="application/json")
+        assert code == "ModelError" and "client error (400)" in text, (body, text)
 
 
 @case

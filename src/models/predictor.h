@@ -40,6 +40,9 @@ typedef struct ft_predictor {
     const char *name; /* "xgboost" */
     const char *doc;
     const char *content_types; /* accepted: "text/csv|application/json" */
+    /* An empty request is answered with 204 and nothing, without `predict` (SageMaker's XGBoost
+     * container does so). Else `predict` gets it, and says what it misses. */
+    bool empty_is_fine;
     /* Is this folder or file one of yours? 0 no … 100 surely. */
     int (*sniff)(const char *path);
     /* Load from a model folder (or single file). Refuses what is not one, naming byte or field. */

@@ -128,8 +128,8 @@ ft_err ft_invoke(ft_request *req, ft_response *resp, const ft_live *live) {
     atomic_fetch_add_explicit(&live->meter->requests, 1, memory_order_relaxed);
     const ft_model *m = live->held->model;
     if (m->predictor->ask) return ask(req, resp, live);
-    if (!req->body.len) {
-        resp->status = 204; /* as SageMaker's XGBoost container answers nothing with nothing */
+    if (!req->body.len && m->predictor->empty_is_fine) {
+        resp->status = 204;
         return FT_OK;
     }
     ft_payload in = { ft_request_header(req, "Content-Type"), req->body }, out = { 0 };

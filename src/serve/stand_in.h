@@ -87,6 +87,7 @@ extern const ft_predictor stand_in_predictor;
 const ft_predictor stand_in_predictor = { .name = "constant",
                                           .doc = "the same answer to everything",
                                           .content_types = "text/csv",
+                                          .empty_is_fine = true,
                                           .sniff = stand_in_sniff,
                                           .load = stand_in_load,
                                           .describe = stand_in_describe,

@@ -239,6 +239,7 @@ const ft_predictor ft_predictor_xgboost = {
     .name = "xgboost",
     .doc = "XGBoost models (JSON, UBJSON)",
     .content_types = "text/csv|text/libsvm|application/json|application/jsonlines",
+    .empty_is_fine = true,
     .sniff = sniff,
     .load = load,
     .describe = describe,
