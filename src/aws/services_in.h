@@ -15,6 +15,7 @@ extern const ft_aws_service ft_aws_sns; /* sns.c */
 
 extern const ft_aws_service ft_aws_cloudwatch, ft_aws_cloudwatch_json; /* cloudwatch.c */
 extern const ft_aws_service ft_aws_iot_data;                           /* iot_data.c */
+extern const ft_aws_service ft_aws_polly;                              /* polly.c */
 
 /* A service that is not in the list, for its answers: in the protocol that its request speaks. */
 const ft_aws_service *ft_aws_service_unknown(ft_aws_protocol protocol);

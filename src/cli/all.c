@@ -14,6 +14,7 @@
 #include "monitor/schedule.h"
 #include "rules/rule.h"
 #include "serve/program.h"
+#include "serve/speech/record.h"
 #include "streams/stream.h"
 
 extern const ft_algorithm ft_algorithm_xgboost;
@@ -27,7 +28,8 @@ static const ft_predictor *const predictors[] = { &ft_predictor_xgboost, &ft_pre
 static const ft_stream_kind *const kinds[] = { &ft_kind_metric,  &ft_kind_tensor,
                                                &ft_kind_capture, &ft_kind_drift,
                                                &ft_kind_log,     &ft_kind_cloudwatch,
-                                               &ft_kind_system,  NULL };
+                                               &ft_kind_system,  &ft_kind_speech,
+                                               NULL };
 
 static const ft_rule *const rules[] = {
     &ft_rule_dead_relu,

@@ -18,6 +18,7 @@
 #include "serve/asking.h"
 #include "serve/program.h"
 #include "serve/serve_in.h"
+#include "serve/speech/service.h"
 #include "serve/syncer.h"
 #include "serve/worker.h"
 
@@ -27,8 +28,13 @@
 #define ADDRESS_FILE  "server.json"
 #define ADDRESS_BYTES 4096
 
-static const ft_route *const routes[] = { ft_routes_invoke, ft_routes_endpoints, ft_routes_jobs,
-                                          ft_routes_watch,  ft_routes_page,      NULL };
+static const ft_route *const routes[] = { ft_routes_invoke,
+                                          ft_routes_endpoints,
+                                          ft_routes_jobs,
+                                          ft_routes_watch,
+                                          ft_routes_speech,
+                                          ft_routes_page,
+                                          NULL };
 
 /* ---- where the server of a home is: a small file that names its process too, so that one left
  * behind by a killed server is known for what it is */
@@ -165,6 +171,7 @@ ft_err ft_serve_start(ft_serve **out, const ft_serve_opts *opts) {
     FT_GOTO(err, ft_askings_new(&s->askings));
     FT_GOTO(err, ft_registry_new(&s->registry, s->home));
     FT_GOTO(err, ft_sparks_new(&s->sparks));
+    FT_GOTO(err, ft_speech_service_new(&s->speech, s->store, s->home));
     FT_GOTO(err, ft_syncer_new(&s->syncer));
     FT_GOTO(err, ft_live_follow(s->registry,
                                 s->store)); /* every model answers before the first request */
@@ -191,6 +198,7 @@ void ft_serve_stop(ft_serve *s) {
     ft_chores_stop(s->chores);
     ft_syncer_free(s->syncer);
     if (s->url[0]) address_remove(s);
+    ft_speech_service_free(s->speech);
     ft_sparks_free(s->sparks);
     ft_programs_end();
     ft_askings_free(s->askings);

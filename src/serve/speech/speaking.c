@@ -1,0 +1,412 @@
+/* speaking.c -- see speaking.h. A synthesis has two holders, its thread and its client; the last
+ * one frees it. */
+#include "serve/speech/speaking.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "serve/speech/articles.h"
+#include "serve/speech/keep.h"
+
+typedef struct speaking {
+    struct speaking *next; /* that waits for a thread */
+    ft_speakers *speakers;
+    atomic_int holders;
+    /* Fixed when it began: */
+    ft_arena arena;
+    ft_speech_request request;
+    const ft_lexicon *lexicons[FT_POLLY_LEXICONS_MAX];
+    ft_str media_type, article;
+    bool whole;
+    ft_speech_record record;
+    int64_t asked_us;
+    /* The speaking thread's: */
+    ft_keep keep;
+    ft_hasher *hasher;
+    uint64_t spoken;      /* bytes */
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t taken;
+    ft_request *req; /* to be woken; NULL: it was, or it was given up */
+    bool begun, ready, done, gone;
+    ft_buf bytes; /* spoken and not yet taken from `read` on */
+    size_t read;
+    ft_err err;
+    ft_str why;
+} speaking;
+
+struct ft_speakers {
+    const char *home;
+    ft_speech_recorder *recorder;
+    atomic_bool ending;
+    atomic_int alive;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t work, over;
+    speaking *first, **last;
+    int queued, threads, idle;
+};
+
+static void release(speaking *k) {
+    if (atomic_fetch_sub(&k->holders, 1) != 1) return;
+    atomic_fetch_sub(&k->speakers->alive, 1);
+    ft_hasher_free(k->hasher);
+    ft_keep_end(&k->keep);
+    ft_buf_fini(&k->bytes);
+    pthread_cond_destroy(&k->taken);
+    pthread_mutex_destroy(&k->lock);
+    ft_arena_fini(&k->arena);
+    free(k);
+}
+
+/* ---- the speaking thread's side */
+
+/* With the lock. */
+static void tell_ready(speaking *k) {
+    k->ready = true;
+    if (k->req) ft_request_wake(k->req); /* the handler takes the lock before it looks */
+    k->req = NULL;
+}
+
+/* What has been taken makes room at the front. */
+static void compact(speaking *k) {
+    if (!k->read) return;
+    k->bytes.len -= k->read;
+    memmove(k->bytes.at, k->bytes.at + k->read, k->bytes.len);
+    k->read = 0;
+}
+
+/* For the client; nothing once it is gone. Waits while it has much to read. */
+static ft_err hand_over(speaking *k, ft_str bytes) {
+    ft_err err = FT_OK;
+    pthread_mutex_lock(&k->lock);
+    while (!k->whole && !k->gone && k->bytes.len - k->read > FT_SPEAKING_AHEAD_BYTES)
+        pthread_cond_wait(&k->taken, &k->lock);
+    if (!k->gone) {
+        if (k->read > k->bytes.len / 2) compact(k);
+        err = ft_buf_add(&k->bytes, bytes);
+        if (err == FT_OK && !k->whole && !k->ready) tell_ready(k);
+    } else if (!k->article.len) {
+        err = FT_FAIL(FT_ECANCELED, "the client went away");
+    }
+    pthread_mutex_unlock(&k->lock);
+    return err;
+}
+
+static ft_err on_bytes(void *ctx, ft_str bytes) {
+    speaking *k = ctx;
+    if (atomic_load(&k->speakers->ending)) return FT_FAIL(FT_ECANCELED, "the server ends");
+    k->spoken += bytes.len;
+    FT_TRY(ft_hasher_add(k->hasher, bytes.at, bytes.len));
+    if (k->keep.fd > 0) FT_TRY(ft_keep_add(&k->keep, bytes));
+    return hand_over(k, bytes);
+}
+
+static ft_err article_keep(speaking *k) {
+    ft_store *store;
+    FT_TRY(ft_store_open(&store, k->speakers->home));
+    ft_err err = ft_article_keep(store, k->article, &k->keep, k->media_type);
+    ft_store_close(store);
+    return err;
+}
+
+/* A cache that cannot be written is no failure of the speech. */
+static void article_end(speaking *k) {
+    ft_err err = article_keep(k);
+    if (err) ft_log_err(FT_LOG_WARN, "speech", err, "keeping a spoken article");
+    ft_err_clear();
+}
+
+/* A WAV's lengths, in an answer of which nothing was sent yet. */
+static ft_err put_head(speaking *k, ft_str head) {
+    ft_err err = FT_OK;
+    pthread_mutex_lock(&k->lock);
+    if (k->whole && head.len && head.len <= k->bytes.len) {
+        memcpy(k->bytes.at, head.at, head.len);
+        err = ft_sha256_hex(k->record.sound_sha256, ft_buf_str(&k->bytes));
+    }
+    pthread_mutex_unlock(&k->lock);
+    return err;
+}
+
+static ft_err speak(speaking *k, ft_speech_told *told, ft_arena *arena) {
+    ft_speech_sink sink = { k->request.format ? on_bytes : NULL,
+                            k->request.format ? NULL : on_bytes, k };
+    ft_buf head = { 0 };
+    ft_err err;
+    FT_GOTO(err, ft_hasher_new(&k->hasher, false));
+    if (k->article.len) FT_GOTO(err, ft_keep_begin(&k->keep, k->speakers->home));
+    FT_GOTO(err, ft_speech_speak(told, &k->request, &sink, &head, arena));
+    if (k->article.len) article_end(k);
+    FT_GOTO(err, ft_hasher_end(k->hasher, k->record.sound_sha256, NULL));
+    FT_GOTO(err, put_head(k, ft_buf_str(&head)));
+done:
+    ft_buf_fini(&head);
+    return err;
+}
+
+/* All is said, or nothing more will be. */
+static void finish(speaking *k, ft_err err) {
+    pthread_mutex_lock(&k->lock);
+    k->err = err;
+    if (err && ft_arena_str(&k->why, &k->arena, ft_str_of(ft_err_why())) != FT_OK)
+        k->why = ft_str_of(ft_err_text(err));
+    k->done = true;
+    tell_ready(k);
+    pthread_mutex_unlock(&k->lock);
+}
+
+static void note(speaking *k, ft_err err, const ft_speech_told *told) {
+    ft_speech_record *r = &k->record;
+    r->outcome = err == FT_OK ? "spoken" : err == FT_ECANCELED ? "left" : "failed";
+    r->reason = err ? k->why : FT_STR("");
+    r->bytes = k->spoken;
+    r->sound_s = told->seconds;
+    r->first_ms = told->first_audio_s * 1000;
+    r->took_ms = (double)(ft_clock_monotonic_us() - k->asked_us) / 1000;
+    if (ft_sha256_hex(r->text_sha256, k->request.text) != FT_OK) ft_err_clear();
+    ft_speech_recorder_add(k->speakers->recorder, r);
+}
+
+static void run(speaking *k) {
+    ft_arena arena = FT_ARENA_INIT((size_t)256 << 20);
+    ft_speech_told told = { 0 };
+    pthread_mutex_lock(&k->lock);
+    bool wanted = (!k->gone || k->article.len) && !atomic_load(&k->speakers->ending);
+    pthread_mutex_unlock(&k->lock);
+    ft_err err = wanted ? speak(k, &told, &arena) : FT_FAIL(FT_ECANCELED, "the client went away");
+    ft_arena_fini(&arena);
+    finish(k, err);
+    note(k, err, &told);
+    if (err && err != FT_ECANCELED)
+        ft_log(FT_LOG_WARN, "speech", "not spoken: %.*s", FT_STR_ARG(k->why));
+    ft_err_clear();
+    release(k);
+}
+
+static void *thread_main(void *arg) {
+    ft_speakers *s = arg;
+    pthread_mutex_lock(&s->lock);
+    for (;;) {
+        while (!s->first && !atomic_load(&s->ending)) {
+            s->idle++;
+            pthread_cond_wait(&s->work, &s->lock);
+            s->idle--;
+        }
+        speaking *k = s->first;
+        if (!k) break;
+        s->first = k->next;
+        if (!s->first) s->last = &s->first;
+        s->queued--;
+        pthread_mutex_unlock(&s->lock);
+        run(k);
+        pthread_mutex_lock(&s->lock);
+    }
+    s->threads--;
+    pthread_cond_broadcast(&s->over);
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+/* With the lock. */
+static void thread_more(ft_speakers *s) {
+    pthread_t thread;
+    sigset_t every, before;
+    if (s->idle >= s->queued || s->threads == FT_SPEAKING_THREADS) return;
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &before);
+    if (pthread_create(&thread, NULL, thread_main, s) == 0) {
+        pthread_detach(thread);
+        s->threads++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* False: not even one thread could be made. */
+static bool enqueue(ft_speakers *s, speaking *k) {
+    pthread_mutex_lock(&s->lock);
+    *s->last = k;
+    s->last = &k->next;
+    s->queued++;
+    thread_more(s);
+    bool good = s->threads > 0;
+    if (!good) {
+        s->first = NULL;
+        s->last = &s->first;
+        s->queued = 0;
+    }
+    pthread_cond_signal(&s->work);
+    pthread_mutex_unlock(&s->lock);
+    return good;
+}
+
+/* ---- life */
+
+ft_err ft_speakers_new(ft_speakers **out, const char *home, ft_speech_recorder *recorder) {
+    ft_speakers *s = ft_fault_here() ? NULL : calloc(1, sizeof *s);
+    *out = s;
+    if (!s) return FT_FAIL(FT_ENOMEM, "no memory for a server");
+    s->home = home;
+    s->recorder = recorder;
+    s->last = &s->first;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->work, NULL);
+    pthread_cond_init(&s->over, NULL);
+    return FT_OK;
+}
+
+void ft_speakers_free(ft_speakers *s) {
+    if (!s) return;
+    atomic_store(&s->ending, true);
+    pthread_mutex_lock(&s->lock);
+    pthread_cond_broadcast(&s->work);
+    while (s->threads) pthread_cond_wait(&s->over, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    pthread_cond_destroy(&s->over);
+    pthread_cond_destroy(&s->work);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+int ft_speakers_busy(ft_speakers *s) { return atomic_load(&s->alive); }
+
+/* ---- the client's side */
+
+/* The connection waits now. */
+static void begin(void *arg) {
+    speaking *k = arg;
+    pthread_mutex_lock(&k->lock);
+    bool again = k->begun;
+    k->begun = true;
+    if (again && k->ready && k->req) ft_request_wake(k->req), k->req = NULL;
+    pthread_mutex_unlock(&k->lock);
+    if (again) return;
+    atomic_fetch_add(&k->holders, 1); /* the thread's */
+    if (enqueue(k->speakers, k)) return;
+    finish(k, FT_FAIL(FT_EFULL, "no thread to speak"));
+    ft_err_clear();
+    release(k);
+}
+
+/* The client has all, or went away. */
+static void drop(void *arg) {
+    speaking *k = arg;
+    pthread_mutex_lock(&k->lock);
+    k->gone = true;
+    k->req = NULL;
+    pthread_cond_signal(&k->taken);
+    pthread_mutex_unlock(&k->lock);
+    release(k);
+}
+
+static ft_err pull(void *ctx, char *out, size_t max, size_t *got) {
+    speaking *k = ctx;
+    ft_err err = FT_OK;
+    pthread_mutex_lock(&k->lock);
+    size_t there = k->bytes.len - k->read;
+    *got = there < max ? there : max;
+    if (*got) memcpy(out, k->bytes.at + k->read, *got);
+    k->read += *got;
+    if (*got) pthread_cond_signal(&k->taken);
+    if (!there && !k->done) err = FT_EBUSY;
+    if (!there && k->done && k->err) err = FT_FAIL(k->err, "%.*s", FT_STR_ARG(k->why));
+    pthread_mutex_unlock(&k->lock);
+    return err;
+}
+
+static ft_err lexicons_read(speaking *k, const ft_speaking_opts *opts) {
+    for (size_t i = 0; i < opts->lexicon_count; i++) {
+        ft_lexicon *lexicon;
+        ft_str text;
+        FT_TRY(ft_arena_str(&text, &k->arena, opts->pls[i]));
+        FT_TRY(ft_lexicon_read(&lexicon, &k->arena, text));
+        k->lexicons[i] = lexicon;
+    }
+    k->request.lexicons = k->lexicons;
+    k->request.lexicon_count = opts->lexicon_count;
+    return FT_OK;
+}
+
+static ft_err fill(speaking *k, const ft_polly_ask *ask, const ft_speaking_opts *opts) {
+    ft_arena *arena = &k->arena;
+    FT_CHECK(opts->lexicon_count <= FT_POLLY_LEXICONS_MAX);
+    k->request = ask->speak;
+    k->whole = opts->whole;
+    if (k->whole) k->bytes.limit_bytes = FT_SPEAKING_WHOLE_BYTES;
+    FT_TRY(ft_arena_str(&k->request.text, arena, ask->speak.text));
+    FT_TRY(ft_arena_str(&k->request.voice, arena, ask->speak.voice));
+    FT_TRY(ft_arena_str(&k->request.lang, arena, ask->speak.lang));
+    FT_TRY(ft_arena_str(&k->request.style, arena, ask->speak.style));
+    FT_TRY(ft_arena_str(&k->media_type, arena, ask->media_type));
+    FT_TRY(ft_arena_str(&k->article, arena, opts->article));
+    k->record = (ft_speech_record){ .door = opts->door,
+                                    .id = k->article,
+                                    .voice = ask->who,
+                                    .style = k->request.style,
+                                    .format = k->request.format ? k->request.format->name : "json",
+                                    .rate_hz = k->request.rate_hz,
+                                    .chars = ask->billed_chars };
+    return lexicons_read(k, opts);
+}
+
+ft_err ft_speaking_begin(ft_request *req, ft_response *resp, ft_speakers *s,
+                         const ft_polly_ask *ask, const ft_speaking_opts *opts) {
+    if (atomic_load(&s->alive) >= FT_SPEAKING_ALIVE)
+        return FT_FAIL(FT_EFULL, "%d texts are being spoken already", FT_SPEAKING_ALIVE);
+    speaking *k = ft_fault_here() ? NULL : calloc(1, sizeof *k);
+    if (!k) return FT_FAIL(FT_ENOMEM, "no memory to speak");
+    atomic_fetch_add(&s->alive, 1);
+    atomic_init(&k->holders, 1);
+    pthread_mutex_init(&k->lock, NULL);
+    pthread_cond_init(&k->taken, NULL);
+    k->speakers = s;
+    k->req = req;
+    k->asked_us = ft_clock_monotonic_us();
+    ft_err err = fill(k, ask, opts);
+    if (err) {
+        release(k);
+        return err;
+    }
+    req->waiting = k;
+    req->forget = drop;
+    resp->later = begin;
+    return FT_OK;
+}
+
+static ft_err answer_fill(ft_request *req, ft_response *resp, const speaking *k, size_t length) {
+    ft_str chars;
+    FT_TRY(ft_arena_printf(&chars, req->arena, "%zu", k->record.chars));
+    FT_TRY(ft_arena_str(&resp->content_type, req->arena, k->media_type));
+    ft_response_header(resp, "x-amzn-RequestCharacters", chars);
+    resp->next_length = length;
+    return FT_OK;
+}
+
+ft_err ft_speaking_answer(ft_request *req, ft_response *resp) {
+    speaking *k = req->waiting;
+    pthread_mutex_lock(&k->lock);
+    bool ready = k->ready, failed = k->done && k->err;
+    size_t length = k->done ? k->bytes.len : 0;
+    if (!ready) k->req = req;
+    pthread_mutex_unlock(&k->lock);
+    if (!ready) {
+        resp->later = begin;
+        return FT_OK;
+    }
+    ft_err err =
+        failed ? FT_FAIL(k->err, "%.*s", FT_STR_ARG(k->why)) : answer_fill(req, resp, k, length);
+    req->waiting = NULL;
+    if (err) {
+        drop(k);
+        return err;
+    }
+    resp->next = pull;
+    resp->stop = drop;
+    resp->ctx = k;
+    return FT_OK;
+}
