@@ -20,7 +20,8 @@ const ft_lineage_kind ft_lineage_kinds[] = {
     { "endpoint", "model", "a version of an endpoint" },
     { "model", "job|input", "a model, by its content hash; one given by hand has its file" },
     { "job", "input", "one run of an algorithm" },
-    { "input", "", "a training file, by its content hash" },
+    { "speech", "input", "sound or speech marks, by their content hash" },
+    { "input", "", "a training file or a text, by its content hash" },
     { 0 },
 };
 
@@ -53,7 +54,7 @@ static ft_err id_check(ft_str id) {
     if (kind_of(id) && kind_part(id).len + 1 < id.len && ft_str_utf8(id)) return FT_OK;
     return FT_FAIL(FT_EINVAL,
                    "'%.*s' is no lineage node: expected kind:name with one of the kinds alert, "
-                   "verdict, rule, capture, endpoint, model, job, input",
+                   "verdict, rule, capture, endpoint, model, job, speech, input",
                    FT_STR_ARG(id));
 }
 

@@ -2,9 +2,9 @@
  * names its parents.
  *
  * A node is "kind:name": input:<sha256>, job:<name>, model:<sha256>, endpoint:<name>@<version>,
- * capture:<stream segment>, rule:<name>@<sha256 of code+parameters>, verdict:<id>, alert:<id>.
- * Which parents a kind must have is a table, so a walk can say which edge is missing instead of
- * ending silently. */
+ * capture:<stream segment>, speech:<sha256>, rule:<name>@<sha256 of code+parameters>, verdict:<id>,
+ * alert:<id>. Which parents a kind must have is a table, so a walk can say which edge is missing
+ * instead of ending silently. */
 #ifndef FT_LINEAGE_H
 #define FT_LINEAGE_H
 
