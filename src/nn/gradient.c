@@ -1,11 +1,13 @@
 /* gradient.c -- see gradient.h: a session's life, forward, back, and reading what came out. */
 #include "nn/gradient.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/fault.h"
 #include "nn/gradient_in.h"
+#include "nn/learn/ranks.h"
 #include "nn/onednn.h"
 #include "nn/ops/shared.h"
 #include "nn/ops/vector.h"
@@ -96,6 +98,10 @@ static bool is_norm(const ft_nn_node *n) {
     return n->output_count == 3 && ft_nn_is_op(n, "BatchNormalization");
 }
 
+static ft_err ranks_sum(const void *ranks, double *numbers, int64_t count) {
+    return ft_nn_ranks_sum(ranks, numbers, count);
+}
+
 static ft_nn_call call_of(ft_nn_gradient *s, int i, ft_array *in, ft_array *out) {
     ft_nn_back_plan *p = s->last;
     const ft_nn_back_step *step = &p->steps[i];
@@ -112,6 +118,8 @@ static ft_nn_call call_of(ft_nn_gradient *s, int i, ft_array *in, ft_array *out)
                          .state = step->state,
                          .threads = s->opts.threads,
                          .training = s->opts.training,
+                         .sum = s->opts.ranks ? ranks_sum : NULL,
+                         .sum_ctx = s->opts.ranks,
                          .seed = (s->opts.seed + s->runs) * 0x9e3779b97f4a7c15u + (uint64_t)i };
 }
 
@@ -180,6 +188,30 @@ ft_err ft_nn_gradient_run(ft_nn_gradient *s, const ft_array *inputs, ft_array *o
     for (int i = 0; i < g->output_count && outputs; i++)
         outputs[i] = s->last->values[g->outputs[i]];
     return tap ? kept_show(s, tap) : FT_OK;
+}
+
+static bool is_finite(const ft_array *a) {
+    for (int64_t i = 0; a->data && a->dtype == FT_F32 && i < ft_array_count(a); i++)
+        if (!isfinite(((const float *)a->data)[i])) return false;
+    return true;
+}
+
+ft_err ft_nn_gradient_search(ft_str *node, ft_nn_gradient *s, const ft_array *inputs) {
+    *node = (ft_str){ 0 };
+    FT_TRY(plan_find(s, inputs));
+    for (int i = 0; i < s->graph->input_count; i++) {
+        int v = s->graph->inputs[i];
+        s->last->values[v].data = inputs[i].data;
+        if (!is_finite(&s->last->values[v])) *node = s->graph->values[v].name;
+    }
+    weights_bind(s);
+    for (int i = 0; i < s->last->step_count && !node->len; i++) {
+        const ft_nn_node *n = s->last->steps[i].node;
+        if (s->last->steps[i].skip) continue;
+        FT_TRY(step_run(s, i));
+        if (!is_finite(&s->last->values[n->outputs[0]])) *node = n->name;
+    }
+    return FT_OK;
 }
 
 /* ---- back */

@@ -42,8 +42,9 @@ typedef struct ft_nn_gradient_opts {
     /* Weights that do not learn (freezing); NULL: all do. */
     bool (*frozen)(void *ctx, ft_str name);
     void *ctx;
-    size_t bytes_max; /* of the block; FT_ETOOBIG. 0: 16 GiB */
-    uint64_t seed;    /* of random operations; each run draws others from it */
+    const struct ft_nn_ranks *ranks; /* batch statistics are those of all ranks; NULL: alone */
+    size_t bytes_max;                /* of the block; FT_ETOOBIG. 0: 16 GiB */
+    uint64_t seed;                   /* of random operations; each run draws others from it */
 } ft_nn_gradient_opts;
 
 /* FT_EUNSUPPORTED when nothing that is wanted can be reached back from any output: the sentence
@@ -67,6 +68,10 @@ ft_err ft_nn_gradient_value(ft_array *out, ft_nn_gradient *s, ft_str name, ft_ar
 ft_err ft_nn_gradient_of(ft_array *out, ft_nn_gradient *s, ft_str name, ft_arena *arena);
 /* Gradients that the tap wants are shown as "gradient/NAME": of weights and of what was kept. */
 ft_err ft_nn_gradient_show(ft_nn_gradient *s, ft_tap *tap, int64_t step);
+
+/* For messages when something is no number: runs forward once more and names the first node whose
+ * output is not finite; empty when there is none. */
+ft_err ft_nn_gradient_search(ft_str *node, ft_nn_gradient *s, const ft_array *inputs);
 
 typedef struct ft_nn_learnt { /* a weight that learns */
     ft_str name;

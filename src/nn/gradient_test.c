@@ -71,7 +71,7 @@ static void net_round(net *n) {
 /* ---- beside torch */
 
 static const char *const make_script =
-    "import torch, torchvision, numpy as np\n"
+    "import copy, torch, torchvision, numpy as np\n"
     "from torch import nn\n"
     "torch.manual_seed(1); torch.set_num_threads(1)\n"
     "def cnn28(num_classes, **k):\n"
@@ -97,10 +97,12 @@ static const char *const make_script =
     "m.train(train)\n";
 
 /* Gradients of every weight and the input; running statistics after the run. The distance of a
- * tensor is its largest difference against its largest item. */
+ * tensor is its largest difference against its largest item, from torch in double. Where a network
+ * is so deep in batch statistics that one activation at a kink moves every gradient before it
+ * (MobileNetV2 in training), torch's own float32 is farther than 1e-4: then that is the bar. */
 static void torch_compare(const char *arch, int side, int batch, bool training, int threads) {
     char script[6000];
-    double got[4] = { 0 };
+    double got[5] = { 0 };
     snprintf(
         script, sizeof script,
         "arch, side, train = '%s', %d, %s\n%storch.save(m.state_dict(), d + 'm.pt')\nprint(1)\n",
@@ -128,28 +130,34 @@ static void torch_compare(const char *arch, int side, int batch, bool training, 
         assert_int_equal(fwrite(g.data, 1, ft_array_bytes(&g), out), ft_array_bytes(&g));
     }
     assert_int_equal(fclose(names) | fclose(out), 0);
-    snprintf(
-        script, sizeof script,
-        "arch, side, train, batch = '%s', %d, %s, %d\n%s"
-        "m.load_state_dict(torch.load(d + 'm.pt')); m.double()\n"
-        "f = lambda n, s: torch.from_numpy(np.fromfile(d + n, np.float32).reshape(s)).double()\n"
-        "x = f('x.bin', (batch, -1, side, side)).requires_grad_()\n"
-        "y = m(x); (y * f('dy.bin', (batch, 7))).sum().backward()\n"
-        "far = lambda a, b: float((a - b).abs().max() / b.abs().max())\n"
-        "g = np.fromfile(d + 'grads', np.float32); at = 0; worst = 0; state = 0\n"
-        "p = dict(m.named_parameters()); b = dict(m.named_buffers())\n"
-        "for name in open(d + 'names').read().split():\n"
-        "  w = p[name].grad if name in p else b[name]; k = w.numel()\n"
-        "  e = far(torch.from_numpy(g[at:at + k].copy()).double().view(w.shape), w); at += k\n"
-        "  if name in p: worst = max(worst, e)\n"
-        "  else: state = max(state, e)\n"
-        "print(far(f('y.bin', (batch, 7)), y), far(f('dx.bin', x.shape), x.grad), worst, state)\n",
-        arch, side, training ? "True" : "False", batch, make_script);
-    EXPECT(oracle_ask(got, 4, script));
-    print_message("# %s, %s, %d threads: output %.1e, input %.1e, weights %.1e, statistics %.1e\n",
+    snprintf(script, sizeof script,
+             "arch, side, train, batch = '%s', %d, %s, %d\n%s"
+             "m.load_state_dict(torch.load(d + 'm.pt'))\n"
+             "f = lambda n, s: torch.from_numpy(np.fromfile(d + n, np.float32).reshape(s))\n"
+             "far = lambda a, b: float((a - b).abs().max() / max(float(b.abs().max()), 1e-3))\n"
+             "def go(m, t):\n"
+             "  x = f('x.bin', (batch, -1, side, side)).to(t).requires_grad_()\n"
+             "  y = m(x); (y * f('dy.bin', (batch, 7)).to(t)).sum().backward()\n"
+             "  return x, y, dict(m.named_parameters()), dict(m.named_buffers())\n"
+             "x3, y3, p3, _ = go(copy.deepcopy(m), torch.float32)\n"
+             "x, y, p, b = go(m.double(), torch.float64)\n"
+             "g = np.fromfile(d + 'grads', np.float32); at = 0; worst = own = state = 0\n"
+             "for name in open(d + 'names').read().split():\n"
+             "  w = p[name].grad if name in p else b[name]; k = w.numel()\n"
+             "  e = far(torch.from_numpy(g[at:at + k].copy()).double().view(w.shape), w); at += k\n"
+             "  if name in p: worst = max(worst, e); own = max(own, far(p3[name].grad, w))\n"
+             "  else: state = max(state, e)\n"
+             "own = max(own, far(x3.grad, x.grad))\n"
+             "dx = far(f('dx.bin', x.shape), x.grad)\n"
+             "print(far(f('y.bin', (batch, 7)), y), dx, worst, state, own)\n",
+             arch, side, training ? "True" : "False", batch, make_script);
+    EXPECT(oracle_ask(got, 5, script));
+    double bar = fmax(1e-4, training ? 2 * got[4] : 0);
+    print_message("# %s, %s, %d threads: output %.1e, input %.1e, weights %.1e, statistics %.1e, "
+                  "torch's own %.1e\n",
                   arch, training ? "training" : "evaluation", threads, got[0], got[1], got[2],
-                  got[3]);
-    EXPECT(got[0] < 1e-4 && got[1] < 1e-4 && got[2] < 1e-4 && got[3] < 1e-5);
+                  got[3], got[4]);
+    EXPECT(got[0] < 1e-4 && got[1] < bar && got[2] < bar && got[3] < 1e-5);
     net_close(&n);
 }
 

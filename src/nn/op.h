@@ -50,9 +50,16 @@ typedef struct ft_nn_call {
     void *state;     /* what prepare made, or NULL */
     void *scratch;   /* scratch_bytes, 64-aligned, content undefined */
     ft_arena *arena; /* lives until the run ends; what a dynamic op's outputs are made in */
-    int threads;
+    int threads;     /* of OpenMP */
+    /* Where it is given, `threads` is 1 and ft_nn_spread (ops/shared.h) shares work out among the
+     * session's own threads. */
+    struct ft_nn_team *team;
     bool training; /* Dropout, BatchNormalization */
     uint64_t seed; /* of this run and node: Dropout, random ops */
+    /* Training in several processes: the numbers become their sums over all (the statistics of the
+     * whole batch). NULL: this one is all. */
+    ft_err (*sum)(const void *ctx, double *numbers, int64_t count);
+    const void *sum_ctx;
 } ft_nn_call;
 
 /* Made once for a node when shapes are known, before any call. */

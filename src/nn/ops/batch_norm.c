@@ -72,8 +72,7 @@ static void stats_plain(const sizes *s, const ft_array *x, int64_t c, double *me
 }
 
 static void running_put(const ft_nn_call *c, const sizes *s, int64_t channel, double mean,
-                        double var) {
-    double count = (double)(s->n * s->plane);
+                        double var, double count) {
     double now[] = { mean, s->unbiased && count > 1 ? var * count / (count - 1) : var };
     for (size_t k = 0; k < 2; k++)
         if (c->out_count > k + 1 && c->out[k + 1].data)
@@ -94,7 +93,7 @@ static ft_err reference(const ft_nn_call *c) {
                 int64_t at = item_at(&s, n, k, p);
                 ft_nn_put_f64(&c->out[0], at, ft_nn_item(&c->in[0], at) * scale + shift);
             }
-        if (s.training) running_put(c, &s, k, mean, var);
+        if (s.training) running_put(c, &s, k, mean, var, (double)(s.n * s.plane));
     }
     return FT_OK;
 }
@@ -102,9 +101,14 @@ static ft_err reference(const ft_nn_call *c) {
 /* ---- quick, f32. Channels-first works on planes, channels-last on rows of all channels. What a
  * channel needs is held in doubles: `state` keeps mean and 1 / deviation for backward. */
 
+#define ROWS_EACH ((int64_t)64)
+
 typedef struct state {
-    double *mean, *inverse, *sum, *sum2; /* a channel each */
-    float *scale, *shift;
+    int threads;
+    double *mean, *inverse;       /* a channel each */
+    double *sum;                  /* two a channel and thread */
+    float *scale, *shift, *other; /* a channel each */
+    float *part;                  /* two a channel and thread */
 } state;
 
 FT_NN_KERNEL(plane_affine, (float *y, const float *x, int64_t n, float scale, float shift),
@@ -124,80 +128,125 @@ FT_NN_KERNEL(row_affine,
     for (; i < n; i++) y[i] = x[i] * scale[i] + shift[i];
 }
 
-/* sum += x - mean, sum2 += (x - mean) * (z - mean2) */
-FT_NN_KERNEL(row_sums,
-             (double *sum, double *sum2, const float *x, const float *z, const double *mean,
-              int64_t n),
-             (sum, sum2, x, z, mean, n)) {
-    for (int64_t i = 0; i < n; i++) {
-        sum[i] += (double)x[i];
-        sum2[i] += (double)x[i] * ((double)z[i] - mean[i]);
+/* Of `rows` rows of all channels: sum of a, and of a * b, each less its shift. Sums of 64 rows are
+ * floats, theirs doubles; `part` is room for two floats a channel. */
+FT_NN_KERNEL(rows_sums,
+             (double *sum, double *sum2, float *part, const float *a, const float *b,
+              const float *shift_a, const float *shift_b, int64_t rows, int64_t channels),
+             (sum, sum2, part, a, b, shift_a, shift_b, rows, channels)) {
+    float *one = part, *two = part + channels;
+    for (int64_t from = 0; from < rows; from += ROWS_EACH) {
+        int64_t to = from + ROWS_EACH < rows ? from + ROWS_EACH : rows;
+        memset(part, 0, 2 * (size_t)channels * sizeof *part);
+        for (int64_t r = from; r < to; r++) {
+            const float *x = a + r * channels, *z = b + r * channels;
+            for (int64_t c = 0; c < channels; c++) {
+                float d = x[c] - shift_a[c];
+                one[c] += d;
+                two[c] += d * (z[c] - shift_b[c]);
+            }
+        }
+        for (int64_t c = 0; c < channels; c++) {
+            sum[c] += (double)one[c];
+            sum2[c] += (double)two[c];
+        }
     }
 }
 
 FT_NN_KERNEL(plane_sums,
-             (double *sum, double *sum2, const float *x, const float *z, double mean, int64_t n),
-             (sum, sum2, x, z, mean, n)) {
+             (double *sum, double *sum2, const float *x, const float *z, double shift, double mean,
+              int64_t n),
+             (sum, sum2, x, z, shift, mean, n)) {
     double a[8] = { 0 }, b[8] = { 0 };
     for (int64_t i = 0; i + 8 <= n; i += 8)
         for (int k = 0; k < 8; k++) {
-            a[k] += (double)x[i + k];
-            b[k] += (double)x[i + k] * ((double)z[i + k] - mean);
+            a[k] += (double)x[i + k] - shift;
+            b[k] += ((double)x[i + k] - shift) * ((double)z[i + k] - mean);
         }
     for (int64_t i = n / 8 * 8; i < n; i++) {
-        a[0] += (double)x[i];
-        b[0] += (double)x[i] * ((double)z[i] - mean);
+        a[0] += (double)x[i] - shift;
+        b[0] += ((double)x[i] - shift) * ((double)z[i] - mean);
     }
     for (int k = 0; k < 8; k++) *sum += a[k], *sum2 += b[k];
 }
 
-/* By channel: sum of x, and of x * (z - mean). */
-static void sums(const sizes *s, const state *t, const float *x, const float *z) {
-    memset(t->sum, 0, (size_t)s->channels * sizeof *t->sum);
-    memset(t->sum2, 0, (size_t)s->channels * sizeof *t->sum2);
-    for (int64_t n = 0; n < s->n; n++)
-        for (int64_t k = 0; k < (s->last ? s->plane : s->channels); k++) {
-            int64_t size = s->last ? s->channels : s->plane;
-            int64_t at = (n * (s->last ? s->plane : s->channels) + k) * size;
-            if (s->last)
-                row_sums(t->sum, t->sum2, x + at, z + at, t->mean, size);
-            else
-                plane_sums(&t->sum[k], &t->sum2[k], x + at, z + at, t->mean[k], size);
+/* By channel: sum of (a - shift_a), and of (a - shift_a) (b - shift_b). Each thread sums its own
+ * rows; theirs are added in order, so that the bits follow from their number alone. */
+static void sums(const sizes *s, const state *t, const float *a, const float *b,
+                 const float *shift_a, const float *shift_b, int threads) {
+    int64_t rows = s->n * s->plane, channels = s->channels;
+    threads = ft_nn_threads(threads, rows * channels);
+    if (threads > t->threads) threads = t->threads;
+    memset(t->sum, 0, 2 * (size_t)channels * (size_t)t->threads * sizeof *t->sum);
+#pragma omp parallel for num_threads(threads) if (threads > 1)
+    for (int k = 0; k < threads; k++) {
+        double *sum = t->sum + 2 * k * channels, *sum2 = sum + channels;
+        if (s->last) {
+            int64_t from = rows * k / threads, to = rows * (k + 1) / threads;
+            rows_sums(sum, sum2, t->part + 2 * k * channels, a + from * channels,
+                      b + from * channels, shift_a, shift_b, to - from, channels);
+            continue;
         }
+        for (int64_t c = channels * k / threads; c < channels * (k + 1) / threads; c++)
+            for (int64_t n = 0; n < s->n; n++) {
+                int64_t at = (n * channels + c) * s->plane;
+                plane_sums(&sum[c], &sum2[c], a + at, b + at, (double)shift_a[c],
+                           (double)shift_b[c], s->plane);
+            }
+    }
+    for (int k = 1; k < threads; k++)
+        for (int64_t c = 0; c < 2 * channels; c++) t->sum[c] += t->sum[2 * k * channels + c];
 }
 
-static void stats(const sizes *s, const state *t, const ft_nn_call *c) {
+/* Mean and mean square, less a shift that is one of the items: then nothing large is subtracted. */
+static ft_err stats(const sizes *s, const state *t, const ft_nn_call *c) {
     double count = (double)(s->n * s->plane);
     const float *x = ft_nn_f32(&c->in[0]);
-    memset(t->mean, 0, (size_t)s->channels * sizeof *t->mean);
-    if (s->training && count > 0) {
-        sums(s, t, x, x);
-        for (int64_t k = 0; k < s->channels; k++) t->mean[k] = t->sum[k] / count;
-        sums(s, t, x, x); /* sum of x (x - mean) is the sum of (x - mean) squared, to rounding */
-    }
-    for (int64_t k = 0; k < s->channels; k++) {
-        double var = s->training ? fmax(0, t->sum2[k] / count) : ft_nn_item(&c->in[4], k);
-        if (s->training)
-            running_put(c, s, k, t->mean[k], var);
-        else
+    if (!s->training) {
+        for (int64_t k = 0; k < s->channels; k++) {
             t->mean[k] = ft_nn_item(&c->in[3], k);
+            t->inverse[k] = 1 / sqrt(ft_nn_item(&c->in[4], k) + s->epsilon);
+        }
+        return FT_OK;
+    }
+    for (int64_t k = 0; k < s->channels; k++) t->shift[k] = x[item_at(s, 0, k, 0)];
+    sums(s, t, x, x, t->shift, t->shift, c->threads);
+    double *sum = t->sum, *sum2 = t->sum + s->channels;
+    for (int64_t k = 0; k < s->channels; k++) {
+        double mean = sum[k] / count + (double)t->shift[k], off = sum[k] / count;
+        double square = sum2[k] - count * off * off; /* about the own mean */
+        sum[k] = count * mean;
+        sum2[k] = square + (c->sum ? count * mean * mean : 0);
+    }
+    if (c->sum) FT_TRY(c->sum(c->sum_ctx, sum, 2 * s->channels));
+    if (c->sum) FT_TRY(c->sum(c->sum_ctx, &count, 1));
+    for (int64_t k = 0; k < s->channels; k++) {
+        double mean = sum[k] / count;
+        double var = fmax(0, sum2[k] / count - (c->sum ? mean * mean : 0));
+        running_put(c, s, k, mean, var, count);
+        t->mean[k] = mean;
         t->inverse[k] = 1 / sqrt(var + s->epsilon);
     }
+    return FT_OK;
 }
 
 static ft_err prepare(ft_nn_prepare *p) {
     sizes s = sizes_of(p->node, &p->in[0]);
     if (p->reference || p->in[0].dtype != FT_F32 || s.n * s.plane == 0) return FT_OK;
-    size_t channels = (size_t)s.channels, each = sizeof(double);
-    state *t =
-        ft_fault_here() ? NULL : calloc(1, sizeof *t + channels * (4 * each + 2 * sizeof(float)));
+    size_t channels = (size_t)s.channels, threads = p->threads > 1 ? (size_t)p->threads : 1;
+    size_t doubles = channels * (2 + 2 * threads), floats = channels * (3 + 2 * threads);
+    state *t = ft_fault_here()
+                   ? NULL
+                   : calloc(1, sizeof *t + doubles * sizeof(double) + floats * sizeof(float));
     if (!t) return FT_FAIL(FT_ENOMEM, "no memory for a normalisation");
+    t->threads = (int)threads;
     t->mean = (double *)(t + 1);
     t->inverse = t->mean + channels;
     t->sum = t->inverse + channels;
-    t->sum2 = t->sum + channels;
-    t->scale = (float *)(t->sum2 + channels);
+    t->scale = (float *)(t->sum + 2 * threads * channels);
     t->shift = t->scale + channels;
+    t->other = t->shift + channels;
+    t->part = t->other + channels;
     p->state = t;
     return FT_OK;
 }
@@ -219,7 +268,7 @@ static ft_err forward(const ft_nn_call *c) {
     state *t = c->state;
     if (!t) return reference(c);
     sizes s = sizes_of(c->node, &c->in[0]);
-    stats(&s, t, c);
+    FT_TRY(stats(&s, t, c));
     for (int64_t k = 0; k < s.channels; k++) {
         double scale = ft_nn_item(&c->in[1], k) * t->inverse[k];
         t->scale[k] = (float)scale;
@@ -293,18 +342,25 @@ static void back_lines(const ft_nn_call *c, const sizes *s, const float *a, cons
     }
 }
 
+/* Mean and inverse are those of the forward that it follows. */
 static ft_err backward(const ft_nn_call *c) {
     sizes s = sizes_of(c->node, &c->in[0]);
     state *t = c->state;
     if (!t) return backward_plain(c, &s);
-    double count = (double)(s.n * s.plane);
-    stats(&s, t, c); /* mean and inverse: as in forward, which another run may have followed */
-    sums(&s, t, ft_nn_f32(&c->out_grad[0]), ft_nn_f32(&c->in[0]));
-    float *a = t->scale, *b = t->shift, *d = (float *)t->sum; /* sum is read before it is written */
+    double count = (double)(s.n * s.plane), *sums1 = t->sum, *sums2 = t->sum + s.channels;
+    float *a = t->scale, *b = t->shift, *d = t->other;
+    for (int64_t k = 0; k < s.channels; k++) a[k] = 0, b[k] = (float)t->mean[k];
+    sums(&s, t, ft_nn_f32(&c->out_grad[0]), ft_nn_f32(&c->in[0]), a, b, c->threads);
+    for (int64_t k = 0; k < s.channels; k++) /* the mean was rounded to a float */
+        sums2[k] += sums1[k] * ((double)b[k] - t->mean[k]);
     for (int64_t k = 0; k < s.channels; k++) {
-        double sum = t->sum[k], sum2 = t->sum2[k] * t->inverse[k];
-        if (c->in_grad[1].data) ft_nn_f32(&c->in_grad[1])[k] = (float)sum2;
-        if (c->in_grad[2].data) ft_nn_f32(&c->in_grad[2])[k] = (float)sum;
+        if (c->in_grad[1].data) ft_nn_f32(&c->in_grad[1])[k] = (float)(sums2[k] * t->inverse[k]);
+        if (c->in_grad[2].data) ft_nn_f32(&c->in_grad[2])[k] = (float)sums1[k];
+    }
+    if (c->sum && s.training) FT_TRY(c->sum(c->sum_ctx, t->sum, 2 * s.channels));
+    if (c->sum && s.training) FT_TRY(c->sum(c->sum_ctx, &count, 1));
+    for (int64_t k = 0; k < s.channels; k++) {
+        double sum = sums1[k], sum2 = sums2[k] * t->inverse[k];
         double scale = ft_nn_item(&c->in[1], k) * t->inverse[k];
         double slope = s.training ? -scale * sum2 * t->inverse[k] / count : 0;
         a[k] = (float)scale;
