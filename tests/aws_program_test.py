@@ -80,6 +80,15 @@ for name in os.listdir(place + "/processing/input/data"):
     shutil.copy(place + "/processing/input/data/" + name, out + "/deep/" + name)
 """
 
+HOSTS = """
+import json, os, sys
+place = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+host = json.load(open(place + "/input/config/resourceconfig.json"))["current_host"]
+for name in (host, "last"):
+    with open(f"{sys.argv[1]}/{name}.txt", "w") as f:
+        f.write(host)
+"""
+
 
 def sagemaker(t, **env):
     t.env.update(env)
@@ -488,6 +497,24 @@ def processing_jobs_copy_inputs_to_outputs(t):
 
 
 @case
+def outputs_of_several_hosts_are_joined(t):
+    """Wherever below /opt/ml an output lies; of two files of one name the later host's stays."""
+    _, s3, sm = sagemaker(t)
+    for i, place in enumerate(("/opt/ml/processing/output", "/opt/ml/elsewhere/out")):
+        asked = processing(f"hosts-{i}")
+        asked["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = 3
+        asked["AppSpecification"]["ContainerEntrypoint"] = ["python3", "/opt/ml/processing/input/code/x.py", place]
+        asked["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["LocalPath"] = place
+        s3.put_object(Bucket=BUCKET, Key="code/x.py", Body=HOSTS.encode())
+        sm.create_processing_job(**asked)
+        d = processed(sm, f"hosts-{i}")
+        assert d["ProcessingJobStatus"] == "Completed", (d, printed(t, f"hosts-{i}"))
+        keys = [o["Key"] for o in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"done/hosts-{i}/")["Contents"]]
+        assert keys == [f"done/hosts-{i}/{n}" for n in ("algo-1.txt", "algo-2.txt", "algo-3.txt", "last.txt")], keys
+        assert s3.get_object(Bucket=BUCKET, Key=f"done/hosts-{i}/last.txt")["Body"].read() == b"algo-3"
+
+
+@case
 def jobs_of_the_command_line_are_listed(t):
     _, s3, sm = sagemaker(t)
     data = os.path.join(t.path, "train.csv")
@@ -517,6 +544,11 @@ def processing_requests_are_checked(t):
     assert code == "ValidationException", message
     code, message, _ = failure_of(sm.create_processing_job, **processing("p-1", entry=False))
     assert code == "ValidationException" and "ContainerEntrypoint" in message, message
+    for uri in ("s3://nowhere-at-all/x", "somewhere"):
+        asked = processing("p-1")
+        asked["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] = uri
+        code, message, _ = failure_of(sm.create_processing_job, **asked)
+        assert code == "ValidationException" and "ProcessingOutputConfig" in message, message
     sm.create_processing_job(**processing("p-1"))
     assert failure_of(sm.create_processing_job, **processing("p-1"))[0] == "ResourceInUse"
     processed(sm, "p-1")

@@ -57,6 +57,9 @@ ft_err ft_sagemaker_texts(ft_params *params, const char *name, const ft_str *arr
 ft_err ft_sagemaker_path_json(ft_str *out, ft_arena *arena, ft_str path);
 /* The number of instances that `member` says, as local processes. */
 ft_err ft_sagemaker_hosts(ft_params *params, ft_aws_call *c, const char *member);
+/* s3://bucket/… in a bucket that there is: told when it is asked for, not when hours later
+ * something is to be kept there. FT_BUCKET_DEFAULT is made as needed. */
+ft_err ft_sagemaker_bucket_check(ft_aws_call *c, const char *where, ft_str uri);
 /* A path below /opt/ml. */
 ft_err ft_sagemaker_place_check(ft_aws_call *c, const char *where, ft_str place);
 /* What a processing container runs, into the parameters of jobs/program.h: the entry point (a JSON

@@ -174,17 +174,13 @@ static ft_err list_configs(ft_aws_call *c) {
 
 static ft_err capture_check(ft_aws_call *c) {
     int64_t percent;
-    ft_uri uri;
     if (!ft_aws_raw(c, "DataCaptureConfig").at) return FT_OK;
     FT_TRY(ft_aws_int(&percent, c, "DataCaptureConfig.InitialSamplingPercentage", -1));
     if (percent < 0 || percent > 100)
         return ft_aws_fail(c, 400, "ValidationException",
                            "DataCaptureConfig.InitialSamplingPercentage: expected 0 to 100");
-    ft_str where = ft_aws_str(c, "DataCaptureConfig.DestinationS3Uri");
-    if (ft_uri_parse(&uri, where) != FT_OK)
-        return ft_aws_fail(c, 400, "ValidationException",
-                           "DataCaptureConfig.DestinationS3Uri '%.*s': expected s3://bucket/prefix",
-                           FT_STR_ARG(where));
+    FT_TRY(ft_sagemaker_bucket_check(c, "DataCaptureConfig.DestinationS3Uri",
+                                     ft_aws_str(c, "DataCaptureConfig.DestinationS3Uri")));
     size_t options = ft_aws_count(c, "DataCaptureConfig.CaptureOptions");
     for (size_t i = 0; i < options; i++) {
         ft_str path;

@@ -37,6 +37,7 @@ static ft_err definition_check(bool *program, ft_aws_call *c) {
         return refused(c, "MonitoringInputs: expected one EndpointInput");
     if (!ft_aws_str(c, OUTPUT "S3Uri").len)
         return refused(c, "MonitoringOutputs: expected one S3Output with its S3Uri");
+    FT_TRY(ft_sagemaker_bucket_check(c, "MonitoringOutputs: S3Uri", ft_aws_str(c, OUTPUT "S3Uri")));
     snprintf(text, sizeof text, "%.*s", FT_STR_ARG(ft_str_slice(image, 0, sizeof text - 1)));
     *program = strstr(text, IMAGE) == NULL;
     if (*program) {

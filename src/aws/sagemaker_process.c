@@ -81,6 +81,7 @@ static ft_err outputs_of(ft_params *params, ft_aws_call *c) {
         snprintf(path, sizeof path, "ProcessingOutputConfig.Outputs.%zu.S3Output.S3Uri", i);
         ft_str uri = ft_aws_str(c, path);
         FT_GOTO(err, ft_sagemaker_place_check(c, "ProcessingOutputConfig", place));
+        FT_GOTO(err, ft_sagemaker_bucket_check(c, "ProcessingOutputConfig: S3Uri", uri));
         ft_json_out_object(&w);
         ft_json_out_name(&w, "path"), ft_json_out_str(&w, place);
         ft_json_out_name(&w, "uri"), ft_json_out_str(&w, uri);

@@ -132,14 +132,8 @@ static ft_err kept_of(ft_params *params, ft_aws_call *c) {
     ft_str uri = ft_aws_str(c, "CheckpointConfig.S3Uri"),
            path = ft_aws_str(c, "CheckpointConfig.LocalPath"),
            tensors = ft_aws_str(c, "DebugHookConfig.LocalPath");
-    ft_uri parsed;
     if (ft_aws_raw(c, "CheckpointConfig").at) {
-        if (ft_uri_parse(&parsed, uri) != FT_OK)
-            return ft_sagemaker_invalid(c, "CheckpointConfig.S3Uri");
-        if (!ft_bucket_exists(c->store, parsed.bucket))
-            return ft_aws_fail(c, 400, "ValidationException",
-                               "CheckpointConfig.S3Uri: there is no bucket '%.*s'",
-                               FT_STR_ARG(parsed.bucket));
+        FT_TRY(ft_sagemaker_bucket_check(c, "CheckpointConfig.S3Uri", uri));
         FT_TRY(ft_params_set(params, FT_STR("checkpoint_uri"), uri));
     }
     if (path.len) {

@@ -5,6 +5,7 @@
 
 #include "aws/sagemaker_in.h"
 #include "base/check.h"
+#include "store/objects.h"
 
 #define NAME_MAX_BYTES 63
 #define PAGE_DEFAULT   10
@@ -43,6 +44,17 @@ ft_err ft_sagemaker_join(ft_str *out, ft_arena *arena, ft_str prefix, const char
         return FT_FAIL(FT_ETOOBIG, "a place of more than %zu bytes", sizeof rest);
     while (prefix.len && prefix.at[prefix.len - 1] == '/') prefix.len--;
     return ft_arena_printf(out, arena, "%.*s/%s", FT_STR_ARG(prefix), rest);
+}
+
+ft_err ft_sagemaker_bucket_check(ft_aws_call *c, const char *where, ft_str text) {
+    ft_uri uri;
+    if (ft_uri_parse(&uri, text) != FT_OK)
+        return ft_aws_fail(c, 400, "ValidationException", "%s '%.*s': expected s3://bucket/prefix",
+                           where, FT_STR_ARG(ft_str_slice(text, 0, 256)));
+    if (ft_str_is(uri.bucket, FT_BUCKET_DEFAULT) || ft_bucket_exists(c->store, uri.bucket))
+        return FT_OK;
+    return ft_aws_fail(c, 400, "ValidationException", "%s: there is no bucket '%.*s'", where,
+                       FT_STR_ARG(uri.bucket));
 }
 
 /* ---- listings */

@@ -361,9 +361,10 @@ static ft_err ended(run *r) {
     return FT_OK;
 }
 
-/* What the other hosts left joins the first's; of two files of one name the later host's stays. */
+/* What the other hosts left joins the first's; of two files of one name the later host's stays. A
+ * processing job's outputs are joined as objects, wherever they lie (program_out.c). */
 static ft_err hosts_join(run *r) {
-    static const char *const folders[] = { "model", "output/data", "processing" };
+    static const char *const folders[] = { "model", "output/data" };
     for (int i = 1; i < r->host_count; i++)
         for (size_t k = 0; k < FT_COUNT(folders); k++) {
             const char *from, *to;

@@ -232,22 +232,29 @@ static ft_err message_keep(ft_arena *arena, const char *root, const char *model_
     return ft_file_write_atomic(to, ft_str_trim(ft_program_shortened(text, MESSAGE_CHARS)), false);
 }
 
-static ft_err metrics_keep(ft_arena *arena, const char *root, const char *model_dir) {
-    ft_buf all = { .limit_bytes = KEPT_BYTES };
-    const char *dir, *path, *to;
+static ft_err metrics_add(ft_buf *all, ft_arena *arena, const char *root) {
+    const char *dir, *path;
     ft_str *names, text;
     size_t count;
-    ft_err err = FT_OK;
     FT_TRY(ft_path_join(&dir, arena, root, "output/metrics/cloudwatch"));
     if (!ft_file_exists(dir)) return FT_OK;
     FT_TRY(ft_dir_list(&names, &count, arena, dir));
     for (size_t i = 0; i < count; i++) {
         if (!ft_str_ends(names[i], FT_STR(".jsonl"))) continue;
-        FT_GOTO(err, ft_path_join(&path, arena, dir, names[i].at));
-        FT_GOTO(err, ft_file_read(&text, arena, path, KEPT_BYTES));
-        FT_GOTO(err, ft_buf_add(&all, text));
-        FT_GOTO(err, ft_buf_byte(&all, '\n'));
+        FT_TRY(ft_path_join(&path, arena, dir, names[i].at));
+        FT_TRY(ft_file_read(&text, arena, path, KEPT_BYTES));
+        FT_TRY(ft_buf_add(all, text));
+        FT_TRY(ft_buf_byte(all, '\n'));
     }
+    return FT_OK;
+}
+
+static ft_err metrics_keep(const char *const *roots, size_t count, ft_arena *arena,
+                           const char *model_dir) {
+    ft_buf all = { .limit_bytes = KEPT_BYTES };
+    const char *to;
+    ft_err err = FT_OK;
+    for (size_t i = 0; i < count; i++) FT_GOTO(err, metrics_add(&all, arena, roots[i]));
     FT_GOTO(err, folder_of(&to, arena, model_dir, METRICS_FILE));
     if (all.len) err = ft_file_write_atomic(to, ft_buf_str(&all), false);
 done:
@@ -270,23 +277,35 @@ ft_err ft_program_metrics(ft_str *out, ft_store *s, ft_arena *arena, ft_str job)
     return kept(out, s, arena, job, METRICS_FILE);
 }
 
-/* What cannot be kept of these is no reason to lose the rest. */
-static void told_keep(ft_arena *arena, const char *root, const char *model_dir) {
-    ft_err err = message_keep(arena, root, model_dir);
-    if (err == FT_OK) err = metrics_keep(arena, root, model_dir);
+/* What cannot be kept of these is no reason to lose the rest. The first host speaks for all. */
+static void told_keep(const char *const *roots, size_t count, ft_arena *arena,
+                      const char *model_dir) {
+    ft_err err = message_keep(arena, roots[0], model_dir);
+    if (err == FT_OK) err = metrics_keep(roots, count, arena, model_dir);
     if (err != FT_OK) ft_log_err(FT_LOG_WARN, "jobs", err, "a program's message or metrics");
     ft_err_clear();
 }
 
+/* The trees of its hosts, the first one's at least. */
+static ft_err roots_of(const char *out[FT_CONTAINER_HOSTS_MAX], size_t *count, ft_arena *arena,
+                       const char *model_dir) {
+    for (*count = 0; *count < FT_CONTAINER_HOSTS_MAX; (*count)++) {
+        FT_TRY(ft_container_root(&out[*count], arena, model_dir, (int)*count + 1));
+        if (*count && !ft_file_exists(out[*count])) break;
+    }
+    return FT_OK;
+}
+
 ft_err ft_program_upload(ft_store *s, ft_arena *arena, const char *model_dir, ft_str output_uri,
                          const ft_params *params) {
-    const char *root, *data;
-    ft_str *names, uri;
-    size_t count = 0;
-    FT_TRY(ft_container_root(&root, arena, model_dir, 1));
-    told_keep(arena, root, model_dir);
-    FT_TRY(outputs_upload(s, arena, root, ft_params_str(params, "outputs")));
-    FT_TRY(ft_path_join(&data, arena, root, "output/data"));
+    const char *roots[FT_CONTAINER_HOSTS_MAX], *data;
+    ft_str *names, uri, outputs = ft_params_str(params, "outputs");
+    size_t hosts, count = 0;
+    FT_TRY(roots_of(roots, &hosts, arena, model_dir));
+    told_keep(roots, hosts, arena, model_dir);
+    /* Of two files of one name the later host's stays. */
+    for (size_t i = 0; i < hosts; i++) FT_TRY(outputs_upload(s, arena, roots[i], outputs));
+    FT_TRY(ft_path_join(&data, arena, roots[0], "output/data"));
     if (ft_file_exists(data)) FT_TRY(ft_dir_list(&names, &count, arena, data));
     if (!count) return FT_OK;
     FT_TRY(ft_arena_printf(&uri, arena, "%.*s/output/output.tar.gz", FT_STR_ARG(output_uri)));
