@@ -45,7 +45,7 @@ static ft_wav_coding wav_coding(const ft_audio_out *o) {
 static ft_err wav_begin(ft_audio_out *o) {
     uint8_t head[FT_WAV_HEADER_MAX];
     uint64_t frames = o->opts.frames ? o->opts.frames : UINT32_MAX;
-    size_t len = ft_wav_header(head, wav_coding(o), o->opts.rate_hz, 1, frames);
+    size_t len = ft_wav_header(head, wav_coding(o), o->opts.rate_hz, o->opts.channels, frames);
     if (len == 0) return FT_FAIL(FT_ETOOBIG, "a WAV file holds 4 GiB at most");
     return o->write(o->ctx, ft_str_n(head, len));
 }
@@ -53,9 +53,10 @@ static ft_err wav_begin(ft_audio_out *o) {
 static ft_err wav_end(ft_audio_out *o, ft_buf *head) {
     uint8_t bytes[FT_WAV_HEADER_MAX];
     ft_wav_coding coding = wav_coding(o);
-    if (coding != FT_WAV_PCM && o->frames % 2 == 1) FT_TRY(o->write(o->ctx, FT_STR("\0")));
-    if (!head || o->frames == o->opts.frames) return FT_OK;
-    size_t len = ft_wav_header(bytes, coding, o->opts.rate_hz, 1, o->frames);
+    uint64_t frames = o->samples / (uint64_t)o->opts.channels;
+    if (coding != FT_WAV_PCM && o->samples % 2 == 1) FT_TRY(o->write(o->ctx, FT_STR("\0")));
+    if (!head || frames == o->opts.frames) return FT_OK;
+    size_t len = ft_wav_header(bytes, coding, o->opts.rate_hz, o->opts.channels, frames);
     if (len == 0) return FT_FAIL(FT_ETOOBIG, "a WAV file holds 4 GiB at most");
     return ft_buf_add_n(head, bytes, len);
 }
@@ -117,9 +118,13 @@ ft_err ft_audio_out_new(ft_audio_out **out, const ft_audio_format *format,
                         void *ctx) {
     *out = NULL;
     FT_TRY(check_rate(format, opts->rate_hz));
+    if (opts->channels < 0 || opts->channels > FT_WAV_CHANNELS_MAX)
+        return FT_FAIL(FT_EINVAL, "%d channels; 1 to %d are written", opts->channels,
+                       FT_WAV_CHANNELS_MAX);
     ft_audio_out *o = ft_fault_here() ? NULL : calloc(1, sizeof *o);
     if (!o) return FT_FAIL(FT_ENOMEM, "no memory for an encoder");
     *o = (ft_audio_out){ .format = format, .opts = *opts, .write = write, .ctx = ctx };
+    if (o->opts.channels == 0) o->opts.channels = 1;
     ft_err err = format->begin ? format->begin(o) : FT_OK;
     if (err != FT_OK) {
         ft_audio_out_free(o);
@@ -132,14 +137,14 @@ ft_err ft_audio_out_new(ft_audio_out **out, const ft_audio_format *format,
 ft_err ft_audio_out_push(ft_audio_out *o, const int16_t *samples, size_t count) {
     if (count == 0) return FT_OK;
     FT_TRY(o->format->push(o, samples, count));
-    o->frames += count;
+    o->samples += count;
     return FT_OK;
 }
 
 static ft_err fill_frame(ft_audio_out *o) {
     static const int16_t silence[256];
-    uint64_t frame = (uint64_t)o->opts.frame_samples;
-    uint64_t owed = frame && o->frames % frame ? frame - o->frames % frame : 0;
+    uint64_t frame = (uint64_t)o->opts.frame_samples * (uint64_t)o->opts.channels;
+    uint64_t owed = frame && o->samples % frame ? frame - o->samples % frame : 0;
     while (owed > 0) {
         size_t take = owed < 256 ? (size_t)owed : 256;
         FT_TRY(ft_audio_out_push(o, silence, take));

@@ -1,4 +1,4 @@
-/* audio_out.h -- sound on its way out: mono 16-bit samples become the bytes of a format, piece by
+/* audio_out.h -- sound on its way out: 16-bit samples become the bytes of a format, piece by
  * piece, so that the first are on the wire while the last are not yet spoken.
  *
  *     ft_audio_out_new(&o, ft_audio_format_find(FT_STR("mp3")), &opts, write, ctx);
@@ -38,6 +38,7 @@ const ft_audio_format *ft_audio_format_ending(ft_str path); /* by a file's name;
 
 typedef struct ft_audio_out_opts {
     int rate_hz;
+    int channels;      /* samples of each moment stand side by side; 0: 1 */
     uint64_t frames;   /* when they are known beforehand: a WAV's header is right at once */
     int frame_samples; /* fill the last frame with silence: 160 is 20 ms at 8 kHz; 0: do not */
 } ft_audio_out_opts;
@@ -47,6 +48,7 @@ typedef struct ft_audio_out_opts {
 ft_err ft_audio_out_new(ft_audio_out **out, const ft_audio_format *format,
                         const ft_audio_out_opts *opts, ft_err (*write)(void *ctx, ft_str bytes),
                         void *ctx);
+/* `count` samples of all channels together. */
 ft_err ft_audio_out_push(ft_audio_out *o, const int16_t *samples, size_t count);
 /* The last bytes. `head` (may be NULL) gets bytes that replace the file's first ones, or stays
  * empty: a WAV's lengths, where they were not known; a stream does without. */

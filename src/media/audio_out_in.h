@@ -9,7 +9,7 @@ struct ft_audio_out {
     ft_audio_out_opts opts;
     ft_err (*write)(void *ctx, ft_str bytes);
     void *ctx;
-    uint64_t frames; /* pushed so far */
+    uint64_t samples; /* pushed so far */
     void *state;     /* of the format */
     void (*free_state)(void *state);
 };

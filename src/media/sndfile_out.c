@@ -98,7 +98,9 @@ static ft_err sound_begin(ft_audio_out *o, int format, double quality) {
     s->out = o;
     o->state = s;
     o->free_state = sound_free;
-    SF_INFO info = { .samplerate = o->opts.rate_hz, .channels = 1, .format = format };
+    SF_INFO info = { .samplerate = o->opts.rate_hz,
+                     .channels = o->opts.channels,
+                     .format = format };
     s->file = api.open_virtual(&io, SFM_WRITE, &info, s);
     if (!s->file) return sound_failed(s, "begin");
     api.command(s->file, SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof quality);
@@ -117,7 +119,8 @@ static ft_err sound_push(ft_audio_out *o, const int16_t *samples, size_t count) 
     enum { PIECE = 4096 }; /* libvorbis keeps its whole input on the stack */
     sound *s = o->state;
     while (count > 0) {
-        size_t take = count < PIECE ? count : PIECE;
+        size_t most = PIECE / (size_t)o->opts.channels * (size_t)o->opts.channels;
+        size_t take = count < most ? count : most; /* whole frames */
         if (api.write_short(s->file, samples, (sf_count_t)take) != (sf_count_t)take ||
             s->failure != FT_OK)
             return sound_failed(s, "encode");

@@ -133,6 +133,23 @@ ft_err ft_wav_read(ft_wav *out, ft_str bytes) {
     return read_chunks(out, &r);
 }
 
+ft_err ft_wav_raw(ft_wav *out, ft_str bytes) {
+    ft_wav *w = out;
+    bool code = w->coding == FT_WAV_ULAW || w->coding == FT_WAV_ALAW;
+    bool fits = code                        ? w->bits == 8
+                : w->coding == FT_WAV_FLOAT ? w->bits == 32 || w->bits == 64
+                                            : w->bits >= 1 && w->bits <= 64;
+    if (!fits) return FT_FAIL(FT_EINVAL, "samples of %d bits", w->bits);
+    if (w->channels < 1 || w->channels > FT_WAV_CHANNELS_MAX || w->rate_hz < 1)
+        return FT_FAIL(FT_EINVAL, "%d channels at %d Hz", w->channels, w->rate_hz);
+    w->sample_bytes = (w->bits + 7) / 8;
+    uint64_t frame = (uint64_t)w->sample_bytes * (uint64_t)w->channels;
+    w->frames = bytes.len / frame;
+    w->cut = bytes.len % frame != 0;
+    w->data = ft_str_slice(bytes, 0, (size_t)(w->frames * frame));
+    return FT_OK;
+}
+
 /* ---- samples */
 
 /* Sample `i`, its bits at the high end of 64. */

@@ -37,6 +37,10 @@ typedef struct ft_wav {
  * before the first sample it promises is refused. A data length of 0xffffffff or 0 at the end of
  * the file, as programs that write to a pipe leave it, means "up to the end". */
 ft_err ft_wav_read(ft_wav *out, ft_str bytes);
+/* Samples without a header, as a WAV's: `out` says how they stand (coding, rate_hz, channels, bits,
+ * big_endian), the rest is filled in. A frame that is not whole at the end is left out, with `cut`
+ * set. FT_EINVAL for what no samples can be. */
+ft_err ft_wav_raw(ft_wav *out, ft_str bytes);
 /* Samples `from` … `from + count` of all frames interleaved, as numbers in [-1, 1). */
 void ft_wav_f64(double *out, const ft_wav *wav, uint64_t from, size_t count);
 /* The same as 16 bits: rounded to the nearest, halves up, held at the ends. */
