@@ -68,6 +68,8 @@ extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, 
     ft_command_keys_rm, ft_command_aws_env, ft_command_analyze, ft_command_settings_ls,
     ft_command_settings_set, ft_command_settings_rm;
 
+extern const ft_command ft_command_speak, ft_command_convert, ft_command_run_espeak;
+
 extern const ft_command ft_command_data_pack, ft_command_data_convert, ft_command_data_unpack,
     ft_command_data_ls, ft_command_data_head, ft_command_data_check, ft_command_data_formats,
     ft_command_data_bench;
@@ -115,6 +117,8 @@ const ft_command *const ft_commands[] = {
     &ft_command_data_check,
     &ft_command_data_bench,
     &ft_command_data_formats,
+    &ft_command_speak,
+    &ft_command_convert,
     &ft_command_keys_add,
     &ft_command_keys_ls,
     &ft_command_keys_rm,
@@ -124,6 +128,7 @@ const ft_command *const ft_commands[] = {
     &ft_command_settings_rm,
     &ft_command_info,
     &ft_command_analyze,
+    &ft_command_run_espeak,
     &ft_command_run_job,
     &ft_command_run_pipe,
     &ft_command_run_rules,

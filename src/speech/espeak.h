@@ -6,4 +6,9 @@
 
 extern const ft_engine ft_engine_espeak;
 
+/* The process of an open engine, for those that watch it; 0 when there is none. */
+int ft_espeak_pid(const void *engine);
+/* What `fettle run-espeak` does: answer requests that come over `fd` until it is closed. */
+ft_err ft_espeak_serve(int fd);
+
 #endif

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/check.h"
+#include "speech/espeak.h"
 #include "speech/flite.h"
 
 #define SLT                                                                               \
@@ -20,6 +21,32 @@ const ft_voice ft_voices[] = {
     { "Ruth", SLT, true, false, false },
     { "Joey", RMS, true, true, false },
     { "Stephen", RMS, true, false, false },
+    { "Lupe", "espeak-ng es-419+f2 (US Spanish, female, formant)", &ft_engine_espeak, "es-419+f2",
+      "Female", "es-US", "US Spanish", true, true, true },
+    { "Penelope", "espeak-ng es-419+f4 (US Spanish, female, formant)", &ft_engine_espeak,
+      "es-419+f4", "Female", "es-US", "US Spanish", false, true, false },
+    { "Pedro", "espeak-ng es-419 (US Spanish, male, formant)", &ft_engine_espeak, "es-419", "Male",
+      "es-US", "US Spanish", true, false, false },
+    { "Miguel", "espeak-ng es-419+m3 (US Spanish, male, formant)", &ft_engine_espeak, "es-419+m3",
+      "Male", "es-US", "US Spanish", false, true, false },
+    { "Amy", "espeak-ng en-gb+f2 (British English, female, formant)", &ft_engine_espeak, "en-gb+f2",
+      "Female", "en-GB", "British English", true, true, true },
+    { "Brian", "espeak-ng en-gb (British English, male, formant)", &ft_engine_espeak, "en-gb",
+      "Male", "en-GB", "British English", true, true, false },
+    { "Celine", "espeak-ng fr-fr+f2 (French, female, formant)", &ft_engine_espeak, "fr-fr+f2",
+      "Female", "fr-FR", "French", false, true, false },
+    { "Mathieu", "espeak-ng fr-fr (French, male, formant)", &ft_engine_espeak, "fr-fr", "Male",
+      "fr-FR", "French", false, true, false },
+    { "Marlene", "espeak-ng de+f2 (German, female, formant)", &ft_engine_espeak, "de+f2", "Female",
+      "de-DE", "German", false, true, false },
+    { "Hans", "espeak-ng de (German, male, formant)", &ft_engine_espeak, "de", "Male", "de-DE",
+      "German", false, true, false },
+    { "Carla", "espeak-ng it+f2 (Italian, female, formant)", &ft_engine_espeak, "it+f2", "Female",
+      "it-IT", "Italian", false, true, false },
+    { "Conchita", "espeak-ng es+f2 (Castilian Spanish, female, formant)", &ft_engine_espeak,
+      "es+f2", "Female", "es-ES", "Castilian Spanish", false, true, false },
+    { "Camila", "espeak-ng pt-br+f2 (Brazilian Portuguese, female, formant)", &ft_engine_espeak,
+      "pt-br+f2", "Female", "pt-BR", "Brazilian Portuguese", true, true, false },
     { 0 },
 };
 

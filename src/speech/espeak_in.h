@@ -1,0 +1,78 @@
+/* espeak_in.h -- espeak-ng behind a pipe: what is asked, what is answered, the process. Private to
+ * speech.
+ *
+ * libespeak-ng is GPL-3 and keeps its state in globals, so it lives in a process of its own
+ * (`fettle run-espeak`), which speaks one request after the other over its standard input, a
+ * socket, and ends when that is closed. */
+#ifndef FT_ESPEAK_IN_H
+#define FT_ESPEAK_IN_H
+
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "speech/phones.h"
+
+#define FT_ESPEAK_TEXT_MAX  ((size_t)1 << 20)
+#define FT_ESPEAK_VOICE_MAX 64
+
+/* A request: this head, the voice, the text (UTF-8). */
+typedef struct ft_espeak_ask {
+    uint32_t voice_len, text_len;
+    uint32_t phonemes; /* "[[…]]" in the text are espeak's phonemes */
+} ft_espeak_ask;
+
+/* An answer is a row of these, each with `len` bytes behind it. */
+typedef enum ft_espeak_kind {
+    FT_ESPEAK_EVENT = 1, /* ft_espeak_event */
+    FT_ESPEAK_SAMPLES,   /* int16_t */
+    FT_ESPEAK_DONE,      /* int32_t: the rate */
+    FT_ESPEAK_FAILED     /* int32_t: an ft_err; then its sentence */
+} ft_espeak_kind;
+
+typedef struct ft_espeak_head {
+    uint32_t kind, len;
+} ft_espeak_head;
+
+typedef struct ft_espeak_event {
+    uint32_t word;    /* 1: a word begins; 0: a sound */
+    uint32_t at_char; /* of the text, from 0 */
+    uint32_t sample;
+    char ipa[12]; /* of a sound; empty: a pause */
+} ft_espeak_event;
+
+/* The row of a sound that espeak-ng names in IPA; the nearest for one that has none. Never NULL. */
+const ft_phone_row *ft_espeak_phone(ft_str ipa);
+/* "ˈpe.ro" (ipa or x-sampa) as espeak-ng takes it: "p'ero", appended. FT_EPARSE names what is no
+ * sound. */
+ft_err ft_espeak_phones_from(ft_buf *out, ft_str phonemes, ft_str alphabet);
+
+/* What was said: in the caller's buffers. */
+typedef struct ft_espeak_answer {
+    ft_buf samples; /* int16_t */
+    ft_buf events;  /* ft_espeak_event */
+    int rate_hz;
+} ft_espeak_answer;
+
+typedef struct ft_espeak_process {
+    pid_t pid; /* 0: none */
+    int fd;
+    int starts; /* so far */
+} ft_espeak_process;
+
+/* Say a text; an empty one only readies the voice. A process that dies or falls silent is started
+ * again and asked again, twice; then FT_EPEER. FT_EABSENT names the package. */
+ft_err ft_espeak_say(ft_espeak_process *p, ft_espeak_answer *out, const char *voice, ft_str text,
+                     bool phonemes);
+void ft_espeak_answer_fini(ft_espeak_answer *a);
+/* Ends the process. Fine on a zeroed one. */
+void ft_espeak_process_end(ft_espeak_process *p);
+
+/* All of `len` bytes over a socket; FT_EPEER when the other side is gone, FT_ETIMEOUT after
+ * `timeout_ms` (-1: never) without a byte. */
+ft_err ft_espeak_send(int fd, const void *at, size_t len);
+ft_err ft_espeak_receive(int fd, void *at, size_t len, int timeout_ms);
+
+#endif
