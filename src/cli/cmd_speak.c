@@ -149,8 +149,7 @@ done:
 }
 
 static ft_err list_voices(ft_cli *cli) {
-    static const char *const columns[] = { "voice",  "language", "sex",
-                                           "styles", "engines",  "what speaks" };
+    static const char *const columns[] = { "voice", "language", "sex", "engines", "what speaks" };
     ft_listing l;
     ft_listing_init(&l, cli, columns, FT_COUNT(columns));
     for (const ft_voice *v = ft_voices; v->id; v++) {
