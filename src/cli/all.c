@@ -25,11 +25,11 @@ extern const ft_predictor ft_predictor_nn, ft_predictor_xgboost;
 static const ft_predictor *const predictors[] = { &ft_predictor_xgboost, &ft_predictor_nn,
                                                   &ft_predictor_program, NULL };
 
-static const ft_stream_kind *const kinds[] = { &ft_kind_metric,  &ft_kind_tensor,
-                                               &ft_kind_capture, &ft_kind_drift,
-                                               &ft_kind_log,     &ft_kind_cloudwatch,
-                                               &ft_kind_system,  &ft_kind_speech,
-                                               NULL };
+static const ft_stream_kind *const kinds[] = {
+    &ft_kind_metric, &ft_kind_tensor, &ft_kind_capture,
+    &ft_kind_drift,  &ft_kind_log,    &ft_kind_cloudwatch,
+    &ft_kind_system, &ft_kind_speech, NULL
+};
 
 static const ft_rule *const rules[] = {
     &ft_rule_dead_relu,
@@ -66,7 +66,7 @@ extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, 
     ft_command_run_model, ft_command_remote_ls, ft_command_remote_get, ft_command_remote_put,
     ft_command_remote_cache, ft_command_run_pipe, ft_command_keys_add, ft_command_keys_ls,
     ft_command_keys_rm, ft_command_aws_env, ft_command_analyze, ft_command_settings_ls,
-    ft_command_settings_set, ft_command_settings_rm;
+    ft_command_settings_set, ft_command_settings_rm, ft_command_explain, ft_command_attack;
 
 extern const ft_command ft_command_speak, ft_command_convert, ft_command_run_espeak;
 
@@ -82,6 +82,8 @@ const ft_command *const ft_commands[] = {
     &ft_command_invoke,
     &ft_command_run,
     &ft_command_model_show,
+    &ft_command_explain,
+    &ft_command_attack,
     &ft_command_monitor_baseline,
     &ft_command_monitor_schedules,
     &ft_command_monitor_run,

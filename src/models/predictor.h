@@ -36,6 +36,12 @@ typedef struct ft_asking { /* one request and what came of it; texts in the aren
     ft_str custom_attributes_out;
 } ft_asking;
 
+typedef struct ft_explain_ask { /* what is to be explained, and how it is drawn */
+    ft_str method; /* "fullgrad", "gradient", "smoothgrad", "gradcam"; empty: the first */
+    ft_str class;  /* a number or label; empty: the answer's */
+    float opacity; /* of the map over the picture; 0: half */
+} ft_explain_ask;
+
 typedef struct ft_predictor {
     const char *name; /* "xgboost" */
     const char *doc;
@@ -51,9 +57,14 @@ typedef struct ft_predictor {
     void (*describe)(const ft_model *m, ft_json_out *w);
     /* One request. The response's bytes live in the arena. FT_EMEDIA for a content type it does not
      * read, FT_EPARSE with row and column for a bad body. `accept` as sent ("" = any). `tap` may be
-     * NULL. */
+     * NULL; else the request's tensors are shown to it, whose `wants` must say the same at every
+     * step: such a call may take several times as long, and they come one at a time. */
     ft_err (*predict)(const ft_model *m, ft_payload *out, const ft_payload *in, ft_str accept,
                       ft_tap *tap, ft_arena *arena);
+    /* Why it answers a request as it does: a heat map as image/png, or its numbers as
+     * application/json, as `accept` asks. NULL: it cannot tell. Any thread. */
+    ft_err (*explain)(const ft_model *m, ft_payload *out, const ft_payload *in,
+                      const ft_explain_ask *ask, ft_str accept, ft_arena *arena);
     /* Rows at once, for batch work: out_cols values a row. NULL when the predictor's input is not a
      * matrix. */
     ft_err (*predict_rows)(const ft_model *m, float *out, const float *rows, size_t count);

@@ -14,7 +14,9 @@
 #include "base/fault.h"
 #include "data/npy.h"
 #include "models/rows.h"
+#include "nn/explain_request.h"
 #include "nn/network.h"
+#include "nn/observe.h"
 #include "nn/session.h"
 
 #define SESSIONS_MAX 16 /* that wait for the next request */
@@ -27,6 +29,10 @@ typedef struct model {
     pthread_mutex_t lock;
     ft_nn_session *idle[SESSIONS_MAX];
     int idle_count;
+    pthread_mutex_t why_lock; /* of what follows: one is explained or observed at a time */
+    ft_nn_explainer *explainer;
+    ft_nn_observer *observer;
+    ft_tap *observed_by;
 } model;
 
 /* ---- life */
@@ -35,10 +41,13 @@ static void model_free(ft_model *base) {
     model *m = (model *)base;
     if (!m) return;
     for (int i = 0; i < m->idle_count; i++) ft_nn_session_free(m->idle[i]);
+    ft_nn_explainer_free(m->explainer);
+    ft_nn_observer_free(m->observer);
     if (m->shared) m->network->graph = NULL; /* the shared model's */
     ft_nn_model_free(m->shared);
     ft_nn_network_free(m->network);
     pthread_mutex_destroy(&m->lock);
+    pthread_mutex_destroy(&m->why_lock);
     free(m);
 }
 
@@ -78,6 +87,7 @@ static ft_err model_load(ft_model **out, const char *path) {
     if (!m) return FT_FAIL(FT_ENOMEM, "no memory for a network");
     m->base.predictor = &ft_predictor_nn;
     pthread_mutex_init(&m->lock, NULL);
+    pthread_mutex_init(&m->why_lock, NULL);
     ft_err err = load_into(m, path);
     if (err != FT_OK) {
         model_free(&m->base);
@@ -385,6 +395,23 @@ static ft_err answer(ft_payload *out, const model *m, const ft_array *a, ft_str 
                                                 : answer_json(out, m, a, arena);
 }
 
+/* With everything that the tap wants: another way through the same graph, so the answer may differ
+ * in the last bits. */
+static ft_err observe(ft_array *outputs, model *m, const ft_array *inputs, ft_tap *tap,
+                      ft_arena *arena) {
+    ft_err err = FT_OK;
+    pthread_mutex_lock(&m->why_lock);
+    if (m->observed_by != tap) {
+        ft_nn_observer_free(m->observer);
+        m->observer = NULL;
+    }
+    m->observed_by = tap;
+    if (!m->observer) err = ft_nn_observer_new(&m->observer, m->network, 1, tap);
+    if (err == FT_OK) err = ft_nn_observe(m->observer, inputs, outputs, tap, arena);
+    pthread_mutex_unlock(&m->why_lock);
+    return err;
+}
+
 static ft_err predict(const ft_model *base, ft_payload *out, const ft_payload *in, ft_str accept,
                       ft_tap *tap, ft_arena *arena) {
     model *m = (model *)base; /* its pool changes, behind its lock */
@@ -394,11 +421,31 @@ static ft_err predict(const ft_model *base, ft_payload *out, const ft_payload *i
     FT_TRY(ft_arena_items(&inputs, arena, (size_t)g->input_count + 1));
     FT_TRY(ft_arena_items(&outputs, arena, (size_t)g->output_count + 1));
     FT_TRY(read_inputs(inputs, m, in, arena));
+    if (tap) {
+        FT_TRY(observe(outputs, m, inputs, tap, arena));
+        return answer(out, m, outputs, accept, arena);
+    }
     FT_TRY(session_take(&s, m));
-    ft_err err = ft_nn_run(s, inputs, outputs, arena, tap);
+    ft_err err = ft_nn_run(s, inputs, outputs, arena, NULL);
     session_give(m, s);
     FT_TRY(err);
     return answer(out, m, outputs, accept, arena);
+}
+
+static ft_err explain(const ft_model *base, ft_payload *out, const ft_payload *in,
+                      const ft_explain_ask *ask, ft_str accept, ft_arena *arena) {
+    model *m = (model *)base;
+    ft_array inputs[1];
+    ft_err err = FT_OK;
+    if (m->network->graph->input_count > 1)
+        return FT_FAIL(FT_EUNSUPPORTED, "a network of several inputs cannot be explained");
+    FT_TRY(read_inputs(inputs, m, in, arena));
+    pthread_mutex_lock(&m->why_lock);
+    if (!m->explainer) err = ft_nn_explainer_new(&m->explainer, m->network, 1);
+    if (err == FT_OK)
+        err = ft_nn_explain_request(out, m->explainer, m->network, inputs, in, ask, accept, arena);
+    pthread_mutex_unlock(&m->why_lock);
+    return err;
 }
 
 static size_t input_cols(const ft_model *base) {
@@ -448,6 +495,7 @@ const ft_predictor ft_predictor_nn = {
     .load = model_load,
     .describe = describe,
     .predict = predict,
+    .explain = explain,
     .predict_rows = predict_rows,
     .input_cols = input_cols,
     .output_cols = output_cols,
