@@ -6,17 +6,25 @@
  * its own on arrays of its own: what an operation prepares and runs is what it would for a whole
  * step. Parts of one shape share oneDNN's code, and all share packed weights (store.h).
  *
+ * A convolution on a picture of few rows (7 on 2 threads would be 4 and 3) is shared by output
+ * channels instead: each part has its share of the weights and computes into memory of its own,
+ * from where its columns are copied.
+ *
  * There are more parts than threads, so that a thread that the machine takes away is not waited
  * for longer than a part. */
 #include "base/check.h"
 #include "nn/ops/kernel.h"
+#include "nn/post.h"
 #include "nn/session_in.h"
 
-#define PARTS_EACH  4    /* at most, a thread */
-#define PART_NS_MIN 40e3 /* shorter ones are not worth their way to another thread (about 1 us) */
-#define FLOPS_A_NS  50.0 /* of a product or convolution on one thread */
-#define BYTES_A_NS  5.0  /* of light operations */
-#define WHOLE       (-1)
+#define PARTS_EACH    4     /* at most, a thread */
+#define SHARE_NS_MIN  4e3   /* a thread's share that is worth its way there (about 1 us) */
+#define PART_NS_MIN   100e3 /* smaller shares are not split further: kernels like many rows */
+#define FLOPS_A_NS    80.0  /* of a product or convolution on one thread */
+#define BYTES_A_NS    10.0  /* read and written */
+#define UNEVEN_MAX    1.08 /* the largest share of rows over the mean; beyond, channels are shared */
+#define CHANNELS_STEP 16   /* what a kernel computes at once */
+#define WHOLE         (-1)
 
 typedef enum rule { /* how a node's inputs go with rows of its output */
                     CUT_NOT = 0,
@@ -144,17 +152,27 @@ static bool rows_find(cutting *c) {
 
 /* ---- parts */
 
+static bool uneven(int64_t rows, int parts) {
+    int64_t largest = (rows + parts - 1) / parts;
+    return (double)(largest * parts) > UNEVEN_MAX * (double)rows;
+}
+
 static int parts_wanted(const cutting *c, int threads) {
     const ft_nn_node *n = c->step->node;
-    double ns = (double)ft_array_bytes(c->out) / BYTES_A_NS;
+    size_t bytes = ft_array_bytes(c->out);
+    for (size_t k = 0; k < n->input_count; k++)
+        if (c->in_axis[k] != WHOLE) bytes += ft_array_bytes(&c->step->in[k]);
+    double ns = (double)bytes / BYTES_A_NS;
     if (n->op->flops) {
         double by = (double)n->op->flops(n, c->step->in, c->step->out) / FLOPS_A_NS;
         if (by > ns) ns = by;
     }
-    double parts = ns / PART_NS_MIN;
-    if (parts > threads * PARTS_EACH) parts = threads * PARTS_EACH;
-    if (parts > (double)c->rows) parts = (double)c->rows;
-    return (int)parts;
+    if (ns < SHARE_NS_MIN * threads) return 0;
+    double each = ns / PART_NS_MIN / threads;
+    int parts = each > PARTS_EACH ? PARTS_EACH * threads : (int)each * threads;
+    while (parts > threads && uneven(c->rows, parts)) parts -= threads;
+    if (parts < threads) parts = threads;
+    return parts > c->rows ? (int)c->rows : parts;
 }
 
 static void slice(ft_array *a, size_t *at, int axis, int64_t from, int64_t to) {
@@ -221,6 +239,60 @@ static ft_err part_fill(bool *can, cutting *c, ft_nn_part *part, int64_t from, i
     return *can ? pads_set(c, part, begin, end) : FT_OK;
 }
 
+/* ---- parts of channels */
+
+/* Shares of at least CHANNELS_STEP channels that are more even than the rows'; 0: none. */
+static int channels_wanted(const cutting *c, int threads, int parts) {
+    const ft_nn_node *n = c->step->node;
+    int64_t steps = c->out->shape[c->out->ndim - 1] / CHANNELS_STEP;
+    if (!c->window || strcmp(n->op->name, "Conv") != 0 || ft_nn_attr_int(n, "group") != 1 ||
+        !c->step->in[1].data || c->out->shape[c->out->ndim - 1] % CHANNELS_STEP)
+        return 0;
+    return uneven(c->rows, parts) && !uneven(steps, threads) ? threads : 0;
+}
+
+static ft_err channels_fill(const cutting *c, ft_nn_part *part, int64_t from, int64_t to) {
+    const ft_nn_node *n = c->step->node;
+    int sum = ft_nn_post_sum_input(n), last = c->out->ndim - 1;
+    ft_nn_attr *attrs;
+    part->node = *n;
+    FT_TRY(ft_arena_items(&part->in, &c->p->arena, n->input_count));
+    FT_TRY(ft_arena_items(&part->in_at, &c->p->arena, n->input_count));
+    FT_TRY(ft_arena_items(&attrs, &c->p->arena, n->attr_count + 1));
+    memcpy(part->in, c->step->in, n->input_count * sizeof *part->in);
+    memcpy(attrs, n->attrs, n->attr_count * sizeof *attrs);
+    for (size_t i = 0; i < n->attr_count; i++) {
+        if (strcmp(attrs[i].name, "ft_scale") != 0) continue;
+        attrs[i].floats += from;
+        attrs[i].count = (size_t)(to - from);
+    }
+    part->node.attrs = attrs;
+    part->out = *c->out;
+    part->out.shape[last] = to - from;
+    part->columns = true;
+    part->out_at = (size_t)from * ft_dtype_bytes(c->out->dtype);
+    int64_t items = c->step->in[1].shape[0];
+    part->in[1].shape[0] = to - from;
+    part->in_at[1] = ft_array_bytes(&part->in[1]) / (size_t)(to - from) * (size_t)from;
+    part->in[1].data = (char *)part->in[1].data + part->in_at[1];
+    FT_CHECK(to <= items);
+    if (n->input_count > 2 && sum != 2 && part->in[2].dtype != FT_DTYPE_COUNT)
+        slice(&part->in[2], &part->in_at[2], 0, from, to);
+    if (sum >= 0) part->in[sum] = part->out;
+    return FT_OK;
+}
+
+static ft_err channels_cut(cutting *c, int count) {
+    ft_nn_step *step = c->step;
+    int64_t steps = c->out->shape[c->out->ndim - 1] / CHANNELS_STEP;
+    FT_TRY(ft_arena_items(&step->parts, &c->p->arena, (size_t)count));
+    for (int i = 0; i < count; i++)
+        FT_TRY(channels_fill(c, &step->parts[i], steps * i / count * CHANNELS_STEP,
+                             steps * (i + 1) / count * CHANNELS_STEP));
+    step->part_count = count;
+    return FT_OK;
+}
+
 ft_err ft_nn_step_cut(ft_nn_plan *p, ft_nn_step *step, int threads) {
     cutting c = { .p = p, .step = step, .out = &step->out[0] };
     const ft_nn_node *n = step->node;
@@ -233,6 +305,8 @@ ft_err ft_nn_step_cut(ft_nn_plan *p, ft_nn_step *step, int threads) {
     c.rows = c.out->shape[c.axis];
     int count = rows_find(&c) ? parts_wanted(&c, threads) : 0;
     if (count < 2) return FT_OK;
+    int shares = channels_wanted(&c, threads, count);
+    if (shares) return channels_cut(&c, shares);
     FT_TRY(ft_arena_items(&step->parts, &p->arena, (size_t)count));
     for (int i = 0; i < count && can; i++)
         FT_TRY(part_fill(&can, &c, &step->parts[i], c.rows * i / count, c.rows * (i + 1) / count));

@@ -98,6 +98,7 @@ static ft_err node_prepare(ft_nn_step *step, const ft_nn_session *s, const ft_nn
 
 static ft_err step_prepare(ft_nn_plan *p, ft_nn_step *step, const ft_nn_session *s) {
     const ft_nn_op *op = step->node->op;
+    size_t columns = 0;
     if (step->skip || step->late) return FT_OK;
     if (op->flops) step->flops = op->flops(step->node, step->in, step->out);
     if (s->team) FT_TRY(ft_nn_step_cut(p, step, s->opts.threads));
@@ -106,8 +107,11 @@ static ft_err step_prepare(ft_nn_plan *p, ft_nn_step *step, const ft_nn_session 
     for (int i = 0; i < step->part_count; i++) {
         ft_nn_part *part = &step->parts[i];
         FT_TRY(node_prepare(step, s, &part->node, part->in, &part->out, &part->state));
+        if (part->columns && ft_array_bytes(&part->out) > columns)
+            columns = ft_array_bytes(&part->out);
     }
-    step->scratch_bytes = (step->scratch_bytes + 63) & ~(size_t)63;
+    step->columns_at = (step->scratch_bytes + 63) & ~(size_t)63;
+    step->scratch_bytes = step->columns_at + ((columns + 63) & ~(size_t)63);
     return FT_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "nn/onednn.h"
+#include "nn/post.h"
 #include "nn/session_in.h"
 
 /* ---- life */
@@ -222,6 +223,40 @@ typedef struct parted {
     const ft_nn_call *whole;
 } parted;
 
+/* A part's columns of the rows of `whole` (whole->data begins at its first), from or to `dense`. */
+static void columns_copy(const ft_array *whole, const ft_array *part, char *dense, bool from) {
+    size_t item = ft_dtype_bytes(part->dtype);
+    size_t row = (size_t)whole->shape[whole->ndim - 1] * item;
+    size_t width = (size_t)part->shape[part->ndim - 1] * item;
+    char *at = whole->data;
+    for (int64_t rows = ft_array_count(part) / part->shape[part->ndim - 1]; rows > 0; rows--) {
+        if (from)
+            memcpy(dense, at, width);
+        else
+            memcpy(at, dense, width);
+        at += row;
+        dense += width;
+    }
+}
+
+/* Results go to memory of the thread first; what is added is fetched there. */
+static ft_err columns_run(const parted *w, const ft_nn_part *part, ft_nn_call *c, ft_array *in) {
+    int sum = ft_nn_post_sum_input(c->node);
+    ft_array whole = w->whole->out[0];
+    char *dense = (char *)c->scratch + w->step->columns_at;
+    if (sum >= 0) {
+        ft_array added = w->whole->in[sum];
+        added.data = (char *)added.data + part->out_at;
+        columns_copy(&added, &part->out, dense, true);
+        in[sum].data = dense;
+    }
+    c->out[0].data = dense;
+    FT_TRY(call_run(w->s, c));
+    whole.data = (char *)whole.data + part->out_at;
+    columns_copy(&whole, &part->out, dense, false);
+    return FT_OK;
+}
+
 static ft_err part_run(void *ctx, int i, int thread) {
     const parted *w = ctx;
     const ft_nn_part *part = &w->step->parts[i];
@@ -233,11 +268,12 @@ static ft_err part_run(void *ctx, int i, int thread) {
     }
     out.data = (char *)w->whole->out[0].data + part->out_at;
     c.node = &part->node;
+    c.team = NULL;
     c.in = in;
     c.out = &out;
     c.state = part->state;
     if (c.scratch) c.scratch = (char *)c.scratch + (size_t)thread * w->step->scratch_bytes;
-    return call_run(w->s, &c);
+    return part->columns ? columns_run(w, part, &c, in) : call_run(w->s, &c);
 }
 
 static ft_err parts_run(const ft_nn_session *s, const ft_nn_step *step, const ft_nn_call *c) {
@@ -261,6 +297,7 @@ static ft_err step_run(ft_nn_session *s, ft_nn_plan *p, int i) {
                      .state = step->state,
                      .scratch = step->scratch_bytes ? (char *)p->memory + step->scratch_at : NULL,
                      .threads = ft_nn_session_kernel_threads(s),
+                     .team = s->team,
                      .training = s->opts.training,
                      .seed = (s->opts.seed + s->runs) * 0x9e3779b97f4a7c15u + (uint64_t)i };
     if (step->late)

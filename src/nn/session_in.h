@@ -26,8 +26,10 @@ struct ft_nn_model {
     ft_nn_store *store;
 };
 
-/* Some rows of a step (cut.c): a node on arrays that begin `_at` bytes into the step's. */
+/* Some rows of a step (cut.c): a node on arrays that begin `_at` bytes into the step's. `columns`:
+ * it has some of each row's items; it computes them behind its scratch, and they are copied. */
 typedef struct ft_nn_part {
+    bool columns;
     ft_nn_node node;
     ft_array *in, out;
     size_t *in_at, out_at;
@@ -43,6 +45,7 @@ typedef struct ft_nn_step {
     int part_count;
     size_t scratch_bytes; /* of the whole step, or of a thread that runs parts */
     size_t scratch_at;
+    size_t columns_at;  /* in a thread's scratch: where a part's own columns are */
     bool skip;          /* its outputs are known: nothing to do */
     bool late;          /* its outputs' shapes are known when it runs */
     int64_t flops;      /* counted once */

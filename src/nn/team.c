@@ -15,9 +15,9 @@
 #include "base/fault.h"
 #include "nn/onednn.h"
 
-/* Looks for work before a thread sleeps: about 50 us of `pause` on a Zen 4. A sleep and its wake
- * cost as much; the gaps between a network's steps are shorter. */
-#define LOOKS_MAX 3000
+/* Looks for work before a thread sleeps: about 150 us of `pause` on a Zen 4. A sleep and its wake
+ * cost 50 to 100; the gaps between a network's steps are mostly shorter. */
+#define LOOKS_MAX 9000
 #define WHY_MAX   512
 
 typedef struct helper {
@@ -166,6 +166,8 @@ void ft_nn_team_free(ft_nn_team *t) {
     pthread_mutex_destroy(&t->lock);
     free(t);
 }
+
+int ft_nn_team_threads(const ft_nn_team *t) { return t->helper_count + 1; }
 
 /* ---- a job */
 

@@ -23,6 +23,7 @@ typedef struct ft_nn_team ft_nn_team;
 /* `threads` with the caller's, 1 to FT_NN_TEAM_MAX. FT_EFULL: the system gives no more threads. */
 ft_err ft_nn_team_new(ft_nn_team **out, int threads);
 void ft_nn_team_free(ft_nn_team *t); /* fine on NULL */
+int ft_nn_team_threads(const ft_nn_team *t);
 
 /* run(ctx, part, thread) for each part in [0, parts); `thread` in [0, threads), 0 is the caller's:
  * what it has is its own during the call. Returns when all have ended, with one of the failures. */

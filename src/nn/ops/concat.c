@@ -70,8 +70,7 @@ static ft_err concat_run(const ft_nn_call *c) {
     int64_t at = 0;
     for (size_t k = 0; k < c->in_count; k++) {
         ft_nn_copy copy = piece_copy(&p, &c->in[k], axis, at);
-        ft_nn_copy_run(&copy, c->out[0].data, c->in[k].data, ft_dtype_bytes(c->in[k].dtype),
-                       c->threads);
+        ft_nn_copy_run(c, &copy, c->out[0].data, c->in[k].data, ft_dtype_bytes(c->in[k].dtype));
         at += c->in[k].shape[axis];
     }
     return FT_OK;
@@ -85,8 +84,7 @@ static ft_err concat_backward(const ft_nn_call *c) {
         ft_nn_copy back = ft_nn_copy_back(&copy);
         FT_TRY(ft_nn_zero_grad(c, k));
         if (c->in_grad[k].data && c->out_grad[0].data)
-            ft_nn_copy_run(&back, c->in_grad[k].data, c->out_grad[0].data, sizeof(float),
-                           c->threads);
+            ft_nn_copy_run(c, &back, c->in_grad[k].data, c->out_grad[0].data, sizeof(float));
         at += c->in[k].shape[axis];
     }
     return FT_OK;
@@ -147,8 +145,7 @@ static ft_err split_run(const ft_nn_call *c) {
     for (size_t k = 0; k < c->out_count; k++) {
         ft_nn_copy copy = piece_copy(&p, &c->out[k], axis, at), back = ft_nn_copy_back(&copy);
         if (c->out[k].data)
-            ft_nn_copy_run(&back, c->out[k].data, c->in[0].data, ft_dtype_bytes(c->in[0].dtype),
-                           c->threads);
+            ft_nn_copy_run(c, &back, c->out[k].data, c->in[0].data, ft_dtype_bytes(c->in[0].dtype));
         at += c->out[k].shape[axis];
     }
     return FT_OK;
@@ -161,8 +158,7 @@ static ft_err split_backward(const ft_nn_call *c) {
     for (size_t k = 0; k < c->out_count && c->in_grad[0].data; k++) {
         ft_nn_copy copy = piece_copy(&p, &c->out[k], axis, at);
         if (c->out_grad[k].data)
-            ft_nn_copy_run(&copy, c->in_grad[0].data, c->out_grad[k].data, sizeof(float),
-                           c->threads);
+            ft_nn_copy_run(c, &copy, c->in_grad[0].data, c->out_grad[k].data, sizeof(float));
         at += c->out[k].shape[axis];
     }
     return FT_OK;

@@ -14,7 +14,7 @@ static inline ft_err ft_nn_zero_grad(const ft_nn_call *c, size_t input) {
 
 /* out = one strided copy of input 0, forth and (f32) back. */
 static inline ft_err ft_nn_copy_forth(const ft_nn_call *c, const ft_nn_copy *copy) {
-    ft_nn_copy_run(copy, c->out[0].data, c->in[0].data, ft_dtype_bytes(c->in[0].dtype), c->threads);
+    ft_nn_copy_run(c, copy, c->out[0].data, c->in[0].data, ft_dtype_bytes(c->in[0].dtype));
     return FT_OK;
 }
 static inline ft_err ft_nn_copy_grad(const ft_nn_call *c, const ft_nn_copy *copy) {

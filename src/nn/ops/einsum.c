@@ -317,8 +317,8 @@ static ft_err einsum_forward(const ft_nn_call *c) {
     ft_nn_copy to_a = packing(&p, 0, &e, &e.in[0], &c->in[0]);
     ft_nn_copy to_b = packing(&p, 1, &e, &e.in[1], &c->in[1]);
     ft_nn_copy to_z = packing(&p, 2, &e, &e.out, &c->out[0]), from_z = ft_nn_copy_back(&to_z);
-    ft_nn_copy_run(&to_a, a, c->in[0].data, sizeof *a, c->threads);
-    ft_nn_copy_run(&to_b, b, c->in[1].data, sizeof *b, c->threads);
+    ft_nn_copy_run(c, &to_a, a, c->in[0].data, sizeof *a);
+    ft_nn_copy_run(c, &to_b, b, c->in[1].data, sizeof *b);
     for (int64_t i = 0; i < p.batches; i++) {
         ft_nn_gemm g = { .m = p.m,
                          .n = p.n,
@@ -332,7 +332,7 @@ static ft_err einsum_forward(const ft_nn_call *c) {
                          .ldc = p.n };
         FT_TRY(ft_nn_gemm_run(&g, true));
     }
-    ft_nn_copy_run(&from_z, c->out[0].data, z, sizeof *z, c->threads);
+    ft_nn_copy_run(c, &from_z, c->out[0].data, z, sizeof *z);
     return FT_OK;
 }
 

@@ -1,6 +1,7 @@
 /* loops.c -- loops over arrays that broadcast, and copies between strided places. See shared.h. */
 #include "base/check.h"
 #include "nn/ops/shared.h"
+#include "nn/team.h"
 #include "nn/ops/vector.h"
 
 /* ---- broadcasting loops */
@@ -126,6 +127,44 @@ static ft_nn_copy collapse(const ft_nn_copy *c) {
     return out;
 }
 
+/* ---- work that is shared out */
+
+#define PIECES_EACH 2 /* a thread: one that comes late finds something to do */
+
+typedef struct spreading {
+    int64_t count, step;
+    int pieces;
+    ft_nn_spread_fn body;
+    void *ctx;
+} spreading;
+
+static ft_err piece_run(void *at, int piece, int thread) {
+    const spreading *s = at;
+    int64_t steps = (s->count + s->step - 1) / s->step;
+    int64_t from = steps * piece / s->pieces * s->step;
+    int64_t to = steps * (piece + 1) / s->pieces * s->step;
+    (void)thread;
+    s->body(s->ctx, from, to < s->count ? to : s->count);
+    return FT_OK;
+}
+
+void ft_nn_spread(const ft_nn_call *c, int64_t count, int64_t step, int64_t items,
+                  ft_nn_spread_fn body, void *ctx) {
+    int threads = ft_nn_threads(c->team ? ft_nn_team_threads(c->team) : c->threads, items);
+    int64_t steps = (count + step - 1) / step, pieces = (int64_t)threads * PIECES_EACH;
+    spreading s = { count, step, (int)(pieces < steps ? pieces : steps), body, ctx };
+    if (threads < 2 || s.pieces < 2) {
+        body(ctx, 0, count);
+    } else if (c->team) {
+        if (ft_nn_team_run(c->team, s.pieces, piece_run, &s) != FT_OK) ft_err_clear();
+    } else {
+#pragma omp parallel for num_threads(threads)
+        for (int piece = 0; piece < s.pieces; piece++) piece_run(&s, piece, 0);
+    }
+}
+
+/* ---- strided copies */
+
 /* Two inner axes: `rows` by `count` items. Tiles keep both sides in the cache when one of them is
  * walked across its lines (a transpose). */
 #define TILE 32
@@ -150,10 +189,11 @@ COPY_TILED(uint16_t)
 COPY_TILED(uint32_t)
 COPY_TILED(uint64_t)
 
+/* `rows` rows of a plane. */
 static void copy_plane(const ft_nn_copy *c, char *out, const char *in, size_t item_bytes,
-                       int64_t in_at, int64_t out_at) {
+                       int64_t in_at, int64_t out_at, int64_t rows) {
     int last = c->dims - 1;
-    int64_t count = c->size[last], rows = last ? c->size[last - 1] : 1;
+    int64_t count = c->size[last];
     int64_t in_row = last ? c->in_step[last - 1] : 0, out_row = last ? c->out_step[last - 1] : 0;
     const char *from = in + in_at * (int64_t)item_bytes;
     char *to = out + out_at * (int64_t)item_bytes;
@@ -182,28 +222,46 @@ static void copy_plane(const ft_nn_copy *c, char *out, const char *in, size_t it
     }
 }
 
-void ft_nn_copy_run(const ft_nn_copy *copy, void *out, const void *in, size_t item_bytes,
-                    int threads) {
-    int64_t items = 1, planes = 1;
+/* Rows of all planes are counted through: a piece may begin and end inside a plane. */
+typedef struct copying {
+    ft_nn_copy copy;
+    char *out;
+    const char *in;
+    size_t item_bytes;
+} copying;
+
+static void copy_rows(void *ctx, int64_t from, int64_t to) {
+    const copying *w = ctx;
+    const ft_nn_copy *c = &w->copy;
+    int64_t rows = c->dims > 1 ? c->size[c->dims - 2] : 1;
+    while (from < to) {
+        int64_t rest = from / rows, row = from % rows;
+        int64_t count = rows - row < to - from ? rows - row : to - from;
+        int64_t in_at = c->in_at, out_at = c->out_at;
+        if (c->dims > 1) in_at += row * c->in_step[c->dims - 2];
+        if (c->dims > 1) out_at += row * c->out_step[c->dims - 2];
+        for (int d = c->dims - 3; d >= 0; d--) {
+            in_at += rest % c->size[d] * c->in_step[d];
+            out_at += rest % c->size[d] * c->out_step[d];
+            rest /= c->size[d];
+        }
+        copy_plane(c, w->out, w->in, w->item_bytes, in_at, out_at, count);
+        from += count;
+    }
+}
+
+void ft_nn_copy_run(const ft_nn_call *call, const ft_nn_copy *copy, void *out, const void *in,
+                    size_t item_bytes) {
+    int64_t items = 1, rows = 1;
     for (int d = 0; d < copy->dims; d++) items *= copy->size[d];
     if (items == 0) return;
-    ft_nn_copy c = collapse(copy);
-    if (c.dims == 0) {
-        c.dims = 1;
-        c.size[0] = c.in_step[0] = c.out_step[0] = 1;
+    copying w = { collapse(copy), out, in, item_bytes };
+    if (w.copy.dims == 0) {
+        w.copy.dims = 1;
+        w.copy.size[0] = w.copy.in_step[0] = w.copy.out_step[0] = 1;
     }
-    for (int d = 0; d < c.dims - 2; d++) planes *= c.size[d];
-    threads = planes < 2 ? 1 : ft_nn_threads(threads, items);
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-    for (int64_t plane = 0; plane < planes; plane++) {
-        int64_t rest = plane, in_at = c.in_at, out_at = c.out_at;
-        for (int d = c.dims - 3; d >= 0; d--) {
-            in_at += rest % c.size[d] * c.in_step[d];
-            out_at += rest % c.size[d] * c.out_step[d];
-            rest /= c.size[d];
-        }
-        copy_plane(&c, out, in, item_bytes, in_at, out_at);
-    }
+    for (int d = 0; d < w.copy.dims - 1; d++) rows *= w.copy.size[d];
+    ft_nn_spread(call, rows, TILE, items, copy_rows, &w);
 }
 
 void ft_nn_copy_add(const ft_nn_copy *copy, float *out, const float *in) {

@@ -127,7 +127,7 @@ static ft_err pad_run(const ft_nn_call *c) {
     const void *value = ft_nn_given(c->in, c->in_count, 2) ? c->in[2].data : &zero;
     ft_nn_fill(c->out[0].data, value, bytes, ft_array_count(&c->out[0]));
     ft_nn_copy copy = inside(c, &p);
-    ft_nn_copy_run(&copy, c->out[0].data, c->in[0].data, bytes, c->threads);
+    ft_nn_copy_run(c, &copy, c->out[0].data, c->in[0].data, bytes);
     return FT_OK;
 }
 
@@ -144,7 +144,7 @@ static ft_err pad_backward(const ft_nn_call *c) {
         return FT_OK;
     }
     ft_nn_copy copy = inside(c, &p), back = ft_nn_copy_back(&copy);
-    ft_nn_copy_run(&back, c->in_grad[0].data, c->out_grad[0].data, sizeof(float), c->threads);
+    ft_nn_copy_run(c, &back, c->in_grad[0].data, c->out_grad[0].data, sizeof(float));
     return FT_OK;
 }
 

@@ -434,6 +434,19 @@ static void row_fast(const axis_walk *w, const taps *t, float *to, const float *
     for (int64_t i = 0; i < n && t->outside[y]; i++) line[i] = outside;
 }
 
+typedef struct rows_work {
+    const axis_walk *w;
+    const taps *t;
+    float *to;
+    const float *from;
+    float outside;
+} rows_work;
+
+static void rows_resize(void *ctx, int64_t from, int64_t to) {
+    const rows_work *v = ctx;
+    for (int64_t r = from; r < to; r++) row_fast(v->w, v->t, v->to, v->from, r, v->outside);
+}
+
 static ft_err forward(const ft_nn_call *c) {
     const state *s = c->state;
     if (!s) return reference(c);
@@ -450,9 +463,8 @@ static ft_err forward(const ft_nn_call *c) {
         axis_walk w = walk_of(p, shape, a);
         float *to = a == last ? ft_nn_f32(&c->out[0]) : work[turn++ & 1];
         int64_t rows = w.outer * w.out;
-#pragma omp parallel for num_threads(ft_nn_threads(c->threads, rows *w.inner)) if (c->threads > 1)
-        for (int64_t r = 0; r < rows; r++)
-            row_fast(&w, &s->taps[a], to, from, r, (float)p->outside);
+        rows_work rows_of = { &w, &s->taps[a], to, from, (float)p->outside };
+        ft_nn_spread(c, rows, 1, rows * w.inner, rows_resize, &rows_of);
         shape[a] = p->out[a];
         from = to;
     }

@@ -104,6 +104,11 @@ void ft_nn_loop_next(ft_nn_cursor *c, const ft_nn_loop *l);
 static inline int64_t ft_nn_inner_step(const ft_nn_loop *l, int array) {
     return l->step[array][l->dims - 1];
 }
+/* body(ctx, from, to) for pieces of [0, count), by the call's threads where `items` (of all) are
+ * worth it. The pieces end at multiples of `step`. */
+typedef void (*ft_nn_spread_fn)(void *ctx, int64_t from, int64_t to);
+void ft_nn_spread(const ft_nn_call *c, int64_t count, int64_t step, int64_t items,
+                  ft_nn_spread_fn body, void *ctx);
 /* Is it worth more than one thread? */
 static inline int ft_nn_threads(int threads, int64_t items) {
     return items < 32768 || threads < 2 ? 1 : threads;
@@ -121,8 +126,8 @@ typedef struct ft_nn_copy {
 } ft_nn_copy;
 /* C-order steps of a shape. */
 void ft_nn_steps(int64_t *step, const int64_t *shape, int ndim);
-void ft_nn_copy_run(const ft_nn_copy *copy, void *out, const void *in, size_t item_bytes,
-                    int threads);
+void ft_nn_copy_run(const ft_nn_call *c, const ft_nn_copy *copy, void *out, const void *in,
+                    size_t item_bytes);
 /* f32: out += in, along the same places. */
 void ft_nn_copy_add(const ft_nn_copy *copy, float *out, const float *in);
 /* The same copy backwards: from out's places to in's. */
