@@ -158,12 +158,12 @@ static void weights_bind(ft_nn_gradient *s) {
     }
 }
 
-static ft_err kept_show(ft_nn_gradient *s, ft_tap *tap) {
+static ft_err kept_show(ft_nn_gradient *s, ft_tap *tap, int64_t step) {
     ft_arena scratch = FT_ARENA_INIT(FT_NN_GRADIENT_BYTES_MAX);
     ft_err err = FT_OK;
     for (size_t i = 0; i < s->kept_count && err == FT_OK; i++) {
         ft_array a;
-        if (!ft_tap_wants(tap, s->kept[i].name.at, (int64_t)s->runs)) continue;
+        if (!ft_tap_wants(tap, s->kept[i].name.at, step)) continue;
         err = ft_nn_gradient_value(&a, s, s->kept[i].name, &scratch);
         if (err == FT_OK) err = ft_tap_array(tap, s->kept[i].name.at, &a);
         ft_arena_reset(&scratch);
@@ -187,7 +187,7 @@ ft_err ft_nn_gradient_run(ft_nn_gradient *s, const ft_array *inputs, ft_array *o
         if (!s->last->steps[i].skip) FT_TRY(step_run(s, i));
     for (int i = 0; i < g->output_count && outputs; i++)
         outputs[i] = s->last->values[g->outputs[i]];
-    return tap ? kept_show(s, tap) : FT_OK;
+    return tap ? kept_show(s, tap, (int64_t)s->runs) : FT_OK;
 }
 
 static bool is_finite(const ft_array *a) {
@@ -427,8 +427,9 @@ static ft_err grad_show(ft_nn_gradient *s, ft_tap *tap, int64_t step, ft_str of,
 
 ft_err ft_nn_gradient_show(ft_nn_gradient *s, ft_tap *tap, int64_t step) {
     ft_arena scratch = FT_ARENA_INIT(FT_NN_GRADIENT_BYTES_MAX);
-    ft_err err = FT_OK;
-    for (size_t i = 0; tap && i < s->learnt_count + s->kept_count && err == FT_OK; i++) {
+    if (!tap) return FT_OK;
+    ft_err err = kept_show(s, tap, step);
+    for (size_t i = 0; i < s->learnt_count + s->kept_count && err == FT_OK; i++) {
         ft_str of = i < s->learnt_count ? s->learnt[i].name : s->kept[i - s->learnt_count].name;
         err = grad_show(s, tap, step, of, &scratch);
         ft_arena_reset(&scratch);
@@ -436,6 +437,8 @@ ft_err ft_nn_gradient_show(ft_nn_gradient *s, ft_tap *tap, int64_t step) {
     ft_arena_fini(&scratch);
     return err;
 }
+
+void ft_nn_gradient_seek(ft_nn_gradient *s, uint64_t runs) { s->runs = runs; }
 
 const ft_nn_learnt *ft_nn_gradient_learnt(ft_nn_gradient *s, size_t *count, float **grads,
                                           int64_t *total) {

@@ -66,9 +66,12 @@ ft_err ft_nn_gradient_back(ft_nn_gradient *s, const ft_array *output_grads);
  * name that is not there or was not kept, FT_EUNSUPPORTED where no gradient came by. */
 ft_err ft_nn_gradient_value(ft_array *out, ft_nn_gradient *s, ft_str name, ft_arena *arena);
 ft_err ft_nn_gradient_of(ft_array *out, ft_nn_gradient *s, ft_str name, ft_arena *arena);
-/* Gradients that the tap wants are shown as "gradient/NAME": of weights and of what was kept. */
+/* What the tap wants after going back: kept values under their names, gradients of weights and of
+ * what was kept as "gradient/NAME". */
 ft_err ft_nn_gradient_show(ft_nn_gradient *s, ft_tap *tap, int64_t step);
 
+/* The next run draws random numbers as if it followed so many: for resuming. */
+void ft_nn_gradient_seek(ft_nn_gradient *s, uint64_t runs);
 /* For messages when something is no number: runs forward once more and names the first node whose
  * output is not finite; empty when there is none. */
 ft_err ft_nn_gradient_search(ft_str *node, ft_nn_gradient *s, const ft_array *inputs);

@@ -136,6 +136,7 @@ ft_err ft_nn_trainer_step(ft_nn_trainer *t, const ft_array *images, const int64_
         { .dtype = FT_I64, .ndim = 1, .shape = { count }, .data = (void *)(uintptr_t)labels }
     };
     ft_array out[2], back[2] = { { 0 }, { .dtype = FT_F32, .data = &one } };
+    ft_nn_gradient_seek(t->gradient, (uint64_t)*ft_nn_optimiser_steps(t->optimiser));
     FT_TRY(ft_nn_gradient_run(t->gradient, in, out, NULL));
     told->loss = (double)*(const float *)out[1].data;
     told->right = right_count(&out[0], labels);

@@ -1,0 +1,360 @@
+/* images.c -- see images.h. */
+#include "nn/learn/images.h"
+
+#include <math.h>
+#include <regex.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/hash.h"
+#include "base/json.h"
+
+#define IMAGES_MAX  ((uint64_t)1 << 31)
+#define CLASSES_MAX 100000
+
+/* ---- fields */
+
+static int field_named(const ft_feed *f, ft_str name) {
+    for (size_t i = 0; i < f->field_count; i++)
+        if (ft_str_eq(f->fields[i].name, name)) return (int)i;
+    return -1;
+}
+
+static int label_field(const ft_feed *f) {
+    static const char *const names[] = { "label",       "cls", "class",
+                                         "target",      "y",   "image/class/label",
+                                         "label_values" };
+    for (size_t i = 0; i < FT_COUNT(names); i++) {
+        int at = field_named(f, ft_str_of(names[i]));
+        if (at >= 0) return at;
+    }
+    return -1;
+}
+
+static int image_field(const ft_feed *f) {
+    for (size_t i = 0; i < f->field_count; i++)
+        if (f->fields[i].kind == FT_FIELD_IMAGE) return (int)i;
+    return field_named(f, FT_STR("image"));
+}
+
+/* ---- looking through */
+
+typedef struct look {
+    ft_nn_images *m;
+    const ft_nn_images_opts *opts;
+    int label, group;
+    regex_t regex;
+    bool has_regex;
+    void *reader;
+} look;
+
+static ft_err label_read(int64_t *out, const ft_array *a) {
+    if (!a->data || ft_array_count(a) < 1) return FT_FAIL(FT_EINVAL, "it has no label");
+    if (a->dtype == FT_U8 && a->ndim == 1 && ft_array_count(a) > 1) { /* a text */
+        ft_str text = ft_str_trim(ft_str_n(a->data, (size_t)ft_array_count(a)));
+        if (ft_str_i64(out, text)) return FT_OK;
+        return FT_FAIL(FT_EINVAL, "its label '%.*s' is no number", FT_STR_ARG(text));
+    }
+    double v = ft_array_f64(a, 0);
+    if (!(v == floor(v)) || fabs(v) > 1e9)
+        return FT_FAIL(FT_EINVAL, "its label %g is no whole number", v);
+    *out = (int64_t)v;
+    return FT_OK;
+}
+
+/* What stands for the sample's group: the field's bytes, or what the expression found in it. */
+static ft_err group_read(uint64_t *out, const look *l, const ft_array *a, uint64_t number) {
+    regmatch_t m[2] = { { .rm_so = -1 }, { .rm_so = -1 } };
+    *out = number + 1;
+    if (l->group < 0) return FT_OK;
+    ft_str text = ft_str_n(a->data ? a->data : "", a->data ? ft_array_bytes(a) : 0);
+    if (l->has_regex) {
+        char path[4096];
+        if (text.len >= sizeof path) return FT_FAIL(FT_ETOOBIG, "a path of %zu bytes", text.len);
+        memcpy(path, text.at, text.len);
+        path[text.len] = 0;
+        if (regexec(&l->regex, path, 2, m, 0) != 0)
+            return FT_FAIL(FT_EINVAL, "group: nothing in its path '%s' matches '%.*s'", path,
+                           FT_STR_ARG(l->opts->group));
+        const regmatch_t *hit = m[1].rm_so >= 0 ? &m[1] : &m[0];
+        text = ft_str_slice(text, (size_t)hit->rm_so, (size_t)(hit->rm_eo - hit->rm_so));
+    }
+    *out = ft_hash64(text, 7);
+    return FT_OK;
+}
+
+static ft_err label_fits(const look *l, int64_t label) {
+    int64_t most = l->opts->classes ? l->opts->classes
+                   : l->m->classes  ? l->m->classes
+                                    : CLASSES_MAX;
+    if (label >= 0 && label < most) return FT_OK;
+    return FT_FAIL(FT_EINVAL, "its label %lld is out of range: classes are 0 to %lld",
+                   (long long)label, (long long)most - 1);
+}
+
+static ft_err sample_look(look *l, uint64_t number, int64_t *most) {
+    ft_nn_images *m = l->m;
+    ft_sample s = { 0 };
+    int64_t label = -1;
+    uint64_t group = 0;
+    m->labels[number] = -1;
+    ft_err err = m->feed.read(&s, l->reader, number);
+    bool there = err == FT_OK;
+    if (there) err = label_read(&label, &s.values[l->label]);
+    if (there && err == FT_OK) err = label_fits(l, label);
+    if (there && err == FT_OK)
+        err = group_read(&group, l, l->group < 0 ? NULL : &s.values[l->group], number);
+    if (err != FT_OK && there) {
+        ft_str file = m->feed.where ? m->feed.where(m->feed.self, &s) : FT_STR("the data");
+        err =
+            ft_err_prefix(err, "%.*s, record %llu", FT_STR_ARG(file), (unsigned long long)s.record);
+    }
+    if (err == FT_ENOMEM || (err != FT_OK && m->bad >= l->opts->bad_max)) return err;
+    if (err != FT_OK) {
+        m->bad++;
+        ft_err_clear();
+        return FT_OK;
+    }
+    if (label > *most) *most = label;
+    m->labels[number] = (int32_t)label;
+    m->groups[number] = ft_hash64(ft_str_n((const char *)&group, sizeof group), (uint64_t)label);
+    return FT_OK;
+}
+
+static ft_err look_open(look *l) {
+    ft_nn_images *m = l->m;
+    char pattern[1024];
+    ft_str group = l->opts->group;
+    l->label = label_field(&m->feed);
+    l->group = -1;
+    int image = image_field(&m->feed), wanted[3];
+    if (image < 0) return FT_FAIL(FT_EINVAL, "there is no field of pictures in the data");
+    if (l->label < 0)
+        return FT_FAIL(FT_EINVAL, "the pictures have no label: expected class folders, or a field "
+                                  "such as 'label' or 'cls'");
+    const ft_field *f = &m->feed.fields[image];
+    m->channels = f->kind == FT_FIELD_IMAGE || f->kind == FT_FIELD_BYTES ? 0
+                  : f->ndim == 3                                         ? (int)f->shape[2]
+                                                                         : 1;
+    size_t count = 0;
+    wanted[count++] = l->label;
+    if (group.len) {
+        l->group = field_named(&m->feed, group);
+        if (l->group < 0) {
+            if (group.len >= sizeof pattern) return FT_FAIL(FT_ETOOBIG, "group: too long");
+            memcpy(pattern, group.at, group.len);
+            pattern[group.len] = 0;
+            l->group = field_named(&m->feed, FT_STR("path"));
+            if (l->group < 0)
+                return FT_FAIL(FT_EINVAL, "group: the data has no field '%s', and none 'path'",
+                               pattern);
+            if (regcomp(&l->regex, pattern, REG_EXTENDED) != 0)
+                return FT_FAIL(FT_EINVAL, "group: '%s' is no field and no regular expression",
+                               pattern);
+            l->has_regex = true;
+        }
+        wanted[count++] = l->group;
+    }
+    return m->feed.open(&l->reader, m->feed.self, wanted, count);
+}
+
+static ft_err look_through(ft_nn_images *m, const ft_nn_images_opts *opts) {
+    look l = { .m = m, .opts = opts };
+    int64_t most = -1;
+    ft_err err = look_open(&l);
+    for (uint64_t i = 0; i < m->feed.count && err == FT_OK; i++) err = sample_look(&l, i, &most);
+    if (l.reader) m->feed.close(l.reader);
+    if (l.has_regex) regfree(&l.regex);
+    if (opts->classes) m->classes = opts->classes;
+    if (!m->classes) m->classes = most + 1;
+    return err;
+}
+
+/* ---- classes and division */
+
+static ft_err names_read(ft_nn_images *m, ft_str meta) {
+    ft_str list;
+    ft_json j;
+    if (ft_json_find(&list, meta, "classes") != FT_OK) {
+        ft_err_clear();
+        return FT_OK;
+    }
+    FT_TRY(ft_arena_items(&m->names, &m->arena, CLASSES_MAX / 10));
+    ft_json_init(&j, list, &m->arena, NULL);
+    FT_TRY(ft_json_enter_array(&j));
+    while (ft_json_next_item(&j)) {
+        ft_str name;
+        if (m->classes == CLASSES_MAX / 10)
+            return FT_FAIL(FT_ETOOBIG, "more than %d classes", CLASSES_MAX / 10);
+        FT_TRY(ft_json_string(&j, &name));
+        FT_TRY(ft_arena_str(&m->names[m->classes++], &m->arena, name));
+    }
+    return ft_json_end(&j);
+}
+
+static bool judges(const ft_nn_images *m, const ft_nn_images_opts *o, uint64_t number) {
+    uint64_t h =
+        ft_hash64(ft_str_n((const char *)&m->groups[number], sizeof *m->groups), o->seed + 0x5eed);
+    return (double)(h >> 11) * 0x1p-53 < o->share;
+}
+
+static ft_err divide(ft_nn_images *m, const ft_nn_images_opts *o) {
+    uint64_t *examples, count = m->feed.count;
+    FT_TRY(ft_arena_items(&m->learn.numbers, &m->arena, count + 1));
+    FT_TRY(ft_arena_items(&m->judge.numbers, &m->arena, count + 1));
+    FT_TRY(ft_arena_items(&examples, &m->arena, (size_t)m->classes + 1));
+    for (uint64_t i = 0; i < count; i++) {
+        if (m->labels[i] < 0) continue;
+        ft_nn_part *p = judges(m, o, i) ? &m->judge : &m->learn;
+        p->numbers[p->count++] = i;
+        if (p == &m->learn) examples[m->labels[i]]++;
+    }
+    for (int64_t k = 0; k < m->classes && !o->any_class; k++)
+        if (!examples[k])
+            return FT_FAIL(FT_EINVAL, "class %lld%s%.*s%s has no example to learn from",
+                           (long long)k, m->names ? " ('" : "", m->names ? (int)m->names[k].len : 0,
+                           m->names ? m->names[k].at : "", m->names ? "')" : "");
+    m->print = ft_hash64(
+        ft_str_n((const char *)m->learn.numbers, m->learn.count * sizeof *m->learn.numbers),
+        m->feed.print);
+    return FT_OK;
+}
+
+/* ---- life */
+
+static ft_err open_into(ft_nn_images *m, ft_str path, const ft_nn_images_opts *opts) {
+    ft_dataset *d = NULL;
+    ft_str at;
+    FT_TRY(ft_arena_str(&at, &m->arena, path));
+    FT_TRY(ft_dataset_open(&d, &at, 1, NULL));
+    ft_err err = names_read(m, ft_dataset_meta(d));
+    ft_dataset_free(d);
+    FT_TRY(err);
+    FT_TRY(ft_feed_dataset(&m->feed, &at, 1, NULL));
+    if (!m->feed.random || m->feed.count == FT_DATASET_UNKNOWN)
+        return FT_FAIL(FT_EUNSUPPORTED, "this data can only be read in order; `fettle data pack` "
+                                        "makes shards of it that are read in any");
+    if (m->feed.count > IMAGES_MAX) return FT_FAIL(FT_ETOOBIG, "too many pictures");
+    FT_TRY(ft_arena_items(&m->labels, &m->arena, m->feed.count + 1));
+    FT_TRY(ft_arena_items(&m->groups, &m->arena, m->feed.count + 1));
+    FT_TRY(look_through(m, opts));
+    if (m->classes < 2)
+        return FT_FAIL(FT_EINVAL, "there is nothing to tell apart: %lld class%s",
+                       (long long)m->classes, m->classes == 1 ? "" : "es");
+    return divide(m, opts);
+}
+
+ft_err ft_nn_images_open(ft_nn_images **out, ft_str path, const ft_nn_images_opts *opts) {
+    *out = NULL;
+    ft_nn_images *m = ft_fault_here() ? NULL : calloc(1, sizeof *m);
+    if (!m) return FT_FAIL(FT_ENOMEM, "no memory for a set of pictures");
+    m->arena = (ft_arena)FT_ARENA_INIT((size_t)64 << 30);
+    ft_err err = open_into(m, path, opts);
+    if (err != FT_OK) {
+        ft_nn_images_free(m);
+        return ft_err_prefix(err, "%.*s", FT_STR_ARG(path));
+    }
+    *out = m;
+    return FT_OK;
+}
+
+void ft_nn_images_free(ft_nn_images *m) {
+    if (!m) return;
+    if (m->feed.self) ft_feed_free(&m->feed);
+    ft_arena_fini(&m->arena);
+    free(m);
+}
+
+/* ---- one side as a feed */
+
+typedef struct side {
+    ft_nn_images *m;
+    const ft_nn_part *part;
+} side;
+
+typedef struct side_reader {
+    const side *s;
+    void *inner;
+} side_reader;
+
+static ft_err side_open(void **reader, void *self, const int *wanted, size_t wanted_count) {
+    side *s = self;
+    *reader = NULL;
+    side_reader *r = ft_fault_here() ? NULL : calloc(1, sizeof *r);
+    if (!r) return FT_FAIL(FT_ENOMEM, "no memory for a reader");
+    r->s = s;
+    ft_err err = s->m->feed.open(&r->inner, s->m->feed.self, wanted, wanted_count);
+    if (err != FT_OK) {
+        free(r);
+        return err;
+    }
+    *reader = r;
+    return FT_OK;
+}
+
+static void side_close(void *reader) {
+    side_reader *r = reader;
+    if (!r) return;
+    r->s->m->feed.close(r->inner);
+    free(r);
+}
+
+static ft_err side_read(ft_sample *out, void *reader, uint64_t number) {
+    side_reader *r = reader;
+    return r->s->m->feed.read(out, r->inner, r->s->part->numbers[number]);
+}
+
+static ft_err side_intact(void *reader) {
+    side_reader *r = reader;
+    return r->s->m->feed.intact ? r->s->m->feed.intact(r->inner) : FT_OK;
+}
+
+static ft_str side_where(void *self, const ft_sample *s) {
+    side *own = self;
+    return own->m->feed.where ? own->m->feed.where(own->m->feed.self, s) : FT_STR("the data");
+}
+
+static void side_free(void *self) { free(self); }
+
+ft_err ft_nn_images_loader(ft_loader **out, ft_nn_images *m, bool judge, ft_loader_spec *spec) {
+    side *s = ft_fault_here() ? NULL : calloc(1, sizeof *s);
+    *out = NULL;
+    if (!s) return FT_FAIL(FT_ENOMEM, "no memory for a feed");
+    *s = (side){ .m = m, .part = judge ? &m->judge : &m->learn };
+    ft_feed feed = m->feed;
+    feed.count = s->part->count;
+    feed.print = m->print + judge;
+    feed.self = s;
+    feed.open = side_open;
+    feed.close = side_close;
+    feed.read = side_read;
+    feed.intact = side_intact;
+    feed.where = side_where;
+    feed.free = side_free;
+    feed.start = NULL;
+    feed.next = NULL;
+    spec->fields = FT_STR("image,label");
+    return ft_loader_open(out, &feed, spec);
+}
+
+ft_err ft_nn_images_batch(ft_array *images, int64_t **labels, const ft_batch *b,
+                          const ft_nn_images *m, ft_arena *arena) {
+    const ft_array *l = NULL;
+    images->data = NULL;
+    FT_TRY(ft_arena_items(labels, arena, b->count + 1));
+    for (size_t i = 0; i < b->field_count; i++)
+        if (b->fields[i].array.ndim == 4 && b->fields[i].array.dtype == FT_F32)
+            *images = b->fields[i].array;
+        else
+            l = &b->fields[i].array;
+    if (!images->data || !l) return FT_FAIL(FT_EINVAL, "a batch without pictures or labels");
+    int64_t each = b->count ? ft_array_count(l) / (int64_t)b->count : 0;
+    for (size_t i = 0; i < b->count; i++)
+        (*labels)[i] = (int64_t)ft_array_f64(l, (int64_t)i * each);
+    for (size_t i = 0; i < b->count; i++)
+        if ((*labels)[i] < 0 || (*labels)[i] >= m->classes)
+            return FT_FAIL(FT_EINVAL, "label %lld is none of %lld classes", (long long)(*labels)[i],
+                           (long long)m->classes);
+    return FT_OK;
+}
