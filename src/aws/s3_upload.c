@@ -27,10 +27,20 @@ typedef struct upload {
 static const ft_aws_op put_object = { .name = "PutObject", .raw = true },
                        upload_part = { .name = "UploadPart", .raw = true };
 
+/* Signed for a service that has documents at such paths, too (Polly's lexicons). */
+static bool is_another_service(const ft_request *req) {
+    ft_sig_request request = ft_aws_sig_request(req);
+    ft_sig sig;
+    ft_err err = ft_sig_read(&sig, &request, req->arena);
+    ft_err_clear();
+    return err == FT_OK && sig.service.len && !ft_str_is(sig.service, "s3");
+}
+
 bool ft_aws_streams(const ft_request *req) {
     ft_str path[8], parts[FT_AWS_SUBRESOURCES_MAX];
     int count;
-    if (!ft_str_is(req->method, "PUT") || ft_request_header(req, "x-amz-copy-source").at ||
+    if (!ft_str_is(req->method, "PUT") || is_another_service(req) ||
+        ft_request_header(req, "x-amz-copy-source").at ||
         ft_request_header(req, "x-amz-target").at ||
         !ft_aws_path_fits("/{Bucket}/{Key+}", ft_aws_path(req, req->path), path, &count))
         return false;
