@@ -12,8 +12,9 @@
 
 /* The page runs its own script and style and talks to this server; a report brings both in its one
  * file. */
-#define PAGE_POLICY \
-    "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
+#define PAGE_POLICY                                                                         \
+    "default-src 'self'; media-src 'self' blob:; base-uri 'none'; frame-ancestors 'none'; " \
+    "form-action 'none'"
 #define REPORT_POLICY \
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
@@ -41,6 +42,10 @@ static ft_err send_asset(ft_request *req, ft_response *resp, ft_str name) {
 
 static ft_err page(ft_request *req, ft_response *resp) {
     return send_asset(req, resp, FT_STR("index.html"));
+}
+
+static ft_err speech(ft_request *req, ft_response *resp) {
+    return send_asset(req, resp, FT_STR("speech.html"));
 }
 
 static ft_err mark(ft_request *req, ft_response *resp) {
@@ -106,6 +111,10 @@ static ft_err health(ft_request *req, ft_response *resp) {
 
 const ft_route ft_routes_page[] = {
     { .method = "GET", .pattern = "/", .doc = "the dashboard", .handle = page },
+    { .method = "GET",
+      .pattern = "/speech",
+      .doc = "the page of speech: type, listen, see",
+      .handle = speech },
     { .method = "GET", .pattern = "/web/{file}", .doc = "the dashboard's files", .handle = asset },
     { .method = "GET", .pattern = "/favicon.ico", .doc = "the mark, SVG", .handle = mark },
     { .method = "GET",
