@@ -17,9 +17,10 @@
 #include "serve/speech/record.h"
 #include "streams/stream.h"
 
-extern const ft_algorithm ft_algorithm_xgboost;
-static const ft_algorithm *const algorithms[] = { &ft_algorithm_xgboost, &ft_algorithm_program,
-                                                  &ft_algorithm_processing, NULL };
+extern const ft_algorithm ft_algorithm_image, ft_algorithm_xgboost;
+static const ft_algorithm *const algorithms[] = { &ft_algorithm_xgboost, &ft_algorithm_image,
+                                                  &ft_algorithm_program, &ft_algorithm_processing,
+                                                  NULL };
 
 extern const ft_predictor ft_predictor_nn, ft_predictor_xgboost;
 static const ft_predictor *const predictors[] = { &ft_predictor_xgboost, &ft_predictor_nn,
@@ -66,7 +67,8 @@ extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, 
     ft_command_run_model, ft_command_remote_ls, ft_command_remote_get, ft_command_remote_put,
     ft_command_remote_cache, ft_command_run_pipe, ft_command_keys_add, ft_command_keys_ls,
     ft_command_keys_rm, ft_command_aws_env, ft_command_analyze, ft_command_settings_ls,
-    ft_command_settings_set, ft_command_settings_rm, ft_command_explain, ft_command_attack;
+    ft_command_settings_set, ft_command_settings_rm, ft_command_explain, ft_command_attack,
+    ft_command_trial_explain;
 
 extern const ft_command ft_command_speak, ft_command_convert, ft_command_run_espeak;
 
@@ -84,6 +86,7 @@ const ft_command *const ft_commands[] = {
     &ft_command_model_show,
     &ft_command_explain,
     &ft_command_attack,
+    &ft_command_trial_explain,
     &ft_command_monitor_baseline,
     &ft_command_monitor_schedules,
     &ft_command_monitor_run,

@@ -7,10 +7,12 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/pool.h"
 #include "cli/actions.h"
 #include "cli/cli.h"
 #include "data/channel.h"
 #include "jobs/job.h"
+#include "nn/learn/ranks.h"
 
 #define RULES_MAX    20 /* as SageMaker's limit for one job */
 #define CHANNELS_MAX 8
@@ -18,10 +20,15 @@
 static const ft_param options[] = {
     { "train", FT_PARAM_STRING, NULL, .required = true,
       .doc = "FILE: training data (csv, libsvm, IDX; gzip or plain), a folder of such, or "
-             "s3://bucket/prefix" },
+             "s3://bucket/prefix; image: pictures in any format of `fettle data`" },
     { "validation", FT_PARAM_STRING, NULL, .doc = "FILE: validation data" },
     { "set", FT_PARAM_STRING, NULL, .repeated = true,
       .doc = "NAME=VALUE: a hyperparameter (see `fettle algorithms show`)" },
+    { "arch", FT_PARAM_STRING, NULL, .doc = "NAME: image: the network; as --set arch=NAME" },
+    { "from", FT_PARAM_STRING, NULL,
+      .doc = "FILE: image: weights to begin from; as --set from=FILE" },
+    { "epochs", FT_PARAM_INT, NULL, .min = 1, .max = 1e6,
+      .doc = "N: image: times over the data; as --set epochs=N" },
     { "job", FT_PARAM_STRING, NULL,
       .doc = "NAME: the job's name (made from algorithm and time when not given)" },
     { "input-mode", FT_PARAM_CHOICE, "file", .choices = "file|pipe|fastfile",
@@ -47,7 +54,8 @@ static const ft_param options[] = {
     { "action", FT_PARAM_STRING, "stop,alert",
       .doc = "LIST: what the rules do when they find an issue: stop, alert, run:PROGRAM" },
     { "save", FT_PARAM_STRING, NULL, .repeated = true,
-      .doc = "COLLECTION:N: keep its tensors every N steps (metrics, losses, predictions …)" },
+      .doc = "COLLECTION:N[:REDUCTIONS]: keep its tensors every N steps (metrics, losses, "
+             "predictions, weights, gradients …), or numbers of them (mean,abs_max)" },
     { "save-interval", FT_PARAM_INT, "5", .min = 1, .max = 1e9,
       .doc = "N: the interval of collections that --save does not name" },
     { "output", FT_PARAM_STRING, NULL,
@@ -65,22 +73,12 @@ static const char more[] =
     "every metric, chosen tensors (a trial that smdebug opens), the model.\n\n"
     "  fettle train xgboost --train train.csv --validation test.csv \\\n"
     "      --set objective=binary:logistic --set num_round=100 --set eta=0.2 --rule "
-    "LossNotDecreasing";
+    "LossNotDecreasing\n"
+    "  fettle train image --arch resnet18 --train photos/ --set validation_share=0.2 "
+    "--epochs 20 --save gradients:100\n"
+    "  mpirun -np 2 fettle train image --arch cnn28 --train train-images-idx3-ubyte.gz";
 
 /* ---- from options to a job's specification */
-
-static ft_err params_read(ft_params **out, ft_cli *cli, const ft_algorithm *algorithm) {
-    FT_TRY(ft_params_new(out, &cli->arena, algorithm->params));
-    ft_str pair;
-    for (size_t i = 0; ft_params_each(cli->options, "set", i, &pair); i++) {
-        ft_str value = pair, name = ft_str_cut(&value, '=');
-        if (!value.at)
-            return FT_FAIL(FT_EINVAL, "--set %.*s: expected NAME=VALUE", FT_STR_ARG(pair));
-        FT_TRY(ft_params_set(*out, ft_str_trim(name), value));
-    }
-    FT_TRY(ft_params_finish(*out));
-    return algorithm->validate ? algorithm->validate(*out) : FT_OK;
-}
 
 static bool is_pattern(ft_str path) {
     return ft_str_find(path, '*') < path.len || ft_str_find(path, '?') < path.len;
@@ -100,6 +98,39 @@ static ft_err path_whole(ft_str *out, ft_cli *cli, ft_str path) {
                                   : ft_arena_str(out, &cli->arena, ft_str_of(whole));
     free(whole);
     return err;
+}
+
+/* Options that stand for a hyperparameter of that name. A file is made whole: the job's process may
+ * run elsewhere. */
+static ft_err short_forms(ft_params *params, ft_cli *cli, const ft_algorithm *algorithm) {
+    static const char *const names[] = { "arch", "from", "epochs" };
+    for (size_t i = 0; i < FT_COUNT(names); i++) {
+        if (!ft_params_given(cli->options, names[i])) continue;
+        if (!ft_param_find(algorithm->params, ft_str_of(names[i])))
+            return FT_FAIL(FT_EINVAL, "--%s: the algorithm %s has no such setting", names[i],
+                           algorithm->name);
+        FT_TRY(ft_params_set(params, ft_str_of(names[i]), ft_params_str(cli->options, names[i])));
+    }
+    if (ft_param_find(algorithm->params, FT_STR("from")) && ft_params_given(params, "from")) {
+        ft_str whole;
+        FT_TRY(path_whole(&whole, cli, ft_params_str(params, "from")));
+        FT_TRY(ft_params_set(params, FT_STR("from"), whole));
+    }
+    return FT_OK;
+}
+
+static ft_err params_read(ft_params **out, ft_cli *cli, const ft_algorithm *algorithm) {
+    FT_TRY(ft_params_new(out, &cli->arena, algorithm->params));
+    ft_str pair;
+    for (size_t i = 0; ft_params_each(cli->options, "set", i, &pair); i++) {
+        ft_str value = pair, name = ft_str_cut(&value, '=');
+        if (!value.at)
+            return FT_FAIL(FT_EINVAL, "--set %.*s: expected NAME=VALUE", FT_STR_ARG(pair));
+        FT_TRY(ft_params_set(*out, ft_str_trim(name), value));
+    }
+    FT_TRY(short_forms(*out, cli, algorithm));
+    FT_TRY(ft_params_finish(*out));
+    return algorithm->validate ? algorithm->validate(*out) : FT_OK;
 }
 
 /* Settings of a channel that is more than a local path. A local path is made whole: the job's
@@ -218,14 +249,39 @@ static ft_err save_names_check(ft_cli *cli, const ft_collection *all, size_t cou
     return FT_OK;
 }
 
+/* XGBoost's collections, or those that a network has. */
+static ft_err collections_known(ft_collection **out, size_t *count, ft_cli *cli, bool trees) {
+    static const char *const names[] = { "metrics",   "losses",     "weights",     "biases",
+                                         "gradients", "relu_input", "relu_output", "all" };
+    ft_str text;
+    int64_t interval = ft_params_int(cli->options, "save-interval");
+    if (trees) return ft_collections_xgboost(out, count, &cli->arena, interval);
+    *count = 0;
+    FT_TRY(ft_arena_items(out, &cli->arena, FT_COUNT(names)));
+    for (size_t i = 0; i < FT_COUNT(names); i++) {
+        FT_TRY(ft_arena_printf(&text, &cli->arena, "%s:save_interval=%lld", names[i],
+                               (long long)interval));
+        FT_TRY(ft_collection_parse(&(*out)[(*count)++], &cli->arena, text));
+    }
+    return FT_OK;
+}
+
+/* "N" or "N:mean,abs_max" of --save. */
+static ft_err saved_set(ft_collection *c, ft_cli *cli, ft_str how) {
+    ft_str reductions = how, interval = ft_str_cut(&reductions, ':');
+    FT_TRY(ft_collection_set(c, &cli->arena, FT_STR("save_interval"), interval));
+    if (!reductions.at) return FT_OK;
+    return ft_collection_set(c, &cli->arena, FT_STR("reductions"), reductions);
+}
+
 /* The last round is always kept: the report is about the model that was made. */
-static ft_err collections_read(ft_collection **out, size_t *count, ft_cli *cli, int64_t rounds) {
+static ft_err collections_read(ft_collection **out, size_t *count, ft_cli *cli, int64_t rounds,
+                               bool trees) {
     ft_collection *all;
     ft_str last;
     size_t n;
     FT_TRY(ft_arena_printf(&last, &cli->arena, "%lld", (long long)rounds - 1));
-    FT_TRY(ft_collections_xgboost(&all, &n, &cli->arena,
-                                  ft_params_int(cli->options, "save-interval")));
+    FT_TRY(collections_known(&all, &n, cli, trees));
     FT_TRY(save_names_check(cli, all, n));
     *out = all;
     *count = 0;
@@ -234,13 +290,42 @@ static ft_err collections_read(ft_collection **out, size_t *count, ft_cli *cli, 
         bool asked = saved(&interval, cli, all[k].name) == FT_OK;
         if (!asked && !kept_by_default(all[k].name)) continue;
         all[*count] = all[k];
-        if (asked)
-            FT_TRY(ft_collection_set(&all[*count], &cli->arena, FT_STR("save_interval"), interval));
+        if (asked) FT_TRY(saved_set(&all[*count], cli, interval));
         if (rounds > 0 && !ft_str_is(all[k].name, "hyperparameters"))
             FT_TRY(ft_collection_set(&all[*count], &cli->arena, FT_STR("save_steps"), last));
         (*count)++;
     }
     return FT_OK;
+}
+
+/* ---- one of several processes that mpirun started: the first one is the job, the others work for
+ * it */
+
+static atomic_bool worker_stop;
+static void on_worker_stop(int signal) {
+    FT_UNUSED(signal);
+    atomic_store(&worker_stop, true);
+}
+
+static ft_err worker_run(ft_cli *cli, const ft_algorithm *algorithm, const ft_params *params,
+                         const ft_job_channel *from, size_t count) {
+    ft_channel channels[CHANNELS_MAX] = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        if (from[i].source.len)
+            return FT_FAIL(FT_EUNSUPPORTED, "several ranks read local files alone: '%.*s'",
+                           FT_STR_ARG(from[i].path));
+        channels[i] = (ft_channel){ .name = from[i].name, .path = from[i].path };
+    }
+    signal(SIGTERM, on_worker_stop);
+    signal(SIGINT, on_worker_stop);
+    ft_train_args args = { .params = params,
+                           .channels = channels,
+                           .channel_count = count,
+                           .stop = &worker_stop,
+                           .threads = ft_cpu_count() };
+    FT_UNUSED(cli);
+    ft_err err = algorithm->train(&args);
+    return err == FT_ECANCELED ? FT_OK : err;
 }
 
 /* ---- what people see meanwhile: one line that moves on a terminal, a plain line now and then
@@ -330,6 +415,9 @@ static ft_err run(ft_cli *cli) {
     FT_TRY(channel_of(&channels[channel_count++], cli, "train"));
     if (ft_params_given(cli->options, "validation"))
         FT_TRY(channel_of(&channels[channel_count++], cli, "validation"));
+    int rank;
+    if (ft_nn_ranks_told(&rank) && rank > 0)
+        return worker_run(cli, algorithm, params, channels, channel_count);
     ft_watch_spec watches[RULES_MAX] = { 0 };
     ft_job_spec spec = { .name = ft_params_str(cli->options, "job"),
                          .algorithm = cli->args[0],
@@ -342,7 +430,8 @@ static ft_err run(ft_cli *cli) {
     FT_TRY(watches_read(watches, &spec.watch_count, cli));
     bool rounds = ft_param_find(algorithm->params, FT_STR("num_round")) != NULL;
     FT_TRY(collections_read(&collections, &spec.collection_count, cli,
-                            rounds ? ft_params_int(params, "num_round") : 0));
+                            rounds ? ft_params_int(params, "num_round") : 0,
+                            !ft_param_find(algorithm->params, FT_STR("arch"))));
     spec.collections = collections;
     if (ft_params_given(cli->options, "max-runtime"))
         FT_TRY(ft_duration_parse(&spec.max_runtime_us, ft_params_str(cli->options, "max-runtime")));
