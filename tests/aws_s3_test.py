@@ -530,8 +530,13 @@ def an_object_without_a_signature_is_denied(t):
     assert aws.raw("HEAD", "/data/a/b", sign=False)[0] == 403
     status, _, body = aws.raw("GET", "/jobs", sign=False)  # Fettle's own paths stay its own
     assert status == 200 and body[:1] in b"[{", body
-    status, _, body = aws.raw("GET", "/nothing/here", sign=False)
-    assert status == 404 and body[:1] == b"{", body
+    for target in ("/nothing/here", "/nothing", "/nothing?list-type=2"):  # what may be a bucket's name is S3's
+        status, _, body = aws.raw("GET", target, sign=False)
+        assert status == 404 and code_of(body) == "NoSuchBucket", (target, status, body)
+    for target, accept in (("/endpoints/nothing/here", "*/*"), ("/No-Bucket", "*/*"), ("/nothing", "text/html,*/*"),
+                           ("/nothing", "application/json")):
+        status, _, body = aws.raw("GET", target, headers={"Accept": accept}, sign=False)
+        assert status == 404 and body[:1] == b"{", (target, body)
 
 
 @case
@@ -567,6 +572,8 @@ def a_bucket_may_stand_in_the_host(t):
         assert b"<Key>a/b c</Key>" in request("GET", host, "/")[2]
     assert b"<Name>my.data</Name>" in request("GET", "s3.us-east-1.amazonaws.com", "/")[2]
     status, _, body = aws.raw("GET", "/k", headers={"Host": "no.s3.amazonaws.com"}, sign=False)
+    assert status == 404 and code_of(body) == "NoSuchBucket", body
+    status, _, body = aws.raw("GET", "/k", headers={"Host": "my.data.s3.amazonaws.com"}, sign=False)
     assert status == 403 and code_of(body) == "AccessDenied", body
 
 

@@ -412,6 +412,15 @@ def metrics_in_json_and_what_is_refused(t):
         status, _, body = aws.raw("POST", "/", f"Action=PutMetricData&Namespace=n&MetricData.member.{index}.MetricName=m".encode(),
                                   {"Content-Type": "application/x-www-form-urlencoded"}, service="monitoring")
         assert status == 400 and b"<Code>MalformedInput</Code>" in body and b"expected an index" in body, body
+    for items, missing in (("1 3", 2), ("2", 1), ("1 2 5 4", 4)):
+        form = "Action=PutMetricData&Namespace=n" + "".join(f"&MetricData.member.{i}.MetricName=m&MetricData.member.{i}.Value=1" for i in items.split())
+        status, _, body = aws.raw("POST", "/", form.encode(), {"Content-Type": "application/x-www-form-urlencoded"}, service="monitoring")
+        assert status == 400 and b"<Code>MalformedInput</Code>" in body, body
+        assert (b"there is no MetricData.member.%d before it" % missing) in body or items == "1 2 5 4", body
+    form = "Action=PutMetricData&Namespace=gap" + "".join(f"&MetricData.member.{i}.MetricName=m{i}&MetricData.member.{i}.Value=1" for i in (2, 3, 1))
+    status, _, body = aws.raw("POST", "/", form.encode(), {"Content-Type": "application/x-www-form-urlencoded"}, service="monitoring")
+    assert status == 200, body
+    assert {m["MetricName"] for m in aws.client("cloudwatch").list_metrics(Namespace="gap")["Metrics"]} == {"m1", "m2", "m3"}
 
 
 class Broker:

@@ -7,6 +7,21 @@
 
 /* Find the service and read the signature's claim; sets the request id. */
 ft_err ft_aws_call_begin(ft_aws_call *c, ft_sig *sig, ft_request *req, ft_response *resp);
+/* Signed for AWS, or at least sent by one of its SDKs. */
+bool ft_aws_is_for_aws(const ft_request *req);
+/* The row that the request is for, from what it claims; a failure with c->service set is a
+ * malformed claim. (front_service.c) */
+ft_err ft_aws_service_find(ft_aws_call *c, ft_sig *sig);
+/* c->op; what must be there is; lists of a form have indices without gaps. (front_op.c) */
+ft_err ft_aws_op_find(ft_aws_call *c);
+ft_err ft_aws_required_check(ft_aws_call *c);
+ft_err ft_aws_indices_check(ft_aws_call *c);
+
+/* Codes of what can be wrong with a signature, by protocol. */
+typedef struct ft_aws_auth_words {
+    const char *missing, *malformed, *unknown, *wrong, *expired, *skewed;
+} ft_aws_auth_words;
+const ft_aws_auth_words *ft_aws_auth_words_of(const ft_aws_call *c);
 /* FT_OK when a known key signed it now; sets c->secret. `body_sha256` as ft_sig_check. */
 ft_err ft_aws_authenticate(ft_aws_call *c, const ft_sig *sig, ft_str body_sha256);
 /* ft_route.refuse of both routes. */

@@ -144,3 +144,9 @@ void ft_route_find(ft_route_match *out, const ft_route_tree *tree, ft_str method
     node_find(&(search){ out, target, method }, &tree->root, 0);
     FT_CHECK(out->param_count <= FT_ROUTE_PARAMS_MAX);
 }
+
+bool ft_route_knows(const ft_route_tree *tree, ft_str segment) {
+    for (const node *child = tree->root.literals; child; child = child->sibling)
+        if (ft_str_eq(child->name, segment)) return true;
+    return false;
+}

@@ -23,6 +23,8 @@ typedef struct ft_route_match {
     char allow[128]; /* no route, yet the path has other methods: "GET, HEAD, POST"; else "" */
 } ft_route_match;
 
+/* Does any pattern begin with "/<segment>"? */
+bool ft_route_knows(const ft_route_tree *tree, ft_str segment);
 /* Threads: any, the tree does not change. */
 void ft_route_find(ft_route_match *out, const ft_route_tree *tree, ft_str method,
                    const ft_target *target);

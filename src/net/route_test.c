@@ -91,6 +91,7 @@ static void test_find(void **state) {
     assert_string_equal(found(tree, "POST", "/endpoints//invocations"), "none");
     assert_string_equal(found(tree, "GET", "/static"), "none");
     assert_string_equal(found(tree, "get", "/jobs"), "not: GET, HEAD, POST");
+    EXPECT(ft_route_knows(tree, FT_STR("jobs")) && !ft_route_knows(tree, FT_STR("job")));
     ft_arena_fini(&arena);
 }
 

@@ -46,6 +46,9 @@ ft_str ft_request_header(const ft_request *r,
                          const char *name); /* at == NULL when absent; case-insensitive */
 ft_str ft_request_query(const ft_request *r,
                         const char *name); /* decoded; at == NULL when absent */
+/* Are there routes below the path's first segment? Then a path that has none is a slip, and not
+ * meant for somebody else. */
+bool ft_request_near_route(const ft_request *r);
 /* The i-th in the order sent, a query's decoded; false past the last. */
 bool ft_request_each_header(const ft_request *r, size_t i, ft_str *name, ft_str *value);
 bool ft_request_each_query(const ft_request *r, size_t i, ft_str *name, ft_str *value);

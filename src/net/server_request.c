@@ -272,6 +272,11 @@ ft_str ft_request_header(const ft_request *r, const char *name) {
     return (ft_str){ NULL, 0 };
 }
 
+bool ft_request_near_route(const ft_request *r) {
+    const ft_target *t = &r->conn->target;
+    return t->segment_count && ft_route_knows(r->conn->worker->server->routes, t->segments[0]);
+}
+
 bool ft_request_each_query(const ft_request *r, size_t i, ft_str *name, ft_str *value) {
     ft_str query = r->conn->target.query, raw_name, raw_value;
     do {
