@@ -78,9 +78,17 @@ static bool by_channel(const fuse *f, const ft_nn_node *host, int v) {
     return axis >= 0 && c->shape[axis] == channels;
 }
 
-static float channel_item(const fuse *f, int v, int64_t channel) {
+/* The numbers of such a value: channel c's is at[c * step]. Of no value: zeros. */
+typedef struct by_channels {
+    const float *at;
+    int64_t step;
+} by_channels;
+
+static by_channels channels_read(const fuse *f, int v) {
+    static const float zero;
+    if (v == FT_NN_NONE) return (by_channels){ &zero, 0 };
     ft_array a = ft_nn_value_array(value(f, v));
-    return ((const float *)a.data)[ft_array_count(&a) == 1 ? 0 : channel];
+    return (by_channels){ a.data, ft_array_count(&a) == 1 ? 0 : 1 };
 }
 
 /* Host's input 2 becomes `bias`. */
@@ -107,9 +115,10 @@ static ft_err affine_absorb(fuse *f, ft_nn_node *host, ft_nn_node *reader, const
     float *bias, *scales;
     FT_TRY(ft_arena_items(&bias, &f->scratch, (size_t)channels));
     FT_TRY(ft_arena_items(&scales, &f->scratch, (size_t)channels));
+    by_channels b = channels_read(f, v);
     for (int64_t c = 0; c < channels; c++) {
         float by = scale ? scale[c] : 1;
-        bias[c] = (v == FT_NN_NONE ? 0 : channel_item(f, v, c)) * by + (shift ? shift[c] : 0);
+        bias[c] = b.at[c * b.step] * by + (shift ? shift[c] : 0);
         scales[c] = by * (old ? old->floats[c] : 1);
     }
     FT_TRY(bias_set(f, host, bias, channels));
@@ -131,9 +140,11 @@ static ft_err batch_norm_absorb(bool *done, fuse *f, ft_nn_node *host, ft_nn_nod
     FT_TRY(ft_arena_items(&scale, &f->scratch, (size_t)channels));
     FT_TRY(ft_arena_items(&shift, &f->scratch, (size_t)channels));
     double epsilon = ft_nn_attr_float(reader, "epsilon");
+    by_channels norm[5];
+    for (int k = 1; k < 5; k++) norm[k] = channels_read(f, reader->inputs[k]);
     for (int64_t c = 0; c < channels; c++) {
         double p[5];
-        for (int k = 1; k < 5; k++) p[k] = (double)channel_item(f, reader->inputs[k], c);
+        for (int k = 1; k < 5; k++) p[k] = (double)norm[k].at[c * norm[k].step];
         double by = p[1] / sqrt(p[4] + epsilon);
         scale[c] = (float)by;
         shift[c] = (float)(p[2] - p[3] * by);
@@ -154,8 +165,9 @@ static ft_err arithmetic_absorb(bool *done, fuse *f, ft_nn_node *host, ft_nn_nod
     if ((sub || div) && at == 0) return FT_OK;
     if (!by_channel(f, host, reader->inputs[at])) return FT_OK;
     FT_TRY(ft_arena_items(&numbers, &f->scratch, (size_t)channels));
+    by_channels numbers_in = channels_read(f, reader->inputs[at]);
     for (int64_t c = 0; c < channels; c++) {
-        float v = channel_item(f, reader->inputs[at], c);
+        float v = numbers_in.at[c * numbers_in.step];
         numbers[c] = sub ? -v : div ? 1 / v : v;
     }
     *done = true;
