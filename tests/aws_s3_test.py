@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import datetime
 import hashlib
+import io
 import os
 import random
 import re
@@ -577,6 +578,38 @@ def a_bucket_may_stand_in_the_host(t):
     assert status == 403 and code_of(body) == "AccessDenied", body
 
 
+@case
+def buckets_of_localhost_are_addressed_by_clients(t):
+    """As SDKs do with addressing_style=virtual and an endpoint on this machine: http://bucket.localhost:PORT/key."""
+    aws = Aws(t)
+    aws.url = aws.url.replace("127.0.0.1", "localhost")
+    known = socket.getaddrinfo
+    socket.getaddrinfo = lambda host, *a, **k: known("127.0.0.1" if str(host).endswith("localhost") else host, *a, **k)
+    try:
+        s3 = aws.client("s3", s3={"addressing_style": "virtual"})
+        hosts = []
+        s3.meta.events.register("before-send.s3", lambda request, **_: hosts.append(urllib.parse.urlsplit(request.url).hostname))
+        s3.create_bucket(Bucket="my-data")
+        s3.put_object(Bucket="my-data", Key="a/b c", Body=b"v", Metadata={"x": "y"})
+        assert s3.get_object(Bucket="my-data", Key="a/b c")["Body"].read() == b"v"
+        assert [o["Key"] for o in s3.list_objects_v2(Bucket="my-data", Prefix="a/")["Contents"]] == ["a/b c"]
+        s3.copy_object(Bucket="my-data", Key="copy", CopySource={"Bucket": "my-data", "Key": "a/b c"})
+        s3.upload_fileobj(io.BytesIO(blob(9 * MB)), "my-data", "parts")
+        assert s3.head_object(Bucket="my-data", Key="parts")["ContentLength"] == 9 * MB
+        for version in ("s3v4", "s3"):
+            made = aws.client("s3", s3={"addressing_style": "virtual"}, signature_version=version)
+            url = made.generate_presigned_url("get_object", Params={"Bucket": "my-data", "Key": "copy"})
+            got = aws.raw("GET", url.split("localhost", 1)[1].split("/", 1)[1].join(["/", ""]), sign=False,
+                          headers={"Host": urllib.parse.urlsplit(url).netloc})
+            assert got[::2] == (200, b"v"), (version, url, got)
+        s3.delete_objects(Bucket="my-data", Delete={"Objects": [{"Key": k} for k in ("copy", "a/b c", "parts")]})
+        s3.delete_bucket(Bucket="my-data")
+        assert "my-data.localhost" in hosts, hosts
+    finally:
+        socket.getaddrinfo = known
+    assert t.http("GET", "/jobs", headers={"Host": "board.localhost"})[0] == 200  # the server's own stays its own
+
+
 def chunked(body, pieces=65536, trailer=None):
     out = b""
     for i in range(0, len(body), pieces):
@@ -745,6 +778,31 @@ def it_works_over_tls(t):
     assert s3.get_object(Bucket="data", Key="k")["Body"].read() == body
     aws.cli("s3", "cp", "-", "s3://data/cli", stdin=b"by cli")
     assert aws.cli("s3", "cp", "s3://data/cli", "-").stdout == b"by cli"
+    bundle = aws.bundle
+    p = subprocess.run(["curl", "-sS", "--cacert", bundle, aws.url + "/data/cli"], capture_output=True, text=True, check=False)
+    assert code_of(p.stdout) == "AccessDenied", p
+    key, given = os.path.join(t.path, "key.pem"), os.path.join(t.path, "given.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1", "-keyout", key, "-out", given],
+                   capture_output=True, check=True)
+    t.servers[0].terminate()
+    t.servers[0].wait(20)
+    t.serve("--tls-cert", given, "--tls-key", key)  # one's own certificate
+    aws.url, aws.bundle = t.url, given
+    assert aws.client("s3").get_object(Bucket="data", Key="k")["Body"].read() == body
+    assert aws.client("sagemaker").list_models()["Models"] == [] and aws.client("sts").get_caller_identity()["Account"]
+    aws.bundle = bundle  # nobody there vouches for this one
+    try:
+        aws.client("s3", checked=False).list_buckets()
+        raise AssertionError("a certificate of nobody's was taken")
+    except botocore.exceptions.SSLError:
+        pass
+    signed = aws.client("s3").generate_presigned_url("get_object", Params={"Bucket": "data", "Key": "cli"})
+    for ca, good in ((given, True), (bundle, False)):
+        p = subprocess.run(["curl", "-sS", "--cacert", ca, signed], capture_output=True, check=False)
+        assert (p.returncode == 0 and p.stdout == b"by cli") == good, p
+    t.servers[1].terminate()
+    t.servers[1].wait(20)
     p = t.run("serve", "--port", "0", "--tls-cert", "/dev/null", "--tls-key", "/dev/null", ok=False)
     assert p.returncode != 0 and "PEM" in p.stderr, p.stderr
     p = t.run("serve", "--port", "0", "--tls-cert", "x", ok=False)

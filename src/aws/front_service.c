@@ -3,6 +3,8 @@
 #include "aws/front_in.h"
 #include "aws/services_in.h"
 
+#define LOCAL ".localhost"
+
 static ft_str header_of(const void *ctx, ft_str name) {
     char text[128];
     if (name.len >= sizeof text) return (ft_str){ 0 };
@@ -47,7 +49,14 @@ static const ft_aws_service *service_fitting(const ft_request *req, ft_str name)
     return first;
 }
 
-/* Where a bucket's name ends in "bucket.s3.us-east-1.amazonaws.com"; 0: the host names none. */
+/* Where a bucket's name ends in "bucket.localhost:8080", as clients of this machine address it
+ * when told so; 0: the host names none. */
+static size_t local_bucket(ft_str host) {
+    ft_str name = ft_str_cut(&host, ':');
+    return ft_str_ends(name, FT_STR(LOCAL)) ? name.len - strlen(LOCAL) : 0;
+}
+
+/* The same in "bucket.s3.us-east-1.amazonaws.com". */
 static size_t host_bucket(ft_str host) {
     for (size_t i = host.len; i > 1; i--) {
         ft_str rest = ft_str_from(host, i - 1);
@@ -60,6 +69,7 @@ static size_t host_bucket(ft_str host) {
 ft_str ft_aws_path(const ft_request *req, ft_str path) {
     ft_str host = ft_request_header(req, "host"), full;
     size_t len = host_bucket(host);
+    if (!len) len = local_bucket(host);
     if (!len ||
         ft_arena_printf(&full, req->arena, "/%.*s", FT_STR_ARG(ft_str_slice(host, 0, len))) !=
             FT_OK ||
