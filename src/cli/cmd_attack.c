@@ -118,7 +118,9 @@ static ft_err all(attacking *a) {
         FT_TRY(ft_arena_str(&path, &a->cli->arena, a->cli->args[i]));
         FT_TRY(ft_file_stat(&info, path.at));
         if (info.is_dir)
-            FT_TRY(ft_dir_walk(&(ft_dir_walker){ .file = file_of_folder, .ctx = a }, path.at));
+            FT_TRY(ft_dir_walk(
+                &(ft_dir_walker){ .arena = &a->cli->arena, .file = file_of_folder, .ctx = a },
+                path.at));
         else
             FT_TRY(one_of_many(a, path, ft_path_base(path)));
     }
@@ -138,7 +140,7 @@ static ft_err opts_read(attacking *a) {
     if (ft_params_given(p, "step")) a->opts.step = ft_params_float(p, "step");
     a->limit = ft_params_given(p, "limit") ? ft_params_int(p, "limit") : 0;
     FT_TRY(ft_nn_attack_parse(&a->opts.method, ft_params_str(p, "method")));
-    return target.at ? ft_cli_class(&a->opts.target, a->network, target) : FT_OK;
+    return target.at ? ft_cli_class(&a->opts.target, a->cli, a->network, target) : FT_OK;
 }
 
 static ft_err attack(attacking *a) {

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "cli/listing.h"
+#include "cli/model_place.h"
 #include "jobs/job.h"
 #include "serve/endpoint.h"
 #include "serve/serve.h"
@@ -14,6 +15,11 @@ static const ft_param deploy_options[] = {
     { "endpoint", FT_PARAM_STRING, NULL, .required = true, .doc = "NAME: the endpoint's name" },
     { "capture", FT_PARAM_INT, "0", .min = 0, .max = 100,
       .doc = "PERCENT: share of requests that are captured" },
+    { "tap", FT_PARAM_STRING, NULL,
+      .doc = "REGEX: tensors of requests that are kept as a trial, by name ('.*bn|.*image')" },
+    { "tap-every", FT_PARAM_INT, "1", .min = 1, .max = 1e9, .doc = "N: of every N-th request" },
+    { "tap-to", FT_PARAM_STRING, NULL,
+      .doc = "PLACE: s3://bucket/prefix or a folder (s3://fettle/tensors/NAME when not given)" },
     { 0 }
 };
 
@@ -89,11 +95,18 @@ static ft_err run_deploy(ft_cli *cli) {
                     : "");
         model = job.model_uri;
     }
+    FT_TRY(ft_cli_model_place(&model, cli, s, model));
     ft_str endpoint = ft_params_str(cli->options, "endpoint");
     ft_model *before = NULL;
     if (ft_endpoint_model(&before, s, endpoint) != FT_OK) ft_err_clear();
-    ft_err err = ft_endpoint_deploy(&ep, s, &cli->arena, endpoint, model, job.name,
-                                    (int)ft_params_int(cli->options, "capture"));
+    ft_endpoint ask = { .name = endpoint,
+                        .model_uri = model,
+                        .job = job.name,
+                        .capture_percent = (int)ft_params_int(cli->options, "capture"),
+                        .tap_regex = ft_params_str(cli->options, "tap"),
+                        .tap_uri = ft_params_str(cli->options, "tap-to"),
+                        .tap_interval = (int)ft_params_int(cli->options, "tap-every") };
+    ft_err err = ft_endpoint_put(&ep, s, &cli->arena, &ask);
     if (err == FT_OK) columns_check(before, s, endpoint);
     if (before) before->predictor->free(before);
     FT_TRY(err);
@@ -151,7 +164,8 @@ const ft_command ft_command_deploy = {
     .doc = "put a job's model (or a model file, a folder, an s3:// folder) behind an endpoint",
     .more = "A running `fettle serve` takes the endpoint up at once; an endpoint of that name gets "
             "a new version\n"
-            "and no request is lost meanwhile. A folder with code/inference.py, or with a program named\n"
+            "and no request is lost meanwhile. A folder with code/inference.py, or with a program "
+            "named\n"
             "serve, runs as a program of its own (docs/bring-your-own.md).",
     .options = deploy_options,
     .run = run_deploy

@@ -31,7 +31,7 @@ static ft_err opts_read(ft_nn_explain_opts *o, const ft_nn_network *n, ft_cli *c
                                .noise = ft_params_float(p, "noise"),
                                .seed = (uint64_t)ft_params_int(p, "seed") };
     FT_TRY(ft_nn_method_parse(&o->method, ft_params_str(p, "method")));
-    return class.at ? ft_cli_class(&o->class, n, class) : FT_OK;
+    return class.at ? ft_cli_class(&o->class, cli, n, class) : FT_OK;
 }
 
 static ft_err file_name(ft_str *out, ft_cli *cli) {

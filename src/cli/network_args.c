@@ -5,7 +5,7 @@
 
 #define PICTURE_MAX ((size_t)256 << 20)
 
-ft_err ft_cli_class(int *out, const ft_nn_network *n, ft_str text) {
+ft_err ft_cli_class(int *out, ft_cli *cli, const ft_nn_network *n, ft_str text) {
     const char *names[1024];
     size_t count = 0;
     int64_t number;
@@ -18,7 +18,9 @@ ft_err ft_cli_class(int *out, const ft_nn_network *n, ft_str text) {
             *out = (int)i;
             return FT_OK;
         }
-        if (count < sizeof names / sizeof *names) names[count++] = n->labels[i].at;
+        ft_str label = { 0 };
+        FT_TRY(ft_arena_str(&label, &cli->arena, n->labels[i]));
+        if (count < sizeof names / sizeof *names) names[count++] = label.at;
     }
     const char *near = ft_str_nearest(text, names, count);
     return FT_FAIL(FT_EINVAL, "no class '%.*s'%s%s%s", FT_STR_ARG(text),

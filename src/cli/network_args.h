@@ -7,7 +7,7 @@
 #include "nn/network.h"
 
 /* A number, or one of labels.txt; FT_EINVAL with the nearest label. */
-ft_err ft_cli_class(int *out, const ft_nn_network *n, ft_str text);
+ft_err ft_cli_class(int *out, ft_cli *cli, const ft_nn_network *n, ft_str text);
 /* The class in words: its label, or empty. */
 ft_str ft_cli_class_label(const ft_nn_network *n, int class);
 /* A whole file; the sentence of an error begins with its path. */

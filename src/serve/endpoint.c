@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "monitor/monitor.h"
 #include "serve/endpoint_in.h"
+#include "serve/taps.h"
 #include "store/lineage.h"
 #include "watch/watch.h"
 
@@ -38,6 +39,9 @@ static const char *const steps[] = {
     "null,"
     " predictor text not null, job text not null default '',"
     " primary key (endpoint, version, ordinal)) without rowid",
+    "alter table endpoint_version add column tap_regex text not null default ''",
+    "alter table endpoint_version add column tap_uri text not null default ''",
+    "alter table endpoint_version add column tap_interval integer not null default 1",
 };
 
 ft_err ft_endpoint_db(ft_db **out, ft_store *s) {
@@ -61,15 +65,16 @@ static ft_err name_check(ft_str name) {
 
 /* ---- reading */
 
-#define VERSION_COLUMNS                                                    \
-    "v.model_uri, v.model_sha256, v.predictor, v.job, v.capture_percent, " \
-    "v.capture_uri, v.variant, v.csv_types, v.json_types, v.skip_input, v.skip_output, v.weight"
-#define VERSION_FORMAT "ssssnssssnnd"
+#define VERSION_COLUMNS                                                                            \
+    "v.model_uri, v.model_sha256, v.predictor, v.job, v.capture_percent, "                         \
+    "v.capture_uri, v.variant, v.csv_types, v.json_types, v.skip_input, v.skip_output, v.weight, " \
+    "v.tap_regex, v.tap_uri, v.tap_interval"
+#define VERSION_FORMAT "ssssnssssnndssn"
 #define VERSION_INTO(ep)                                                                         \
     &(ep)->model_uri, &(ep)->model_sha256, &(ep)->predictor, &(ep)->job, &(ep)->capture_percent, \
         &(ep)->capture.uri, &(ep)->capture.variant, &(ep)->capture.csv_types,                    \
         &(ep)->capture.json_types, &(ep)->capture.skip_input, &(ep)->capture.skip_output,        \
-        &(ep)->weight
+        &(ep)->weight, &(ep)->tap_regex, &(ep)->tap_uri, &(ep)->tap_interval
 #define COLUMNS                                                        \
     "e.name, e.status, e.reason, e.version, e.serving, e.created_us, " \
     "e.modified_us, " VERSION_COLUMNS                                  \
@@ -90,7 +95,9 @@ static ft_err copy_texts(ft_endpoint *ep, ft_arena *arena) {
                         &ep->capture.uri,
                         &ep->capture.variant,
                         &ep->capture.csv_types,
-                        &ep->capture.json_types };
+                        &ep->capture.json_types,
+                        &ep->tap_regex,
+                        &ep->tap_uri };
     for (size_t i = 0; i < FT_COUNT(texts); i++) FT_TRY(ft_arena_str(texts[i], arena, *texts[i]));
     return FT_OK;
 }
@@ -220,12 +227,12 @@ static ft_err store_version(ft_db *db, const ft_endpoint *ep) {
         db,
         "insert into endpoint_version (endpoint, version, previous, model_uri, model_sha256,"
         " predictor, job, capture_percent, capture_uri, variant, csv_types, json_types, skip_input,"
-        " skip_output, weight, created_us)"
-        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        "snnssssnssssnndi", ep->name, last + 1, serving, ep->model_uri, ep->model_sha256,
+        " skip_output, weight, created_us, tap_regex, tap_uri, tap_interval)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "snnssssnssssnndissn", ep->name, last + 1, serving, ep->model_uri, ep->model_sha256,
         ep->predictor, ep->job, ep->capture_percent, ep->capture.uri, ep->capture.variant,
         ep->capture.csv_types, ep->capture.json_types, ep->capture.skip_input,
-        ep->capture.skip_output, ep->weight, now));
+        ep->capture.skip_output, ep->weight, now, ep->tap_regex, ep->tap_uri, ep->tap_interval));
     FT_TRY(store_variants(db, ep, last + 1));
     return ft_db_run(
         db,
@@ -286,8 +293,14 @@ static ft_err store_lineage(ft_store *s, ft_arena *arena, const ft_endpoint *ep)
 
 /* A missing text is an empty one: columns are never null. */
 static void texts_fill(ft_endpoint *ep) {
-    ft_str *texts[] = { &ep->job, &ep->capture.uri, &ep->capture.variant, &ep->capture.csv_types,
-                        &ep->capture.json_types };
+    ft_str *texts[] = { &ep->job,
+                        &ep->capture.uri,
+                        &ep->capture.variant,
+                        &ep->capture.csv_types,
+                        &ep->capture.json_types,
+                        &ep->tap_regex,
+                        &ep->tap_uri };
+    if (!ep->tap_interval) ep->tap_interval = 1;
     for (size_t i = 0; i < FT_COUNT(texts); i++)
         if (!texts[i]->at) *texts[i] = FT_STR("");
 }
@@ -324,6 +337,9 @@ ft_err ft_endpoint_put(ft_endpoint *out, ft_store *s, ft_arena *arena, const ft_
                        .job = ask->job,
                        .capture_percent = ask->capture_percent,
                        .capture = ask->capture,
+                       .tap_regex = ask->tap_regex,
+                       .tap_uri = ask->tap_uri,
+                       .tap_interval = ask->tap_interval,
                        .weight = ask->weight };
     ft_str name = ep.name;
     ft_db *db;
@@ -332,6 +348,7 @@ ft_err ft_endpoint_put(ft_endpoint *out, ft_store *s, ft_arena *arena, const ft_
     FT_TRY(name_check(name));
     if (ep.capture_percent < 0 || ep.capture_percent > 100)
         return FT_FAIL(FT_EINVAL, "capture of %d %%: expected 0 to 100", ep.capture_percent);
+    FT_TRY(ft_taps_check(&ep));
     FT_TRY(ft_endpoint_db(&db, s));
     FT_TRY(ft_model_examine(s, arena, &ep));
     FT_TRY(variants_check(&ep, s, arena, ask));

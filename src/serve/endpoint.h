@@ -31,6 +31,10 @@ typedef struct ft_endpoint {
     ft_str model_uri, model_sha256, predictor, job; /* of `version` */
     int capture_percent;                            /* 0..100 */
     ft_capture_opts capture; /* where to, and which of it; variant: the name */
+    /* Tensors of its requests, as a trial (taps.h): the expression that names match; empty: none.
+     * Every n-th request; where to, empty: FT_TAPS_URI. */
+    ft_str tap_regex, tap_uri;
+    int tap_interval;
     double weight;           /* of that variant; 0 with no more of them: 1 */
     ft_variant *more;        /* the other variants of `version` */
     size_t more_count;
@@ -43,7 +47,7 @@ typedef struct ft_endpoint {
 ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
                           ft_str model_uri, ft_str job, int capture_percent);
 /* The same with everything that can be asked for: name, model_uri, job, capture_percent, capture,
- * weight and more (name, weight, model_uri, job) of `ask` are read. */
+ * tap_regex, tap_uri, tap_interval, weight and more (name, weight, model_uri, job) of `ask` are read. */
 ft_err ft_endpoint_put(ft_endpoint *out, ft_store *s, ft_arena *arena, const ft_endpoint *ask);
 /* FT_ENOTFOUND with the nearest name. */
 ft_err ft_endpoint_get(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name);

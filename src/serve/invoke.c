@@ -6,6 +6,7 @@
 #include "serve/asking.h"
 #include "serve/invoke.h"
 #include "serve/serve_in.h"
+#include "serve/taps.h"
 #include "serve/worker.h"
 
 #define BODY_MAX      ((size_t)6 << 20) /* as SageMaker's endpoints: formats.md 3.6 */
@@ -33,8 +34,8 @@ static void count_class(const ft_live *live, const ft_payload *out, ft_arena *ar
 }
 
 /* A capture that cannot be written (a full disk) does not cost the caller the answer: it goes out
- * without an event id, and is counted and logged. */
-static void capture(ft_request *req, ft_response *resp, const ft_live *live, const ft_payload *in,
+ * without an event id, and is counted and logged. The event's id, empty when there is none. */
+static ft_str capture(ft_request *req, ft_response *resp, const ft_live *live, const ft_payload *in,
                     const ft_payload *out) {
     ft_worker *w = req->thread;
     char id[FT_UUID_TEXT];
@@ -47,7 +48,7 @@ static void capture(ft_request *req, ft_response *resp, const ft_live *live, con
         atomic_fetch_add_explicit(&live->meter->captured, 1, memory_order_relaxed);
         ft_response_header(resp, "X-Fettle-Event-Id", kept);
         count_class(live, out, req->arena);
-        return;
+        return kept;
     }
     atomic_fetch_add_explicit(&live->meter->lost, 1, memory_order_relaxed);
     int64_t now_us = ft_clock_monotonic_us();
@@ -56,6 +57,7 @@ static void capture(ft_request *req, ft_response *resp, const ft_live *live, con
         ft_log_err(FT_LOG_ERROR, "serve", err, "a request was answered but not captured");
     }
     ft_err_clear();
+    return FT_STR("");
 }
 
 const ft_live *ft_invoke_find(ft_worker *w, ft_str endpoint) {
@@ -141,7 +143,9 @@ ft_err ft_invoke(ft_request *req, ft_response *resp, const ft_live *live) {
     }
     resp->body = out.bytes;
     resp->content_type = out.content_type;
-    if (is_captured(w, live)) capture(req, resp, live, &in, &out);
+    ft_str event = FT_STR("");
+    if (is_captured(w, live)) event = capture(req, resp, live, &in, &out);
+    if (live->taps) ft_taps_offer(live->taps, &in, event);
     return FT_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "serve/taps.h"
 
 /* A model that was started and does not answer yet. */
 typedef struct starting {
@@ -88,7 +89,10 @@ static ft_err set_new(ft_live_set **out, size_t capacity) {
 
 void ft_live_release(ft_live_set *set) {
     if (!set || atomic_fetch_sub(&set->holders, 1) != 1) return;
-    for (size_t i = 0; i < set->count; i++) model_release(set->items[i].held);
+    for (size_t i = 0; i < set->count; i++) {
+        ft_taps_release(set->items[i].taps);
+        model_release(set->items[i].held);
+    }
     ft_arena_fini(&set->arena);
     free(set);
 }
@@ -156,9 +160,27 @@ typedef struct variant {
     ft_live_model *held; /* taken over by the set */
 } variant;
 
+static void model_let_go(void *held) { model_release(held); }
+
+/* The taps of a version go on from set to set. Without them the endpoint answers all the same. */
+static ft_taps *taps_of(const ft_registry *r, const ft_live *old, const ft_endpoint *ep,
+                        ft_live_model *held) {
+    ft_taps *t;
+    if (old && old->version == ep->version && old->taps) return ft_taps_hold(old->taps);
+    if (!ep->tap_regex.len || held->model->predictor->ask) return NULL;
+    atomic_fetch_add(&held->holders, 1);
+    ft_err err = ft_taps_new(
+        &t, r->home, ep,
+        &(ft_taps_model){ .model = held->model, .held = held, .release = model_let_go });
+    if (err == FT_OK) return t;
+    ft_log_err(FT_LOG_WARN, "serve", err, "taps");
+    ft_err_clear();
+    return NULL;
+}
+
 /* The next item of a set in the making; `v->held` is taken over, also on failure. */
-static ft_err set_add(ft_live_set *set, ft_registry *r, const ft_endpoint *ep, variant *v,
-                      size_t variants) {
+static ft_err set_add(ft_live_set *set, ft_registry *r, const ft_live_set *before,
+                      const ft_endpoint *ep, variant *v, size_t variants) {
     ft_live *item = &set->items[set->count];
     ft_err err;
     *item = (ft_live){ .version = ep->version,
@@ -177,6 +199,7 @@ static ft_err set_add(ft_live_set *set, ft_registry *r, const ft_endpoint *ep, v
     item->held = v->held;
     v->held = NULL;
     set->count++;
+    if (variants) item->taps = taps_of(r, ft_live_find(before, ep->name), ep, item->held);
     return FT_OK;
 done:
     model_release(v->held);
@@ -317,7 +340,7 @@ static ft_err add_loaded(follow *f, const ft_endpoint *ep) {
     }
     for (i = 0; i < count && err == FT_OK; i++) {
         started(f, ep, &list[i]);
-        err = set_add(f->next, f->r, ep, &list[i], i == 0 ? count : 0);
+        err = set_add(f->next, f->r, f->before, ep, &list[i], i == 0 ? count : 0);
     }
     for (i = 0; i < count; i++) model_release(list[i].held);
     return err;
@@ -337,7 +360,7 @@ static ft_err add_before(follow *f, ft_str name) {
                       .weight = old[i].weight,
                       .held = old[i].held };
         atomic_fetch_add(&v.held->holders, 1);
-        err = set_add(f->next, f->r, &ep, &v, old[i].variants);
+        err = set_add(f->next, f->r, f->before, &ep, &v, old[i].variants);
     }
     return err;
 }

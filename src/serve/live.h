@@ -45,6 +45,7 @@ typedef struct ft_live { /* a variant of an endpoint; most have one */
     ft_str model_sha256;
     ft_live_model *held;
     ft_meter *meter;
+    struct ft_taps *taps; /* of its first variant; NULL: no tensors are kept */
 } ft_live;
 
 typedef struct ft_live_set {

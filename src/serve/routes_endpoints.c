@@ -4,6 +4,7 @@
 #include "monitor/monitor.h"
 #include "serve/reply_in.h"
 #include "serve/serve_in.h"
+#include "serve/taps.h"
 #include "serve/worker.h"
 
 #define CLASSES_MAX 64 /* of one endpoint that are told */
@@ -77,6 +78,28 @@ static void write_meter(ft_json_out *j, const ft_live *live) {
     ft_reply_int(j, "captures_lost", (int64_t)count_of(&live->meter->lost));
 }
 
+/* "taps": where tensors of requests go, and how many of this server's did. */
+static ft_err write_taps(ft_json_out *j, ft_arena *arena, const ft_endpoint *ep,
+                         const ft_live *live) {
+    ft_str uri;
+    if (!ep->tap_regex.len) return FT_OK;
+    FT_TRY(ft_taps_uri(&uri, arena, ep));
+    ft_json_out_name(j, "taps");
+    ft_json_out_object(j);
+    ft_reply_str(j, "regex", ep->tap_regex);
+    ft_reply_str(j, "uri", uri);
+    ft_reply_int(j, "interval", ep->tap_interval);
+    if (live && live->taps) {
+        ft_taps_told told = ft_taps_tell(live->taps);
+        ft_reply_int(j, "recorded", told.recorded);
+        ft_reply_int(j, "lost", told.lost);
+        ft_reply_int(j, "failed", told.failed);
+        ft_reply_int(j, "waiting", told.waiting);
+    }
+    ft_json_out_close(j);
+    return FT_OK;
+}
+
 /* Whatever was captured and is still kept, this server's and earlier ones'. */
 static ft_err write_captured(ft_json_out *j, ft_store *s, ft_arena *arena, ft_str name,
                              const ft_live *live) {
@@ -137,6 +160,7 @@ static ft_err write_endpoint(ft_json_out *j, ft_worker *w, ft_arena *arena, cons
     ft_reply_time(j, "modified", ep->modified_us);
     FT_TRY(write_captured(j, w->store, arena, ep->name, live));
     if (live) write_meter(j, live);
+    FT_TRY(write_taps(j, arena, ep, live));
     FT_TRY(write_traffic(j, w->store, arena, ep->name, live));
     ft_json_out_close(j);
     return FT_OK;

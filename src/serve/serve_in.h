@@ -32,7 +32,7 @@ ft_err ft_sparks_new(struct ft_sparks **out);
 void ft_sparks_free(struct ft_sparks *sparks);
 
 /* ---- one table each; they end with a NULL method */
-extern const ft_route ft_routes_invoke[], ft_routes_endpoints[], ft_routes_jobs[],
-    ft_routes_watch[], ft_routes_speech[], ft_routes_page[];
+extern const ft_route ft_routes_invoke[], ft_routes_endpoints[], ft_routes_explain[],
+    ft_routes_jobs[], ft_routes_watch[], ft_routes_speech[], ft_routes_page[];
 
 #endif

@@ -1,0 +1,48 @@
+/* routes_explain.c -- POST /endpoints/{name}/explain: why the endpoint's model answers this request
+ * as it does. Nothing is captured or counted: it is a question about a request, not one. */
+#include "serve/asking.h"
+#include "serve/invoke.h"
+#include "serve/serve_in.h"
+#include "serve/worker.h"
+
+#define BODY_MAX ((size_t)6 << 20) /* as invocations */
+
+static ft_err opacity_of(float *out, const ft_request *req) {
+    ft_str text = ft_request_query(req, "opacity");
+    double v;
+    *out = 0;
+    if (!text.len) return FT_OK;
+    if (!ft_str_f64(&v, text) || !(v > 0 && v <= 1))
+        return FT_FAIL(FT_EINVAL, "opacity '%.*s': expected a number above 0, at most 1",
+                       FT_STR_ARG(text));
+    *out = (float)v;
+    return FT_OK;
+}
+
+static ft_err explain(ft_request *req, ft_response *resp) {
+    const ft_live *live = ft_invoke_find(req->thread, req->params[0]);
+    ft_payload in = { ft_request_header(req, "Content-Type"), req->body }, out = { 0 };
+    ft_explain_ask ask = { .method = ft_request_query(req, "method"),
+                           .class = ft_request_query(req, "class") };
+    FT_TRY(opacity_of(&ask.opacity, req));
+    if (!live)
+        return FT_FAIL(FT_ENOTFOUND, "no endpoint '%.*s' answers here", FT_STR_ARG(req->params[0]));
+    const ft_model *m = live->held->model;
+    if (!m->predictor->explain)
+        return FT_FAIL(FT_EUNSUPPORTED, "a model of predictor '%s' does not tell why",
+                       m->predictor->name);
+    FT_TRY(m->predictor->explain(m, &out, &in, &ask, ft_request_header(req, "Accept"), req->arena));
+    resp->body = out.bytes;
+    resp->content_type = out.content_type;
+    return FT_OK;
+}
+
+const ft_route ft_routes_explain[] = {
+    { .method = "POST",
+      .pattern = "/endpoints/{name}/explain",
+      .doc = "why a picture is answered as it is: a heat map (?method=fullgrad|gradient|smoothgrad|"
+             "gradcam&class=K&opacity=X)",
+      .body_limit_bytes = BODY_MAX,
+      .handle = explain },
+    { 0 },
+};

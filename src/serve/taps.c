@@ -1,0 +1,292 @@
+/* taps.c -- see taps.h. */
+#include "serve/taps.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "store/store.h"
+#include "trials/regex.h"
+#include "trials/trial.h"
+
+#define BEHIND_NICE   10 /* the thread gives way to those that answer */
+#define WARN_EVERY_US (10 * FT_SECOND_US)
+#define STEP_BYTES    ((size_t)4 << 30)
+
+typedef struct waiting {
+    struct waiting *next;
+    ft_str type, bytes, event; /* behind it in memory */
+    size_t size;
+} waiting;
+
+struct ft_taps {
+    atomic_int holders;
+    atomic_uint_fast64_t offered, recorded, lost, failed;
+    char *home;
+    ft_arena arena; /* the texts */
+    ft_str endpoint, uri, regex;
+    uint64_t interval;
+    ft_taps_model model;
+    ft_tap tap;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t something;
+    waiting *first, **last;
+    size_t count, bytes;
+    bool ending;
+    /* the thread's own */
+    ft_collection collection;
+    ft_matcher *matcher;
+    ft_trial_writer *trial;
+    int64_t step;
+    int64_t warned_us;
+};
+
+/* ---- the tap that the model shows its tensors to */
+
+static bool wants(void *self, const char *name, int64_t step) {
+    ft_taps *t = self;
+    bool has = false;
+    FT_UNUSED(step);
+    if (ft_matcher_has(&has, t->matcher, ft_str_of(name)) != FT_OK) ft_err_clear();
+    return has;
+}
+
+static ft_err step_nothing(void *self, int64_t step) {
+    FT_UNUSED(self);
+    FT_UNUSED(step);
+    return FT_OK;
+}
+
+static ft_err array(void *self, const char *name, const ft_array *value) {
+    ft_taps *t = self;
+    return ft_trial_add(t->trial, ft_str_of(name), value);
+}
+
+static ft_err scalar(void *self, const char *name, double value) {
+    ft_array a = { .dtype = FT_F64, .data = &value };
+    return array(self, name, &a);
+}
+
+static const ft_tap_ops tap_ops = {
+    .wants = wants, .begin = step_nothing, .end = step_nothing, .array = array, .scalar = scalar
+};
+
+/* ---- the queue */
+
+void ft_taps_offer(ft_taps *t, const ft_payload *in, ft_str event_id) {
+    if (atomic_fetch_add_explicit(&t->offered, 1, memory_order_relaxed) % t->interval != 0) return;
+    size_t size = in->content_type.len + in->bytes.len + event_id.len;
+    waiting *w = malloc(sizeof *w + size);
+    bool fits = w != NULL;
+    if (fits) {
+        char *at = (char *)(w + 1);
+        *w = (waiting){ .size = size };
+        ft_str from[] = { in->content_type, in->bytes, event_id };
+        ft_str *to[] = { &w->type, &w->bytes, &w->event };
+        for (int i = 0; i < 3; i++) {
+            if (from[i].len) memcpy(at, from[i].at, from[i].len);
+            *to[i] = ft_str_n(at, from[i].len);
+            at += from[i].len;
+        }
+        pthread_mutex_lock(&t->lock);
+        fits = t->count < FT_TAPS_WAITING_MAX && t->bytes + size <= FT_TAPS_BYTES_MAX;
+        if (fits) {
+            *t->last = w;
+            t->last = &w->next;
+            t->count++;
+            t->bytes += size;
+            pthread_cond_signal(&t->something);
+        }
+        pthread_mutex_unlock(&t->lock);
+    }
+    if (fits) return;
+    free(w);
+    atomic_fetch_add_explicit(&t->lost, 1, memory_order_relaxed);
+}
+
+/* The next request; NULL at the end. What still waits then is let go. */
+static waiting *take(ft_taps *t) {
+    pthread_mutex_lock(&t->lock);
+    while (!t->first && !t->ending) pthread_cond_wait(&t->something, &t->lock);
+    waiting *w = t->ending ? NULL : t->first;
+    if (w) {
+        t->first = w->next;
+        if (!t->first) t->last = &t->first;
+        t->count--;
+        t->bytes -= w->size;
+    }
+    pthread_mutex_unlock(&t->lock);
+    return w;
+}
+
+/* ---- the thread */
+
+/* Go on where an earlier server or version stopped. */
+static ft_err step_find(ft_taps *t, ft_store *s) {
+    ft_trial *before = NULL;
+    size_t count;
+    ft_err err = ft_trial_open(&before, s, t->uri);
+    if (err == FT_ENOTFOUND) {
+        ft_err_clear();
+        return FT_OK;
+    }
+    if (err == FT_OK) err = ft_trial_refresh(before, NULL);
+    if (err == FT_OK) {
+        const int64_t *steps = ft_trial_steps(before, &count);
+        if (count) t->step = steps[count - 1] + 1;
+    }
+    ft_trial_close(before);
+    return err;
+}
+
+static ft_err outputs_open(ft_taps *t, ft_store *s) {
+    if (!t->matcher) FT_TRY(ft_matcher_new(&t->matcher, &t->collection));
+    if (t->trial) return FT_OK;
+    FT_TRY(step_find(t, s));
+    return ft_trial_write(&t->trial, s, t->uri, &t->collection, 1, NULL);
+}
+
+static ft_err record(ft_taps *t, ft_store *s, const waiting *w, ft_arena *arena) {
+    ft_payload in = { w->type, w->bytes }, out = { 0 };
+    FT_TRY(outputs_open(t, s));
+    FT_TRY(ft_trial_begin(t->trial, t->step, FT_MODE_PREDICT, t->step, ft_clock_now_us()));
+    FT_TRY(
+        t->model.model->predictor->predict(t->model.model, &out, &in, FT_STR(""), &t->tap, arena));
+    if (w->event.len) FT_TRY(ft_trial_add_text(t->trial, FT_STR("event_id"), &w->event, 1));
+    FT_TRY(ft_trial_end(t->trial));
+    t->step++;
+    return FT_OK;
+}
+
+static void warn(ft_taps *t, ft_err err) {
+    int64_t now = ft_clock_monotonic_us();
+    atomic_fetch_add(&t->failed, 1);
+    if (!t->warned_us || now - t->warned_us > WARN_EVERY_US)
+        ft_log_err(FT_LOG_WARN, "serve", err, "the tensors of a request were not kept");
+    if (!t->warned_us || now - t->warned_us > WARN_EVERY_US) t->warned_us = now;
+    ft_err_clear();
+}
+
+static void *thread_main(void *self) {
+    ft_taps *t = self;
+    ft_store *s = NULL;
+    ft_arena arena = FT_ARENA_INIT(STEP_BYTES);
+    setpriority(PRIO_PROCESS, 0, BEHIND_NICE); /* on Linux: of this thread */
+    for (waiting *w; (w = take(t)) != NULL; free(w)) {
+        ft_err err = s ? FT_OK : ft_store_open(&s, t->home);
+        ft_arena_reset(&arena);
+        if (err == FT_OK) err = record(t, s, w, &arena);
+        if (err == FT_OK)
+            atomic_fetch_add(&t->recorded, 1);
+        else
+            warn(t, err);
+    }
+    ft_arena_fini(&arena);
+    ft_trial_writer_free(t->trial);
+    ft_matcher_free(t->matcher);
+    ft_store_close(s);
+    return NULL;
+}
+
+/* ---- life */
+
+ft_err ft_taps_uri(ft_str *out, ft_arena *arena, const ft_endpoint *ep) {
+    if (ep->tap_uri.len) return ft_arena_str(out, arena, ep->tap_uri);
+    return ft_arena_printf(out, arena, FT_TAPS_URI "/%.*s", FT_STR_ARG(ep->name));
+}
+
+ft_err ft_taps_check(const ft_endpoint *ep) {
+    ft_regex *re;
+    if (!ep->tap_regex.len) return FT_OK;
+    FT_TRY(ft_regex_new(&re, ep->tap_regex));
+    ft_regex_free(re);
+    if (ep->tap_interval < 1)
+        return FT_FAIL(FT_EINVAL, "taps at every %d requests: expected 1 or more",
+                       ep->tap_interval);
+    if (!ep->tap_uri.len || ft_str_starts(ep->tap_uri, FT_STR("s3://")) || ep->tap_uri.at[0] == '/')
+        return FT_OK;
+    return FT_FAIL(FT_EINVAL, "tensors to '%.*s': expected s3://bucket/prefix or a folder from /",
+                   FT_STR_ARG(ep->tap_uri));
+}
+
+static ft_err texts_keep(ft_taps *t, const char *home, const ft_endpoint *ep) {
+    FT_TRY(ft_arena_str(&t->endpoint, &t->arena, ep->name));
+    FT_TRY(ft_arena_str(&t->regex, &t->arena, ep->tap_regex));
+    FT_TRY(ft_taps_uri(&t->uri, &t->arena, ep));
+    t->home = strdup(home);
+    if (!t->home) return FT_FAIL(FT_ENOMEM, "no memory for an endpoint's taps");
+    t->collection = (ft_collection){ .name = FT_STR("default"),
+                                     .include = &t->regex,
+                                     .include_count = 1,
+                                     .save = { .interval = 1 } };
+    return FT_OK;
+}
+
+static void taps_free(ft_taps *t) {
+    for (waiting *w = t->first, *next; w; w = next) {
+        next = w->next;
+        free(w);
+    }
+    pthread_mutex_destroy(&t->lock);
+    pthread_cond_destroy(&t->something);
+    ft_arena_fini(&t->arena);
+    t->model.release(t->model.held);
+    free(t->home);
+    free(t);
+}
+
+ft_err ft_taps_new(ft_taps **out, const char *home, const ft_endpoint *ep,
+                   const ft_taps_model *model) {
+    *out = NULL;
+    ft_taps *t = ft_fault_here() ? NULL : calloc(1, sizeof *t);
+    if (!t) {
+        model->release(model->held);
+        return FT_FAIL(FT_ENOMEM, "no memory for an endpoint's taps");
+    }
+    t->model = *model;
+    t->interval = (uint64_t)(ep->tap_interval > 0 ? ep->tap_interval : 1);
+    t->last = &t->first;
+    t->tap = (ft_tap){ .ops = &tap_ops, .self = t };
+    atomic_store(&t->holders, 1);
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_cond_init(&t->something, NULL);
+    ft_err err = texts_keep(t, home, ep);
+    if (err == FT_OK && pthread_create(&t->thread, NULL, thread_main, t) != 0)
+        err = FT_FAIL(FT_ENOMEM, "no thread for the taps of endpoint '%.*s'", FT_STR_ARG(ep->name));
+    if (err == FT_OK)
+        *out = t;
+    else
+        taps_free(t);
+    return err;
+}
+
+ft_taps *ft_taps_hold(ft_taps *t) {
+    if (t) atomic_fetch_add(&t->holders, 1);
+    return t;
+}
+
+void ft_taps_release(ft_taps *t) {
+    if (!t || atomic_fetch_sub(&t->holders, 1) != 1) return;
+    pthread_mutex_lock(&t->lock);
+    t->ending = true;
+    pthread_cond_signal(&t->something);
+    pthread_mutex_unlock(&t->lock);
+    pthread_join(t->thread, NULL);
+    taps_free(t);
+}
+
+ft_taps_told ft_taps_tell(ft_taps *t) {
+    pthread_mutex_lock(&t->lock);
+    int64_t count = (int64_t)t->count;
+    pthread_mutex_unlock(&t->lock);
+    return (ft_taps_told){ .recorded = (int64_t)atomic_load(&t->recorded),
+                           .lost = (int64_t)atomic_load(&t->lost),
+                           .failed = (int64_t)atomic_load(&t->failed),
+                           .waiting = count };
+}

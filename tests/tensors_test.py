@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+"""tensors_test.py -- an endpoint's tensors, explanations and attacks, as a user meets them: a torch ResNet-18 is deployed
+with the post's expression, its trial is read by the real smdebug where that is there, `fettle explain` and `attack` write
+pictures."""
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tarfile
+
+from tap import ROOT, Skip, case, main, until
+
+POST = ".*bn|.*bias|.*downsample|.*ResNet_input|.*image"
+PEERS = os.environ.get("FETTLE_PEERS") or os.path.expanduser("~/.cache/fettle-peers")
+
+MODEL = """
+import sys, os, json; sys.path.insert(0, {bench!r})
+import torch, torchvision, numpy as np, explain_torch as E
+from PIL import Image
+d = sys.argv[1]
+os.makedirs(d + '/model'); os.makedirs(d + '/pictures')
+net = E.random_model(torchvision.models.resnet18, num_classes=43)
+torch.save(net.state_dict(), d + '/model/model.pt')
+json.dump(dict(classes=43, size=64, fit='stretch'), open(d + '/model/network.json', 'w'))
+open(d + '/model/labels.txt', 'w').write('\\n'.join(f'sign {{i}}' for i in range(43)) + '\\n')
+r = np.random.RandomState(1)
+for i in range(6):
+    a = 128 + 60 * np.sin(np.arange(48 * 56 * 3).reshape(48, 56, 3) * 0.01 * (i + 1)) + r.randint(-20, 20, (48, 56, 3))
+    Image.fromarray(a.clip(0, 255).astype(np.uint8)).save(d + f'/pictures/{{i}}.png')
+"""
+
+SMDEBUG = """
+import sys, json
+from smdebug.trials import create_trial
+from smdebug.core.modes import ModeKeys
+t = create_trial(sys.argv[1])
+steps = t.steps(mode=ModeKeys.PREDICT)
+names = t.tensor_names(regex=sys.argv[2])
+g = t.tensor('gradient/image').value(steps[0], mode=ModeKeys.PREDICT)
+b = t.tensor('ResNet_bn1.bias').value(steps[0], mode=ModeKeys.PREDICT)
+i = t.tensor('ResNet_input_0').value(steps[0], mode=ModeKeys.PREDICT)
+print(json.dumps(dict(steps=[int(s) for s in steps], names=len(names), gradient=list(g.shape), bias=list(b.shape),
+                      input=list(i.shape), bn=sorted(t.tensor_names(regex='gradient/.*bn.*_output'))[:3])))
+"""
+
+
+def model(t):
+    for module in ("torch", "torchvision", "PIL"):
+        if not importlib.util.find_spec(module):
+            raise Skip(f"python3-{module} is not installed")
+    script = MODEL.format(bench=os.path.join(ROOT, "bench"))
+    subprocess.run(["/usr/bin/python3", "-c", script, t.path], check=True, capture_output=True, timeout=100)
+    return t.path + "/model"
+
+
+def picture(t, i):
+    with open(f"{t.path}/pictures/{i}.png", "rb") as f:
+        return f.read()
+
+
+def ask(t, name, body, path="invocations", **headers):
+    return t.http("POST", f"/endpoints/{name}/{path}", body, {"Content-Type": "image/png", **headers})
+
+
+def endpoint(t, name):
+    return json.loads(t.http("GET", f"/endpoints/{name}")[2])["endpoint"]
+
+
+@case
+def the_posts_tensors_are_kept_while_requests_do_not_wait(t):
+    folder, trial = model(t), t.path + "/tensors"
+    archive = t.path + "/model.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in os.listdir(folder):
+            tar.add(os.path.join(folder, name), name)
+    t.serve()
+    t.run("deploy", archive, "--endpoint", "signs", "--capture", 100, "--tap", POST, "--tap-to", trial, "--tap-every", 2)
+    for i in range(6):
+        status, headers, body = ask(t, "signs", picture(t, i))
+        assert status == 200, body
+    told = until(lambda: (e := endpoint(t, "signs")["taps"])["recorded"] + e["failed"] + e["lost"] == 3 and e,
+                 what="three of six requests recorded")
+    assert told["recorded"] == 3 and told["regex"] == POST and told["interval"] == 2, told
+    steps = sorted(os.listdir(trial + "/events"))
+    assert steps == ["%012d" % i for i in range(3)], steps
+    index = json.load(open(f"{trial}/index/000000000/000000000001_worker_0.json"))
+    names = [x["tensorname"] for x in index["tensor_payload"]]
+    assert index["meta"]["mode"] == "PREDICT" and index["meta"]["mode_step"] == 1, index["meta"]
+    for name in ("ResNet_bn1.bias", "bn1_output_0", "bn1.running_mean_output_0", "gradient/bn1_output", "gradient/image",
+                 "ResNet_input_0", "layer2.0.downsample.1_output_0", "gradient/ResNet_layer4.0.downsample.1.bias"):
+        assert name in names, name
+    assert "fc_input_0" not in names and len(names) == 209, len(names)  # with the event's id
+    # a server that begins again goes on with the next step
+    server = t.servers.pop()
+    server.terminate()
+    server.wait(20)
+    t.serve()
+    until(lambda: ask(t, "signs", picture(t, 0))[0] == 200, what="the new server answers")
+    until(lambda: os.path.exists(f"{trial}/index/000000000/000000000003_worker_0.json"), what="step 3")
+
+
+@case
+def the_real_smdebug_opens_what_an_endpoint_wrote(t):
+    python = os.path.join(PEERS, "smdebug", "bin", "python")
+    if not os.path.exists(python):
+        raise Skip("smdebug is not there (tests/prove/peers.sh smdebug makes it)")
+    folder, trial = model(t), t.path + "/tensors"
+    t.serve()
+    t.run("deploy", folder, "--endpoint", "signs", "--tap", POST, "--tap-to", trial)
+    for i in range(2):
+        assert ask(t, "signs", picture(t, i))[0] == 200
+    until(lambda: endpoint(t, "signs")["taps"]["recorded"] == 2, what="two requests recorded")
+    p = subprocess.run([python, "-c", SMDEBUG, trial, POST], capture_output=True, text=True, timeout=100)
+    assert p.returncode == 0, p.stderr[-2000:]
+    got = json.loads(p.stdout.strip().splitlines()[-1])
+    assert got["steps"] == [0, 1] and got["names"] == 208, got
+    assert got["gradient"] == [1, 3, 64, 64] and got["bias"] == [64] and got["input"] == [1, 3, 64, 64], got
+    assert got["bn"] == ["gradient/bn1_output", "gradient/layer1.0.bn1_output", "gradient/layer1.0.bn2_output"], got
+    # the post's map from the stored tensors is FullGrad's
+    out = t.json("trial", "explain", trial, "--step", 1, "--out", t.path + "/why.png")
+    assert out[0]["layers"] == 21 and out[0]["step"] == 1, out
+    assert open(t.path + "/why.png", "rb").read(4) == b"\x89PNG"
+
+
+@case
+def wrong_expressions_and_places_are_refused(t):
+    folder = model(t)
+    for args, words in ((["--tap", "(bn"], "(bn"), (["--tap", ".*", "--tap-to", "here"], "here")):
+        p = t.run("deploy", folder, "--endpoint", "signs", *args, ok=False)
+        assert p.returncode != 0 and words in p.stderr, p.stderr
+    t.serve()
+    t.run("deploy", folder, "--endpoint", "signs", "--tap", "layer9.*")
+    assert ask(t, "signs", picture(t, 0))[0] == 200  # an expression that matches nothing costs no answer
+    until(lambda: endpoint(t, "signs")["taps"]["failed"] == 1, what="told as failed")
+
+
+@case
+def a_request_is_explained(t):
+    folder = model(t)
+    t.serve()
+    t.run("deploy", folder, "--endpoint", "signs")
+    status, headers, body = ask(t, "signs", picture(t, 2), "explain")
+    assert status == 200 and headers["Content-Type"] == "image/png" and body[:4] == b"\x89PNG", (status, body[:80])
+    status, headers, body = ask(t, "signs", picture(t, 2), "explain?method=gradcam&class=sign%207", Accept="application/json")
+    got = json.loads(body)
+    assert got["class"] == 7 and got["label"] == "sign 7" and len(got["map"]) == 64 == len(got["map"][0]), got.keys()
+    full = json.loads(ask(t, "signs", picture(t, 2), "explain", Accept="application/json")[2])
+    assert full["incompleteness"] <= 1e-3, full["incompleteness"]
+    assert abs(full["input_part"] + full["bias_part"] - full["score"]) <= 1e-3 * abs(full["score"])
+    for query, words in (("method=magic", "magic"), ("class=43", "43"), ("class=stop", "stop"), ("opacity=2", "opacity")):
+        status, headers, body = ask(t, "signs", picture(t, 2), "explain?" + query)
+        assert status == 400 and words.encode() in body, (query, status, body)
+    assert ask(t, "other", picture(t, 2), "explain")[0] == 404
+
+
+@case
+def explain_and_attack_from_the_command_line(t):
+    folder = model(t)
+    out = t.path + "/why.png"
+    got = t.json("explain", folder, t.path + "/pictures/1.png", "--out", out)[0]
+    assert got["incompleteness"] <= 1e-3 and got["file"] == out and got["label"].startswith("sign "), got
+    assert open(out, "rb").read(4) == b"\x89PNG"
+    with open(t.path + "/pictures/broken.png", "wb") as f:
+        f.write(b"\x89PNG\r\n\x1a\nnothing")
+    p = t.run("attack", folder, t.path + "/pictures", "--target", "sign 14", "--eps", 96, "--out", t.path + "/attacked", "--json")
+    rows = json.loads(p.stdout)
+    assert len(rows) == 6 and "broken.png" in p.stderr, p.stderr
+    assert sum(r["success"] == "yes" for r in rows) >= 5, rows
+    assert all(r["change"] <= 96 for r in rows) and os.path.exists(t.path + "/attacked/difference/3.png")
+    # what the table says is what anyone gets from the written file
+    for r in rows[:3]:
+        again = t.json("run", folder, r["file"])[0]
+        assert again["class"] == r["becomes"], (again, r)
+    assert t.run("attack", folder, t.path + "/pictures/0.png", "--target", "99", "--out", t.path + "/x", ok=False).returncode
+    p = t.run("explain", folder, t.path + "/pictures/0.png", "--class", "sign 444", ok=False)
+    assert "sign 4" in p.stderr, p.stderr
+
+
+if __name__ == "__main__":
+    main()
