@@ -138,11 +138,12 @@ static void print_stages(const ft_loader_stats *s) {
     for (int i = 0; i < FT_STAGE_COUNT; i++)
         printf("%-10s %14.3f %14.3f\n", ft_stage_name((ft_stage)i),
                1e3 * s->stages.cpu_s[i] / batches, 1e3 * s->stages.wait_s[i] / batches);
+    printf("%-10s %14.3f\n", "(itself)", 1e3 * s->stages.own_s / batches);
 }
 
 static void print_text(const ft_loader_stats *s, const ft_data_verdict *v) {
     char memory[32];
-    double work = 0;
+    double work = s->stages.own_s;
     for (int i = FT_STAGE_NETWORK; i <= FT_STAGE_COPY; i++) work += s->stages.cpu_s[i];
     printf(
         "%llu samples in %llu batches, %.2f s: %.0f samples/s, %.0f a CPU second of the loader\n",

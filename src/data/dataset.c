@@ -186,6 +186,7 @@ static ft_err first_look(ft_dataset *d, const char *path) {
     ft_err err;
     ft_input *in = NULL;
     struct stat st;
+    if (d->picture_count) return ft_set_folder_format(d, path);
     if (stat(path, &st) != 0) return FT_FAIL_ERRNO("cannot look at '%s'", path);
     if (S_ISDIR(st.st_mode)) return ft_set_folder_format(d, path);
     if (d->opts.format.len && S_ISREG(st.st_mode))
@@ -216,7 +217,7 @@ ft_err ft_dataset_open(ft_dataset **out, const ft_str *paths, size_t count,
     size_t file_count;
     *out = NULL;
     FT_GOTO(err, dataset_new(&d, opts));
-    FT_GOTO(err, ft_set_paths(&files, &file_count, &d->arena, paths, count));
+    FT_GOTO(err, ft_set_paths(&files, &file_count, d, paths, count));
     FT_GOTO(err, first_look(d, files[0]));
     if (d->stream && file_count > 1)
         FT_GOTO(err, FT_FAIL(FT_EINVAL, "'%s' is a pipe: it must be the only path", files[0]));

@@ -74,7 +74,9 @@ struct ft_dataset {
     uint32_t shard_count;
     uint64_t total;
     bool random;
-    bool copies;       /* values are copied when they are read, although the file is mapped */
+    bool copies; /* values are copied when they are read, although the file is mapped */
+    const char *const *pictures; /* that were named file by file: all are the one shard */
+    size_t picture_count;
     ft_input *stream;  /* the one shard of ft_dataset_open_input, until a reader takes it */
     bool stream_first; /* it is, or was, such a one */
     void *plan;        /* what the format knows of all shards, in the arena */

@@ -2,6 +2,7 @@
 #include "data/dataset_paths_in.h"
 
 #include <glob.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/check.h"
@@ -96,6 +97,8 @@ typedef struct list {
     const char **at;
     size_t count, capacity;
     ft_arena *arena;
+    const ft_dataset_opts *opts;
+    struct list *pictures; /* files that are pictures */
 } list;
 
 static ft_err list_add(list *l, ft_str path) {
@@ -166,13 +169,19 @@ static bool is_pattern(ft_str path) {
     return false;
 }
 
+/* Byte order, whatever the locale of the program around us. */
+static int by_bytes(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static ft_err pattern_add(list *l, const char *pattern) {
     glob_t found = { 0 };
     ft_err err = FT_OK;
-    int code = glob(pattern, GLOB_ERR, NULL, &found);
+    int code = glob(pattern, GLOB_ERR | GLOB_NOSORT, NULL, &found);
     if (code == GLOB_NOMATCH) err = FT_FAIL(FT_ENOTFOUND, "nothing fits '%s'", pattern);
     if (code && code != GLOB_NOMATCH)
         err = FT_FAIL(FT_EIO, "'%s' could not be looked for", pattern);
+    if (!code) qsort(found.gl_pathv, found.gl_pathc, sizeof *found.gl_pathv, by_bytes);
     for (size_t i = 0; err == FT_OK && i < found.gl_pathc; i++)
         if (!ft_set_side_name(ft_path_base(ft_str_of(found.gl_pathv[i]))))
             err = path_add(l, ft_str_of(found.gl_pathv[i]));
@@ -203,14 +212,24 @@ static ft_err path_add(list *l, ft_str path) {
     }
     if (is_pattern(text) && !ft_file_exists(text.at)) return pattern_add(l, text.at);
     FT_TRY(ft_file_stat(&info, text.at));
-    return info.is_dir ? folder_add(l, text) : list_add(l, text);
+    if (info.is_dir) return folder_add(l, text);
+    return list_add(ft_set_image_name(l->opts, text) ? l->pictures : l, text);
 }
 
-ft_err ft_set_paths(const char ***files, size_t *file_count, ft_arena *arena, const ft_str *paths,
+ft_err ft_set_paths(const char ***files, size_t *file_count, ft_dataset *d, const ft_str *paths,
                     size_t count) {
-    list l = { .arena = arena };
+    list pictures = { .arena = &d->arena };
+    list l = { .arena = &d->arena, .opts = &d->opts, .pictures = &pictures };
     for (size_t i = 0; i < count; i++) FT_TRY(path_add(&l, paths[i]));
-    if (!l.count) return FT_FAIL(FT_EINVAL, "no path was given");
+    if (!l.count && !pictures.count) return FT_FAIL(FT_EINVAL, "no path was given");
+    if (l.count && pictures.count)
+        return FT_FAIL(FT_EINVAL, "'%s' is a picture and '%s' is none: they are no one data set",
+                       pictures.at[0], l.at[0]);
+    if (pictures.count) {
+        d->pictures = pictures.at;
+        d->picture_count = pictures.count;
+        FT_TRY(list_add(&l, paths[0]));
+    }
     *files = l.at;
     *file_count = l.count;
     return FT_OK;

@@ -8,9 +8,10 @@
 
 /* The format whose bytes these are most likely, and how likely; NULL: none. */
 const ft_dataset_format *ft_set_sniff(ft_str head, ft_str path, int *score);
-/* Files and folders of images that the paths stand for, in order; braces are expanded. At least
- * one. FT_ENOTFOUND names the path. */
-ft_err ft_set_paths(const char ***files, size_t *file_count, ft_arena *arena, const ft_str *paths,
+/* Files and folders of images that the paths stand for, in order, in the dataset's arena; braces
+ * are expanded. At least one. Pictures named file by file are d->pictures and stand for one shard
+ * together. FT_ENOTFOUND names the path. */
+ft_err ft_set_paths(const char ***files, size_t *file_count, ft_dataset *d, const ft_str *paths,
                     size_t count);
 /* d->format of a folder of images; FT_EINVAL when opts ask for another. */
 ft_err ft_set_folder_format(ft_dataset *d, const char *path);

@@ -138,8 +138,8 @@ struct ft_loader {
     char why[640];
     uint64_t given, bad; /* in the epoch */
     uint64_t delivered;  /* global position behind the last batch */
-    uint64_t opened_ns, first_ns, left_at_ns, left_cpu_ns;
-    ft_stages stages; /* of the consumer: starved, compute, batches */
+    uint64_t opened_ns, first_ns, left_at_ns, left_cpu_ns, come_cpu_ns;
+    ft_stages stages; /* of the consumer: starved, compute, batches, its own CPU */
     ft_stages emitted;
     double bytes_batch;
     struct {
@@ -178,7 +178,8 @@ ft_err ft_workers_set(ft_loader *l, int active); /* with the lock */
 
 /* loader_meter.c */
 uint64_t ft_now_ns(void);
-uint64_t ft_cpu_ns(void); /* of this thread */
+uint64_t ft_cpu_ns(void);               /* of this thread */
+uint64_t ft_cpu_since(uint64_t before); /* less what the look costs */
 /* Is this sample measured? Then `weight` is how many samples it stands for. */
 bool ft_meter_due(ft_worker *w, unsigned *weight);
 typedef struct ft_measured { /* ns of one sample */

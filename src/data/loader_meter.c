@@ -30,6 +30,11 @@ static uint64_t clock_ns(clockid_t id) {
 uint64_t ft_now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 uint64_t ft_cpu_ns(void) { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 
+uint64_t ft_cpu_since(uint64_t before) {
+    uint64_t took = ft_cpu_ns() - before, look = ft_transform_look_ns();
+    return took > look ? took - look : 0;
+}
+
 /* ---- a worker's */
 bool ft_meter_due(ft_worker *w, unsigned *weight) {
     if (++w->since < w->stride) return false;
@@ -56,7 +61,7 @@ ft_span_clock ft_read_begin(const ft_feed *f) {
 }
 
 void ft_read_end(ft_measured *m, const ft_span_clock *from, const ft_feed *f) {
-    uint64_t cpu = ft_cpu_ns() - from->cpu, wall = ft_now_ns() - from->wall;
+    uint64_t cpu = ft_cpu_since(from->cpu), wall = ft_now_ns() - from->wall;
     m->wall += wall;
     m->cpu += cpu;
     if (blocked(f) != from->blocked && wall > cpu) m->wait += wall - cpu;
@@ -93,6 +98,22 @@ static void add_worker(ft_stages *out, ft_worker *w, int place) {
     out->bytes_read += (double)atomic_load_explicit(&m->bytes_read, memory_order_relaxed);
 }
 
+/* Samples are measured now and then, and not everything of them; the threads' own clocks know all
+ * that was spent. What is left over is the loader's own: claims, waking, fresh memory. */
+static void settle(ft_stages *out, ft_loader *l) {
+    double total = out->own_s, parts = 0; /* the consumer's */
+    clockid_t id;
+    struct timespec t;
+    for (int i = 0; i < l->started; i++)
+        if (!pthread_getcpuclockid(l->workers[i].thread, &id) && !clock_gettime(id, &t))
+            total += (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+    for (int i = FT_STAGE_NETWORK; i <= FT_STAGE_COPY; i++) parts += out->cpu_s[i];
+    out->own_s = fmax(total - parts, 0);
+    if (parts <= total) return;
+    for (int i = FT_STAGE_NETWORK; i <= FT_STAGE_COPY; i++) out->cpu_s[i] *= total / parts;
+    out->colour_s *= total / parts;
+}
+
 /* The size that pictures get, and by what. */
 static void made_tell(ft_stages *out, const ft_loader *l, const ft_array *a) {
     int first = a->ndim == 3 && a->shape[0] <= 4; /* channels come first */
@@ -106,6 +127,7 @@ void ft_meter_stages(ft_stages *out, ft_loader *l) {
     *out = l->stages;
     for (int i = 0; i < l->started; i++) add_worker(out, &l->workers[i], place);
     add_worker(out, &l->self, place);
+    settle(out, l);
     out->workers = l->spec.workers ? l->active : 0;
     out->workers_max = l->worker_count;
     out->tuned = l->spec.workers == FT_LOADER_WORKERS_TUNED;
@@ -115,9 +137,12 @@ void ft_meter_stages(ft_stages *out, ft_loader *l) {
     out->narrow = l->picture < 0 || l->spec.pixels.dtype == FT_U8;
     out->bytes_batch = l->bytes_batch;
     out->ring_bytes = (double)(l->ring->slots * l->ring->slot_bytes);
+    out->batch = l->spec.batch;
+    out->records = l->feed.count == FT_DATASET_UNKNOWN ? 0 : l->feed.count;
+    out->channels_last = l->spec.pixels.channels_last;
     if (l->picture >= 0) {
         const ft_place *p = &l->ring->places[l->picture];
-        out->pixels_sample = (double)p->bytes / (double)ft_dtype_bytes(p->array.dtype);
+        out->batch_picture = p->array;
         made_tell(out, l, &p->array);
     }
 }
@@ -125,9 +150,10 @@ void ft_meter_stages(ft_stages *out, ft_loader *l) {
 /* ---- the consumer's */
 void ft_meter_come(ft_loader *l) {
     uint64_t now = ft_now_ns();
+    l->come_cpu_ns = ft_cpu_ns();
     if (!l->left_at_ns) return;
     double wall = (double)(now - l->left_at_ns) * 1e-9;
-    double cpu = (double)(ft_cpu_ns() - l->left_cpu_ns) * 1e-9;
+    double cpu = (double)(l->come_cpu_ns - l->left_cpu_ns) * 1e-9;
     l->stages.cpu_s[FT_STAGE_COMPUTE] += cpu;
     l->stages.wait_s[FT_STAGE_COMPUTE] += fmax(wall - cpu, 0);
 }
@@ -135,6 +161,7 @@ void ft_meter_come(ft_loader *l) {
 void ft_meter_leave(ft_loader *l, uint64_t starved_ns) {
     l->left_at_ns = ft_now_ns();
     l->left_cpu_ns = ft_cpu_ns();
+    l->stages.own_s += (double)(l->left_cpu_ns - l->come_cpu_ns) * 1e-9;
     l->stages.starved_s += (double)starved_ns * 1e-9;
     l->stages.wall_s = (double)(l->left_at_ns - l->opened_ns) * 1e-9;
 }

@@ -61,7 +61,7 @@ static ft_err place(ft_worker *w, size_t i, const ft_sample *s, uint64_t id, ft_
         } else {
             if (m && p->bytes > 4096) before = ft_cpu_ns();
             FT_TRY(copy_value(to, p, &s->values[p->source]));
-            if (m && p->bytes > 4096) m->time.copy += ft_cpu_ns() - before;
+            if (m && p->bytes > 4096) m->time.copy += ft_cpu_since(before);
         }
     }
     return FT_OK;

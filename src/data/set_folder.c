@@ -64,10 +64,16 @@ static ft_err folder_open(ft_set_shard *s) {
     ft_field fields[] = { BYTES_FIELD("image", FT_FIELD_IMAGE),
                           { .name = FT_STR("label"), .dtype = FT_I64 },
                           BYTES_FIELD("path", FT_FIELD_TEXT) };
+    ft_pictures found;
+    const ft_dataset *d = s->d;
     f->root = s->path;
     f->arena.limit_bytes = SIZE_MAX / 2;
-    ft_pictures found;
-    FT_TRY(ft_set_folder_walk(&found, &f->arena, s->path, &s->d->opts));
+    if (d->picture_count) {
+        FT_TRY(ft_set_folder_listed(&found, &f->arena, d->pictures, d->picture_count, &d->opts));
+        f->root = found.root.at;
+    } else {
+        FT_TRY(ft_set_folder_walk(&found, &f->arena, s->path, &d->opts));
+    }
     f->at = found.at;
     f->count = found.count;
     f->classes = found.class_count > 0;
@@ -189,7 +195,7 @@ static ft_err file_sample(ft_sample *out, ft_dataset_reader *r, ft_set_shard *s,
     files *f = s->state;
     ft_picture *e = &f->at[record];
     ft_str path, bytes = { 0 };
-    if (e->path[0] == '/')
+    if (e->path[0] == '/' || !f->root[0])
         path = ft_str_of(e->path);
     else
         FT_TRY(ft_arena_printf(&path, &r->arena, "%s/%s", f->root, e->path));

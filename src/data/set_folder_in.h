@@ -18,6 +18,7 @@ typedef struct ft_pictures {
     size_t count;
     ft_str *classes; /* the folders in the root, in byte order; none: pictures without classes */
     size_t class_count;
+    ft_str root; /* that the paths are below, where they were named */
     void *trees; /* while walking */
 } ft_pictures;
 
@@ -26,6 +27,9 @@ typedef struct ft_pictures {
  * FT_ENOTFOUND: none, or a class has none. */
 ft_err ft_set_folder_walk(ft_pictures *out, ft_arena *arena, const char *root,
                           const ft_dataset_opts *opts);
+/* The same of files that were named; their folders are the classes, when there are several. */
+ft_err ft_set_folder_listed(ft_pictures *out, ft_arena *arena, const char *const *paths,
+                            size_t count, const ft_dataset_opts *opts);
 /* Is it a folder of classes or pictures, not one of data files? */
 ft_err ft_set_folder_pictures(bool *pictures, const char *path);
 

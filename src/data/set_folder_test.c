@@ -109,6 +109,44 @@ static void test_order(void **state) {
     EXPECT_WHY("more than 64 deep");
 }
 
+/* Files that a shell named, or a pattern in quotes. */
+static void test_named(void **state) {
+    ft_dataset *d;
+    ft_dataset_reader *r;
+    ft_sample s;
+    (void)state;
+    make("n");
+    EXPECT_ERR(FT_EINVAL, test_set_open(&d, test_set_path("n/dog/*"), NULL));
+    EXPECT_WHY("is a picture and"); /* the folders in it are none */
+    EXPECT_OK(test_set_open(&d, test_set_path("n/dog/*.jpg"), NULL));
+    EXPECT(ft_dataset_count(d) == 2 && ft_dataset_shards(d) == 1);
+    EXPECT(ft_dataset_find(d, FT_STR("label")) < 0); /* of one folder */
+    EXPECT_OK(ft_dataset_reader_new(&r, d));
+    EXPECT_OK(ft_dataset_read(&s, r, 0, 0));
+    EXPECT_STR("P5 dog/10.jpg", text_of(&s.values[0]));
+    EXPECT_STR("10.jpg", text_of(&s.values[1])); /* below what all have in common */
+    shell("rm n/dog/9.jpg");
+    EXPECT_ERR(FT_ENOTFOUND, ft_dataset_read(&s, r, 0, 1));
+    EXPECT_WHY("n/dog/9.jpg', record 1");
+    ft_dataset_reader_free(r);
+    ft_dataset_free(d);
+    EXPECT_OK(test_set_open(&d, test_set_path("n/*/*.[jpJ]*"), NULL));
+    EXPECT(ft_dataset_count(d) == 3); /* b.ppm, 10.jpg, z.JPG: no folder is called like one */
+    EXPECT_STR("{\"classes\":[\"cat\",\"dog\"]}", ft_dataset_meta(d));
+    ft_dataset_free(d);
+    ft_dataset_opts none = { .label = FT_STR("none") };
+    EXPECT_OK(test_set_open(&d, test_set_path("n/*/*.[jpJ]*"), &none));
+    EXPECT(ft_dataset_find(d, FT_STR("label")) < 0);
+    ft_dataset_free(d);
+    test_text("n/t.csv", "a,b\n1,2\n");
+    ft_str both[] = { ft_str_of(test_set_path("n/cat/b.ppm")),
+                      ft_str_of(test_set_path("n/t.csv")) };
+    EXPECT_ERR(FT_EINVAL, ft_dataset_open(&d, both, 2, NULL));
+    EXPECT_WHY("is a picture and");
+    ft_dataset_opts tar = { .format = FT_STR("tar") };
+    EXPECT_ERR(FT_EINVAL, ft_dataset_open(&d, both, 1, &tar));
+}
+
 static void test_list(void **state) {
     ft_dataset *d;
     ft_dataset_reader *r;
@@ -180,5 +218,5 @@ static void test_faults(void **state) {
     }
 }
 
-TEST_MAIN(cmocka_unit_test(test_folder), cmocka_unit_test(test_order), cmocka_unit_test(test_list),
-          cmocka_unit_test(test_write), cmocka_unit_test(test_faults))
+TEST_MAIN(cmocka_unit_test(test_folder), cmocka_unit_test(test_order), cmocka_unit_test(test_named),
+          cmocka_unit_test(test_list), cmocka_unit_test(test_write), cmocka_unit_test(test_faults))

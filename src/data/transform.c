@@ -2,6 +2,7 @@
 #include "data/transform.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -207,9 +208,26 @@ static uint64_t cpu_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* The least of a few: what is more was something else. */
+static uint64_t look_measure(void) {
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < 16; i++) {
+        uint64_t before = cpu_ns(), took = cpu_ns() - before;
+        if (took < least) least = took;
+    }
+    return least;
+}
+
+uint64_t ft_transform_look_ns(void) {
+    static atomic_uint_fast64_t known; /* with 1 added; threads that come together measure alike */
+    uint64_t ns = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!ns) atomic_store_explicit(&known, ns = look_measure() + 1, memory_order_relaxed);
+    return ns - 1;
+}
+
 void ft_run_tick(ft_run *r, uint64_t *to) {
-    uint64_t now = cpu_ns();
-    *to += now - r->mark;
+    uint64_t now = cpu_ns(), took = now - r->mark, look = ft_transform_look_ns();
+    *to += took > look ? took - look : 0;
     r->mark = now;
 }
 

@@ -7,11 +7,11 @@
  *     center_crop=224 | random_crop=224  a part of that size (width:height)
  *     flip | flip=0.5, vflip             mirrored with that probability
  *     jitter=0.4:0.4:0.4:0.1             brightness, contrast, saturation, hue (torchvision's)
- *     grey                               one channel
- *     orient                             upright, as the camera's Exif note says
- *     normalise=imagenet                 (v / 255 - mean) / deviation; also half (to -1..1), unit
- *                                        (to 0..1), none (0..255), or
- * m:m:m:s:s:s
+ *     affine=15:0.1:0.1:5                turned by up to 15 degrees, shifted by up to a tenth of
+ * the sides, scaled by up to e^0.1, sheared by up to 5 degrees; its edge goes on beyond it (cuts do
+ * not tell it) grey                               one channel orient upright, as the camera's Exif
+ * note says normalise=imagenet                 (v / 255 - mean) / deviation; also half (to -1..1),
+ * unit (to 0..1), none (0..255), or m:m:m:s:s:s
  *
  * Steps run in the order given; normalise is always last. Random choices are a pure function of
  * (seed, epoch, sample). Pixels are those of Pillow and torchvision on the same boxes (media/).
@@ -65,6 +65,9 @@ typedef struct ft_transform_time {
     uint64_t decode, transform, copy;
     uint64_t colour; /* of transform: what cannot be done once for all, when packing */
 } ft_transform_time;
+
+/* What looking at a thread's CPU clock costs here, in ns: taken off what was measured with it. */
+uint64_t ft_transform_look_ns(void);
 
 ft_err ft_transform_work_new(ft_transform_work **out, const ft_transform *t);
 void ft_transform_work_free(ft_transform_work *w);

@@ -4,14 +4,10 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/pool.h"
-#include "data/transform.h"
-#include "media/pixels.h"
 
 #define STARVED_SHARE 0.05 /* of the time: a consumer that waits less does not wait */
 #define WORKERS_MOST  64   /* that are advised */
@@ -22,66 +18,26 @@ static const char *const stage_names[FT_STAGE_COUNT] = { "network",   "disk", "d
                                                          "transform", "copy", "compute" };
 const char *ft_stage_name(ft_stage s) { return stage_names[s]; }
 
-/* ---- costs of this machine: pictures as they come from a shard, into batches as they go round */
-enum { CUT = 224, PIXELS = CUT * CUT * 3, PICTURES = 200, ROUNDS = 3, SLOTS_MOST = 128 };
-
-static double cpu_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+/* ---- what it costs here after packing */
+static bool same_shape(const ft_stages *a, const ft_stages *b) {
+    return a->batch_picture.dtype == b->batch_picture.dtype &&
+           ft_array_bytes(&a->batch_picture) == ft_array_bytes(&b->batch_picture) &&
+           a->channels_last == b->channels_last && a->batch == b->batch && a->workers == b->workers;
 }
 
-static double pack_cost(const uint8_t *from, float *to, int slots, ft_dtype dtype) {
-    size_t ring = (size_t)slots * PIXELS * ft_dtype_bytes(dtype); /* two or three batches */
-    ft_packing pass = { .dtype = dtype,
-                        .stream = ring >= 2 * FT_TRANSFORM_STREAM_BYTES,
-                        .mean = { 0.5f, 0.5f, 0.5f },
-                        .std = { 0.5f, 0.5f, 0.5f } };
-    size_t bytes = PIXELS * ft_dtype_bytes(dtype);
-    double sum = 0;
-    for (int round = 0; round < ROUNDS; round++) { /* the first warms up */
-        double begun = cpu_s();
-        for (int i = 0; i < PICTURES; i++) {
-            ft_image image = { (uint8_t *)from + (size_t)i * PIXELS, CUT, CUT, 3, CUT * 3 };
-            if (ft_pack_image((char *)to + (size_t)(i % slots) * bytes, &image, &pass,
-                              FT_MEDIA_AUTO) != FT_OK)
-                ft_err_clear();
-        }
-        if (round) sum += cpu_s() - begun;
-    }
-    return sum / (ROUNDS - 1) / PICTURES / PIXELS;
-}
-
-void ft_verdict_costs_measure(ft_verdict_costs *out, double ring_bytes) {
-    double slots = ring_bytes / (PIXELS * sizeof(float));
-    int count = slots < 1 ? 1 : slots > SLOTS_MOST ? SLOTS_MOST : (int)slots;
-    uint8_t *from = malloc((size_t)PICTURES * PIXELS);
-    float *to = calloc((size_t)count, sizeof *to * PIXELS);
-    *out = (ft_verdict_costs){ 1e-10, 5e-11 }; /* without memory: as it was measured on Zen 4 */
-    if (from && to) {
-        for (size_t i = 0; i < (size_t)PICTURES * PIXELS; i++) from[i] = (uint8_t)i;
-        out->pack_f32 = pack_cost(from, to, count, FT_F32);
-        out->pack_narrow = pack_cost(from, to, count, FT_U8);
-    }
-    free(from);
-    free(to);
-}
-
-static struct {
-    pthread_mutex_t lock;
-    ft_verdict_costs costs;
-    double ring_bytes;
-    int64_t at_us;
-} known = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static ft_verdict_costs costs_of(double ring_bytes) {
+static ft_verdict_costs costs_of(const ft_stages *s) {
+    static struct {
+        pthread_mutex_t lock;
+        ft_verdict_costs costs;
+        ft_stages of;
+        int64_t at_us;
+    } known = { .lock = PTHREAD_MUTEX_INITIALIZER };
     pthread_mutex_lock(&known.lock);
     int64_t now = ft_clock_monotonic_us();
-    bool same = ring_bytes < 2 * known.ring_bytes && ring_bytes > known.ring_bytes / 2;
-    if (!known.at_us || now - known.at_us > COSTS_US || !same) {
-        ft_verdict_costs_measure(&known.costs, ring_bytes);
-        known.ring_bytes = ring_bytes;
-        known.at_us = now;
+    if (!known.at_us || now - known.at_us > COSTS_US || !same_shape(s, &known.of)) {
+        ft_verdict_costs_measure(&known.costs, s);
+        known.of = *s;
+        known.at_us = ft_clock_monotonic_us();
     }
     ft_verdict_costs costs = known.costs;
     pthread_mutex_unlock(&known.lock);
@@ -91,12 +47,12 @@ static ft_verdict_costs costs_of(double ring_bytes) {
 /* ---- the model: seconds for one sample */
 typedef struct model {
     double cpu[FT_STAGE_COUNT], wait[FT_STAGE_COUNT];
-    double colour;
+    double colour, own;
     int workers, cores;
 } model;
 
 static double work(const model *m) {
-    double s = 0;
+    double s = m->own;
     for (int i = FT_STAGE_NETWORK; i <= FT_STAGE_COPY; i++) s += m->cpu[i];
     return s;
 }
@@ -130,6 +86,7 @@ static model model_of(const ft_stages *s) {
         m.wait[i] = s->wait_s[i] / s->samples;
     }
     m.colour = s->colour_s / s->samples;
+    m.own = s->own_s / s->samples;
     return m;
 }
 
@@ -153,16 +110,18 @@ static ft_stage stage_of(const model *m, const ft_stages *s, const double limit[
 }
 
 /* ---- which remedy, and the model after it */
-static double pack_now(const ft_stages *s, const ft_verdict_costs *c) {
-    return s->pixels_sample * (s->narrow ? c->pack_narrow : c->pack_f32);
+
+/* Raw samples of the final size in shards: mapped, so nothing is read, decoded or resized. */
+static void as_packed(model *m, const ft_verdict_costs *c) {
+    for (int i = FT_STAGE_NETWORK; i <= FT_STAGE_COPY; i++) m->cpu[i] = 0;
+    m->wait[FT_STAGE_DISK] = m->wait[FT_STAGE_NETWORK] = m->own = 0;
+    m->cpu[FT_STAGE_TRANSFORM] = m->colour;
+    m->cpu[FT_STAGE_COPY] = c->packed;
 }
 
-/* Raw pictures of the final size in shards: mapped, so nothing is read, decoded or resized. */
-static void as_packed(model *m, const ft_stages *s, const ft_verdict_costs *c) {
-    m->cpu[FT_STAGE_DISK] = m->cpu[FT_STAGE_NETWORK] = m->cpu[FT_STAGE_DECODE] = 0;
-    m->wait[FT_STAGE_DISK] = m->wait[FT_STAGE_NETWORK] = 0;
-    m->cpu[FT_STAGE_TRANSFORM] = m->colour;
-    if (s->pixels_sample > 0) m->cpu[FT_STAGE_COPY] = pack_now(s, c);
+/* What floats cost more than bytes is saved, whatever comes before. */
+static void as_narrow(model *m, const ft_verdict_costs *c) {
+    m->cpu[FT_STAGE_COPY] -= fmin(fmax(c->packed - c->narrow, 0), m->cpu[FT_STAGE_COPY]);
 }
 
 /* As many as cores and consumer can use: each works or waits all the time. */
@@ -194,8 +153,7 @@ static ft_remedy remedy_of(ft_stage stage, const model *m, const ft_stages *s) {
     return s->encoded ? FT_REMEDY_PACK : FT_REMEDY_RESIZE;
 }
 
-static model after(ft_remedy remedy, const model *now, const ft_stages *s,
-                   const ft_verdict_costs *c) {
+static model after(ft_remedy remedy, const model *now, const ft_verdict_costs *c) {
     model m = *now;
     switch (remedy) {
     case FT_REMEDY_WORKERS:
@@ -208,14 +166,11 @@ static model after(ft_remedy remedy, const model *now, const ft_stages *s,
         m.wait[FT_STAGE_DISK] = 0;
         break;
     case FT_REMEDY_PACK:
-        as_packed(&m, s, c);
-        break;
     case FT_REMEDY_RESIZE:
-        m.cpu[FT_STAGE_TRANSFORM] = m.colour;
-        if (s->pixels_sample > 0) m.cpu[FT_STAGE_COPY] = pack_now(s, c);
+        as_packed(&m, c);
         break;
     case FT_REMEDY_NARROW:
-        m.cpu[FT_STAGE_COPY] = s->pixels_sample * c->pack_narrow;
+        as_narrow(&m, c);
         break;
     case FT_REMEDY_COMPUTE:
         m.cpu[FT_STAGE_COMPUTE] = m.wait[FT_STAGE_COMPUTE] = 0;
@@ -275,7 +230,7 @@ ft_err ft_data_judge(ft_data_verdict *out, const ft_stages *s, const ft_verdict_
     if (!(s->samples > 0) || !(s->wall_s > 0))
         return FT_FAIL(FT_EINVAL, "nothing was measured: no batch has come yet");
     ft_verdict_costs measured;
-    if (!c) measured = costs_of(s->ring_bytes), c = &measured;
+    if (!c) measured = costs_of(s), c = &measured;
     model now = model_of(s);
     for (int i = 0; i < FT_STAGE_COUNT; i++) total += now.cpu[i] + now.wait[i];
     for (int i = 0; i < FT_STAGE_COUNT && total > 0; i++)
@@ -286,7 +241,7 @@ ft_err ft_data_judge(ft_data_verdict *out, const ft_stages *s, const ft_verdict_
     out->stage = stage_of(&now, s, out->rate_limit);
     out->remedy = remedy_of(out->stage, &now, s);
     out->workers_wanted = workers_wanted(&now);
-    model then = after(out->remedy, &now, s, c);
+    model then = after(out->remedy, &now, c);
     out->gain = fmax(over(rate(&then), modelled), 1);
     out->cpu_s_sample = work(&now);
     out->cpu_s_after = work(&then);

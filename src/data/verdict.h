@@ -6,8 +6,9 @@
  * off the CPU for it. The model: w workers on c cores give at most c / Σ cpu samples a second, at
  * most w / (Σ cpu + Σ waits), and the consumer takes at most 1 / compute. The least of the three is
  * the rate; the stage is the consumer, the longest wait, or the dearest piece of work accordingly.
- * The remedy's gain is the same model with that stage's cost changed to what the remedy's work
- * costs on this machine, which is measured once (ft_verdict_costs_measure).
+ * The remedy's gain is the same model with the sample's cost changed to what it is after the remedy
+ * on this machine, which is measured (ft_verdict_costs_measure). All CPU is that of threads'
+ * clocks, so that other programs at work beside do not count.
  *
  * The heuristics are those of the AWS post "Optimizing I/O for GPU performance tuning of deep
  * learning training in Amazon SageMaker": more workers while cores are idle; resized images in
@@ -22,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/array.h"
 #include "base/err.h"
 
 typedef enum ft_stage {
@@ -41,13 +43,17 @@ typedef struct ft_stages {
     double batches;
     double cpu_s[FT_STAGE_COUNT];  /* of all threads; compute: of the consumer */
     double wait_s[FT_STAGE_COUNT]; /* off the CPU, not for want of one; compute: of the consumer */
+    double own_s;                  /* CPU of the loader itself: claims, waking, fresh memory */
     double colour_s;               /* of transform's CPU: cannot be done when packing */
     double starved_s;              /* the consumer waited for a batch */
     double idle_s;                 /* workers waited for a free slot */
     double bytes_read;             /* as stored */
     double bytes_batch;            /* put into batches */
     double ring_bytes;             /* of memory that batches cycle through */
-    double pixels_sample;          /* bytes of a picture as bytes, as it is put into a batch */
+    ft_array batch_picture;        /* a picture as it is put into a batch; ndim 0: there is none */
+    bool channels_last;            /* of it */
+    size_t batch;                  /* samples */
+    uint64_t records;              /* of the set; 0: not known */
     int workers;                   /* that may read at one time; 0: the consumer does the work */
     int cores;
     bool encoded; /* there is something to decode */
@@ -57,13 +63,14 @@ typedef struct ft_stages {
     char made[96]; /* what pictures are made into: "224x224 by random_resized_crop=224"; "": none */
 } ft_stages;
 
-/* What work on pixels in memory costs on this machine, CPU seconds for each byte of pixels. */
+/* What a sample would cost after packing on this machine, CPU seconds with everything: pictures of
+ * the final size (or records of the same bytes), mirrored and normalised into such a batch. */
 typedef struct ft_verdict_costs {
-    double pack_f32;    /* cropped, mirrored, normalised to floats */
-    double pack_narrow; /* put into the batch as bytes */
+    double packed; /* into batches as they are */
+    double narrow; /* into batches of bytes */
 } ft_verdict_costs;
-/* Measured now, in about 20 ms: pictures that no cache holds, into a ring of so many bytes. */
-void ft_verdict_costs_measure(ft_verdict_costs *out, double ring_bytes);
+/* Measured now, in about 80 ms, by a loader as this one over as much as no cache holds. */
+void ft_verdict_costs_measure(ft_verdict_costs *out, const ft_stages *s);
 
 typedef enum ft_remedy {
     FT_REMEDY_NONE,
