@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "speech/flite_in.h"
+#include "speech/phrases.h"
 #include "speech/segments.h"
 #include "speech/vocoder.h"
 
@@ -238,8 +239,12 @@ static ft_vocoder_frame frame_at(const speaker *k, const ft_moment *m,
     return f;
 }
 
+static size_t frames_of(const speaker *k) {
+    return (size_t)ceil(k->p->length_s / k->a->frame_s - 1e-6);
+}
+
 static ft_err speak_frames(const speaker *k, const ft_listener *to, ft_arena *arena) {
-    size_t count = (size_t)ceil(k->p->length_s / k->a->frame_s - 1e-6), at = 0, filled = 0;
+    size_t count = frames_of(k), at = 0, filled = 0;
     size_t chunk = CHUNK, chunk_max = 64;
     int16_t *samples;
     FT_TRY(ft_arena_items(&samples, arena, (chunk_max + 1) * (size_t)k->frame_samples));
@@ -256,48 +261,99 @@ static ft_err speak_frames(const speaker *k, const ft_listener *to, ft_arena *ar
     return FT_OK;
 }
 
-/* Of the frames that are neither silence nor unvoiced. */
-static void means_of(const answer *a, double *f0, double *loud) {
-    double sum = 0, level = 0;
-    size_t count = 0;
+/* A sentence being said phrase by phrase. */
+typedef struct saying {
+    const engine *e;
+    const ft_style *style;
+    const ft_listener *to;
+    double f0, loud; /* sums over the voiced frames so far */
+    size_t voiced;
+    double now_s; /* where the phrase begins */
+    size_t first; /* and its first item */
+} saying;
+
+/* Means over the frames that have a voice, of this phrase and those before it. */
+static void means_of(saying *k, const answer *a, double *f0, double *loud) {
     for (size_t i = 0; i < a->frame_count; i++) {
         const float *frame = a->frames + i * a->channels;
         if (frame[0] <= 0) continue;
-        sum += log((double)frame[0]);
-        level += (double)frame[1];
-        count++;
+        k->f0 += log((double)frame[0]);
+        k->loud += (double)frame[1];
+        k->voiced++;
     }
-    *f0 = count ? sum / (double)count : log(150);
-    *loud = count ? level / (double)count : 0;
+    *f0 = k->voiced ? k->f0 / (double)k->voiced : log(150);
+    *loud = k->voiced ? k->loud / (double)k->voiced : 0;
 }
 
-static ft_err flite_speak(void *self, const ft_sentence *sentence, const ft_style *style,
-                          const ft_listener *to, ft_arena *arena) {
-    const engine *e = self;
-    const cst_cg_db *db = e->db;
-    answer a = { .frame_s = (double)db->frame_advance };
-    ft_segments_init(&a.sounds, sentence, arena);
-    FT_TRY(ask(&a, e, sentence, arena));
-    ft_prosody p = { .segments = a.sounds.segments, .count = a.sounds.count };
-    speaker k = { .a = &a, .p = &p, .s = sentence };
-    means_of(&a, &p.f0_mean, &k.drc_level);
-    ft_prosody_plan(&p, sentence, style);
-    FT_TRY(ft_segments_tell(&p, sentence, to));
-    if (!to->samples || p.length_s <= 0) return FT_OK;
-    k.frame_samples = (int)lrint(a.frame_s * db->sample_rate);
+static ft_err on_phone(void *ctx, const ft_phone *phone) {
+    const saying *k = ctx;
+    ft_phone later = *phone;
+    later.start_s += k->now_s;
+    later.end_s += k->now_s;
+    if (later.item >= 0) later.item += (int)k->first;
+    return k->to->phone(k->to->ctx, &later);
+}
+
+static ft_err on_item(void *ctx, const ft_timed *timed) {
+    const saying *k = ctx;
+    ft_timed later = { timed->item + (int)k->first, timed->start_s + k->now_s,
+                       timed->end_s + k->now_s };
+    return k->to->item(k->to->ctx, &later);
+}
+
+static ft_err tell(saying *k, const ft_prosody *p, const ft_sentence *phrase) {
+    ft_listener to = { NULL, k->to->phone ? on_phone : NULL, k->to->item ? on_item : NULL, k };
+    return ft_segments_tell(p, phrase, &to);
+}
+
+static ft_err vocode(speaker *s, const cst_cg_db *db, const ft_listener *to, ft_arena *arena) {
+    const answer *a = s->a;
     ft_vocoder_model model = { .rate_hz = db->sample_rate,
-                               .frame_samples = k.frame_samples,
-                               .order = a.channels ? (int)a.channels - 2 : 24,
+                               .frame_samples = s->frame_samples,
+                               .order = a->channels ? (int)a->channels - 2 : 24,
                                .alpha = (double)db->mlsa_alpha,
                                .postfilter = (double)db->mlsa_beta,
                                .gain = (db->gain != 0 ? (double)db->gain : 1) * HEADROOM,
                                .bands = db->mixed_excitation ? db->ME_num : 0,
                                .taps = db->ME_order,
                                .filters = db->me_h };
-    FT_TRY(ft_vocoder_new(&k.vocoder, &model, SEED));
-    ft_err err = speak_frames(&k, to, arena);
-    ft_vocoder_free(k.vocoder);
+    FT_TRY(ft_vocoder_new(&s->vocoder, &model, SEED));
+    ft_err err = speak_frames(s, to, arena);
+    ft_vocoder_free(s->vocoder);
     return err;
+}
+
+static ft_err speak_phrase(saying *k, const ft_sentence *phrase, ft_arena *arena) {
+    const cst_cg_db *db = k->e->db;
+    answer a = { .frame_s = (double)db->frame_advance };
+    ft_segments_init(&a.sounds, phrase, arena);
+    FT_TRY(ask(&a, k->e, phrase, arena));
+    ft_prosody p = { .segments = a.sounds.segments, .count = a.sounds.count };
+    speaker s = {
+        .a = &a, .p = &p, .s = phrase, .frame_samples = (int)lrint(a.frame_s * db->sample_rate)
+    };
+    means_of(k, &a, &p.f0_mean, &s.drc_level);
+    ft_prosody_plan(&p, phrase, k->style);
+    FT_TRY(tell(k, &p, phrase));
+    if (k->to->samples && p.length_s > 0) FT_TRY(vocode(&s, db, k->to, arena));
+    k->now_s += (double)frames_of(&s) * a.frame_s; /* whole frames are said */
+    return FT_OK;
+}
+
+static ft_err flite_speak(void *self, const ft_sentence *sentence, const ft_style *style,
+                          const ft_listener *to, ft_arena *arena) {
+    saying k = { .e = self, .style = style, .to = to };
+    if (sentence->count == 0) return FT_OK;
+    while (k.first < sentence->count) {
+        ft_sentence phrase = *sentence;
+        size_t end = ft_phrase_end(sentence, k.first);
+        phrase.items += k.first;
+        phrase.count = end - k.first;
+        phrase.paragraph_end = sentence->paragraph_end && end == sentence->count;
+        FT_TRY(speak_phrase(&k, &phrase, arena));
+        k.first = end;
+    }
+    return FT_OK;
 }
 
 const ft_engine ft_engine_flite = { "flite",     "CMU flite's statistical voices, in process",
