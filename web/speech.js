@@ -4,7 +4,7 @@
 // is spoken alike.
 
 const RATE = 16000;
-const SHORTEST_PX = 90; // of a second
+const SHORTEST_PX = 140; // of a second
 const CANVAS_PX = 30000;
 const EXAMPLE = "Good evening. The harbour bridge opened this morning, three months ahead of schedule.\n" +
   "It cost $12.5 million, and carries 40,000 cars a day.";
@@ -169,14 +169,14 @@ function draw() {
   const c = canvas.getContext("2d");
   c.scale(sharp, sharp);
   c.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--accent");
-  const per = now.samples.length / width;
+  const per = now.samples.length / width, tall = 58 / now.samples.reduce((m, s) => Math.max(m, Math.abs(s)), 0.1);
   for (let x = 0; x < width; x++) {
     let low = 0, high = 0;
     for (let i = Math.floor(x * per), end = Math.min(now.samples.length, Math.floor((x + 1) * per) + 1); i < end; i++) {
       if (now.samples[i] < low) low = now.samples[i];
       if (now.samples[i] > high) high = now.samples[i];
     }
-    c.fillRect(x, 60 - high * 58, 1, Math.max(1, (high - low) * 58));
+    c.fillRect(x, 60 - high * tall, 1, Math.max(1, (high - low) * tall));
   }
 }
 
@@ -185,8 +185,8 @@ function drawMarks() {
   let end = [-9, -9];
   const words = now.marks.filter((m) => m.type === "word").map((m) => {
     const e = h("span", { "data-time": m.time }, m.value), left = m.time / 1000 * now.perSecond;
-    const row = left >= end[0] ? 0 : left >= end[1] ? 1 : 0;
-    end[row] = left + 8 + 7.4 * m.value.length;
+    const row = left >= end[0] || end[0] < end[1] && left < end[1] ? 0 : 1;
+    end[row] = left + 8 + 7.8 * m.value.length;
     if (row) e.className = "low";
     e.style.cssText = at(m);
     return e;
