@@ -33,6 +33,75 @@ void ft_say_str(ft_saying *s, ft_str words) {
 
 void ft_say(ft_saying *s, const char *words) { ft_say_str(s, ft_str_of(words)); }
 
+/* Behind a word in `words`; no text holds such characters: documents refuse them. */
+#define SOUNDS '\x1f' /* then its sounds */
+#define PAUSE  '\x1e'
+
+void ft_say_sounds(ft_saying *s, ft_str word, const char *ipa) {
+    ft_say_str(s, word);
+    ft_buf_byte(&s->words, SOUNDS);
+    ft_buf_add(&s->words, ft_str_of(ipa));
+}
+
+void ft_say_pause(ft_saying *s) {
+    if (s->words.len) ft_buf_byte(&s->words, PAUSE);
+}
+
+static void say_by_class(ft_saying *s) {
+    const ft_token *t = &s->tokens[s->at];
+    s->taken = 1;
+    ft_buf_reset(&s->words);
+    if (!s->language) {
+        ft_say_str(s, t->text);
+        return;
+    }
+    for (const ft_word_class *const *c = s->language->classes; t->text.len && *c; c++) {
+        ft_buf_reset(&s->words);
+        s->taken = 1;
+        s->part = (ft_str){ 0 };
+        if ((*c)->say(s)) return;
+    }
+}
+
+static void say_tokens(ft_saying *s, ft_saying *own) {
+    own->arena = s->arena;
+    own->language = s->language;
+    own->address = s->address;
+    own->depth = s->depth + 1;
+    for (; own->at < own->count; own->at += own->taken) {
+        say_by_class(own);
+        ft_say_str(s, ft_buf_str(&own->words));
+        if (own->words.err && !s->words.err) s->words.err = own->words.err;
+    }
+    ft_buf_fini(&own->words);
+}
+
+static const ft_manner plain_manner = { .rate = 1, .pitch = 1, .range = 1, .tract = 1 };
+
+void ft_say_part(ft_saying *s, ft_str text) {
+    ft_token t = { .text = text, .manner = &plain_manner };
+    ft_saying own = { .tokens = &t, .count = text.len > 0 };
+    say_tokens(s, &own);
+}
+
+static ft_err say_text(ft_saying *s, ft_str text) {
+    ft_piece piece = { .kind = FT_PIECE_TEXT, .text = text, .manner = &plain_manner };
+    ft_saying own = { 0 };
+    ft_token *tokens;
+    uint32_t *at;
+    FT_TRY(ft_arena_items(&at, s->arena, text.len + 1));
+    piece.at = at;
+    FT_TRY(ft_tokens_cut(&tokens, &own.count, s->arena, &piece));
+    own.tokens = tokens;
+    say_tokens(s, &own);
+    return FT_OK;
+}
+
+void ft_say_text(ft_saying *s, ft_str text) {
+    ft_err err = say_text(s, text);
+    if (err != FT_OK && !s->words.err) s->words.err = err;
+}
+
 /* ---- a script in the making */
 
 typedef struct scribe {
@@ -43,8 +112,9 @@ typedef struct scribe {
     const ft_lexicon *const *lexicons;
     size_t lexicon_count;
     size_t sentence_room, item_room;
-    bool open;   /* a sentence is being written: the last one */
-    ft_buf seen; /* words that were said before: "|rain|spain|" */
+    bool open;    /* a sentence is being written: the last one */
+    ft_str *seen; /* words that were said before: open addressing, a power of two of places */
+    size_t seen_count, seen_room;
 } scribe;
 
 static ft_sentence *sentence_of(scribe *k) { return &k->out->sentences[k->out->count - 1]; }
@@ -110,13 +180,28 @@ static void sentence_close(scribe *k, bool paragraph) {
 
 /* ---- saying a token */
 
+/* A word of `words` with its sounds and pause. */
+static ft_err spoken_word(ft_spoken *to, ft_saying *s, ft_str word) {
+    if (word.at[word.len - 1] == PAUSE) {
+        to->pause = FT_PAUSE_MINOR;
+        word.len--;
+    }
+    ft_str text = ft_str_slice(word, 0, ft_str_find(word, SOUNDS));
+    ft_str sounds = ft_str_from(word, text.len + 1);
+    to->part = s->part;
+    if (sounds.len) {
+        to->alphabet = FT_STR("ipa");
+        FT_TRY(ft_arena_str(&to->phonemes, s->arena, sounds));
+    }
+    return ft_arena_str(&to->text, s->arena, text);
+}
+
 static ft_err spoken_words(ft_word *w, ft_saying *s) {
     ft_str rest = ft_buf_str(&s->words);
-    size_t count = s->phonemes.len ? 1 : 0;
-    if (!count && rest.len) count = 1;
-    for (size_t i = 0; !s->phonemes.len && i < rest.len; i++) count += rest.at[i] == ' ';
+    size_t count = 1;
+    for (size_t i = 0; i < rest.len; i++) count += rest.at[i] == ' ';
     FT_TRY(s->words.err);
-    FT_TRY(ft_arena_items(&w->spoken, s->arena, count + 1));
+    FT_TRY(ft_arena_items(&w->spoken, s->arena, count));
     if (s->phonemes.len) {
         w->spoken[w->spoken_count++] =
             (ft_spoken){ .phonemes = s->phonemes, .alphabet = s->alphabet };
@@ -124,10 +209,8 @@ static ft_err spoken_words(ft_word *w, ft_saying *s) {
     }
     while (rest.at && rest.len) {
         ft_str word = ft_str_cut(&rest, ' ');
-        if (word.len == 0) continue;
-        ft_spoken *to = &w->spoken[w->spoken_count++];
-        to->part = s->part;
-        FT_TRY(ft_arena_str(&to->text, s->arena, word));
+        if (word.len && word.at[0] != PAUSE)
+            FT_TRY(spoken_word(&w->spoken[w->spoken_count++], s, word));
     }
     return FT_OK;
 }
@@ -142,40 +225,6 @@ static const ft_lexeme *lexeme_of(const scribe *k, ft_str word, ft_str lang, ft_
         return found;
     }
     return NULL;
-}
-
-static void say_by_class(ft_saying *s) {
-    const ft_token *t = &s->tokens[s->at];
-    s->taken = 1;
-    if (!s->language) {
-        ft_say_str(s, t->text);
-        return;
-    }
-    for (const ft_word_class *const *c = s->language->classes; *c; c++) {
-        ft_buf_reset(&s->words);
-        s->taken = 1;
-        if ((*c)->say(s)) return;
-    }
-}
-
-/* A text of its own, said by the classes: an alias. */
-static ft_err say_text(ft_saying *s, ft_str text) {
-    static const ft_manner plain = { .rate = 1, .pitch = 1, .range = 1, .tract = 1 };
-    ft_piece piece = { .kind = FT_PIECE_TEXT, .text = text, .manner = &plain };
-    ft_saying own = { .arena = s->arena, .language = s->language };
-    ft_token *tokens;
-    uint32_t *at;
-    FT_TRY(ft_arena_items(&at, s->arena, text.len + 1));
-    piece.at = at;
-    FT_TRY(ft_tokens_cut(&tokens, &own.count, s->arena, &piece));
-    own.tokens = tokens;
-    for (; own.at < own.count; own.at += own.taken) {
-        ft_buf_reset(&own.words);
-        say_by_class(&own);
-        ft_say_str(s, ft_buf_str(&own.words));
-    }
-    ft_buf_fini(&own.words);
-    return FT_OK;
 }
 
 static ft_err say(scribe *k, ft_saying *s, ft_str lang) {
@@ -211,42 +260,74 @@ static bool holds_any(ft_str s, const char *const *marks) {
 }
 
 static ft_pause pause_behind(const ft_token *t, const ft_token *next) {
-    static const char *const major[] = { ";", ":", "…", NULL };
-    static const char *const minor[] = { ",", ")", "]", "}", "—", "–", NULL };
+    static const char *const major[] = { ";", ":", "…", "...", NULL };
+    static const char *const minor[] = { ",", ")", "]", "}", "—", "–", "!", "?", "--", NULL };
     static const char *const opening[] = { "(", "[", "{", "—", "–", NULL };
     if (holds_any(t->after, major)) return FT_PAUSE_MAJOR;
     if (holds_any(t->after, minor)) return FT_PAUSE_MINOR;
     if (next && holds_any(next->before, opening)) return FT_PAUSE_MINOR;
-    bool dash = next && (ft_str_is(next->text, "-") || ft_str_is(next->text, "—"));
+    bool dash = next && (ft_str_is(next->text, "-") || ft_str_is(next->text, "—") ||
+                         ft_str_is(next->text, "–") || ft_str_is(next->after, "--"));
     return dash ? FT_PAUSE_MINOR : FT_PAUSE_NONE;
 }
 
-static bool begins_sentence(const ft_token *t) {
-    unsigned char c = t->text.len ? (unsigned char)t->text.at[0] : 0;
-    return t->before.len > 0 || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c >= 0x80;
+/* A token in small letters behind a mark: "...", a quotation's end and a name's "!" go on. */
+static char ends_before_small(const ft_token *t, char mark) {
+    static const char *const closing[] = { "\"", "'", "”", "’", "»", "...", "…", NULL };
+    bool goes_on = mark == '!' || holds_any(t->after, closing);
+    return goes_on ? 0 : mark;
 }
 
 /* Does a sentence end behind this token? Gives its mark, or 0. */
-static char sentence_ends(const ft_token *t, const ft_token *next, const ft_language *language) {
+static char sentence_ends(const ft_saying *s, const ft_token *t, const ft_token *next) {
     char mark = 0;
-    for (size_t i = 0; i < t->after.len; i++)
+    for (size_t i = 0; i < t->after.len; i++) {
         if (strchr(".?!", t->after.at[i])) mark = t->after.at[i];
-    if (!mark || (next && !begins_sentence(next))) return 0;
-    if (mark != '.') return mark;
-    bool short_form = t->after.at[0] == '.' && language && language->is_abbreviation(t);
-    return short_form ? 0 : mark;
+        if (strchr(",;:", t->after.at[i])) mark = 0; /* "etc.," goes on */
+    }
+    if (!mark) return 0;
+    bool short_form = mark == '.' && t->after.at[0] == '.' && s->language && t->text.len &&
+                      s->language->keeps_dot(s->tokens, t, next);
+    if (short_form) return 0;
+    char first = next && next->text.len && !next->before.len ? next->text.at[0] : ' ';
+    bool small = first >= 'a' && first <= 'z';
+    if (next && next->text.len == 0) return mark;
+    return small ? ends_before_small(t, mark) : mark;
 }
 
-static bool is_new(scribe *k, const ft_word *w, const ft_language *language) {
-    ft_str word = w->spoken_count ? w->spoken[0].text : w->written;
-    if (word.len == 0 || !language || language->is_function_word(word)) return false;
-    ft_buf key = { 0 };
-    ft_buf_printf(&key, "|%.*s|", FT_STR_ARG(word));
-    ft_str all = ft_buf_str(&k->seen), one = ft_buf_str(&key);
-    bool known = one.len && all.len && memmem(all.at, all.len, one.at, one.len);
-    if (!known) ft_buf_add(&k->seen, one);
-    ft_buf_fini(&key);
-    return !known;
+/* ---- new information: the first time that a word is said */
+
+static size_t place_of(const ft_str *seen, size_t room, ft_str word) {
+    uint64_t hash = 1469598103934665603U; /* FNV-1a */
+    for (size_t i = 0; i < word.len; i++)
+        hash = (hash ^ (unsigned char)word.at[i]) * 1099511628211U;
+    size_t at = (size_t)(hash >> 7) & (room - 1);
+    while (seen[at].len && !ft_str_eq(seen[at], word)) at = (at + 1) & (room - 1);
+    return at;
+}
+
+static ft_err make_room(scribe *k) {
+    if (2 * k->seen_count < k->seen_room) return FT_OK;
+    size_t room = k->seen_room ? 2 * k->seen_room : 64;
+    ft_str *wider;
+    FT_TRY(ft_arena_items(&wider, k->arena, room));
+    for (size_t i = 0; i < k->seen_room; i++)
+        if (k->seen[i].len) wider[place_of(wider, room, k->seen[i])] = k->seen[i];
+    k->seen = wider;
+    k->seen_room = room;
+    return FT_OK;
+}
+
+static ft_err note_new(scribe *k, ft_word *w, const ft_language *language) {
+    ft_str word = w->spoken_count && w->spoken[0].text.len ? w->spoken[0].text : w->written;
+    if (word.len == 0 || !language || language->is_function_word(word)) return FT_OK;
+    FT_TRY(make_room(k));
+    size_t at = place_of(k->seen, k->seen_room, word);
+    w->new_information = k->seen[at].len == 0;
+    if (!w->new_information) return FT_OK;
+    k->seen[at] = word;
+    k->seen_count++;
+    return FT_OK;
 }
 
 static ft_err write_token(scribe *k, ft_saying *s, ft_str lang) {
@@ -260,14 +341,14 @@ static ft_err write_token(scribe *k, ft_saying *s, ft_str lang) {
     w->end = last->end;
     w->written = ft_str_slice(k->document->input, w->start, w->end - w->start);
     w->manner = t->manner;
-    w->ending = sentence_ends(last, next, s->language);
+    w->ending = sentence_ends(s, last, next);
     w->pause = w->ending ? FT_PAUSE_FULL : pause_behind(last, next);
     FT_TRY(spoken_words(w, s));
     if (w->spoken_count == 0) { /* "-", "***": nothing is said, the pause stays */
         ft_word *before = last_word(k);
         if (before && before->pause < w->pause) before->pause = w->pause;
     } else {
-        w->new_information = is_new(k, w, s->language);
+        FT_TRY(note_new(k, w, s->language));
         FT_TRY(item_add(k, item, t->manner));
         ft_sentence *sentence = sentence_of(k);
         if (sentence->end == 0) sentence->start = t->first;
@@ -323,6 +404,5 @@ ft_err ft_script_make(ft_script *out, ft_arena *arena, const ft_document *docume
     for (size_t i = 0; err == FT_OK && i < document->count; i++)
         err = write_piece(&k, &document->pieces[i]);
     sentence_close(&k, true);
-    ft_buf_fini(&k.seen);
     return err;
 }

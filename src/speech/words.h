@@ -1,9 +1,9 @@
 /* words.h -- text as it is written, turned into words as they are said: "$3.50" is "three dollars
  * and fifty cents", "Dr." is "doctor" before a name and "drive" after one.
  *
- * A language is a row (language_en.c, language_es.c): an ordered list of classes, each a file with
- * its pattern and its words (number, money, date, time, unit, telephone …). Sentences are cut here,
- * too.
+ * A language is a row (language_english.c, language_spanish.c): an ordered list of classes, each a
+ * file of say/ with its pattern and its words (number, money, date, time, unit, telephone …).
+ * Sentences are cut here, too. Every token is said, once.
  *
  * Threads: any. Memory: the arena. Sources stand at the tables. */
 #ifndef FT_SPEECH_WORDS_H
@@ -20,10 +20,14 @@ typedef enum ft_pause { /* what stands behind a word */
 } ft_pause;
 
 typedef struct ft_spoken { /* a word as it is said */
-    ft_str text;           /* lower case, letters and apostrophes; empty when phonemes speak */
-    ft_str phonemes;       /* by element or lexicon, in `alphabet`; empty: by the voice's lexicon */
+    ft_str text;     /* lower case, letters and apostrophes; empty when an element's or a lexicon's
+                        phonemes speak */
+    ft_str phonemes; /* in `alphabet`, also of homographs and the letter a; empty: by the voice's
+                        own lexicon */
     ft_str alphabet;
     ft_str part; /* "VB", "VBD", "DT", "NN", "IN" where a homograph needs it; else empty */
+    ft_pause
+        pause; /* behind it, within the written word: between the groups of a telephone number */
 } ft_spoken;
 
 typedef struct ft_word { /* a word as it is written, with what is said for it */

@@ -1,12 +1,13 @@
 /* words_cut.c -- a piece of text cut into tokens: what stands between blanks, without the
  * punctuation around it. */
-#include "speech/words_in.h"
+#include "speech/say/say_in.h"
 
 /* Marks that may stand before or behind a word, UTF-8 ones by their bytes. */
-static const char *const before_marks[] = { "(", "[", "{", "\"", "'", "“", "‘", "«", "¿",
-                                            "¡", "—", "–", "…",  "<", "*", "_", NULL };
-static const char *const after_marks[] = { ")", "]", "}", "\"", "'", "”", "’", "»", ".", ",", ";",
-                                           ":", "!", "?", "—",  "–", "…", ">", "*", "_", NULL };
+static const char *const before_marks[] = { "(", "[", "{", "\"", "'", "“", "‘", "«", "¿", "¡", "—",
+                                            "–", "…", "<", "*",  "_", "„", "‚", "‹", "`", NULL };
+static const char *const after_marks[] = { ")", "]", "}", "\"", "'", "”", "’", "»",
+                                           ".", ",", ";", ":",  "!", "?", "—", "–",
+                                           "…", ">", "*", "_",  "›", "`", NULL };
 
 static size_t mark_at_begin(ft_str s) {
     for (const char *const *m = before_marks; *m; m++)
@@ -20,25 +21,78 @@ static size_t mark_at_end(ft_str s) {
     return 0;
 }
 
+/* Blanks, those beyond ASCII, too: no-break, thin and wide ones, and what has no width. */
 static bool is_blank_at(ft_str s, size_t i, size_t *len) {
+    static const char *const wide[] = { "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80",
+                                        "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83",
+                                        "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
+                                        "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89",
+                                        "\xe2\x80\x8a", "\xe2\x80\x8b", "\xe2\x80\xa8",
+                                        "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f",
+                                        "\xe3\x80\x80", "\xef\xbb\xbf", NULL };
     unsigned char c = (unsigned char)s.at[i];
     *len = 1;
     if (c == ' ' || c == '\t' || c == '\n' || c == '\r') return true;
-    if (c == 0xc2 && i + 1 < s.len && (unsigned char)s.at[i + 1] == 0xa0) { /* no-break space */
-        *len = 2;
-        return true;
-    }
-    return false;
+    *len = c < 0xc2 ? 0 : ft_head_of(ft_str_from(s, i), wide);
+    return *len > 0;
 }
 
-/* "'90s" keeps its apostrophe, "dogs'" too: they are told from quotes by what stands beside them.
- */
+/* ---- one token */
+
+/* "401(k)": a bracket that closes one of the word's own is the word's. */
+static bool closes_own(ft_str s, size_t mark) {
+    int open = 0;
+    if (s.len > 64 || mark != 1 || s.at[s.len - 1] != ')') return false;
+    for (size_t i = 0; i + 1 < s.len; i++) open += (s.at[i] == '(') - (s.at[i] == ')');
+    return open > 0;
+}
+
+/* 6' and 5'10": marks of feet and inches, not of a quotation. */
+static bool is_of_length(ft_str s, size_t mark, ft_str before) {
+    char c = s.at[s.len - 1];
+    if (mark != 1 || s.len < 2 || !ft_is_digit(s.at[s.len - 2]) || before.len) return false;
+    bool feet = ft_str_find(s, '\'') < s.len - 1 && ft_is_digit(s.at[0]);
+    return c == '\'' ? ft_all_digits(ft_str_slice(s, 0, s.len - 1)) : c == '"' && feet;
+}
+
+/* "'90s" keeps its apostrophe. */
+static ft_str without_before(ft_str s) {
+    for (size_t n; (n = mark_at_begin(s)) > 0; s = ft_str_from(s, n)) {
+        bool apostrophe = s.at[0] == '\'' || ft_str_starts(s, FT_STR("’"));
+        if (apostrophe && s.len > n && ft_is_digit(s.at[n])) break;
+    }
+    return s;
+}
+
+static ft_str without_after(ft_str s, ft_str before) {
+    for (size_t n; (n = mark_at_end(s)) > 0; s = ft_str_slice(s, 0, s.len - n))
+        if (closes_own(s, n) || is_of_length(s, n, before)) break;
+    return s;
+}
+
+/* A dash or a sign that stands alone may be said: "5 – 10", "3 < 4". */
+static bool is_lone_sign(ft_str s) {
+    static const char *const signs[] = { "–", "—", "*", "<", ">", NULL };
+    size_t len = ft_head_of(s, signs);
+    return len > 0 && len == s.len;
+}
+
+/* Nothing but marks: they stand behind the word before. */
+static ft_token marks_only(const ft_piece *piece, ft_str all, size_t from, size_t to) {
+    ft_token t = { .after = all, .manner = piece->manner };
+    t.start = t.first = piece->at[from];
+    t.end = t.stop = piece->at[to - 1] + 1;
+    return t;
+}
+
 static ft_token bare(const ft_piece *piece, size_t from, size_t to) {
     ft_str all = ft_str_slice(piece->text, from, to - from), s = all;
     ft_token t = { .manner = piece->manner };
-    for (size_t n; (n = mark_at_begin(s)) > 0 && n < s.len; s = ft_str_from(s, n))
-        if (s.at[0] == '\'' && s.len > 1 && s.at[1] >= '0' && s.at[1] <= '9') break;
-    for (size_t n; (n = mark_at_end(s)) > 0 && n < s.len;) s = ft_str_slice(s, 0, s.len - n);
+    if (!is_lone_sign(s)) {
+        s = without_before(s);
+        s = without_after(s, ft_str_slice(all, 0, (size_t)(s.at - all.at)));
+    }
+    if (s.len == 0) return marks_only(piece, all, from, to);
     size_t lead = (size_t)(s.at - all.at);
     t.text = s;
     t.before = ft_str_slice(all, 0, lead);
@@ -50,6 +104,29 @@ static ft_token bare(const ft_piece *piece, size_t from, size_t to) {
     t.first = piece->at[from];
     t.stop = t.after.len ? piece->at[to - 1] + 1 : t.end;
     return t;
+}
+
+/* ---- words without a blank between */
+
+/* "word—word", "wait...what", "Stop!Now": the end of the first, or 0. In addresses they are signs.
+ */
+static size_t inner_end(ft_str s) {
+    static const char *const dashes[] = { "—", "…", "...", "--", NULL };
+    for (size_t i = 1; i < s.len; i++) {
+        ft_str rest = ft_str_from(s, i);
+        if (s.at[i] == '/' || s.at[i] == '@') return 0;
+        size_t len = strchr(".-\xe2", s.at[i]) ? ft_head_of(rest, dashes) : 0;
+        while (len && len < rest.len && (rest.at[len] == '.' || rest.at[len] == '-')) len++;
+        bool digits =
+            ft_is_digit(s.at[i - 1]) && len && len < rest.len && ft_is_digit(rest.at[len]);
+        bool shout = (s.at[i] == '!' || s.at[i] == '?') && ft_is_lower(s.at[i - 1]) &&
+                     rest.len > 1 && ft_is_upper(rest.at[1]);
+        if (shout) len = 1;
+        char next = len < rest.len ? rest.at[len] : ' ';
+        if (len && !digits && (ft_is_letter(next) || ft_is_digit(next))) return i + len;
+        i += len > 1 ? len - 1 : 0;
+    }
+    return 0;
 }
 
 /* The end of the token's last byte in the input: a reference ("&amp;") is longer than its byte. */
@@ -64,13 +141,21 @@ static ft_token whole(const ft_piece *piece) {
     return t;
 }
 
+/* More tokens than blanks: each inner mark may part two. */
+static size_t tokens_most(ft_str s) {
+    size_t most = 1, len;
+    for (size_t i = 0; i < s.len; i++)
+        most +=
+            is_blank_at(s, i, &len) || (unsigned char)s.at[i] == 0xe2 || strchr(".-!?", s.at[i]);
+    return most;
+}
+
 ft_err ft_tokens_cut(ft_token **out, size_t *count, ft_arena *arena, const ft_piece *piece) {
     const ft_manner *m = piece->manner;
     ft_str s = piece->text;
-    size_t room = 1, len;
+    size_t len, inner;
     *count = 0;
-    for (size_t i = 0; i < s.len; i++) room += is_blank_at(s, i, &len);
-    FT_TRY(ft_arena_items(out, arena, room));
+    FT_TRY(ft_arena_items(out, arena, tokens_most(s)));
     if (m->alias.len || m->phonemes.len || m->say_as.len || m->role.len) {
         if (ft_str_trim(s).len > 0) (*out)[(*count)++] = whole(piece);
         return FT_OK;
@@ -78,6 +163,8 @@ ft_err ft_tokens_cut(ft_token **out, size_t *count, ft_arena *arena, const ft_pi
     for (size_t i = 0; i < s.len;) {
         size_t from = i;
         while (i < s.len && !is_blank_at(s, i, &len)) i++;
+        for (; (inner = inner_end(ft_str_slice(s, from, i - from))) > 0; from += inner)
+            (*out)[(*count)++] = bare(piece, from, from + inner);
         if (i > from) (*out)[(*count)++] = bare(piece, from, i);
         while (i < s.len && is_blank_at(s, i, &len)) i += len;
     }

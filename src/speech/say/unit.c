@@ -1,0 +1,447 @@
+/* unit.c -- the class "unit": an amount with a unit glued to it, behind it or joined by a hyphen
+ * ("5kg", "72 °F", "5'10\"", "a 10-km run", "60 km/h", "5%"), and units that stand alone behind a
+ * number's word ("five km").
+ *
+ * Source of the signs: BIPM, The International System of Units, 9th ed.; NIST Handbook 44, app. C.
+ */
+#include "speech/say/say_in.h"
+
+enum {
+    GLUED = 1, /* only right behind its figure: "5s" is seconds, "5 s" is not */
+    ALONE = 2, /* also without a figure: it is no word of either language */
+    INVARIABLE = 4
+};
+
+typedef struct unit_names {
+    const char *one, *many;
+} unit_names;
+
+struct ft_unit {
+    const char *written; /* ways to write it, a blank between them */
+    unit_names names[FT_TONGUES];
+    ft_form form; /* of its Spanish name */
+    int flags;
+};
+
+#define HE  FT_FORM_MASCULINE
+#define SHE FT_FORM_FEMININE
+
+static const ft_unit units[] = {
+    { "%", { { "percent", "percent" }, { "por ciento", "por ciento" } }, FT_FORM_ALONE, 0 },
+    { "‰", { { "per mille", "per mille" }, { "por mil", "por mil" } }, FT_FORM_ALONE, 0 },
+    { "km kms KM", { { "kilometer", "kilometers" }, { "kilómetro", "kilómetros" } }, HE, ALONE },
+    { "m mts", { { "meter", "meters" }, { "metro", "metros" } }, HE, 0 },
+    { "cm", { { "centimeter", "centimeters" }, { "centímetro", "centímetros" } }, HE, ALONE },
+    { "mm", { { "millimeter", "millimeters" }, { "milímetro", "milímetros" } }, HE, ALONE },
+    { "µm μm", { { "micrometer", "micrometers" }, { "micrómetro", "micrómetros" } }, HE, ALONE },
+    { "nm", { { "nanometer", "nanometers" }, { "nanómetro", "nanómetros" } }, HE, ALONE },
+    { "mi", { { "mile", "miles" }, { "milla", "millas" } }, SHE, 0 },
+    { "yd yds", { { "yard", "yards" }, { "yarda", "yardas" } }, SHE, ALONE },
+    { "ft ′ '", { { "foot", "feet" }, { "pie", "pies" } }, HE, ALONE },
+    { "in ″ \" inch", { { "inch", "inches" }, { "pulgada", "pulgadas" } }, SHE, GLUED },
+    { "m² m2 sqm",
+      { { "square meter", "square meters" }, { "metro cuadrado", "metros cuadrados" } },
+      HE,
+      ALONE },
+    { "km² km2",
+      { { "square kilometer", "square kilometers" },
+        { "kilómetro cuadrado", "kilómetros cuadrados" } },
+      HE,
+      ALONE },
+    { "cm² cm2",
+      { { "square centimeter", "square centimeters" },
+        { "centímetro cuadrado", "centímetros cuadrados" } },
+      HE,
+      ALONE },
+    { "ft² ft2 sqft",
+      { { "square foot", "square feet" }, { "pie cuadrado", "pies cuadrados" } },
+      HE,
+      ALONE },
+    { "mi² mi2",
+      { { "square mile", "square miles" }, { "milla cuadrada", "millas cuadradas" } },
+      SHE,
+      ALONE },
+    { "m³ m3",
+      { { "cubic meter", "cubic meters" }, { "metro cúbico", "metros cúbicos" } },
+      HE,
+      ALONE },
+    { "cm³ cm3",
+      { { "cubic centimeter", "cubic centimeters" },
+        { "centímetro cúbico", "centímetros cúbicos" } },
+      HE,
+      ALONE },
+    { "ft³ ft3", { { "cubic foot", "cubic feet" }, { "pie cúbico", "pies cúbicos" } }, HE, ALONE },
+    { "cc", { { "c c", "c c" }, { "centímetro cúbico", "centímetros cúbicos" } }, HE, 0 },
+    { "ha", { { "hectare", "hectares" }, { "hectárea", "hectáreas" } }, SHE, 0 },
+    { "ac", { { "acre", "acres" }, { "acre", "acres" } }, HE, 0 },
+    { "kg kgs Kg", { { "kilogram", "kilograms" }, { "kilogramo", "kilogramos" } }, HE, ALONE },
+    { "g gr gm", { { "gram", "grams" }, { "gramo", "gramos" } }, HE, 0 },
+    { "mg", { { "milligram", "milligrams" }, { "miligramo", "miligramos" } }, HE, ALONE },
+    { "µg μg mcg", { { "microgram", "micrograms" }, { "microgramo", "microgramos" } }, HE, ALONE },
+    { "lb lbs", { { "pound", "pounds" }, { "libra", "libras" } }, SHE, ALONE },
+    { "oz", { { "ounce", "ounces" }, { "onza", "onzas" } }, SHE, ALONE },
+    { "t", { { "ton", "tons" }, { "tonelada", "toneladas" } }, SHE, GLUED },
+    { "l L", { { "liter", "liters" }, { "litro", "litros" } }, HE, 0 },
+    { "ml mL", { { "milliliter", "milliliters" }, { "mililitro", "mililitros" } }, HE, ALONE },
+    { "dl dL", { { "deciliter", "deciliters" }, { "decilitro", "decilitros" } }, HE, ALONE },
+    { "cl cL", { { "centiliter", "centiliters" }, { "centilitro", "centilitros" } }, HE, 0 },
+    { "gal gals", { { "gallon", "gallons" }, { "galón", "galones" } }, HE, 0 },
+    { "qt qts", { { "quart", "quarts" }, { "cuarto de galón", "cuartos de galón" } }, HE, 0 },
+    { "pt pts", { { "point", "points" }, { "punto", "puntos" } }, HE, 0 },
+    { "tsp", { { "teaspoon", "teaspoons" }, { "cucharadita", "cucharaditas" } }, SHE, ALONE },
+    { "tbsp", { { "tablespoon", "tablespoons" }, { "cucharada", "cucharadas" } }, SHE, ALONE },
+    { "h hr hrs hs", { { "hour", "hours" }, { "hora", "horas" } }, SHE, 0 },
+    { "min mins", { { "minute", "minutes" }, { "minuto", "minutos" } }, HE, 0 },
+    { "sec secs seg", { { "second", "seconds" }, { "segundo", "segundos" } }, HE, 0 },
+    { "s", { { "second", "seconds" }, { "segundo", "segundos" } }, HE, GLUED },
+    { "ms", { { "millisecond", "milliseconds" }, { "milisegundo", "milisegundos" } }, HE, 0 },
+    { "µs μs",
+      { { "microsecond", "microseconds" }, { "microsegundo", "microsegundos" } },
+      HE,
+      ALONE },
+    { "ns", { { "nanosecond", "nanoseconds" }, { "nanosegundo", "nanosegundos" } }, HE, 0 },
+    { "yr yrs", { { "year", "years" }, { "año", "años" } }, HE, ALONE },
+    { "mo mos", { { "month", "months" }, { "mes", "meses" } }, HE, 0 },
+    { "wk wks", { { "week", "weeks" }, { "semana", "semanas" } }, SHE, ALONE },
+    { "mph MPH",
+      { { "mile per hour", "miles per hour" }, { "milla por hora", "millas por hora" } },
+      SHE,
+      ALONE },
+    { "kph kmh KPH",
+      { { "kilometer per hour", "kilometers per hour" },
+        { "kilómetro por hora", "kilómetros por hora" } },
+      HE,
+      ALONE },
+    { "mpg MPG",
+      { { "mile per gallon", "miles per gallon" }, { "milla por galón", "millas por galón" } },
+      SHE,
+      ALONE },
+    { "rpm RPM",
+      { { "revolution per minute", "revolutions per minute" },
+        { "revolución por minuto", "revoluciones por minuto" } },
+      SHE,
+      ALONE },
+    { "bpm BPM",
+      { { "beat per minute", "beats per minute" }, { "latido por minuto", "latidos por minuto" } },
+      HE,
+      ALONE },
+    { "fps",
+      { { "frame per second", "frames per second" },
+        { "cuadro por segundo", "cuadros por segundo" } },
+      HE,
+      ALONE },
+    { "psi",
+      { { "pound per square inch", "pounds per square inch" },
+        { "libra por pulgada cuadrada", "libras por pulgada cuadrada" } },
+      SHE,
+      ALONE },
+    { "ppm",
+      { { "part per million", "parts per million" }, { "parte por millón", "partes por millón" } },
+      SHE,
+      ALONE },
+    { "°F ºF ℉",
+      { { "degree fahrenheit", "degrees fahrenheit" },
+        { "grado fahrenheit", "grados fahrenheit" } },
+      HE,
+      ALONE },
+    { "°C ºC ℃",
+      { { "degree celsius", "degrees celsius" }, { "grado celsius", "grados celsius" } },
+      HE,
+      ALONE },
+    { "°K", { { "kelvin", "kelvins" }, { "kelvin", "kelvins" } }, HE, ALONE },
+    { "°", { { "degree", "degrees" }, { "grado", "grados" } }, HE, 0 },
+    { "kB KB Kb", { { "kilobyte", "kilobytes" }, { "kilobyte", "kilobytes" } }, HE, ALONE },
+    { "MB Mb", { { "megabyte", "megabytes" }, { "megabyte", "megabytes" } }, HE, 0 },
+    { "GB Gb gb", { { "gigabyte", "gigabytes" }, { "gigabyte", "gigabytes" } }, HE, ALONE },
+    { "TB Tb tb", { { "terabyte", "terabytes" }, { "terabyte", "terabytes" } }, HE, 0 },
+    { "PB", { { "petabyte", "petabytes" }, { "petabyte", "petabytes" } }, HE, 0 },
+    { "KiB", { { "kibibyte", "kibibytes" }, { "kibibyte", "kibibytes" } }, HE, ALONE },
+    { "MiB", { { "mebibyte", "mebibytes" }, { "mebibyte", "mebibytes" } }, HE, ALONE },
+    { "GiB", { { "gibibyte", "gibibytes" }, { "gibibyte", "gibibytes" } }, HE, ALONE },
+    { "kbps Kbps",
+      { { "kilobit per second", "kilobits per second" },
+        { "kilobit por segundo", "kilobits por segundo" } },
+      HE,
+      ALONE },
+    { "Mbps mbps",
+      { { "megabit per second", "megabits per second" },
+        { "megabit por segundo", "megabits por segundo" } },
+      HE,
+      ALONE },
+    { "Gbps gbps",
+      { { "gigabit per second", "gigabits per second" },
+        { "gigabit por segundo", "gigabits por segundo" } },
+      HE,
+      ALONE },
+    { "Hz hz", { { "hertz", "hertz" }, { "hercio", "hercios" } }, HE, ALONE },
+    { "kHz khz KHz", { { "kilohertz", "kilohertz" }, { "kilohercio", "kilohercios" } }, HE, ALONE },
+    { "MHz Mhz", { { "megahertz", "megahertz" }, { "megahercio", "megahercios" } }, HE, ALONE },
+    { "GHz Ghz", { { "gigahertz", "gigahertz" }, { "gigahercio", "gigahercios" } }, HE, ALONE },
+    { "W", { { "watt", "watts" }, { "vatio", "vatios" } }, HE, 0 },
+    { "kW", { { "kilowatt", "kilowatts" }, { "kilovatio", "kilovatios" } }, HE, ALONE },
+    { "MW", { { "megawatt", "megawatts" }, { "megavatio", "megavatios" } }, HE, 0 },
+    { "GW", { { "gigawatt", "gigawatts" }, { "gigavatio", "gigavatios" } }, HE, 0 },
+    { "kWh kwh",
+      { { "kilowatt hour", "kilowatt hours" }, { "kilovatio hora", "kilovatios hora" } },
+      HE,
+      ALONE },
+    { "MWh",
+      { { "megawatt hour", "megawatt hours" }, { "megavatio hora", "megavatios hora" } },
+      HE,
+      ALONE },
+    { "V", { { "volt", "volts" }, { "voltio", "voltios" } }, HE, 0 },
+    { "kV", { { "kilovolt", "kilovolts" }, { "kilovoltio", "kilovoltios" } }, HE, ALONE },
+    { "mV", { { "millivolt", "millivolts" }, { "milivoltio", "milivoltios" } }, HE, ALONE },
+    { "mA", { { "milliamp", "milliamps" }, { "miliamperio", "miliamperios" } }, HE, ALONE },
+    { "mAh",
+      { { "milliamp hour", "milliamp hours" }, { "miliamperio hora", "miliamperios hora" } },
+      HE,
+      ALONE },
+    { "Ω", { { "ohm", "ohms" }, { "ohmio", "ohmios" } }, HE, 0 },
+    { "dB", { { "decibel", "decibels" }, { "decibelio", "decibelios" } }, HE, ALONE },
+    { "Pa", { { "pascal", "pascals" }, { "pascal", "pascales" } }, HE, GLUED },
+    { "hPa", { { "hectopascal", "hectopascals" }, { "hectopascal", "hectopascales" } }, HE, ALONE },
+    { "kPa", { { "kilopascal", "kilopascals" }, { "kilopascal", "kilopascales" } }, HE, ALONE },
+    { "cal", { { "calorie", "calories" }, { "caloría", "calorías" } }, SHE, 0 },
+    { "kcal",
+      { { "kilocalorie", "kilocalories" }, { "kilocaloría", "kilocalorías" } },
+      SHE,
+      ALONE },
+    { "kJ", { { "kilojoule", "kilojoules" }, { "kilojulio", "kilojulios" } }, HE, ALONE },
+    { "hp HP",
+      { { "horsepower", "horsepower" }, { "caballo de fuerza", "caballos de fuerza" } },
+      HE,
+      0 },
+    { "px", { { "pixel", "pixels" }, { "píxel", "píxeles" } }, HE, ALONE },
+    { "dpi",
+      { { "dot per inch", "dots per inch" }, { "punto por pulgada", "puntos por pulgada" } },
+      HE,
+      ALONE },
+    { "MP", { { "megapixel", "megapixels" }, { "megapíxel", "megapíxeles" } }, HE, GLUED },
+    { "AU",
+      { { "astronomical unit", "astronomical units" },
+        { "unidad astronómica", "unidades astronómicas" } },
+      SHE,
+      0 },
+};
+
+static bool is_written(const ft_unit *u, ft_str text) {
+    for (const char *w = u->written; *w; w++) {
+        size_t n = 0;
+        while (n < text.len && w[n] == text.at[n]) n++;
+        if (n == text.len && (w[n] == ' ' || !w[n])) return true;
+        while (*w && *w != ' ') w++;
+        if (!*w) break;
+    }
+    return false;
+}
+
+const ft_unit *ft_unit_find(ft_str text) {
+    if (text.len == 0 || text.len > 6 || ft_is_digit(text.at[0])) return NULL;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (is_written(&units[i], text)) return &units[i];
+    return NULL;
+}
+
+/* Whole names, as "1meter" has them: for say-as only. */
+static const ft_unit *by_name(ft_str text, int tongue) {
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        const unit_names *n = &units[i].names[tongue];
+        if (ft_str_ieq(text, ft_str_of(n->one)) || ft_str_ieq(text, ft_str_of(n->many)))
+            return &units[i];
+    }
+    return NULL;
+}
+
+/* ---- a unit, maybe per another: "km/h", "g/dL" */
+
+typedef struct measure {
+    const ft_unit *unit, *per;
+} measure;
+
+static bool read_measure(measure *m, ft_str text) {
+    size_t slash = ft_str_find(text, '/');
+    *m = (measure){ .unit = ft_unit_find(ft_str_slice(text, 0, slash)) };
+    if (slash == text.len) return m->unit != NULL;
+    m->per = ft_unit_find(ft_str_from(text, slash + 1));
+    return m->unit && m->per;
+}
+
+static void say_unit(ft_saying *s, const measure *m, bool one) {
+    int tongue = s->language->tongue;
+    const unit_names *n = &m->unit->names[tongue];
+    ft_say(s, one ? n->one : n->many);
+    if (!m->per) return;
+    ft_say(s, tongue == FT_EN ? "per" : "por");
+    ft_say(s, m->per->names[tongue].one);
+}
+
+/* "5 km", "5 sq ft": the unit that the tokens behind name; how many they are. */
+static int unit_behind(const ft_saying *s, measure *m) {
+    ft_str word = ft_text_at(s, 1), next = ft_text_at(s, 2);
+    const ft_token *t = ft_saying_token(s, 1);
+    if (!ft_joined(s, 0)) return 0;
+    bool squared = ft_str_ieq(word, FT_STR("sq")) || ft_str_ieq(word, FT_STR("cu"));
+    if (squared && next.len && next.len < 4) {
+        char text[8];
+        int len = snprintf(text, sizeof text, "%.*s%c", (int)next.len, next.at,
+                           (word.at[0] | 32) == 's' ? '2' : '3');
+        return read_measure(m, ft_str_n(text, (size_t)len)) ? 2 : 0;
+    }
+    if (!read_measure(m, word)) return 0;
+    bool inch = ft_str_is(word, "in") && t->after.len && t->after.at[0] == '.';
+    bool decimal = ft_str_is(word, "s") && memchr(s->tokens[s->at].text.at, '.',
+                                                  s->tokens[s->at].text.len) != NULL; /* 10.8 s */
+    if ((m->unit->flags & GLUED) && !inch && !decimal) return 0;
+    /* "12 W. 57th St." */
+    return word.len == 1 && ft_is_upper(word.at[0]) && t->after.len && t->after.at[0] == '.' &&
+                   next.len
+               ? 0
+               : 1;
+}
+
+/* ---- saying */
+
+/* How many: a figure or a fraction; `one`: the unit stands in the singular. */
+static bool say_amount(ft_saying *s, ft_str text, ft_form form, bool *one) {
+    ft_figure f;
+    if (ft_figure_is(&f, text, s->language)) {
+        ft_say_figure(s, &f, form);
+        *one = ft_figure_is_one(&f);
+        return true;
+    }
+    *one = true;
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.at[i] >= 0x80 && ft_is_digit(text.at[0])) *one = false; /* 2½ */
+    return ft_say_fraction(s, text);
+}
+
+/* The figure or fraction that `text` begins with. */
+static size_t amount_len(const ft_saying *s, ft_str text) {
+    ft_figure f;
+    size_t at = 0;
+    if (ft_figure_read(&f, text, s->language)) at = f.len;
+    static const char *const vulgar[] = { "½", "⅓", "⅔", "¼", "¾", "⅛", "⅜", "⅝", "⅞", "⅕", NULL };
+    size_t len = ft_head_of(ft_str_from(text, at), vulgar);
+    if (len) return at + len;
+    if (at < text.len && text.at[at] == '/' && at > 0) {
+        size_t end = at + 1;
+        while (end < text.len && ft_is_digit(text.at[end])) end++;
+        if (end > at + 1) return end;
+    }
+    return at;
+}
+
+/* "5'10", "1h30m", "6ft2in": pairs; behind feet the inches may go without their mark, behind hours
+ * m is minutes. */
+static bool say_pairs(ft_saying *s, ft_str text, int count) {
+    const ft_unit *before = NULL;
+    ft_figure f;
+    for (ft_str rest = text; rest.len; count++) {
+        if (count == 4 || !ft_figure_read(&f, rest, s->language) || (count && f.sign)) return false;
+        rest = ft_str_from(rest, f.len);
+        size_t len = 0;
+        while (len < rest.len && !ft_is_digit(rest.at[len])) len++;
+        measure m = { ft_unit_find(ft_str_slice(rest, 0, len)), NULL };
+        bool hours = before && is_written(before, FT_STR("h"));
+        if (hours && m.unit && is_written(m.unit, FT_STR("m")))
+            m.unit = ft_unit_find(FT_STR("min"));
+        if (!m.unit && len == 0 && before && is_written(before, FT_STR("'")))
+            m.unit = ft_unit_find(FT_STR("in"));
+        if (!m.unit) return false;
+        ft_say_figure(s, &f, m.unit->form);
+        say_unit(s, &m, ft_figure_is_one(&f));
+        before = m.unit;
+        rest = ft_str_from(rest, len);
+    }
+    return count > 1;
+}
+
+static bool say_glued(ft_saying *s, ft_str text, size_t at) {
+    measure m;
+    bool one, hyphen = text.at[at] == '-';
+    ft_str rest = ft_str_from(text, at + hyphen);
+    if (!read_measure(&m, rest)) return false;
+    if (ft_str_is(rest, "s") && at > 1 && text.at[at - 1] == '0') return false; /* 1990s, 80s */
+    if (!ft_is_english(s) && ft_str_is(rest, "mo")) return false;               /* 7mo: séptimo */
+    if (!say_amount(s, ft_str_slice(text, 0, at), m.unit->form, &one)) return false;
+    say_unit(s, &m, one || hyphen);
+    return true;
+}
+
+/* "72° F" */
+static void take_scale(ft_saying *s, ft_str text) {
+    ft_str next = ft_text_at(s, 1);
+    if (!ft_str_ends(text, FT_STR("°")) || !ft_joined(s, 0)) return;
+    bool celsius = ft_str_is(next, "C");
+    if (!celsius && !ft_str_is(next, "F")) return;
+    ft_say(s, celsius ? "celsius" : "fahrenheit");
+    s->taken = 2;
+}
+
+static bool say_with_unit(ft_saying *s, ft_str text) {
+    measure m;
+    bool one;
+    size_t at = amount_len(s, text);
+    if (at == 0) return false;
+    if (at < text.len) {
+        if (!say_glued(s, text, at)) {
+            ft_buf_reset(&s->words);
+            return say_pairs(s, text, 0);
+        }
+        take_scale(s, text);
+        return true;
+    }
+    int behind = unit_behind(s, &m);
+    if (!behind) return false;
+    ft_str before = ft_text_at(s, -1);
+    bool mixed = ft_all_digits(before) && ft_joined(s, -1) && !ft_all_digits(text);
+    if (mixed || !say_amount(s, text, m.unit->form, &one)) return false;
+    say_unit(s, &m, one);
+    s->taken = (size_t)behind + 1;
+    return true;
+}
+
+/* A unit behind what another class has said: "5-10 km", "five km", "2 1/2 lb". */
+static bool say_alone(ft_saying *s, ft_str text) {
+    measure m;
+    ft_str before = ft_text_at(s, -1);
+    if (!read_measure(&m, text)) return false;
+    bool figure = before.len &&
+                  (ft_is_digit(before.at[before.len - 1]) || ft_is_magnitude(s, before)) &&
+                  s->at > 0 && ft_joined(s, -1);
+    bool known = (m.unit->flags & ALONE) || m.per;
+    if (!known && (!figure || (m.unit->flags & GLUED))) return false;
+    bool one = ft_word_in(
+        before, (const char *const[]){ "one", "a", "an", "per", "each", "un", "una", "por", NULL });
+    say_unit(s, &m, one);
+    return true;
+}
+
+bool ft_say_unit(ft_saying *s, ft_str text) {
+    measure m;
+    if (!read_measure(&m, text)) return false;
+    say_unit(s, &m, true);
+    return true;
+}
+
+bool ft_say_measure(ft_saying *s, ft_str text) {
+    size_t at = amount_len(s, text);
+    ft_str name = ft_str_trim(ft_str_from(text, at));
+    bool one = true;
+    measure m = { by_name(name, s->language->tongue), NULL };
+    if (!m.unit && !read_measure(&m, name)) return false;
+    if (at && !say_amount(s, ft_str_slice(text, 0, at), m.unit->form, &one)) return false;
+    say_unit(s, &m, one);
+    return true;
+}
+
+#define MEASURE_BYTES_MAX 48
+
+static bool say_measure(ft_saying *s) {
+    ft_str text = s->tokens[s->at].text;
+    if (text.len == 0 || text.len > MEASURE_BYTES_MAX) return false;
+    return say_with_unit(s, text) || (ft_buf_reset(&s->words), say_alone(s, text));
+}
+
+const ft_word_class ft_class_unit = { "unit", say_measure };
