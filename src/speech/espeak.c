@@ -2,17 +2,19 @@
  *
  * espeak-ng says a sentence in its own way and gives samples with the times of words and sounds;
  * manners and styles are carried out here, on those samples (psola.h), by the same plan (prosody.h)
- * as everybody's. It says a minute in 50 ms, so a sentence is heard whole before the first piece is
+ * as everybody's. It says a minute in 50 ms, so a phrase is heard whole before its first piece is
  * handed on, and one that was cut off by the process's death is simply said again.
  *
  * The time of a stressed vowel is not told; the longest vowel of a word is taken for it. */
 #include "speech/espeak.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/fault.h"
 #include "speech/espeak_in.h"
+#include "speech/phrases.h"
 #include "speech/psola.h"
 #include "speech/segments.h"
 
@@ -162,36 +164,52 @@ static ft_err hear(hearing *h, const ft_espeak_answer *a) {
 
 /* ---- speaking */
 
-static ft_err speak_heard(const ft_espeak_answer *a, ft_segment_list *sounds, const ft_style *style,
-                          const ft_listener *to, ft_arena *arena) {
+/* A sentence being said phrase by phrase: espeak-ng's own clauses. */
+typedef struct saying {
+    engine *e;
+    const ft_style *style;
+    ft_arena *arena;
+} saying;
+
+static ft_err speak_heard(const saying *k, double *length_s, ft_segment_list *sounds,
+                          const ft_listener *to) {
+    const ft_espeak_answer *a = &k->e->answer;
     ft_psola w = { 0 };
     ft_prosody p = { .segments = sounds->segments, .count = sounds->count };
     if (to->samples) {
         const int16_t *samples = (const int16_t *)(const void *)a->samples.at;
-        FT_TRY(ft_psola_read(&w, arena, samples, a->samples.len / sizeof *samples, a->rate_hz));
+        FT_TRY(ft_psola_read(&w, k->arena, samples, a->samples.len / sizeof *samples, a->rate_hz));
         p.f0_mean = w.f0_mean;
     }
-    ft_prosody_plan(&p, sounds->sentence, style);
+    ft_prosody_plan(&p, sounds->sentence, k->style);
+    *length_s = floor(p.length_s * a->rate_hz + 0.5) / a->rate_hz; /* whole samples are said */
     FT_TRY(ft_segments_tell(&p, sounds->sentence, to));
-    return to->samples ? ft_psola_speak(&w, &p, sounds->sentence, to, arena) : FT_OK;
+    return to->samples ? ft_psola_speak(&w, &p, sounds->sentence, to, k->arena) : FT_OK;
 }
 
-static ft_err espeak_speak(void *self, const ft_sentence *sentence, const ft_style *style,
-                           const ft_listener *to, ft_arena *arena) {
-    engine *e = self;
+static ft_err speak_phrase(void *ctx, double *length_s, const ft_sentence *phrase,
+                           const ft_listener *to) {
+    const saying *k = ctx;
+    engine *e = k->e;
     ft_err err;
     wording text = { 0 };
-    hearing h = { .s = sentence, .t = &text, .item = -1, .word_s = -1 };
-    ft_segments_init(&h.sounds, sentence, arena);
-    FT_GOTO(err, word_sentence(&text, sentence, arena));
+    hearing h = { .s = phrase, .t = &text, .item = -1, .word_s = -1 };
+    ft_segments_init(&h.sounds, phrase, k->arena);
+    FT_GOTO(err, word_sentence(&text, phrase, k->arena));
     FT_GOTO(err, ft_espeak_say(&e->process, &e->answer, e->voice, ft_buf_str(&text.text),
                                text.phonemes));
     h.rate = e->answer.rate_hz;
     FT_GOTO(err, hear(&h, &e->answer));
-    FT_GOTO(err, speak_heard(&e->answer, &h.sounds, style, to, arena));
+    FT_GOTO(err, speak_heard(k, length_s, &h.sounds, to));
 done:
     ft_buf_fini(&text.text);
     return err;
+}
+
+static ft_err espeak_speak(void *self, const ft_sentence *sentence, const ft_style *style,
+                           const ft_listener *to, ft_arena *arena) {
+    saying k = { .e = self, .style = style, .arena = arena };
+    return ft_phrases_speak(sentence, to, speak_phrase, &k);
 }
 
 static void espeak_close(void *self) {

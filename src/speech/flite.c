@@ -25,6 +25,9 @@
 #define SEED     0x66657474 /* of the noise: the same sentence gives the same bytes */
 #define CHUNK    2   /* frames handed on at once at the begin; then twice as many each time */
 #define HEADROOM 0.5 /* so that +6 dB does not clip */
+/* A phrase asked for alone ends with a sentence's pause; within a sentence slt and rms make 0.6 of
+ * it (medians over 40 commas). */
+#define PHRASE_PAUSE 0.6
 
 static ft_flite *const api = &ft_flite_api;
 static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
@@ -265,11 +268,9 @@ static ft_err speak_frames(const speaker *k, const ft_listener *to, ft_arena *ar
 typedef struct saying {
     const engine *e;
     const ft_style *style;
-    const ft_listener *to;
+    ft_arena *arena;
     double f0, loud; /* sums over the voiced frames so far */
     size_t voiced;
-    double now_s; /* where the phrase begins */
-    size_t first; /* and its first item */
 } saying;
 
 /* Means over the frames that have a voice, of this phrase and those before it. */
@@ -283,27 +284,6 @@ static void means_of(saying *k, const answer *a, double *f0, double *loud) {
     }
     *f0 = k->voiced ? k->f0 / (double)k->voiced : log(150);
     *loud = k->voiced ? k->loud / (double)k->voiced : 0;
-}
-
-static ft_err on_phone(void *ctx, const ft_phone *phone) {
-    const saying *k = ctx;
-    ft_phone later = *phone;
-    later.start_s += k->now_s;
-    later.end_s += k->now_s;
-    if (later.item >= 0) later.item += (int)k->first;
-    return k->to->phone(k->to->ctx, &later);
-}
-
-static ft_err on_item(void *ctx, const ft_timed *timed) {
-    const saying *k = ctx;
-    ft_timed later = { timed->item + (int)k->first, timed->start_s + k->now_s,
-                       timed->end_s + k->now_s };
-    return k->to->item(k->to->ctx, &later);
-}
-
-static ft_err tell(saying *k, const ft_prosody *p, const ft_sentence *phrase) {
-    ft_listener to = { NULL, k->to->phone ? on_phone : NULL, k->to->item ? on_item : NULL, k };
-    return ft_segments_tell(p, phrase, &to);
 }
 
 static ft_err vocode(speaker *s, const cst_cg_db *db, const ft_listener *to, ft_arena *arena) {
@@ -323,37 +303,31 @@ static ft_err vocode(speaker *s, const cst_cg_db *db, const ft_listener *to, ft_
     return err;
 }
 
-static ft_err speak_phrase(saying *k, const ft_sentence *phrase, ft_arena *arena) {
+static ft_err speak_phrase(void *ctx, double *length_s, const ft_sentence *phrase,
+                           const ft_listener *to) {
+    saying *k = ctx;
     const cst_cg_db *db = k->e->db;
     answer a = { .frame_s = (double)db->frame_advance };
-    ft_segments_init(&a.sounds, phrase, arena);
-    FT_TRY(ask(&a, k->e, phrase, arena));
-    ft_prosody p = { .segments = a.sounds.segments, .count = a.sounds.count };
+    ft_segments_init(&a.sounds, phrase, k->arena);
+    FT_TRY(ask(&a, k->e, phrase, k->arena));
+    ft_prosody p = { .segments = a.sounds.segments,
+                     .count = a.sounds.count,
+                     .phrase_pause = PHRASE_PAUSE };
     speaker s = {
         .a = &a, .p = &p, .s = phrase, .frame_samples = (int)lrint(a.frame_s * db->sample_rate)
     };
     means_of(k, &a, &p.f0_mean, &s.drc_level);
     ft_prosody_plan(&p, phrase, k->style);
-    FT_TRY(tell(k, &p, phrase));
-    if (k->to->samples && p.length_s > 0) FT_TRY(vocode(&s, db, k->to, arena));
-    k->now_s += (double)frames_of(&s) * a.frame_s; /* whole frames are said */
+    FT_TRY(ft_segments_tell(&p, phrase, to));
+    if (to->samples && p.length_s > 0) FT_TRY(vocode(&s, db, to, k->arena));
+    *length_s = (double)frames_of(&s) * a.frame_s; /* whole frames are said */
     return FT_OK;
 }
 
 static ft_err flite_speak(void *self, const ft_sentence *sentence, const ft_style *style,
                           const ft_listener *to, ft_arena *arena) {
-    saying k = { .e = self, .style = style, .to = to };
-    if (sentence->count == 0) return FT_OK;
-    while (k.first < sentence->count) {
-        ft_sentence phrase = *sentence;
-        size_t end = ft_phrase_end(sentence, k.first);
-        phrase.items += k.first;
-        phrase.count = end - k.first;
-        phrase.paragraph_end = sentence->paragraph_end && end == sentence->count;
-        FT_TRY(speak_phrase(&k, &phrase, arena));
-        k.first = end;
-    }
-    return FT_OK;
+    saying k = { .e = self, .style = style, .arena = arena };
+    return ft_phrases_speak(sentence, to, speak_phrase, &k);
 }
 
 const ft_engine ft_engine_flite = { "flite",     "CMU flite's statistical voices, in process",

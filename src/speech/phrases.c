@@ -31,3 +31,51 @@ size_t ft_phrase_end(const ft_sentence *s, size_t first) {
     }
     return s->count;
 }
+
+/* ---- one behind the other */
+
+typedef struct phrasing {
+    const ft_listener *to;
+    double now_s; /* where the phrase begins */
+    size_t first; /* and its first item */
+} phrasing;
+
+static ft_err on_samples(void *ctx, const int16_t *samples, size_t count) {
+    const phrasing *k = ctx;
+    return k->to->samples(k->to->ctx, samples, count);
+}
+
+static ft_err on_phone(void *ctx, const ft_phone *phone) {
+    const phrasing *k = ctx;
+    ft_phone later = *phone;
+    later.start_s += k->now_s;
+    later.end_s += k->now_s;
+    if (later.item >= 0) later.item += (int)k->first;
+    return k->to->phone(k->to->ctx, &later);
+}
+
+static ft_err on_item(void *ctx, const ft_timed *timed) {
+    const phrasing *k = ctx;
+    ft_timed later = { timed->item + (int)k->first, timed->start_s + k->now_s,
+                       timed->end_s + k->now_s };
+    return k->to->item(k->to->ctx, &later);
+}
+
+ft_err ft_phrases_speak(const ft_sentence *sentence, const ft_listener *to, ft_phrase_speak speak,
+                        void *ctx) {
+    phrasing k = { .to = to };
+    ft_listener own = { to->samples ? on_samples : NULL, to->phone ? on_phone : NULL,
+                        to->item ? on_item : NULL, &k };
+    while (k.first < sentence->count) {
+        ft_sentence phrase = *sentence;
+        size_t end = ft_phrase_end(sentence, k.first);
+        double length_s = 0;
+        phrase.items += k.first;
+        phrase.count = end - k.first;
+        phrase.paragraph_end = sentence->paragraph_end && end == sentence->count;
+        FT_TRY(speak(ctx, &length_s, &phrase, &own));
+        k.now_s += length_s;
+        k.first = end;
+    }
+    return FT_OK;
+}

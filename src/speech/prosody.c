@@ -10,9 +10,6 @@
 #define FADE_S    0.08
 #define BREATH_S  0.15    /* the shortest pause with room for a breath */
 #define SILENT    (-25.0) /* log amplitude of what is not to be heard */
-/* A phrase asked for alone ends with a sentence's pause; within a sentence slt and rms make 0.6 of
- * it (medians over 40 commas). */
-#define PHRASE_PAUSE 0.6
 
 static const ft_word *word_of(const ft_sentence *s, int item) {
     bool is_word = item >= 0 && s->items[item].kind == FT_ITEM_WORD;
@@ -36,13 +33,14 @@ static double style_pause(const ft_style *style, const ft_word *w) {
     }
 }
 
-static double silence_length(const ft_sentence *s, const ft_segment *g, const ft_style *style,
+static double silence_length(const ft_prosody *p, const ft_sentence *s, const ft_segment *g,
                              bool last) {
+    const ft_style *style = p->style;
     const ft_word *w = word_of(s, g->item);
     double own = g->to_s - g->from_s;
     if (!w) return g->item < 0 ? 0 : s->items[g->item].ms / 1000.0;
     bool phrase = last && w->pause != FT_PAUSE_FULL;
-    if (phrase) own *= PHRASE_PAUSE;
+    if (phrase && p->phrase_pause > 0) own *= p->phrase_pause;
     if (!last || phrase) return (style ? style_pause(style, w) : own) / w->manner->rate;
     double full = style ? (s->paragraph_end ? style->paragraph_ms : style->full_ms) / 1000.0
                         : own * (s->paragraph_end ? 2 : 1);
@@ -99,7 +97,7 @@ void ft_prosody_plan(ft_prosody *p, const ft_sentence *sentence, const ft_style 
         double length;
         g->range = 1;
         if (is_silence(g)) {
-            length = silence_length(sentence, g, style, last);
+            length = silence_length(p, sentence, g, last);
         } else {
             FT_CHECK(w);
             length = sound_length(p, i, w);

@@ -32,6 +32,8 @@ typedef struct ft_prosody {
     size_t count;
     double length_s;
     double f0_mean; /* log Hz of the voice */
+    /* Of the engine's own pause at the end, where that is a phrase's; 0: 1. */
+    double phrase_pause;
     const ft_style *style;
 } ft_prosody;
 
