@@ -72,7 +72,8 @@ extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, 
     ft_command_settings_set, ft_command_settings_rm, ft_command_explain, ft_command_attack,
     ft_command_trial_explain;
 
-extern const ft_command ft_command_speak, ft_command_convert, ft_command_run_espeak;
+extern const ft_command ft_command_speak, ft_command_convert, ft_command_prompts_build,
+    ft_command_run_espeak;
 
 extern const ft_command ft_command_data_pack, ft_command_data_convert, ft_command_data_unpack,
     ft_command_data_ls, ft_command_data_head, ft_command_data_check, ft_command_data_formats,
@@ -126,6 +127,7 @@ const ft_command *const ft_commands[] = {
     &ft_command_data_formats,
     &ft_command_speak,
     &ft_command_convert,
+    &ft_command_prompts_build,
     &ft_command_keys_add,
     &ft_command_keys_ls,
     &ft_command_keys_rm,

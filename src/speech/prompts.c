@@ -1,0 +1,163 @@
+/* prompts.c -- see prompts.h. */
+#include "speech/prompts.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/files.h"
+#include "media/part_file.h"
+#include "speech/prompts_in.h"
+
+#define ARENA_BYTES ((size_t)1 << 30)
+#define MADE_BY     "fettle prompts 1" /* another number builds everything again */
+
+typedef struct builder {
+    const ft_prompts_opts *opts;
+    const char *folder, *name;
+    ft_prompts_told *told;
+    ft_prompt_list now, known;
+    ft_arena arena;
+} builder;
+
+static void tell(const builder *b, const ft_prompt *p, const char *what) {
+    if (b->opts->told) b->opts->told(b->opts->ctx, p->id, what);
+}
+
+static ft_speech_request request_of(const builder *b, const ft_prompt *p) {
+    ft_speech_request r = b->opts->request;
+    r.text = p->text;
+    if (p->voice.len) r.voice = p->voice;
+    if (p->style.len) r.style = p->style;
+    if (ft_str_is(r.style, "neutral")) r.style = (ft_str){ 0 };
+    return r;
+}
+
+/* Everything that the sound depends on, and who speaks. */
+static ft_err find_key(const builder *b, ft_prompt *p) {
+    ft_speech_request r = request_of(b, p);
+    const ft_voice *voice;
+    ft_buf all = { 0 };
+    FT_TRY(ft_voice_find(&voice, r.voice.len ? r.voice : FT_STR("Joanna")));
+    ft_buf_printf(&all, "%s\n%s\n%s %s\n%.*s\n%.*s\n%d %d %d\n%s %d %d %d\n", MADE_BY,
+                  FETTLE_VERSION, voice->id, voice->speaker, FT_STR_ARG(r.lang),
+                  FT_STR_ARG(r.style), (int)r.type, (int)r.engine, (int)r.lexicon_count,
+                  r.format->name, r.rate_hz, r.telephone, r.frame_20ms);
+    ft_buf_add(&all, b->opts->lexicons);
+    ft_buf_add(&all, r.text);
+    ft_err err = all.err ? all.err : ft_sha256_hex(p->key, ft_buf_str(&all));
+    ft_buf_fini(&all);
+    return err;
+}
+
+static int by_file(const void *a, const void *b) {
+    return ft_str_cmp(((const ft_prompt *)a)->file, ((const ft_prompt *)b)->file);
+}
+
+static const ft_prompt *known_of(const builder *b, const ft_prompt *p) {
+    if (!b->known.count) return NULL;
+    return bsearch(p, b->known.prompts, b->known.count, sizeof *p, by_file);
+}
+
+static ft_err on_audio(void *ctx, ft_str bytes) { return ft_part_file_write(ctx, bytes); }
+
+static ft_err speak_into(const builder *b, ft_prompt *p, const char *path) {
+    ft_arena arena = FT_ARENA_INIT(ARENA_BYTES);
+    ft_part_file *file = NULL;
+    ft_buf head = { 0 };
+    ft_speech_told told;
+    ft_speech_request r = request_of(b, p);
+    ft_err err;
+    FT_GOTO(err, ft_part_file_new(&file, path));
+    ft_speech_sink to = { on_audio, NULL, file };
+    FT_GOTO(err, ft_speech_speak(&told, &r, &to, &head, &arena));
+    FT_GOTO(err, ft_part_file_commit(file, ft_buf_str(&head)));
+    p->seconds = told.seconds > 0 ? told.seconds : 1e-3;
+done:
+    ft_part_file_free(file);
+    ft_buf_fini(&head);
+    ft_arena_fini(&arena);
+    return err;
+}
+
+static ft_err build_one(builder *b, ft_prompt *p) {
+    const char *path;
+    const ft_prompt *before = known_of(b, p);
+    FT_TRY(ft_path_join(&path, &b->arena, b->folder, p->file.at));
+    if (!b->opts->force && before && strcmp(before->key, p->key) == 0 && ft_file_exists(path)) {
+        p->seconds = before->seconds;
+        b->told->kept++;
+        tell(b, p, "kept");
+        return FT_OK;
+    }
+    ft_err err = speak_into(b, p, path);
+    if (err != FT_OK)
+        return ft_err_prefix(err, "%s:%d: prompt '%.*s'", b->name, p->line, FT_STR_ARG(p->id));
+    b->told->built++;
+    b->told->seconds += p->seconds;
+    tell(b, p, "built");
+    return FT_OK;
+}
+
+/* Files that we made and that the table no longer has. */
+static ft_err remove_old(builder *b) {
+    ft_prompt *now;
+    FT_TRY(ft_arena_items(&now, &b->arena, b->now.count + 1));
+    if (b->now.count) memcpy(now, b->now.prompts, b->now.count * sizeof *now);
+    if (b->now.count) qsort(now, b->now.count, sizeof *now, by_file);
+    for (size_t i = 0; i < b->known.count; i++) {
+        const ft_prompt *p = &b->known.prompts[i];
+        const char *path;
+        if (b->now.count && bsearch(p, now, b->now.count, sizeof *now, by_file)) continue;
+        if (p->file.len == 0 || ft_path_base(p->file).len != p->file.len) continue;
+        FT_TRY(ft_path_join(&path, &b->arena, b->folder, p->file.at));
+        FT_TRY(ft_file_remove(path));
+        b->told->removed++;
+        tell(b, p, "removed");
+    }
+    return FT_OK;
+}
+
+/* After a failure: what was built, and what stands there from before, is known to the next run. */
+static ft_err remember_some(builder *b) {
+    for (size_t i = 0; i < b->now.count; i++) {
+        ft_prompt *p = &b->now.prompts[i];
+        const ft_prompt *before = known_of(b, p);
+        if (p->seconds > 0 || !before) continue;
+        p->seconds = before->seconds;
+        memcpy(p->key, before->key, sizeof p->key);
+    }
+    return ft_prompts_remember(&b->now, b->folder);
+}
+
+static ft_err build_all(builder *b) {
+    for (size_t i = 0; i < b->now.count; i++) { /* before the first is spoken */
+        ft_prompt *p = &b->now.prompts[i];
+        ft_speech_request r = request_of(b, p);
+        ft_err err = ft_speech_check(&r, NULL);
+        if (err == FT_OK) err = find_key(b, p);
+        if (err != FT_OK)
+            return ft_err_prefix(err, "%s:%d: prompt '%.*s'", b->name, p->line, FT_STR_ARG(p->id));
+    }
+    for (size_t i = 0; i < b->now.count; i++) FT_TRY(build_one(b, &b->now.prompts[i]));
+    FT_TRY(remove_old(b));
+    FT_TRY(ft_prompts_remember(&b->now, b->folder));
+    return ft_prompts_page(&b->now, b->folder);
+}
+
+ft_err ft_prompts_build(ft_prompts_told *out, ft_str table, const char *name, const char *folder,
+                        const ft_prompts_opts *opts) {
+    ft_err err;
+    builder b = { .opts = opts, .folder = folder, .name = name, .told = out };
+    b.arena = (ft_arena)FT_ARENA_INIT(ARENA_BYTES);
+    *out = (ft_prompts_told){ 0 };
+    FT_CHECK(opts->request.format);
+    FT_GOTO(err, ft_prompts_read(&b.now, &b.arena, table, name, opts->request.format->ending));
+    FT_GOTO(err, ft_dir_make(folder));
+    FT_GOTO(err, ft_prompts_known(&b.known, &b.arena, folder));
+    if (b.known.count) qsort(b.known.prompts, b.known.count, sizeof *b.known.prompts, by_file);
+    err = build_all(&b);
+    if (err != FT_OK && out->built) (void)remember_some(&b);
+done:
+    ft_arena_fini(&b.arena);
+    return err;
+}

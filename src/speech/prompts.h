@@ -1,0 +1,42 @@
+/* prompts.h -- a table of prompts into files: every prompt of a telephone menu from one CSV, built
+ * again only where something changed, with a page to listen to them.
+ *
+ *     id,text
+ *     welcome,"Welcome to Fettle."
+ *     menu,"<speak>Press <emphasis>one</emphasis> …</speak>"
+ *
+ * Columns are found by their names in the first line: id and text (or ssml) must be there; voice,
+ * style and file (the file's name without its ending, the id) may be. Beside the files stands
+ * prompts.json: of each prompt what it was made of. A file that the table no longer has is
+ * removed, when we made it.
+ *
+ * Threads: one at a time in a folder. Memory: the table, and one prompt's sound. */
+#ifndef FT_PROMPTS_H
+#define FT_PROMPTS_H
+
+#include "speech/speech.h"
+
+#define FT_PROMPTS_MAX       100000
+#define FT_PROMPTS_BYTES_MAX ((size_t)64 << 20)
+
+typedef struct ft_prompts_opts {
+    ft_speech_request request; /* everything but the text; its voice and style where the table has
+                                  none */
+    ft_str lexicons;           /* bytes of the request's lexicons: another text builds anew */
+    bool force;                /* build all */
+    /* What happened to each prompt, as it happens: "built", "kept", "removed". May be NULL. */
+    void (*told)(void *ctx, ft_str id, const char *what);
+    void *ctx;
+} ft_prompts_opts;
+
+typedef struct ft_prompts_told {
+    size_t built, kept, removed;
+    double seconds; /* of sound built */
+} ft_prompts_told;
+
+/* `table`: the CSV; `name` of it, for messages. Whatever fails, files built before stay and are
+ * known. FT_EPARSE with the line. */
+ft_err ft_prompts_build(ft_prompts_told *out, ft_str table, const char *name, const char *folder,
+                        const ft_prompts_opts *opts);
+
+#endif

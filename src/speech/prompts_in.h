@@ -1,0 +1,30 @@
+/* prompts_in.h -- a table of prompts that was read. Private to speech. */
+#ifndef FT_PROMPTS_IN_H
+#define FT_PROMPTS_IN_H
+
+#include "base/hash.h"
+#include "speech/prompts.h"
+
+typedef struct ft_prompt {
+    ft_str id, text, voice, style;
+    ft_str file; /* "welcome.wav" */
+    int line;
+    char key[FT_SHA256_HEX]; /* of all that it is made of */
+    double seconds;          /* of the file that is there; 0: none */
+} ft_prompt;
+
+typedef struct ft_prompt_list {
+    ft_prompt *prompts;
+    size_t count;
+} ft_prompt_list;
+
+/* Rows of the table, checked: ids and files once each. */
+ft_err ft_prompts_read(ft_prompt_list *out, ft_arena *arena, ft_str table, const char *name,
+                       const char *ending);
+/* What was built before; empty without prompts.json. */
+ft_err ft_prompts_known(ft_prompt_list *out, ft_arena *arena, const char *folder);
+ft_err ft_prompts_remember(const ft_prompt_list *l, const char *folder);
+/* index.html: every prompt with its text and a player. */
+ft_err ft_prompts_page(const ft_prompt_list *l, const char *folder);
+
+#endif
