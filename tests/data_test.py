@@ -43,6 +43,27 @@ def a_dataset_goes_through_every_format_and_comes_back(t):
 
 
 @case
+def trees_train_on_any_format_of_numbers(t):
+    table = at(t, "t.csv")
+    with open(table, "w", encoding="utf-8") as f:
+        f.write("label,a,b\n" + "".join(f"{i % 2},{i % 7},{i % 2 + i % 5 / 10}\n" for i in range(400)))
+    how = ["--set", "num_round=3", "--set", "objective=binary:logistic"]
+    models = []
+    for name in ("t.csv", "t.fts", "t.tfrecord", "t.jsonl.gz", "t.tar"):
+        if name != "t.csv":
+            t.run("data", "convert", table, at(t, name))
+        told = t.run("train", "xgboost", "--train", at(t, name), "--validation", table, *how).stdout
+        job = re.search(r"job (xgboost-[\w-]+)", told)[1]
+        models.append(re.search(r"model sha256 +(\w+)", t.run("jobs", "show", job).stdout)[1])
+    assert len(set(models)) == 1, models
+    pictures = at(t, "p")
+    os.makedirs(pictures)
+    open(os.path.join(pictures, "a.png"), "wb").write(b"\x89PNG")
+    p = t.run("train", "xgboost", "--train", pictures, *how, ok=False)
+    assert "is a picture, a table wants numbers: `image` trains on pictures" in p.stdout + p.stderr, p.stdout + p.stderr
+
+
+@case
 def pictures_are_packed_resized_and_unpacked(t):
     tar, photos = at(t, "d.tar"), at(t, "photos")
     t.run("data", "convert", digits(t), tar, "--images", "png")

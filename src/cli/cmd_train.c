@@ -19,8 +19,8 @@
 
 static const ft_param options[] = {
     { "train", FT_PARAM_STRING, NULL, .required = true,
-      .doc = "FILE: training data (csv, libsvm, IDX; gzip or plain), a folder of such, or "
-             "s3://bucket/prefix; image: pictures in any format of `fettle data`" },
+      .doc = "FILE: training data (csv, libsvm, IDX, numbers in any format of `fettle data`; gzip or "
+             "plain), a folder of such, or s3://bucket/prefix; image: pictures in any such format" },
     { "validation", FT_PARAM_STRING, NULL, .doc = "FILE: validation data" },
     { "set", FT_PARAM_STRING, NULL, .repeated = true,
       .doc = "NAME=VALUE: a hyperparameter (see `fettle algorithms show`)" },

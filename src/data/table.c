@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "data/dataset_paths_in.h"
 #include "data/shown.h"
 #include "data/table_in.h"
 
@@ -148,6 +149,7 @@ done:
 /* ---- which format */
 
 static ft_err format_by_name(const ft_table_format **out, ft_str name) {
+    const ft_dataset_format *set;
     const char *names[16];
     size_t count = 0;
     for (const ft_table_format *const *f = ft_table_formats; *f; f++) {
@@ -158,6 +160,11 @@ static ft_err format_by_name(const ft_table_format **out, ft_str name) {
         names[count++] = (*f)->name;
         FT_CHECK(count < FT_COUNT(names));
     }
+    if (ft_dataset_format_find(&set, name) == FT_OK) {
+        *out = &ft_format_dataset;
+        return FT_OK;
+    }
+    ft_err_clear();
     const char *near = ft_str_nearest(name, names, count);
     return FT_FAIL(FT_EINVAL, "'%s' is not a table format%s%s%s", ft_shown(name),
                    near ? ", did you mean '" : " (csv, libsvm, idx …)", near ? near : "",
@@ -224,7 +231,12 @@ static ft_err stream_read(reading *r, ft_input *in, ft_str path) {
 static ft_err file_read(reading *r, ft_str path) {
     ft_err err;
     ft_input *in = NULL;
-    ft_input_opts opts = { .unpacked_bytes_max = r->b.opts->unpacked_bytes_max };
+    ft_input_opts opts = { .unpacked_bytes_max = r->b.opts->unpacked_bytes_max,
+                           .no_unpack = ft_str_ends(path, FT_STR(".npz")) };
+    if (!r->b.opts->format.len && ft_set_image_name(&(ft_dataset_opts){ 0 }, path))
+        return FT_FAIL(FT_EUNSUPPORTED,
+                       "'%.*s' is a picture, a table wants numbers: `image` trains on pictures",
+                       FT_STR_ARG(path));
     FT_GOTO(err, ft_input_open(&in, path.at, &opts));
     FT_GOTO(err, stream_read(r, in, path));
 done:
@@ -243,6 +255,16 @@ done:
     return err;
 }
 
+/* train.idx beside train.rec says where the records of that stand. */
+static bool is_index(const ft_str *names, size_t count, size_t i) {
+    ft_str stem = names[i];
+    if (!ft_str_ends(stem, FT_STR(".idx"))) return false;
+    stem.len -= 3;
+    for (size_t k = i + 1; k < count && ft_str_starts(names[k], stem); k++)
+        if (ft_str_is(ft_str_from(names[k], stem.len), "rec")) return true;
+    return false;
+}
+
 static ft_err folder_read(reading *r, const char *dir, int depth) {
     ft_arena *arena = &r->b.t->arena;
     ft_str *names;
@@ -253,7 +275,7 @@ static ft_err folder_read(reading *r, const char *dir, int depth) {
     for (size_t i = 0; i < count && ft_build_wants(&r->b); i++) {
         const char *path;
         ft_file_info info;
-        if (names[i].at[0] == '.' || names[i].at[0] == '_') continue;
+        if (names[i].at[0] == '.' || names[i].at[0] == '_' || is_index(names, count, i)) continue;
         FT_TRY(ft_path_join(&path, arena, dir, names[i].at));
         FT_TRY(ft_file_stat(&info, path));
         FT_TRY(info.is_dir ? folder_read(r, path, depth + 1) : file_read(r, ft_str_of(path)));
@@ -388,5 +410,6 @@ void ft_table_row(const ft_table *t, size_t row, float *out) {
         out[t->indices[i]] = t->values[i];
 }
 
-const ft_table_format *const ft_table_formats[] = { &ft_format_csv, &ft_format_libsvm,
-                                                    &ft_format_idx, &ft_format_sagemaker, NULL };
+const ft_table_format *const ft_table_formats[] = { &ft_format_csv,     &ft_format_libsvm,
+                                                    &ft_format_idx,     &ft_format_sagemaker,
+                                                    &ft_format_dataset, NULL };

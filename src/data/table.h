@@ -110,7 +110,8 @@ typedef struct ft_table_opts {
  * row has texts where later rows have numbers.
  * libsvm: indices from 0, as XGBoost takes them; "label[:weight] [qid:n] index[:value] … #
  * comment"; FILE.query or FILE.group beside it gives the groups, FILE.weight the weights. IDX:
- * pictures; the labels are in the file of the same name with "labels" for "images".
+ * pictures; the labels are in the file of the same name with "labels" for "images". Every other
+ * format of dataset.h: each number of a record is a column, see dataset_table.c.
  *
  * With `schema`: columns are matched by name when both have headers, else by position; a text that
  * a category column did not have in training is missing and counted in `notes`; classes keep their

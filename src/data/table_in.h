@@ -66,6 +66,7 @@ ft_err ft_build_side_file(ft_table_build *b, ft_str path, const char *ending,
 #define FT_FAIL_LINE(code, path, line, fmt, ...) \
     FT_FAIL((code), "%.*s:%zu: " fmt, FT_STR_ARG(path), (size_t)(line), ##__VA_ARGS__)
 
-extern const ft_table_format ft_format_csv, ft_format_libsvm, ft_format_idx, ft_format_sagemaker;
+extern const ft_table_format ft_format_csv, ft_format_libsvm, ft_format_idx, ft_format_sagemaker,
+    ft_format_dataset;
 
 #endif
