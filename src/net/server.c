@@ -129,6 +129,7 @@ static void links_resume(ft_http_worker *w) {
 static void worker_round(ft_http_worker *w) {
     ft_mhd_api.run_wait(w->daemon, TICK_US / 1000);
     w->now_us = ft_clock_monotonic_us();
+    if (atomic_exchange(&w->woken, false)) links_resume(w);
     if (w->now_us < w->tick_at) return;
     w->tick_at = w->now_us + TICK_US;
     if (w->server->opts.tick) w->server->opts.tick(w->context);

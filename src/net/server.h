@@ -81,6 +81,11 @@ struct ft_response {
 };
 /* `handle` is called again, soon. Not after `forget`. */
 void ft_request_wake(ft_request *req);
+/* Whoever fills what `next` gives need not wait for its 50 ms: after FT_EBUSY, ft_waker_wake from
+ * any thread has it asked at once. A waker lasts as long as the server. */
+typedef struct ft_http_worker ft_waker;
+ft_waker *ft_request_waker(const ft_request *req);
+void ft_waker_wake(ft_waker *waker);
 /* Add one; control characters in the value become blanks. Past the limit: a check. */
 void ft_response_header(ft_response *resp, const char *name, ft_str value);
 

@@ -23,7 +23,7 @@
 #define FT_THREADS_MAX     256
 
 typedef struct ft_http_link ft_http_link;
-typedef struct ft_http_worker ft_http_worker;
+typedef struct ft_http_worker ft_http_worker; /* a waker, outside */
 typedef struct ft_connection ft_connection;
 
 /* A connection. */
@@ -76,8 +76,9 @@ struct ft_http_worker {
     int in_flight; /* requests with a complete head and no complete answer */
     int waiting;   /* links that wait for a tick */
     bool stopping;
-    bool ending; /* no answer is waited for any more */
-    int wake_fd; /* written to by other threads: ends the wait for the next event */
+    bool ending;       /* no answer is waited for any more */
+    int wake_fd;       /* written to by other threads: ends the wait for the next event */
+    atomic_bool woken; /* pulled answers that wait are asked again */
     ft_connection *free;
     int free_count;
     ft_err err; /* of its start */

@@ -187,6 +187,14 @@ void ft_request_wake(ft_request *req) {
     if (write(fd, &one, sizeof one) < 0) return;
 }
 
+ft_waker *ft_request_waker(const ft_request *req) { return req->conn->worker; }
+
+void ft_waker_wake(ft_waker *waker) {
+    uint64_t one = 1;
+    if (atomic_exchange(&waker->woken, true)) return; /* somebody's word is on its way */
+    if (write(waker->wake_fd, &one, sizeof one) < 0) return;
+}
+
 static enum MHD_Result on_body_end(ft_connection *c) {
     if (c->err != FT_OK) return answer_refused(c);
     ft_response resp = { 0 };

@@ -141,10 +141,16 @@ static ft_err later(ft_request *req, ft_response *resp) {
 typedef struct counter {
     int left;
     bool wait, waited, cut, endless;
+    ft_waker *waker; /* wakes itself; NULL: the tick does */
+    int waits;       /* that are left */
 } counter;
 
 static ft_err count_next(void *ctx, char *out, size_t max, size_t *n) {
     counter *c = ctx;
+    if (c->waker && c->waits-- > 0) {
+        ft_waker_wake(c->waker);
+        return FT_EBUSY;
+    }
     if (c->endless || (c->wait && (c->waited = !c->waited))) return FT_EBUSY;
     if (c->cut && c->left == 1) return FT_FAIL(FT_EIO, "the source is gone");
     EXPECT(max >= 2);
@@ -164,6 +170,7 @@ static ft_err count(ft_request *req, ft_response *resp) {
                     .wait = ft_request_query(req, "wait").at,
                     .cut = ft_request_query(req, "cut").at,
                     .endless = ft_request_query(req, "endless").at };
+    if (ft_request_query(req, "woken").at) c->waker = ft_request_waker(req), c->waits = 2000;
     if (ft_request_query(req, "length").at) resp->next_length = 6;
     resp->next = count_next;
     resp->stop = count_stop;
@@ -517,11 +524,14 @@ static void test_pulled_answers(void **state) {
     expect_head("\r\nContent-Length: 6\r\n");
     pulled("/count?wait", "2\r\n3,\r\n2\r\n2,\r\n2\r\n1,\r\n0\r\n\r\n");
     pulled("/count?cut", "2\r\n3,\r\n2\r\n2,\r\n"); /* no last chunk: the client can tell */
-    wait_for(&stops, 4);
-    EXPECT(GET("/count?fail") == 400);
+    int64_t began_us = ft_clock_monotonic_us();
+    pulled("/count?woken", "2\r\n3,\r\n2\r\n2,\r\n2\r\n1,\r\n0\r\n\r\n");
+    EXPECT(ft_clock_monotonic_us() - began_us < 50 * FT_SECOND_US); /* 2,000 ticks would be 100 s */
     wait_for(&stops, 5);
-    EXPECT(ask("HEAD /count HTTP/1.1\r\n" HOST "\r\n") == 200);
+    EXPECT(GET("/count?fail") == 400);
     wait_for(&stops, 6);
+    EXPECT(ask("HEAD /count HTTP/1.1\r\n" HOST "\r\n") == 200);
+    wait_for(&stops, 7);
 }
 
 static void test_client_leaves_a_stream(void **state) {

@@ -34,8 +34,9 @@ typedef struct speaking {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t taken;
     ft_request *req; /* to be woken; NULL: it was, or it was given up */
-    bool begun, ready, done, gone;
-    ft_buf bytes; /* spoken and not yet taken from `read` on */
+    ft_waker *waker; /* of the answer on its way; NULL: it has not begun, or is over */
+    bool begun, ready, done, gone, starved; /* starved: `pull` found nothing */
+    ft_buf bytes;                           /* spoken and not yet taken from `read` on */
     size_t read;
     ft_err err;
     ft_str why;
@@ -91,6 +92,8 @@ static ft_err hand_over(speaking *k, ft_str bytes) {
         if (k->read > k->bytes.len / 2) compact(k);
         err = ft_buf_add(&k->bytes, bytes);
         if (err == FT_OK && !k->whole && !k->ready) tell_ready(k);
+        if (k->starved) ft_waker_wake(k->waker);
+        k->starved = false;
     } else if (!k->article.len) {
         err = FT_FAIL(FT_ECANCELED, "the client went away");
     }
@@ -157,6 +160,8 @@ static void finish(speaking *k, ft_err err) {
     if (err && ft_arena_str(&k->why, &k->arena, ft_str_of(ft_err_why())) != FT_OK)
         k->why = ft_str_of(ft_err_text(err));
     k->done = true;
+    if (k->starved) ft_waker_wake(k->waker);
+    k->starved = false;
     tell_ready(k);
     pthread_mutex_unlock(&k->lock);
 }
@@ -298,6 +303,7 @@ static void drop(void *arg) {
     speaking *k = arg;
     pthread_mutex_lock(&k->lock);
     k->gone = true;
+    k->starved = false;
     k->req = NULL;
     pthread_cond_signal(&k->taken);
     pthread_mutex_unlock(&k->lock);
@@ -314,6 +320,7 @@ static ft_err pull(void *ctx, char *out, size_t max, size_t *got) {
     k->read += *got;
     if (*got) pthread_cond_signal(&k->taken);
     if (!there && !k->done) err = FT_EBUSY;
+    k->starved = err == FT_EBUSY;
     if (!there && k->done && k->err) err = FT_FAIL(k->err, "%.*s", FT_STR_ARG(k->why));
     pthread_mutex_unlock(&k->lock);
     return err;
@@ -393,6 +400,7 @@ ft_err ft_speaking_answer(ft_request *req, ft_response *resp) {
     bool ready = k->ready, failed = k->done && k->err;
     size_t length = k->done ? k->bytes.len : 0;
     if (!ready) k->req = req;
+    k->waker = ft_request_waker(req);
     pthread_mutex_unlock(&k->lock);
     if (!ready) {
         resp->later = begin;
