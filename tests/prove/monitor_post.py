@@ -12,27 +12,17 @@ import json
 import os
 import random
 import subprocess
-import sys
 import tarfile
 import tempfile
-import time
-import traceback
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-import tap  # noqa: E402
+from posts import ROLE, main, session, tap  # first: it says when there is no SDK
 
-try:
-    import boto3
-    import sagemaker
-    from sagemaker.model import Model
-    from sagemaker.model_monitor import CronExpressionGenerator, DataCaptureConfig, DefaultModelMonitor
-    from sagemaker.model_monitor.dataset_format import DatasetFormat
-    from sagemaker.predictor import RealTimePredictor
-except ImportError as e:
-    print(f"NOT RUN: the SageMaker SDK 1.72.1: {e}")
-    sys.exit(77)
+import sagemaker
+from sagemaker.model import Model
+from sagemaker.model_monitor import CronExpressionGenerator, DataCaptureConfig, DefaultModelMonitor
+from sagemaker.model_monitor.dataset_format import DatasetFormat
+from sagemaker.predictor import RealTimePredictor
 
-ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.2-1"
 FEATURES = 4
 
@@ -57,18 +47,6 @@ def archive():
         info.size = len(data)
         tar.addfile(info, io.BytesIO(data))
     return out.getvalue()
-
-
-def session(t):
-    env = t.json("aws", "env")
-    os.environ.update({k: v for k, v in env.items() if k.startswith("AWS_")})
-    boto = boto3.session.Session(region_name="us-east-1")
-    made = {n: boto.client(n, endpoint_url=t.url) for n in ("sagemaker", "sagemaker-runtime", "s3", "sts", "logs")}
-    resource = boto.resource("s3", endpoint_url=t.url)
-    boto.client = lambda name, *a, **k: made.get(name) or boto3.client(name, region_name="us-east-1", endpoint_url=t.url)
-    boto.resource = lambda name, *a, **k: resource
-    return sagemaker.session.Session(boto_session=boto, sagemaker_client=made["sagemaker"],
-                                     sagemaker_runtime_client=made["sagemaker-runtime"])
 
 
 def deploy(s, bucket, name):
@@ -158,23 +136,5 @@ def altered_traffic_has_violations(t):
     one(t, "altered", 2.0, "CompletedWithViolations")
 
 
-def main():
-    failed = 0
-    real = time.sleep
-    time.sleep = lambda seconds: real(min(seconds, 0.5))  # the SDK looks every 5 to 60 s
-    for post in (clean_traffic_completes, altered_traffic_has_violations):
-        t = tap.Home()
-        try:
-            t.serve()
-            post(t)
-            print(f"PASS {post.__name__} (SageMaker SDK {sagemaker.__version__})")
-        except Exception:
-            failed = 1
-            print(f"FAIL {post.__name__}\n" + "".join("    " + x for x in traceback.format_exc().splitlines(True)))
-        finally:
-            t.close()
-    sys.exit(failed)
-
-
 if __name__ == "__main__":
-    main()
+    main(clean_traffic_completes, altered_traffic_has_violations)

@@ -1,29 +1,20 @@
 #!/usr/bin/env python3
 """sagemaker_posts.py -- the training posts' own code with the SageMaker SDK 2.24.5; only the endpoint differs.
 
-Run by a Python that has the SDK (pip install sagemaker==2.24.5 "boto3<1.27" "numpy<2" pandas "protobuf<3.21" setuptools). Starts a server, trains as "ML Explainability with Amazon SageMaker
-Debugger / XGBoost report" and the debugger part of the pipelines post do, reads what they read. PASS, FAIL or NOT RUN
-a line each; exit 0, 1 or 77."""
+Run by a Python that has the SDK (tests/prove/peers.sh sagemaker2). Starts a server, trains as "ML Explainability with Amazon
+SageMaker Debugger / XGBoost report" and the debugger part of the pipelines post do, reads what they read. PASS, FAIL or NOT RUN a
+line each; exit 0, 1 or 77."""
 import io
-import os
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-import tap  # noqa: E402
+from posts import ROLE, main, session, tap  # first: it says when there is no SDK
 
-try:
-    import boto3
-    import sagemaker
-    from sagemaker import image_uris
-    from sagemaker.debugger import CollectionConfig, DebuggerHookConfig, Rule, rule_configs
-    from sagemaker.estimator import Estimator
-    from sagemaker.inputs import TrainingInput
-except ImportError as e:
-    print(f"NOT RUN the SageMaker SDK: {e}")
-    sys.exit(77)
-
-ROLE = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole"
+import sagemaker
+from sagemaker import image_uris
+from sagemaker.debugger import CollectionConfig, DebuggerHookConfig, Rule, rule_configs
+from sagemaker.estimator import Estimator
+from sagemaker.inputs import TrainingInput
 
 
 def rows(count, seed):
@@ -34,19 +25,6 @@ def rows(count, seed):
         f = [r.gauss(0, 1) for _ in range(4)]
         out.append(",".join([str(int(f[0] + 0.5 * f[1] + r.gauss(0, 0.3) > 0))] + [f"{x:.5f}" for x in f]))
     return "\n".join(out) + "\n"
-
-
-def session(t):
-    """What `fettle aws env` prints; this boto3 knows no AWS_ENDPOINT_URL, so its clients are made with it."""
-    env = t.json("aws", "env")
-    os.environ.update({k: v for k, v in env.items() if k.startswith("AWS_")})
-    boto = boto3.session.Session(region_name="us-east-1")
-    made = {n: boto.client(n, endpoint_url=t.url) for n in ("sagemaker", "sagemaker-runtime", "s3", "sts", "logs")}
-    resource = boto.resource("s3", endpoint_url=t.url)
-    boto.client = lambda name, *a, **k: made.get(name) or boto3.client(name, region_name="us-east-1", endpoint_url=t.url)
-    boto.resource = lambda name, *a, **k: resource
-    return sagemaker.session.Session(boto_session=boto, sagemaker_client=made["sagemaker"],
-                                     sagemaker_runtime_client=made["sagemaker-runtime"])
 
 
 def upload(s):
@@ -112,25 +90,5 @@ def debugger_post(t):
     assert found == {"bad": "IssuesFound", "good": "NoIssuesFound"}, found
 
 
-def main():
-    import time
-    import traceback
-    failed = 0
-    real = time.sleep
-    time.sleep = lambda seconds: real(min(seconds, 1))  # the SDK looks every 10 to 30 s
-    for post in (report_post, debugger_post):
-        t = tap.Home()
-        try:
-            t.serve()
-            post(t)
-            print(f"PASS {post.__name__} (SageMaker SDK {sagemaker.__version__})")
-        except Exception:
-            failed = 1
-            print(f"FAIL {post.__name__}\n" + "".join("    " + x for x in traceback.format_exc().splitlines(True)))
-        finally:
-            t.close()
-    sys.exit(failed)
-
-
 if __name__ == "__main__":
-    main()
+    main(report_post, debugger_post)
