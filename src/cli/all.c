@@ -34,6 +34,7 @@ static const ft_stream_kind *const kinds[] = {
 
 static const ft_rule *const rules[] = {
     &ft_rule_low_confidence,
+    &ft_rule_perturbed_inputs,
     &ft_rule_unrelated_classes,
     &ft_rule_dead_relu,
     &ft_rule_poor_weight_initialization,

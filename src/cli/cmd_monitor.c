@@ -4,12 +4,14 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/files.h"
 #include "cli/actions.h"
 #include "cli/label.h"
 #include "cli/listing.h"
 #include "data/table.h"
 #include "jobs/job.h"
 #include "monitor/monitor.h"
+#include "monitor/pictures.h"
 #include "monitor/schedule.h"
 #include "serve/endpoint.h"
 
@@ -17,12 +19,28 @@
 
 static const ft_param baseline_options[] = {
     { "data", FT_PARAM_STRING, NULL, .required = true,
-      .doc = "FILE: what the model was trained on (csv, libsvm, IDX)" },
+      .doc = "FILE: what the model was trained on (csv, libsvm, IDX), or a folder of pictures" },
     { "label", FT_PARAM_STRING, NULL,
       .doc = "COLUMN: the label, which is no feature (as for train)" },
     { "rows", FT_PARAM_INT, NULL, .min = 1, .max = 1e12, .doc = "N: only the first N rows" },
     { 0 }
 };
+
+static bool is_folder(ft_str path) {
+    ft_file_info info;
+    bool folder = path.at && ft_file_stat(&info, path.at) == FT_OK && info.is_dir;
+    ft_err_clear();
+    return folder;
+}
+
+static ft_err baseline_pictures(ft_cli *cli, ft_store *s, const ft_model *model) {
+    size_t pictures, others;
+    FT_TRY(ft_monitor_baseline_pictures(s, cli->args[0], ft_params_str(cli->options, "data").at,
+                                        model, (size_t)ft_params_int(cli->options, "rows"),
+                                        &pictures, &others));
+    return ft_cli_done(cli, "baseline of %zu pictures for endpoint %.*s; %zu other files", pictures,
+                       FT_STR_ARG(cli->args[0]), others);
+}
 
 static ft_err run_baseline(ft_cli *cli) {
     ft_store *s;
@@ -34,6 +52,10 @@ static ft_err run_baseline(ft_cli *cli) {
     FT_GOTO(err, ft_cli_label(&label, cli, s, cli->args[0]));
     FT_GOTO(err, ft_cli_missing(&missing, cli, s, cli->args[0]));
     FT_GOTO(err, ft_endpoint_model(&model, s, cli->args[0]));
+    if (is_folder(ft_params_str(cli->options, "data"))) {
+        err = baseline_pictures(cli, s, model);
+        goto done;
+    }
     ft_table_opts opts = { .label = label,
                            .missing = missing,
                            .rows_max = (size_t)ft_params_int(cli->options, "rows"),

@@ -50,6 +50,8 @@ static ft_err add_block(ft_statistics *stats, const ft_table *t, const float *ro
 /* ---- answers */
 
 typedef struct answering {
+    bool there;
+    const ft_answer *given; /* one a row; NULL: the model is asked */
     const ft_model *model;
     ft_answers kind;
     float *scores; /* BLOCK_ROWS rows of `cols` */
@@ -64,10 +66,11 @@ static ft_answer answer_of(const float *scores, size_t cols) {
 }
 
 static ft_err add_answers(ft_statistics *stats, ft_stat *to, const answering *a, const float *rows,
-                          size_t n) {
-    FT_TRY(a->model->predictor->predict_rows(a->model, a->scores, rows, n));
+                          size_t from, size_t n) {
+    if (!a->given) FT_TRY(a->model->predictor->predict_rows(a->model, a->scores, rows, n));
     for (size_t r = 0; r < n; r++) {
-        ft_answer answer = answer_of(&a->scores[r * a->cols], a->cols);
+        ft_answer answer =
+            a->given ? a->given[from + r] : answer_of(&a->scores[r * a->cols], a->cols);
         float number = (float)answer.prediction;
         if (!to->is_text) {
             FT_TRY(ft_stat_add(stats, to, &number, 1));
@@ -88,7 +91,7 @@ static ft_err gather(ft_statistics *stats, const ft_table *t, const answering *a
         size_t n = t->rows - from < BLOCK_ROWS ? t->rows - from : BLOCK_ROWS;
         for (size_t r = 0; r < n; r++) ft_table_row(t, from + r, &rows[r * t->cols]);
         FT_TRY(add_block(stats, t, rows, n));
-        if (a->model) FT_TRY(add_answers(stats, &stats->features[t->cols], a, rows, n));
+        if (a->there) FT_TRY(add_answers(stats, &stats->features[t->cols], a, rows, from, n));
     }
     stats->items = t->rows;
     return FT_OK;
@@ -139,32 +142,43 @@ static ft_err prepare(answering *out, ft_arena *arena, const ft_table *t, const 
     if (takes != t->cols)
         return FT_FAIL(FT_EINVAL, "%.*s has %zu features, the model takes %zu",
                        FT_STR_ARG(t->source), t->cols, takes);
-    *out = (answering){ .model = model,
+    *out = (answering){ .there = true,
+                        .model = model,
                         .kind = ft_answers_of(model),
                         .cols = model->predictor->output_cols(model) };
     return ft_arena_items(&out->scores, arena, BLOCK_ROWS * out->cols);
 }
 
-ft_err ft_monitor_baseline(ft_store *s, ft_str endpoint, const ft_table *table,
-                           const ft_model *model) {
+static ft_err make(ft_store *s, ft_str endpoint, const ft_table *table, answering a,
+                   const ft_model *model) {
     ft_arena arena = FT_ARENA_INIT(0);
     ft_statistics *stats = NULL;
-    answering a;
     ft_err err;
     if (!table->rows || !table->cols)
         return FT_FAIL(FT_EINVAL, "%.*s: a baseline needs rows and features",
                        FT_STR_ARG(table->source));
-    FT_GOTO(err, prepare(&a, &arena, table, model));
-    FT_GOTO(err, ft_statistics_new(&stats, table->cols + (a.model != NULL)));
-    FT_GOTO(err, name_features(stats, table, a.kind, a.model != NULL));
+    if (!a.given) FT_GOTO(err, prepare(&a, &arena, table, model));
+    FT_GOTO(err, ft_statistics_new(&stats, table->cols + a.there));
+    FT_GOTO(err, name_features(stats, table, a.kind, a.there));
     FT_GOTO(err, gather(stats, table, &a, &arena));
     FT_GOTO(err, store(s, &arena, endpoint, table, stats));
     FT_GOTO(err, ft_baseline_store_row(s, endpoint, a.kind,
-                                       a.model ? largest_share(&stats->features[table->cols]) : 0,
+                                       a.there ? largest_share(&stats->features[table->cols]) : 0,
                                        table));
     err = ft_monitor_rules(s, endpoint);
 done:
     ft_statistics_free(stats);
     ft_arena_fini(&arena);
     return err;
+}
+
+ft_err ft_monitor_baseline(ft_store *s, ft_str endpoint, const ft_table *table,
+                           const ft_model *model) {
+    return make(s, endpoint, table, (answering){ 0 }, model);
+}
+
+ft_err ft_monitor_baseline_answered(ft_store *s, ft_str endpoint, const ft_table *table,
+                                    ft_answers kind, const ft_answer *answers) {
+    return make(s, endpoint, table, (answering){ .there = true, .given = answers, .kind = kind },
+                NULL);
 }

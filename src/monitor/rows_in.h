@@ -26,6 +26,9 @@ ft_err ft_baseline_load_from(ft_baseline *out, ft_store *s, ft_arena *arena, ft_
 void ft_baseline_free(ft_baseline *b);
 ft_err ft_baseline_store_row(ft_store *s, ft_str endpoint, ft_answers answers, double largest_share,
                              const ft_table *table);
+/* baseline.c: a baseline whose answers are known, one a row. */
+ft_err ft_monitor_baseline_answered(ft_store *s, ft_str endpoint, const ft_table *table,
+                                    ft_answers kind, const ft_answer *answers);
 ft_err ft_monitor_store_row(ft_store *s, const ft_monitor_row *row, uint64_t unreadable);
 
 #endif

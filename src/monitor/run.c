@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "monitor/capture.h"
+#include "monitor/pictures.h"
 #include "monitor/run_in.h"
 #include "monitor/traffic.h"
 #include "store/lineage.h"
@@ -97,12 +98,30 @@ static ft_err payload_of(ft_payload *out, ft_run *r, const ft_value *v, int type
     return ft_capture_bytes(&out->bytes, &r->once, v[data].s, how);
 }
 
+/* A picture is one row of its measures. */
+static ft_err add_picture(ft_run *r, const ft_payload *in, const ft_answer *answer) {
+    float row[FT_PICTURE_FEATURES];
+    ft_str cells[FT_PICTURE_FEATURES] = { 0 };
+    FT_TRY(ft_picture_row(row, in, answer));
+    for (size_t i = 0; i < FT_PICTURE_FEATURES; i++)
+        if (!isnan(row[i])) FT_TRY(ft_arena_printf(&cells[i], &r->once, "%.9g", (double)row[i]));
+    FT_TRY(add_row(r, cells, FT_PICTURE_FEATURES));
+    return r->window.inputs < r->window.stats->count ? add_answer(r, answer) : FT_OK;
+}
+
 /* One captured pair. FT_EPARSE, FT_EMEDIA … when it is no rows. */
 static ft_err add_record(ft_run *r, const ft_value *v) {
     ft_payload in, out;
     ft_answer *answers;
     size_t count;
     FT_TRY(payload_of(&in, r, v, FT_CAPTURE_INPUT_TYPE, FT_CAPTURE_INPUT, FT_CAPTURE_ENCODING_IN));
+    if (ft_is_picture(&in)) {
+        FT_TRY(payload_of(&out, r, v, FT_CAPTURE_OUTPUT_TYPE, FT_CAPTURE_OUTPUT,
+                          FT_CAPTURE_ENCODING_OUT));
+        FT_TRY(ft_answer_rows(&answers, &count, &out, &r->once));
+        if (count != 1) return FT_FAIL(FT_EPARSE, "a picture with %zu answers", count);
+        return add_picture(r, &in, &answers[0]);
+    }
     FT_TRY(ft_traffic_read(&in, r->baseline.schema, &r->once, add_row, r));
     if (r->window.inputs == r->window.stats->count)
         return FT_OK; /* a baseline without predictions */
@@ -130,7 +149,8 @@ static ft_err note_segment(ft_run *r, ft_str uri) {
 }
 
 static bool is_unreadable(ft_err err) {
-    return err == FT_EPARSE || err == FT_EMEDIA || err == FT_EINVAL || err == FT_ETOOBIG;
+    return err == FT_EPARSE || err == FT_EMEDIA || err == FT_EINVAL || err == FT_ETOOBIG ||
+           err == FT_ECORRUPT;
 }
 
 static ft_err read_window(ft_run *r) {

@@ -76,6 +76,6 @@ extern const ft_rule ft_rule_dead_relu, ft_rule_poor_weight_initialization,
     ft_rule_saturated_activation, ft_rule_vanishing_gradient, ft_rule_weight_update_ratio;
 /* Over streams. */
 extern const ft_rule ft_rule_class_share, ft_rule_loader_starved, ft_rule_low_confidence,
-    ft_rule_population_stability, ft_rule_unrelated_classes;
+    ft_rule_perturbed_inputs, ft_rule_population_stability, ft_rule_unrelated_classes;
 
 #endif

@@ -1,0 +1,79 @@
+/* measure.c -- see measure.h. */
+#include "media/measure.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+const char *const ft_measure_names[FT_MEASURES] = { "brightness", "contrast", "colour", "edges",
+                                                    "noise" };
+
+static double luma(const ft_image *image, int x, int y) {
+    const uint8_t *p =
+        image->data + (size_t)y * image->stride_bytes + (size_t)x * (size_t)image->channels;
+    return image->channels == 1 ? p[0] / 255.0
+                                : (0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]) / 255.0;
+}
+
+static double colour_of(const ft_image *image) {
+    double sum = 0;
+    if (image->channels == 1) return 0;
+    for (int y = 0; y < image->height; y++)
+        for (int x = 0; x < image->width; x++) {
+            const uint8_t *p = image->data + (size_t)y * image->stride_bytes + 3 * (size_t)x;
+            sum += abs(p[0] - p[1]) + abs(p[2] - p[1]);
+        }
+    return sum / (2 * 255.0 * image->width * image->height);
+}
+
+/* Differences to the right and downwards, at most. */
+static double edges_of(const ft_image *image) {
+    double sum = 0;
+    int64_t count = 0;
+    for (int y = 0; y < image->height; y++)
+        for (int x = 0; x < image->width; x++) {
+            double v = luma(image, x, y);
+            if (x + 1 < image->width) sum += fabs(luma(image, x + 1, y) - v), count++;
+            if (y + 1 < image->height) sum += fabs(luma(image, x, y + 1) - v), count++;
+        }
+    return count ? sum / (double)count : 0;
+}
+
+static double noise_of(const ft_image *image) {
+    static const int weights[3][3] = { { 1, -2, 1 }, { -2, 4, -2 }, { 1, -2, 1 } };
+    double sum = 0;
+    if (image->width < 3 || image->height < 3) return 0;
+    for (int y = 1; y + 1 < image->height; y++)
+        for (int x = 1; x + 1 < image->width; x++) {
+            double v = 0;
+            for (int j = -1; j <= 1; j++)
+                for (int i = -1; i <= 1; i++)
+                    v += weights[j + 1][i + 1] * luma(image, x + i, y + j);
+            sum += fabs(v);
+        }
+    return sqrt(M_PI / 2) * sum / (6.0 * (image->width - 2) * (image->height - 2));
+}
+
+void ft_image_measure(ft_measure *out, const ft_image *image) {
+    double sum = 0, squares = 0, count = (double)image->width * image->height;
+    for (int y = 0; y < image->height; y++)
+        for (int x = 0; x < image->width; x++) {
+            double v = luma(image, x, y);
+            sum += v;
+            squares += v * v;
+        }
+    double mean = sum / count;
+    *out = (ft_measure){ .brightness = mean,
+                         .contrast = sqrt(fmax(0, squares / count - mean * mean)),
+                         .colour = colour_of(image),
+                         .edges = edges_of(image),
+                         .noise = noise_of(image) };
+}
+
+ft_err ft_picture_measure(ft_measure *out, ft_str bytes) {
+    ft_arena arena = { 0 };
+    ft_image image;
+    ft_err err = ft_image_decode(&image, &arena, bytes, NULL);
+    if (err == FT_OK) ft_image_measure(out, &image);
+    ft_arena_fini(&arena);
+    return err;
+}

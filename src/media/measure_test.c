@@ -1,0 +1,58 @@
+/* measure_test.c -- pictures in numbers, beside NumPy and SciPy. */
+#include "media/measure.h"
+
+#include <math.h>
+
+#include "base/check.h"
+#include "base/random.h"
+#include "tests/oracle.h"
+
+static const char *const judge =
+    "import numpy as np\n"
+    "from scipy.signal import convolve2d\n"
+    "a = np.fromfile(d + 'rgb.bin', np.uint8).reshape(21, 33, 3).astype(float)\n"
+    "l = (a @ [0.299, 0.587, 0.114]) / 255\n"
+    "n = convolve2d(l, [[1, -2, 1], [-2, 4, -2], [1, -2, 1]], mode='valid')\n"
+    "dx, dy = np.abs(np.diff(l, axis=1)), np.abs(np.diff(l, axis=0))\n"
+    "print(l.mean(), l.std(), np.abs(a[..., [0, 2]] - a[..., [1]]).mean() / 255,\n"
+    "      np.concatenate([dx.ravel(), dy.ravel()]).mean(), np.sqrt(np.pi / 2) / 6 * "
+    "np.abs(n).mean())\n";
+
+static void test_numbers(void **state) {
+    (void)state;
+    uint8_t pixels[21 * 33 * 3];
+    double want[5];
+    ft_random r;
+    ft_measure m;
+    if (!oracle_has("numpy,scipy")) SKIP("no python3-numpy or scipy");
+    ft_random_seed(&r, 3);
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)ft_random_below(&r, 256);
+    oracle_put("rgb.bin", pixels, sizeof pixels);
+    EXPECT(oracle_ask(want, 5, judge));
+    ft_image image = { pixels, 33, 21, 3, 99 };
+    ft_image_measure(&m, &image);
+    double got[] = { m.brightness, m.contrast, m.colour, m.edges, m.noise };
+    for (int i = 0; i < FT_MEASURES; i++) EXPECT(oracle_near(got[i], want[i], 1e-9));
+}
+
+/* A ramp has edges and no noise; noise is found at its size. */
+static void test_noise(void **state) {
+    (void)state;
+    uint8_t pixels[64 * 64];
+    ft_image image = { pixels, 64, 64, 1, 64 };
+    ft_measure m;
+    ft_random r;
+    for (int i = 0; i < 64 * 64; i++) pixels[i] = (uint8_t)(2 * (i % 64) + i / 64);
+    ft_image_measure(&m, &image);
+    EXPECT(m.noise < 1e-12 && m.edges > 0 && m.colour == 0);
+    ft_random_seed(&r, 1);
+    for (int i = 0; i < 64 * 64; i++) pixels[i] = (uint8_t)(128 + 10 * ft_random_normal(&r));
+    ft_image_measure(&m, &image);
+    EXPECT(fabs(m.noise * 255 - 10) < 0.5);
+    image.width = image.height = 2;
+    ft_image_measure(&m, &image);
+    EXPECT(m.noise == 0);
+    EXPECT_ERR(FT_EMEDIA, ft_picture_measure(&m, FT_STR("no picture")));
+}
+
+TEST_MAIN(cmocka_unit_test(test_numbers), cmocka_unit_test(test_noise))

@@ -1,0 +1,105 @@
+/* perturbed_inputs.c -- fires when too many of the captured pictures of a window look perturbed:
+ * noisier from pixel to pixel (media/measure.h) than nearly all pictures of the baseline are. What
+ * is added to a picture to mislead a network has no shape that a camera would give it. */
+#include <math.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "media/measure.h"
+#include "rules/scores_in.h"
+
+static const ft_param params[] = {
+    { .name = "noise_limit",
+      .type = FT_PARAM_FLOAT,
+      .min = 0,
+      .max = INFINITY,
+      .required = true,
+      .doc = "a picture with more noise is perturbed; the baseline's 98th percentile" },
+    { .name = "threshold_percent",
+      .type = FT_PARAM_FLOAT,
+      .default_text = "10",
+      .min = 0,
+      .max = 100,
+      .doc = "largest share of such pictures, in percent" },
+    { .name = "min_records",
+      .type = FT_PARAM_INT,
+      .default_text = "20",
+      .min = 1,
+      .max = 1e9,
+      .doc = "fewer pictures in the window are not judged" },
+    { 0 },
+};
+
+typedef struct tally {
+    uint64_t total, perturbed;
+    double limit, sum;
+} tally;
+
+/* What cannot be read as a picture is not counted. */
+static void add(tally *t, ft_str input, ft_str encoding) {
+    ft_buf bytes = { 0 };
+    ft_measure m;
+    ft_err err = ft_str_is(encoding, "BASE64") ? ft_base64_decode(&bytes, input) : FT_EMEDIA;
+    if (err == FT_OK) err = ft_picture_measure(&m, ft_buf_str(&bytes));
+    ft_buf_fini(&bytes);
+    ft_err_clear();
+    if (err != FT_OK) return;
+    t->total++;
+    t->sum += m.noise;
+    t->perturbed += m.noise > t->limit;
+}
+
+static ft_err read_window(tally *t, const ft_rule_input *in) {
+    ft_cursor *c;
+    ft_record r;
+    int input, encoding;
+    FT_TRY(ft_rule_column(&input, in->kind, "input"));
+    FT_TRY(ft_rule_column(&encoding, in->kind, "encoding_in"));
+    ft_cursor_opts opts = { .key = in->key,
+                            .from = in->from,
+                            .until = in->at,
+                            .wanted = 1ull << input | 1ull << encoding };
+    FT_TRY(ft_cursor_open(&c, in->store, in->kind, &opts));
+    ft_err err;
+    while (!(err = ft_cursor_next(c, &r))) {
+        const ft_value *v = &r.values[input], *e = &r.values[encoding];
+        if (v->type == FT_VALUE_TEXT && e->type == FT_VALUE_TEXT) add(t, v->s, e->s);
+    }
+    ft_cursor_close(c);
+    return err == FT_ENOTFOUND ? FT_OK : err;
+}
+
+static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in, ft_verdict *out) {
+    FT_UNUSED(state);
+    tally t = { .limit = ft_params_float(p, "noise_limit") };
+    double most = ft_params_float(p, "threshold_percent");
+    FT_TRY(read_window(&t, in));
+    if (t.total < (uint64_t)ft_params_int(p, "min_records"))
+        return ft_rule_wait(out, in, "%llu pictures in the window; %lld are needed",
+                            (unsigned long long)t.total,
+                            (long long)ft_params_int(p, "min_records"));
+    double percent = 100.0 * (double)t.perturbed / (double)t.total;
+    if (percent <= most) return ft_rule_no_issue(out, in);
+    ft_rule_evidence e;
+    ft_rule_issue_begin(&e);
+    ft_rule_note_i64(&e, "perturbed", (int64_t)t.perturbed);
+    ft_rule_note_i64(&e, "records", (int64_t)t.total);
+    ft_rule_note_f64(&e, "mean_noise", t.sum / (double)t.total);
+    ft_rule_note_f64(&e, "noise_limit", t.limit);
+    ft_rule_note_f64(&e, "percent", percent);
+    ft_rule_note_f64(&e, "threshold_percent", most);
+    return ft_rule_issue_end(out, in, &e,
+                             "%llu of %llu pictures (%.2f %%) are noisier than %.4g, as few of the "
+                             "baseline are; at most %g %% was expected",
+                             (unsigned long long)t.perturbed, (unsigned long long)t.total, percent,
+                             t.limit, most);
+}
+
+const ft_rule ft_rule_perturbed_inputs = {
+    .name = "PerturbedInputs",
+    .doc = "Too many captured pictures are noisier than pictures of the baseline.",
+    .params = params,
+    .reads = FT_READS_STREAM,
+    .stream = "capture",
+    .evaluate = evaluate,
+};
