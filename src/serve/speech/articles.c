@@ -37,8 +37,8 @@ static ft_err remove_one(ft_store *s, ft_arena *arena, ft_str id) {
     return ft_db_run(ft_store_db(s), "delete from speech_article where id = ?", "s", id);
 }
 
-/* Those asked for longest ago, until the rest fits. */
-static ft_err make_room(ft_store *s) {
+/* At most OLD_MAX at a time: the next article makes more room. */
+ft_err ft_articles_trim(ft_store *s, int64_t bytes_max, int64_t count_max) {
     ft_db *db = ft_store_db(s);
     ft_arena arena = FT_ARENA_INIT(0);
     ft_str old[OLD_MAX];
@@ -50,7 +50,7 @@ static ft_err make_room(ft_store *s) {
                              " row_number() over w as place from speech_article window w as (order"
                              " by used_us desc, id)) where bytes > ? or place > ? order by used_us"
                              " limit 64",
-                             "ii", FT_ARTICLES_BYTES_MAX, (int64_t)FT_ARTICLES_MAX));
+                             "ii", bytes_max, count_max));
     while (err == FT_OK && count < OLD_MAX && ft_rows_next(rows)) {
         ft_str id;
         ft_rows_read(rows, "s", &id);
@@ -73,7 +73,7 @@ ft_err ft_article_keep(ft_store *s, ft_str id, ft_keep *k, ft_str media_type) {
     FT_GOTO(err, ft_keep_commit(&o, k, FT_STR(""), s, FT_STR(FT_BUCKET_DEFAULT), key, media_type));
     FT_GOTO(err, ft_db_run(ft_store_db(s), "update speech_article set bytes = ? where id = ?", "is",
                            (int64_t)o.size_bytes, id));
-    err = make_room(s);
+    err = ft_articles_trim(s, FT_ARTICLES_BYTES_MAX, FT_ARTICLES_MAX);
 done:
     ft_arena_fini(&arena);
     return err;
@@ -111,7 +111,7 @@ static ft_err store_text(ft_store *s, ft_arena *arena, ft_str id, const ft_polly
                      "insert into speech_article (id, members, chars, used_us) values (?, ?, ?, ?)"
                      " on conflict (id) do update set used_us = excluded.used_us",
                      "ssii", id, members, (int64_t)ask->billed_chars, ft_clock_now_us()));
-    return make_room(s);
+    return ft_articles_trim(s, FT_ARTICLES_BYTES_MAX, FT_ARTICLES_MAX);
 }
 
 static ft_err members_make(ft_str *out, ft_arena *arena, const ft_polly_ask *ask) {

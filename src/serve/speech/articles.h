@@ -19,6 +19,9 @@ ft_err ft_articles_prepare(ft_store *s);
 /* The sound of the article is whole: it becomes an object; old ones go. */
 ft_err ft_article_keep(ft_store *s, ft_str id, ft_keep *k, ft_str media_type);
 
+/* Articles that are asked for longest ago go until so much, and so many, are left. */
+ft_err ft_articles_trim(ft_store *s, int64_t bytes_max, int64_t count_max);
+
 ft_err ft_article_post(ft_polly *p); /* POST /v1/articles */
 ft_err ft_article_get(ft_polly *p);  /* GET /v1/articles/{id}.mp3; p->name is "<id>.mp3" */
 
