@@ -6,11 +6,14 @@
 #include "base/check.h"
 #include "data/loader.h"
 #include "debug/hook.h"
+#include "debug/system_watch.h"
+#include "debug/training_report.h"
 #include "rules/rule.h"
 #include "streams/stream.h"
 #include "tests/test.h"
 
-static const ft_stream_kind *const kinds[] = { &ft_kind_metric, &ft_kind_tensor, NULL };
+static const ft_stream_kind *const kinds[] = { &ft_kind_metric, &ft_kind_tensor, &ft_kind_system,
+                                               NULL };
 static const ft_rule *const rules[] = { &ft_rule_loader_starved, NULL };
 
 /* ---- a set whose records take a while */
@@ -82,6 +85,28 @@ static ft_verdict judge(ft_store *s, ft_str job, ft_arena *arena) {
     return v;
 }
 
+/* The job's report draws the stages, and the machine beside them. */
+static void expect_drawn(ft_store *s, ft_str job, ft_arena *arena) {
+    ft_str uri;
+    ft_buf html = { 0 };
+    ft_system_usage usage;
+    ft_system_watch *w;
+    EXPECT_OK(ft_system_watch_new(&w, s, job));
+    sleep_us(30000);
+    EXPECT_OK(ft_system_watch_end(w));
+    EXPECT_OK(ft_system_usage_read(&usage, s, arena, job));
+    EXPECT(usage.points == 2 && usage.values[FT_SYSTEM_CPU] && usage.values[FT_SYSTEM_DISK]);
+    EXPECT_OK(ft_arena_printf(&uri, arena, "%s/trial-%.*s", test_dir(), FT_STR_ARG(job)));
+    ft_training_report_opts o = { .job = job, .trial_uri = uri, .usage = &usage };
+    EXPECT_OK(ft_training_report(&html, s, &o));
+    EXPECT_OK(ft_buf_byte(&html, 0));
+    EXPECT(strstr(html.at, "What batches waited for"));
+    EXPECT(strstr(html.at, "Of a batch's stages, network took longest") ||
+           strstr(html.at, "Of a batch&#39;s stages, network took longest"));
+    EXPECT(strstr(html.at, "The machine meanwhile") && strstr(html.at, "MB/s"));
+    ft_buf_fini(&html);
+}
+
 static void test_starved_and_not(void **state) {
     (void)state;
     ft_store *s;
@@ -96,6 +121,7 @@ static void test_starved_and_not(void **state) {
     EXPECT(v.outcome == FT_ISSUE);
     EXPECT(strstr(v.reason.at, "the dearest stage of a batch is network"));
     print_message("# %s\n", v.reason.at);
+    expect_drawn(s, FT_STR("starved"), &arena);
     v.outcome = FT_ISSUE;
     for (int i = 0; i < 5 && v.outcome == FT_ISSUE; i++) { /* a busy machine may starve it, truly */
         ft_str job;

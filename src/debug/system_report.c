@@ -21,7 +21,7 @@ static void usage_table(ft_page *p, const ft_system_usage *u, ft_arena *arena) {
     static const char *const columns[] = { "Node", "Metric", "Unit", "max",
                                            "p99",  "p95",    "p50",  "min" };
     ft_page_table_begin(p, columns, (int)FT_COUNT(columns));
-    for (int m = 0; m < FT_SYSTEM_METRICS; m++) {
+    for (int m = 0; m <= FT_SYSTEM_IO; m++) {
         ft_system_summary s;
         if (!ft_system_summary_of(&s, u, (ft_system_metric)m, arena)) continue;
         const double values[] = { s.max, s.p99, s.p95, s.p50, s.min };
@@ -41,7 +41,7 @@ static ft_err usage_chart(ft_page *p, const ft_system_usage *u, ft_arena *arena)
     for (size_t i = 0; i < u->points; i++) x[i] = (double)(u->time_us[i] - u->time_us[0]) / 1e6;
     chart.x_label = "seconds";
     chart.y_label = "percent";
-    for (int m = 0; m < FT_SYSTEM_METRICS; m++)
+    for (int m = 0; m <= FT_SYSTEM_IO; m++)
         if (m != FT_SYSTEM_NETWORK && u->values[m])
             chart.series[chart.series_count++] =
                 (ft_series){ ft_str_of(ft_system_metric_names[m]), x, u->values[m], u->points };

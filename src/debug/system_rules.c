@@ -224,7 +224,7 @@ ft_err ft_system_rule_run(ft_system_verdict *out, const ft_system_rule *r, const
 }
 
 static void details_put(ft_json_out *w, const ft_system_usage *u, ft_arena *arena) {
-    for (int m = 0; m < FT_SYSTEM_METRICS; m++) {
+    for (int m = 0; m <= FT_SYSTEM_IO; m++) {
         ft_system_summary s;
         ft_json_out_name(w, ft_system_metric_names[m]);
         ft_json_out_object(w);

@@ -12,7 +12,12 @@
 #define STEPS_MAX ((size_t)1000000)
 
 const char *const ft_system_metric_names[FT_SYSTEM_METRICS] = { "Network",    "GPU",        "CPU",
-                                                                "CPU memory", "GPU memory", "I/O" };
+                                                                "CPU memory", "GPU memory", "I/O",
+                                                                "Disk" };
+
+bool ft_system_metric_bytes(ft_system_metric m) {
+    return m == FT_SYSTEM_NETWORK || m == FT_SYSTEM_DISK;
+}
 
 /* Which metric a record belongs to, FT_SYSTEM_METRICS for none. */
 static ft_system_metric metric_of(const ft_value *v) {
@@ -22,6 +27,9 @@ static ft_system_metric metric_of(const ft_value *v) {
     if (ft_str_is(dimension, "GPUUtilization")) return FT_SYSTEM_GPU;
     if (ft_str_is(dimension, "GPUMemoryUtilization")) return FT_SYSTEM_GPU_MEMORY;
     if (ft_str_is(dimension, "Algorithm")) return FT_SYSTEM_NETWORK;
+    if (ft_str_is(name, "ReadThroughputInBytesPerSecond") ||
+        ft_str_is(name, "WriteThroughputInBytesPerSecond"))
+        return FT_SYSTEM_DISK;
     return ft_str_is(name, "MemoryUsedPercent") ? FT_SYSTEM_CPU_MEMORY : FT_SYSTEM_METRICS;
 }
 
@@ -33,7 +41,7 @@ typedef struct point {
 
 static void point_end(ft_system_usage *u, const point *p, bool *seen) {
     for (int m = 0; m < FT_SYSTEM_METRICS; m++) {
-        bool mean = m != FT_SYSTEM_NETWORK;
+        bool mean = !ft_system_metric_bytes((ft_system_metric)m);
         u->values[m][u->points] = !p->count[m] ? NAN : mean ? p->sum[m] / p->count[m] : p->sum[m];
         seen[m] |= p->count[m] > 0;
     }

@@ -18,9 +18,11 @@ typedef enum ft_system_metric {
     FT_SYSTEM_CPU,
     FT_SYSTEM_CPU_MEMORY,
     FT_SYSTEM_GPU_MEMORY,
-    FT_SYSTEM_IO, /* share of the time that processors waited */
+    FT_SYSTEM_IO,   /* share of the time that processors waited */
+    FT_SYSTEM_DISK, /* bytes a second, read and written; not in SageMaker's table */
     FT_SYSTEM_METRICS
 } ft_system_metric;
+bool ft_system_metric_bytes(ft_system_metric m); /* bytes a second, or percent? */
 extern const char *const ft_system_metric_names[FT_SYSTEM_METRICS]; /* "CPU memory" */
 
 typedef struct ft_system_usage {

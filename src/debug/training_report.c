@@ -250,13 +250,14 @@ static ft_err sections(ft_training *r) {
     FT_TRY(ft_training_labels(r));
     FT_TRY(losses(r));
     FT_TRY(importances(r));
-    return ft_training_outcome(r);
+    FT_TRY(ft_training_outcome(r));
+    return ft_training_machine(r);
 }
 
 ft_err ft_training_report(ft_buf *out, ft_store *s, const ft_training_report_opts *opts) {
     ft_page page = { 0 };
     ft_arena arena = FT_ARENA_INIT((size_t)4 << 30);
-    ft_training r = { .opts = opts, .page = &page, .arena = &arena };
+    ft_training r = { .opts = opts, .page = &page, .arena = &arena, .store = s };
     ft_str title, subtitle;
     ft_err err;
     FT_GOTO(err, ft_trial_open(&r.trial, s, opts->trial_uri));

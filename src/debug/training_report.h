@@ -8,6 +8,7 @@
 #define FT_TRAINING_REPORT_H
 
 #include "base/buf.h"
+#include "debug/system_usage.h"
 #include "store/store.h"
 
 typedef struct ft_report_pair {
@@ -34,7 +35,8 @@ typedef struct ft_training_report_opts {
     size_t class_count;
     const ft_str *features; /* names of f0, f1 …; NULL: f0, f1 … */
     size_t feature_count;
-    bool validation; /* labels and predictions are of the validation set */
+    bool validation;              /* labels and predictions are of the validation set */
+    const ft_system_usage *usage; /* what the machine did meanwhile; NULL: not known */
 } ft_training_report_opts;
 
 /* The page into `out`. FT_ENOTFOUND when there is no trial. */

@@ -24,6 +24,7 @@ typedef struct gathered {
     ft_report_pair facts[FACTS_MAX], params[PARAMS_MAX];
     ft_report_verdict verdicts[VERDICTS_MAX];
     ft_training_report_opts opts;
+    ft_system_usage usage;
 } gathered;
 
 static void fact(gathered *g, const char *name, ft_str value) {
@@ -128,6 +129,8 @@ static ft_err gather(gathered *g, ft_str job) {
     FT_TRY(facts(g));
     FT_TRY(params(g));
     FT_TRY(verdicts(g));
+    FT_TRY(ft_system_usage_read(&g->usage, g->store, g->arena, g->job.name));
+    g->opts.usage = &g->usage;
     return names(g);
 }
 

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "debug/system_watch.h"
 #include "jobs/job.h"
 #include "jobs/program.h"
 #include "jobs/run_in.h"
@@ -210,6 +211,21 @@ ft_err ft_job_start(ft_store *s, ft_supervisor *sup, ft_str name) {
 
 /* ---- waiting */
 
+/* What the machine does beside a job is told if it can be; it is no reason to give up a job. */
+static void watch_told(ft_err err) {
+    if (err == FT_OK) return;
+    ft_log_err(FT_LOG_WARN, "jobs", err, "samples of the machine");
+    ft_err_clear();
+}
+
+static void watch_look(ft_system_watch **w) {
+    ft_err err = *w ? ft_system_watch_look(*w) : FT_OK;
+    if (err == FT_OK) return;
+    watch_told(err);
+    watch_told(ft_system_watch_end(*w));
+    *w = NULL;
+}
+
 ft_err ft_rule_deadline(int64_t *out_us) {
     const char *text = getenv("FETTLE_RULE_DEADLINE");
     *out_us = FT_RULE_DEADLINE_US;
@@ -251,13 +267,16 @@ done:
 ft_err ft_job_run(ft_store *s, ft_supervisor *sup, ft_str name,
                   void (*progress)(void *ctx, const ft_job_progress *p), void *ctx) {
     run *r;
+    ft_system_watch *machine = NULL;
     int64_t due = 0;
     ft_err err;
     FT_GOTO(err, run_start(&r, s, sup, name, true));
+    watch_told(ft_system_watch_new(&machine, s, name));
     while (!r->job_over || !r->host_over) {
         int64_t now = ft_clock_monotonic_us();
         if (now >= due) {
             look(r, progress, ctx);
+            watch_look(&machine);
             due = ft_clock_monotonic_us() + LOOK_US;
         }
         FT_GOTO(err, ft_supervisor_poll(sup, due > now ? due - now : 0));
@@ -265,6 +284,7 @@ ft_err ft_job_run(ft_store *s, ft_supervisor *sup, ft_str name,
     if (r->end_untold) FT_GOTO(err, job_ended(r, &r->end)); /* now, or the caller knows */
     look(r, progress, ctx);                                 /* the last step too */
 done:
+    watch_told(ft_system_watch_end(machine));
     if (r && r->job_over && r->host_over)
         free(r);
     else if (r)

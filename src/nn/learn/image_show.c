@@ -68,6 +68,7 @@ ft_err ft_image_show(ft_image_run *r, const ft_nn_told_step *told, double rate, 
         FT_TRY(scalar(r, "validation-loss", r->last.loss));
         FT_TRY(scalar(r, "validation-accuracy", r->last.accuracy));
     }
+    FT_TRY(ft_loader_emit(r->loader, r->args->tap)); /* what its batches waited for */
     FT_TRY(weights_show(r));
     FT_TRY(averages_show(r));
     return ft_nn_gradient_show(g, r->args->tap, r->step);
