@@ -47,6 +47,7 @@ def formats_of_the_house(t):
     for name, coding in (("ulaw", "u-law"), ("alaw", "a-law")):
         _, coded = say(t, OutputFormat=name)
         assert coded == sox(pcm, *raw, "-t", "raw", "-e", coding, "-o"), name
+    assert say(t, OutputFormat="wav_ulaw")[1] == sox(pcm, *raw, "-t", "wav", "-e", "u-law", "-o")
     assert len(say(t, OutputFormat="pcm", SampleRate="24000")[1]) > 2.9 * len(pcm)
     _, phone = say(t, OutputFormat="pcm", SampleRate="8000", Telephone=True)
     assert len(phone) == len(pcm) and phone != pcm

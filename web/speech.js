@@ -234,7 +234,7 @@ function seekKeys(event) {
 
 // ---- files
 
-const endings = { wav: "wav", mp3: "mp3", ogg_vorbis: "ogg", pcm: "pcm", ulaw: "ulaw", alaw: "alaw", json: "marks" };
+const endings = { wav: "wav", wav_ulaw: "wav", wav_alaw: "wav", mp3: "mp3", ogg_vorbis: "ogg", pcm: "pcm", ulaw: "ulaw", alaw: "alaw", json: "marks" };
 
 async function download() {
   const body = { ...now.asked, OutputFormat: $("format").value };

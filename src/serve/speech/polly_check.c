@@ -78,7 +78,8 @@ static ft_err check_format(ft_polly *p, ft_polly_ask *ask) {
     if (!r->format || (p->aws && !is_polly_format(ask->format)))
         return invalid(p, "outputFormat", ask->format,
                        p->aws ? "Member must satisfy enum value set: [json, mp3, ogg_vorbis, pcm]"
-                              : "there are json, mp3, ogg_vorbis, pcm, wav, ulaw and alaw");
+                              : "there are json, mp3, ogg_vorbis, pcm, wav, wav_ulaw, "
+                                "wav_alaw, ulaw and alaw");
     ask->media_type = ft_str_of(r->format->media_type);
     return FT_OK;
 }
