@@ -4,6 +4,7 @@
 #define FT_AWS_MONITORING_IN_H
 
 #include "aws/sagemaker_in.h"
+#include "monitor/schedule.h"
 
 ft_err ft_monitoring_create(ft_aws_call *c);
 ft_err ft_monitoring_update(ft_aws_call *c);
@@ -26,5 +27,11 @@ ft_err ft_monitoring_describe_processing(ft_aws_call *c);
 /* Can the schedule's definition be run? In words when not. `definition`: MonitoringJobDefinition.
  */
 ft_err ft_monitoring_program_check(ft_arena *arena, ft_str definition);
+
+/* A text member of JSON, by its path; empty: it is not there. */
+ft_str ft_monitoring_text(ft_arena *arena, ft_str json, const char *path);
+/* ft_schedule_program.look (monitoring_program_end.c) */
+ft_err ft_monitoring_program_look(ft_str *status, ft_str *message, ft_store *s, ft_arena *arena,
+                                  const ft_execution *x);
 
 #endif

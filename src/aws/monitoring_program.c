@@ -1,12 +1,10 @@
 /* monitoring_program.c -- an execution of a monitoring schedule whose monitor is a program of the
- * user's: a processing job over the captured requests of its time (formats.md 3.11). What it says
- * in /opt/ml/output/message, else its file of violations, decides how the execution ended; what it
- * writes to output/metrics/cloudwatch becomes CloudWatch's metrics. */
+ * user's: a processing job over the captured requests of its time (formats.md 3.11); how it ended
+ * is read in monitoring_program_end.c. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "aws/cloudwatch.h"
 #include "aws/monitoring_in.h"
 #include "aws/sagemaker_in.h"
 #include "base/check.h"
@@ -23,9 +21,6 @@
 #define OUTPUT_PLACE   FT_CONTAINER_PLACE "/processing/output"
 #define BASELINE_PLACE FT_CONTAINER_PLACE "/processing/baseline/"
 #define RUNTIME_S      3600
-#define METRICS_SPACE  "/aws/sagemaker/Endpoints/data-metrics"
-#define VIOLATIONS_MAX ((size_t)16 << 20)
-#define DIMENSIONS_MAX 10
 #define PARTS_KEPT     6 /* of a segment's key: <variant>/yyyy/mm/dd/hh/<name>.jsonl */
 
 typedef struct begin {
@@ -40,8 +35,7 @@ typedef struct begin {
     ft_json_out places_out;
 } begin;
 
-/* A text member of the definition; empty: it is not there. */
-static ft_str text(ft_arena *arena, ft_str json, const char *path) {
+ft_str ft_monitoring_text(ft_arena *arena, ft_str json, const char *path) {
     ft_str raw, value;
     ft_json j;
     if (ft_json_find(&raw, json, path) != FT_OK || ft_str_is(raw, "null")) return FT_STR("");
@@ -62,21 +56,23 @@ static ft_str or_else(ft_str given, const char *otherwise) {
 }
 
 static ft_str input_place(ft_arena *arena, ft_str definition) {
-    return or_else(text(arena, definition, "MonitoringInputs.0.EndpointInput.LocalPath"),
-                   INPUT_PLACE);
+    return or_else(
+        ft_monitoring_text(arena, definition, "MonitoringInputs.0.EndpointInput.LocalPath"),
+        INPUT_PLACE);
 }
 
 static ft_str output_place(ft_arena *arena, ft_str definition) {
     return or_else(
-        text(arena, definition, "MonitoringOutputConfig.MonitoringOutputs.0.S3Output.LocalPath"),
+        ft_monitoring_text(arena, definition,
+                           "MonitoringOutputConfig.MonitoringOutputs.0.S3Output.LocalPath"),
         OUTPUT_PLACE);
 }
 
 static ft_err command(ft_params *params, ft_arena *arena, ft_str definition) {
-    return ft_sagemaker_command(params, arena,
-                                text(arena, definition, "MonitoringAppSpecification.ImageUri"),
-                                raw(definition, "MonitoringAppSpecification.ContainerEntrypoint"),
-                                raw(definition, "MonitoringAppSpecification.ContainerArguments"));
+    return ft_sagemaker_command(
+        params, arena, ft_monitoring_text(arena, definition, "MonitoringAppSpecification.ImageUri"),
+        raw(definition, "MonitoringAppSpecification.ContainerEntrypoint"),
+        raw(definition, "MonitoringAppSpecification.ContainerArguments"));
 }
 
 ft_err ft_monitoring_program_check(ft_arena *arena, ft_str definition) {
@@ -172,7 +168,7 @@ static void variable(environment *e, const char *name, ft_str value) {
 /* A file of the baseline, where the variable says. */
 static ft_err baseline(environment *e, const char *member, const char *folder, const char *name) {
     begin *b = e->b;
-    ft_str uri = text(b->arena, b->definition, member), place;
+    ft_str uri = ft_monitoring_text(b->arena, b->definition, member), place;
     const char *path;
     ft_uri at;
     if (!uri.len) return FT_OK;
@@ -287,7 +283,8 @@ static ft_err outputs_of(begin *b) {
 static ft_err job_make(begin *b) {
     int64_t runtime_s = RUNTIME_S;
     ft_str env, name,
-        limit = text(b->arena, b->definition, "StoppingCondition.MaxRuntimeInSeconds");
+        limit =
+            ft_monitoring_text(b->arena, b->definition, "StoppingCondition.MaxRuntimeInSeconds");
     FT_TRY(traffic_of(b));
     FT_TRY(ft_params_new(&b->params, b->arena, ft_algorithm_processing.params));
     FT_TRY(command(b->params, b->arena, b->definition));
@@ -317,177 +314,5 @@ static ft_err program_begin(ft_store *s, ft_arena *arena, const ft_execution *x)
     return err;
 }
 
-/* ---- how it ended */
-
-static ft_err items_count(int64_t *out, ft_arena *arena, ft_str bytes) {
-    ft_str list;
-    ft_json j;
-    *out = 0;
-    if (ft_json_find(&list, bytes, "violations") != FT_OK) return FT_OK;
-    ft_json_init(&j, list, arena, &(ft_json_opts){ .name = "violations" });
-    FT_TRY(ft_json_enter_array(&j));
-    while (ft_json_next_item(&j)) {
-        FT_TRY(ft_json_skip(&j, NULL));
-        ++*out;
-    }
-    return ft_json_end(&j);
-}
-
-/* The number of violations in the file of either name, -1 without one; the other name is made. */
-static ft_err violations_count(int64_t *out, ft_store *s, ft_arena *arena, ft_str place) {
-    static const char *const names[] = { "constraint_violations.json",
-                                         "constraints_violations.json" };
-    *out = -1;
-    for (size_t i = 0; i < FT_COUNT(names); i++) {
-        ft_str uri, bytes;
-        ft_uri at;
-        FT_TRY(ft_arena_printf(&uri, arena, "%.*s/%s", FT_STR_ARG(place), names[i]));
-        FT_TRY(ft_uri_parse(&at, uri));
-        ft_err err = ft_object_get(&bytes, s, arena, at.bucket, at.key, VIOLATIONS_MAX);
-        if (err == FT_ENOTFOUND) {
-            ft_err_clear();
-            continue;
-        }
-        FT_TRY(err);
-        FT_TRY(ft_arena_printf(&uri, arena, "%.*s/%s", FT_STR_ARG(place), names[1 - i]));
-        FT_TRY(ft_uri_parse(&at, uri));
-        err = ft_object_put(NULL, s, at.bucket, at.key, bytes,
-                            &(ft_object_put_opts){ .if_absent = true });
-        if (err != FT_EEXIST) FT_TRY(err);
-        ft_err_clear();
-        return items_count(out, arena, bytes);
-    }
-    return FT_OK;
-}
-
-static ft_err completed(ft_str *status, ft_str *message, ft_store *s, ft_arena *arena,
-                        const ft_execution *x) {
-    int64_t count;
-    FT_TRY(ft_program_message(message, s, arena, x->name));
-    FT_TRY(violations_count(&count, s, arena, x->output_uri));
-    *status = FT_STR("Completed");
-    if (ft_str_starts(*message, FT_STR("CompletedWithViolations")) || (!message->len && count > 0))
-        *status = FT_STR("CompletedWithViolations");
-    if (message->len) return FT_OK;
-    if (count > 0)
-        return ft_arena_printf(message, arena,
-                               "CompletedWithViolations: Job completed successfully with %lld "
-                               "violations.",
-                               (long long)count);
-    *message = FT_STR("Completed: Job completed successfully with no violations.");
-    return FT_OK;
-}
-
-/* ---- its metrics */
-
-typedef struct dimension {
-    ft_str name, value;
-} dimension;
-
-static int by_name(const void *a, const void *b) {
-    return ft_str_cmp(((const dimension *)a)->name, ((const dimension *)b)->name);
-}
-
-static ft_err dimensions_of(ft_str *out, ft_arena *arena, ft_str line) {
-    dimension list[DIMENSIONS_MAX];
-    size_t count = 0;
-    ft_buf buf = { 0 };
-    ft_json_out w;
-    for (; count < DIMENSIONS_MAX; count++) {
-        char path[48];
-        snprintf(path, sizeof path, "Dimensions.%zu.Name", count);
-        list[count].name = text(arena, line, path);
-        snprintf(path, sizeof path, "Dimensions.%zu.Value", count);
-        list[count].value = text(arena, line, path);
-        if (!list[count].name.len) break;
-    }
-    if (count) qsort(list, count, sizeof *list, by_name);
-    ft_json_out_init(&w, &buf, false);
-    ft_json_out_object(&w);
-    for (size_t i = 0; i < count; i++) {
-        ft_json_out_name_str(&w, list[i].name);
-        ft_json_out_str(&w, list[i].value);
-    }
-    ft_json_out_close(&w);
-    ft_err err = buf.err;
-    if (err == FT_OK) err = ft_arena_str(out, arena, ft_buf_str(&buf));
-    ft_buf_fini(&buf);
-    return err;
-}
-
-static bool number(double *out, ft_arena *arena, ft_str line, const char *path) {
-    return ft_str_f64(out, text(arena, line, path));
-}
-
-/* False: the line is no datum. */
-static bool datum_of(ft_cloudwatch_datum *d, ft_arena *arena, ft_str line) {
-    ft_str when = text(arena, line, "Timestamp");
-    double seconds;
-    *d = (ft_cloudwatch_datum){ .name = text(arena, line, "MetricName"),
-                                .unit = or_else(text(arena, line, "Unit"), "None"),
-                                .time_us = ft_clock_now_us(),
-                                .samples = 1 };
-    if (!d->name.len) return false;
-    if (ft_str_f64(&seconds, when) && seconds > 0 && seconds < 9e11)
-        d->time_us = (int64_t)(seconds * 1e6);
-    else if (when.len && ft_time_parse(&d->time_us, when) != FT_OK)
-        return false;
-    if (number(&d->value, arena, line, "Value")) {
-        d->min = d->max = d->value;
-        return true;
-    }
-    return number(&d->value, arena, line, "StatisticValues.Sum") &&
-           number(&d->samples, arena, line, "StatisticValues.SampleCount") &&
-           number(&d->min, arena, line, "StatisticValues.Minimum") &&
-           number(&d->max, arena, line, "StatisticValues.Maximum");
-}
-
-static ft_err metrics_put(ft_store *s, ft_arena *arena, const ft_execution *x) {
-    ft_stream_writer *w = NULL;
-    ft_str rest, space = FT_STR(METRICS_SPACE);
-    ft_err err;
-    FT_TRY(ft_program_metrics(&rest, s, arena, x->name));
-    if (!rest.len) return FT_OK;
-    FT_TRY(ft_cloudwatch_open(&w, s, space));
-    err = FT_OK;
-    while (rest.at && err == FT_OK) {
-        ft_cloudwatch_datum d;
-        ft_str line = ft_str_trim(ft_str_cut(&rest, '\n'));
-        if (!line.len) continue;
-        if (datum_of(&d, arena, line)) {
-            err = dimensions_of(&d.dimensions, arena, line);
-            if (err == FT_OK) err = ft_cloudwatch_append(w, s, arena, space, &d);
-        } else
-            ft_log(FT_LOG_WARN, "aws", "execution %.*s: no metric: %.*s", FT_STR_ARG(x->name),
-                   FT_STR_ARG(ft_str_slice(line, 0, 200)));
-        ft_err_clear();
-    }
-    ft_err end = ft_stream_close(w);
-    return err ? err : end;
-}
-
-static ft_err program_look(ft_str *status, ft_str *message, ft_store *s, ft_arena *arena,
-                           const ft_execution *x) {
-    ft_job job;
-    ft_err err = ft_job_get(&job, s, arena, x->name);
-    if (err == FT_ENOTFOUND) {
-        ft_err_clear();
-        *status = FT_STR("Failed");
-        *message = FT_STR("InternalServerError: the process that did the execution ended before it "
-                          "was begun");
-        return FT_OK;
-    }
-    FT_TRY(err);
-    if (!ft_job_status_final(job.status)) return FT_EBUSY;
-    *status = ft_str_of(ft_job_status_name(job.status));
-    *message = job.reason;
-    if (job.status == FT_JOB_FAILED)
-        return ft_arena_printf(message, arena, "AlgorithmError: %.*s, exit code: %d",
-                               FT_STR_ARG(ft_str_slice(job.reason, 0, 900)), job.exit_code);
-    if (job.status != FT_JOB_COMPLETED) return FT_OK;
-    err = metrics_put(s, arena, x);
-    if (err != FT_OK) ft_log_err(FT_LOG_WARN, "aws", err, "metrics of a monitor"), ft_err_clear();
-    return completed(status, message, s, arena, x);
-}
-
-const ft_schedule_program ft_aws_monitor_program = { .begin = program_begin, .look = program_look };
+const ft_schedule_program ft_aws_monitor_program = { .begin = program_begin,
+                                                     .look = ft_monitoring_program_look };
