@@ -64,6 +64,27 @@ def trees_train_on_any_format_of_numbers(t):
 
 
 @case
+def a_job_that_waits_for_its_data_raises_an_alert_and_its_report_draws_why(t):
+    for i in range(48):
+        place = at(t, f"p/{i % 2}")
+        os.makedirs(place, exist_ok=True)
+        with open(os.path.join(place, f"{i}.pgm"), "wb") as f:
+            f.write(b"P5 28 28 255\n" + bytes((i * 37 + k) % 251 if i % 2 else 200 for k in range(784)))
+    told = t.run("train", "image", "--arch", "cnn28", "--train", at(t, "p"), "--epochs", "1", "--set", "batch_size=8",
+                 "--rule", "LoaderStarved:threshold_percent=0.001,steps=1", "--action", "alert").stdout
+    job = re.search(r"job (image-[\w-]+)", told)[1]
+    alerts = t.run("alerts", "ls").stdout
+    assert job in alerts and "the job waited for its data" in alerts, alerts
+    rows = t.json("sql", f"select count(*) as n, count(distinct type) as kinds from system where job = '{job}'")
+    assert rows[0]["n"] > 5 and rows[0]["kinds"] >= 4, rows  # cpu, memory, i/o, network; gpu where there is one
+    out = at(t, "report.html")
+    t.run("report", job, "--output", out)
+    html = open(out, encoding="utf-8").read()
+    for words in ("What batches waited for", "The machine meanwhile", "The job waited for batches"):
+        assert words in html, words
+
+
+@case
 def pictures_are_packed_resized_and_unpacked(t):
     tar, photos = at(t, "d.tar"), at(t, "photos")
     t.run("data", "convert", digits(t), tar, "--images", "png")
