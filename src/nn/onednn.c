@@ -33,6 +33,10 @@
     X(dnnl_primitive_attr_set_scratchpad_mode)               \
     X(dnnl_primitive_attr_destroy)                           \
     X(dnnl_primitive_desc_create)                            \
+    X(dnnl_primitive_desc_iterator_create)                   \
+    X(dnnl_primitive_desc_iterator_fetch)                    \
+    X(dnnl_primitive_desc_iterator_next)                     \
+    X(dnnl_primitive_desc_iterator_destroy)                  \
     X(dnnl_primitive_desc_query)                             \
     X(dnnl_primitive_desc_query_md)                          \
     X(dnnl_primitive_desc_destroy)                           \
@@ -159,8 +163,8 @@ static ft_err desc_own(dnnl_memory_desc_t *md, const ft_dnn_desc *d) {
 static ft_err desc_free(dnnl_memory_desc_t *md, const ft_dnn_desc *d) {
     memset(md, 0, sizeof *md);
     if (d->ndim == 0 || !d->any) return desc_own(md, d);
-    return DNN(dnnl_memory_desc_init_by_tag, md, d->ndim, d->dims, type_of(d->dtype),
-               dnnl_format_tag_any);
+    return DNN(dnnl_memory_desc_init_by_tag, md, d->ndim, d->dims,
+               type_of(d->bf16 ? FT_BF16 : d->dtype), dnnl_format_tag_any);
 }
 
 /* ---- kernels */
@@ -175,6 +179,7 @@ typedef struct arg {
     dnnl_memory_t memory;           /* in the kernel's layout */
     dnnl_memory_t own_memory;       /* NULL: the layouts are the same */
     dnnl_primitive_t reorder;
+    dnnl_primitive_t reorder_in; /* of an output that is added to: what it holds before */
     size_t scratch_at;
 } arg;
 
@@ -199,6 +204,7 @@ void ft_dnn_free(ft_dnn *k) {
     for (int i = 0; i < k->arg_count; i++) {
         arg *a = &k->args[i];
         if (a->reorder) dnn.dnnl_primitive_destroy(a->reorder);
+        if (a->reorder_in) dnn.dnnl_primitive_destroy(a->reorder_in);
         if (a->memory) dnn.dnnl_memory_destroy(a->memory);
         if (a->own_memory) dnn.dnnl_memory_destroy(a->own_memory);
     }
@@ -264,14 +270,44 @@ static ft_err kernel_fill(ft_dnn *k, dnnl_primitive_desc_t pd, const slot_spec *
     return DNN(dnnl_primitive_create, &k->primitive, pd);
 }
 
+static size_t scratchpad_bytes(const_dnnl_primitive_desc_t pd) {
+    const dnnl_memory_desc_t *md =
+        dnn.dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    return md && md->ndims ? dnn.dnnl_memory_desc_get_size(md) : 0;
+}
+
+/* The library's first choice, or the first that is content with `scratch_max` (0: any). */
+static ft_err choose(dnnl_primitive_desc_t *out, const_dnnl_op_desc_t desc,
+                     dnnl_primitive_attr_t attr, dnnl_primitive_desc_t hint, size_t scratch_max) {
+    dnnl_primitive_desc_iterator_t at;
+    *out = NULL;
+    if (!scratch_max) return DNN(dnnl_primitive_desc_create, out, desc, attr, engine, hint);
+    FT_TRY(DNN(dnnl_primitive_desc_iterator_create, &at, desc, attr, engine, hint));
+    ft_err err = FT_OK;
+    do {
+        if (*out) dnn.dnnl_primitive_desc_destroy(*out);
+        *out = dnn.dnnl_primitive_desc_iterator_fetch(at);
+    } while (*out && scratchpad_bytes(*out) > scratch_max &&
+             dnn.dnnl_primitive_desc_iterator_next(at) == dnnl_success);
+    if (!*out) err = FT_FAIL(FT_ENOMEM, "oneDNN: no memory for a description");
+    if (err == FT_OK && scratchpad_bytes(*out) > scratch_max) {
+        dnn.dnnl_primitive_desc_destroy(*out);
+        *out = NULL;
+        err = FT_FAIL(FT_EUNSUPPORTED, "oneDNN has no kernel that works in %zu bytes", scratch_max);
+    }
+    dnn.dnnl_primitive_desc_iterator_destroy(at);
+    return err;
+}
+
 static ft_err kernel_new(ft_dnn **out, const_dnnl_op_desc_t desc, dnnl_primitive_attr_t attr,
-                         dnnl_primitive_desc_t hint, const slot_spec *slots, int count) {
+                         dnnl_primitive_desc_t hint, const slot_spec *slots, int count,
+                         size_t scratch_max) {
     dnnl_primitive_desc_t pd = NULL;
     ft_err err;
     *out = NULL;
     ft_dnn *k = ft_fault_here() ? NULL : calloc(1, sizeof *k);
     if (!k) return FT_FAIL(FT_ENOMEM, "no memory for a kernel");
-    FT_GOTO(err, DNN(dnnl_primitive_desc_create, &pd, desc, attr, engine, hint));
+    FT_GOTO(err, choose(&pd, desc, attr, hint, scratch_max));
     FT_GOTO(err, kernel_fill(k, pd, slots, count));
     *out = k;
     k = NULL;
@@ -379,8 +415,21 @@ static int conv_slots(slot_spec slots[FT_DNN_SLOTS], const ft_dnn_conv_opts *o) 
     return data ? 3 : 4;
 }
 
+/* What the kernel adds to its output is there in its layout. */
+static ft_err sum_prepare(ft_dnn *k, const ft_nn_post *posts, int count) {
+    bool sum = false;
+    for (int i = 0; i < count; i++) sum |= posts[i].kind == FT_NN_POST_ADD;
+    for (int i = 0; i < k->arg_count && sum; i++) {
+        arg *a = &k->args[i];
+        if (a->slot == FT_DNN_DST && a->own_memory)
+            FT_TRY(reorder_make(&a->reorder_in, &a->own, &a->kernel));
+    }
+    return FT_OK;
+}
+
 ft_err ft_dnn_conv(ft_dnn **out, const ft_dnn_conv_opts *o) {
     dnnl_alg_kind_t alg = o->transposed                             ? dnnl_deconvolution_direct
+                          : o->winograd                             ? dnnl_convolution_winograd
                           : o->training || o->dir != FT_DNN_FORWARD ? dnnl_convolution_auto
                                                                     : dnnl_convolution_direct;
     dnnl_primitive_attr_t attr = NULL;
@@ -393,10 +442,15 @@ ft_err ft_dnn_conv(ft_dnn **out, const ft_dnn_conv_opts *o) {
     FT_GOTO(err, conv_desc_make(&c, o, false, o->dir, alg));
     FT_GOTO(err, hint_make(&hint, o, alg));
     FT_GOTO(err, attr_make(&attr, o->posts, o->post_count));
-    FT_GOTO(err, kernel_new(out, &c, attr, hint, slots, conv_slots(slots, o)));
+    FT_GOTO(err, kernel_new(out, &c, attr, hint, slots, conv_slots(slots, o), o->scratch_max));
+    FT_GOTO(err, sum_prepare(*out, o->posts, o->post_count));
 done:
     if (hint) dnn.dnnl_primitive_desc_destroy(hint);
     if (attr) dnn.dnnl_primitive_attr_destroy(attr);
+    if (err != FT_OK) {
+        ft_dnn_free(*out);
+        *out = NULL;
+    }
     return err;
 }
 
@@ -432,7 +486,7 @@ ft_err ft_dnn_pool(ft_dnn **out, const ft_dnn_pool_opts *o) {
         { back ? DNNL_ARG_DIFF_DST : DNNL_ARG_DST, FT_DNN_DST, !back, &o->dst },
     };
     FT_GOTO(err, kernel_new(out, back ? (const void *)&backward : &forward, attr, hint, slots,
-                            FT_COUNT(slots)));
+                            FT_COUNT(slots), 0));
 done:
     if (hint) dnn.dnnl_primitive_desc_destroy(hint);
     if (attr) dnn.dnnl_primitive_attr_destroy(attr);
@@ -458,7 +512,7 @@ ft_err ft_dnn_matmul(ft_dnn **out, const ft_dnn_matmul_opts *o) {
                           { DNNL_ARG_WEIGHTS, FT_DNN_WEIGHTS, false, &o->weights },
                           { DNNL_ARG_BIAS, FT_DNN_BIAS, false, &o->bias },
                           { DNNL_ARG_DST, FT_DNN_DST, true, &o->dst } };
-    FT_GOTO(err, kernel_new(out, &desc, attr, NULL, slots, FT_COUNT(slots)));
+    FT_GOTO(err, kernel_new(out, &desc, attr, NULL, slots, FT_COUNT(slots), 0));
 done:
     dnn.dnnl_primitive_attr_destroy(attr);
     return err;
@@ -502,6 +556,10 @@ static ft_err arg_set(const arg *a, void *data, void *scratch) {
 }
 
 static ft_err arg_reorder(const arg *a, bool output) {
+    if (a->reorder_in && !output) {
+        dnnl_exec_arg_t in[] = { { DNNL_ARG_FROM, a->own_memory }, { DNNL_ARG_TO, a->memory } };
+        return DNN(dnnl_primitive_execute, a->reorder_in, stream, FT_COUNT(in), in);
+    }
     if (a->packed || !a->own_memory || a->output != output) return FT_OK;
     dnnl_exec_arg_t args[] = { { DNNL_ARG_FROM, output ? a->memory : a->own_memory },
                                { DNNL_ARG_TO, output ? a->own_memory : a->memory } };

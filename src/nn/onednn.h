@@ -31,7 +31,8 @@ typedef struct ft_dnn_desc { /* sizes in oneDNN's order (n, c, spatial …), ste
     ft_dtype dtype;
     int ndim; /* 0: absent */
     int64_t dims[FT_DNN_DIMS_MAX], strides[FT_DNN_DIMS_MAX];
-    bool any; /* the kernel chooses the layout; strides say what the caller has */
+    bool any;  /* the kernel chooses the layout; strides say what the caller has */
+    bool bf16; /* with `any`: the kernel works in bfloat16, the caller has f32 */
 } ft_dnn_desc;
 /* Dense. `last`: the array is (n, spatial …, c), described as (n, c, spatial …). */
 ft_dnn_desc ft_dnn_desc_of(const ft_array *a, bool last);
@@ -53,8 +54,10 @@ typedef struct ft_dnn ft_dnn;
 
 typedef struct ft_dnn_conv_opts {
     ft_dnn_dir dir;
-    bool transposed;                     /* ConvTranspose; weights described as (o, i, …) */
-    bool training;                       /* forward: Winograd allowed where it is faster */
+    bool transposed;    /* ConvTranspose; weights described as (o, i, …) */
+    bool training;      /* forward: Winograd allowed where it is faster */
+    bool winograd;      /* no other algorithm; src and dst of any layout */
+    size_t scratch_max; /* kernels that want more are passed over (0: none is); not reorders */
     ft_dnn_desc src, weights, bias, dst; /* weights with a first dimension of groups, or not */
     const int64_t *stride, *dilation, *pad_begin, *pad_end; /* dilation 1: dense */
     const ft_nn_post *posts;

@@ -135,6 +135,36 @@ static void test_parts(void **state) {
     ft_arena_fini(&arena);
 }
 
+/* Large pictures of many channels: 3 x 3 by Winograd's algorithm, scaled, added to and activated.
+ */
+static void test_winograd(void **state) {
+    (void)state;
+    for (int64_t batch = 1; batch < 4; batch += 2) {
+        net n = net_new();
+        ft_nn_model *m;
+        ft_nn_session *s;
+        ft_arena arena = FT_ARENA_INIT(0);
+        const int64_t shape[] = { batch, 64, 56, 52 };
+        ft_array out, x = random_input(&arena, 4, shape);
+        int in;
+        EXPECT_OK(ft_nn_input(&in, n.g, FT_STR("x"), FT_F32, 4, shape));
+        int a = PLAIN(&n, "Relu", batch_norm(&n, conv(&n, in, 64, 64, 3, 1, 1), 64));
+        int b = PLAIN(&n, "Add", batch_norm(&n, conv(&n, a, 64, 64, 3, 1, 1), 64), a);
+        EXPECT_OK(ft_nn_output(n.g, PLAIN(&n, "Relu", b)));
+        EXPECT_OK(ft_nn_model_new(&m, n.g));
+        expect_same(m, &x, 5e-5);
+        EXPECT_OK(ft_nn_session_new(&s, m, NULL));
+        EXPECT_OK(ft_nn_run(s, &x, &out, &arena, NULL));
+        for (int i = 0; i < s->last->step_count; i++) {
+            const char *kernel = s->last->steps[i].kernel;
+            if (kernel && strstr(kernel, "avx512_core")) EXPECT(strstr(kernel, "wino"));
+        }
+        ft_nn_session_free(s);
+        ft_nn_model_free(m);
+        ft_arena_fini(&arena);
+    }
+}
+
 static void test_tf(void **state) {
     (void)state;
     ft_nn_model *m;
@@ -352,7 +382,7 @@ static void test_faults(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_residual), cmocka_unit_test(test_batch_changes),
-          cmocka_unit_test(test_parts), cmocka_unit_test(test_tf), cmocka_unit_test(test_bf16),
-          cmocka_unit_test(test_memory), cmocka_unit_test(test_inputs_refused),
-          cmocka_unit_test(test_nan), cmocka_unit_test(test_late), cmocka_unit_test(test_loop),
-          cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_parts), cmocka_unit_test(test_winograd), cmocka_unit_test(test_tf),
+          cmocka_unit_test(test_bf16), cmocka_unit_test(test_memory),
+          cmocka_unit_test(test_inputs_refused), cmocka_unit_test(test_nan),
+          cmocka_unit_test(test_late), cmocka_unit_test(test_loop), cmocka_unit_test(test_faults))

