@@ -134,13 +134,20 @@ function fold(key, who, what, when, inside, node) {
 
 // ---- the lists
 
+// What the requests of an endpoint's alert looked like, beside usual ones.
+function pictures(a) {
+  const [kind, name] = a.subject.split("/");
+  return kind === "endpoint" ? h("a", { href: `/endpoints/${encodeURIComponent(name)}/pictures?alert=${a.id}` },
+    "side by side with usual ones") : null;
+}
+
 function drawAlerts({ alerts }) {
   if (!alerts.length) return h("p", { class: "empty" }, "No alert. When a rule finds an issue and asks for one, it stands here and is sent out.");
   return h("ul", { class: "list" }, alerts.map((a) => fold(`alert:${a.id}`,
     [a.rule, h("span", { class: "small" }, a.subject)], a.text,
     [ago(a.raised), h("br"), h("span", { class: a.delivered < a.deliveries ? "warn" : "soft" },
       a.deliveries ? `${a.delivered} of ${a.deliveries} delivered` : "no receiver")],
-    () => facts([["subject", subject(a.subject)], ["receiver says", a.failure],
+    () => facts([["subject", subject(a.subject)], ["pictures", pictures(a)], ["receiver says", a.failure],
       ["id", h("span", { class: "mono" }, a.uuid)], ...evidence(a)]), `alert:${a.id}`)));
 }
 

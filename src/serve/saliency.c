@@ -23,6 +23,16 @@ static bool same_shape(const ft_array *a, const ft_array *b) {
     return true;
 }
 
+/* Are there weights below that name: is it the whole network? */
+static ft_err has_weights(bool *out, ft_trial *t, ft_str top, ft_arena *arena) {
+    ft_str *names, regex = { 0 };
+    size_t count;
+    FT_TRY(ft_arena_printf(&regex, arena, "\\Q%.*s\\E_.*\\.(weight|bias)$", FT_STR_ARG(top)));
+    FT_TRY(ft_trial_names(&names, &count, t, arena, FT_STR(""), regex));
+    *out = count > 0;
+    return FT_OK;
+}
+
 /* The whole network's input: "ResNet_input_0", or whatever input has the gradient's shape. `top`
  * gets "ResNet". */
 static ft_err input_find(ft_array *out, ft_str *top, ft_trial *t, int64_t step, const ft_array *g,
@@ -36,11 +46,10 @@ static ft_err input_find(ft_array *out, ft_str *top, ft_trial *t, int64_t step, 
         bool there;
         FT_TRY(ft_trial_try(&there, &a, t, arena, names[i], step));
         if (!there || !same_shape(&a, g) || a.dtype != FT_F32) continue;
-        if (!top->len) *out = a;
-        bool upper = names[i].at[0] >= 'A' && names[i].at[0] <= 'Z';
-        if (upper) *top = ft_str_slice(names[i], 0, names[i].len - strlen("_input_0"));
-        if (upper) return FT_OK;
-        *top = FT_STR("Model");
+        *out = a;
+        *top = ft_str_slice(names[i], 0, names[i].len - strlen("_input_0"));
+        FT_TRY(has_weights(&there, t, *top, arena));
+        if (there) return FT_OK;
     }
     if (top->len) return FT_OK;
     return FT_FAIL(FT_ENOTFOUND, "step %lld has gradient/image and not the picture itself",

@@ -31,6 +31,7 @@
 static const ft_route *const routes[] = { ft_routes_invoke,
                                           ft_routes_endpoints,
                                           ft_routes_explain,
+                                          ft_routes_looks,
                                           ft_routes_jobs,
                                           ft_routes_watch,
                                           ft_routes_speech,

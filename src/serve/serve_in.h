@@ -33,6 +33,6 @@ void ft_sparks_free(struct ft_sparks *sparks);
 
 /* ---- one table each; they end with a NULL method */
 extern const ft_route ft_routes_invoke[], ft_routes_endpoints[], ft_routes_explain[],
-    ft_routes_jobs[], ft_routes_watch[], ft_routes_speech[], ft_routes_page[];
+    ft_routes_looks[], ft_routes_jobs[], ft_routes_watch[], ft_routes_speech[], ft_routes_page[];
 
 #endif
