@@ -10,7 +10,12 @@ static ft_str header_of(const void *ctx, ft_str name) {
     if (name.len >= sizeof text) return (ft_str){ 0 };
     memcpy(text, name.at, name.len);
     text[name.len] = '\0';
-    return ft_request_header(ctx, text);
+    ft_str value = ft_request_header(ctx, text);
+    /* boto3 signs the type of a JSON body into links that have none (Polly's); whoever follows one
+     * sends no type. */
+    if (!value.at && ft_str_is(name, "content-type") && ft_request_query(ctx, "X-Amz-Signature").at)
+        return FT_STR("application/json");
+    return value;
 }
 
 ft_sig_request ft_aws_sig_request(const ft_request *req) {
