@@ -85,4 +85,8 @@ ft_err ft_run_own(ft_run *r);
 /* A picture in the scratch that the current one does not stand in. */
 ft_err ft_run_scratch(ft_image *out, ft_run *r, int width, int height, int channels);
 
+/* transform_affine.c */
+ft_err ft_affine_plan(ft_transform *t, ft_step *s, ft_plan *p);
+ft_err ft_affine_run(ft_run *r, const ft_step *s);
+
 #endif

@@ -258,6 +258,13 @@ const ft_step_op ft_step_ops[] = {
       .most = 4,
       .plan = plan_jitter,
       .run = run_jitter },
+    { .name = "affine",
+      .doc = "affine=DEGREES[:SHIFT[:SCALE[:SHEAR]]]: turned up to so many degrees, shifted by up "
+             "to that share of its sides, scaled by up to e^SCALE, sheared by degrees",
+      .least = 1,
+      .most = 4,
+      .plan = ft_affine_plan,
+      .run = ft_affine_run },
     { .name = "grey", .doc = "grey: one channel", .plan = plan_grey, .run = run_grey },
     { .name = "orient",
       .doc = "orient: upright, as the camera's Exif note says; the first step",
