@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "nn/gradient_in.h"
 #include "nn/learn/ranks.h"
@@ -183,8 +184,12 @@ ft_err ft_nn_gradient_run(ft_nn_gradient *s, const ft_array *inputs, ft_array *o
     s->last->used = ++s->runs;
     for (int i = 0; i < g->input_count; i++) s->last->values[g->inputs[i]].data = inputs[i].data;
     weights_bind(s);
-    for (int i = 0; i < s->last->step_count; i++)
-        if (!s->last->steps[i].skip) FT_TRY(step_run(s, i));
+    for (int i = 0; i < s->last->step_count; i++) {
+        if (s->last->steps[i].skip) continue;
+        int64_t from = s->timed ? ft_clock_monotonic_us() : 0;
+        FT_TRY(step_run(s, i));
+        if (s->timed) s->last->steps[i].run_us = ft_clock_monotonic_us() - from;
+    }
     for (int i = 0; i < g->output_count && outputs; i++)
         outputs[i] = s->last->values[g->outputs[i]];
     return tap ? kept_show(s, tap, (int64_t)s->runs) : FT_OK;
@@ -337,8 +342,12 @@ ft_err ft_nn_gradient_back(ft_nn_gradient *s, const ft_array *output_grads) {
     ft_dnn_threads(s->opts.threads);
     s->gone_back = false;
     FT_TRY(seeds_set(s, output_grads));
-    for (int i = s->last->step_count - 1; i >= 0; i--)
-        if (s->last->steps[i].back) FT_TRY(step_back(s, i));
+    for (int i = s->last->step_count - 1; i >= 0; i--) {
+        if (!s->last->steps[i].back) continue;
+        int64_t from = s->timed ? ft_clock_monotonic_us() : 0;
+        FT_TRY(step_back(s, i));
+        if (s->timed) s->last->steps[i].back_us = ft_clock_monotonic_us() - from;
+    }
     for (size_t i = 0; i < s->learnt_count; i++) /* an output does not depend on it */
         if (!s->last->begun[s->learnt[i].value])
             memset(s->learnt[i].grad, 0, (size_t)s->learnt[i].count * sizeof(float));
@@ -454,12 +463,22 @@ void ft_nn_gradient_describe(const ft_nn_gradient *s, ft_json_out *w) {
     ft_json_out_name(w, "threads"), ft_json_out_i64(w, s->opts.threads);
     if (!p) return;
     ft_json_out_name(w, "arena_bytes"), ft_json_out_i64(w, (int64_t)p->memory_bytes);
-    ft_json_out_name(w, "kernels");
-    ft_json_out_object(w);
+    ft_json_out_name(w, "steps");
+    ft_json_out_array(w);
     for (int i = 0; i < p->step_count; i++) {
-        if (p->steps[i].skip || !p->steps[i].kernel) continue;
-        ft_json_out_name_str(w, p->steps[i].node->name);
-        ft_json_out_text(w, p->steps[i].kernel);
+        const ft_nn_back_step *step = &p->steps[i];
+        if (step->skip) continue;
+        ft_json_out_object(w);
+        ft_json_out_name(w, "node"), ft_json_out_str(w, step->node->name);
+        ft_json_out_name(w, "op"), ft_json_out_text(w, step->node->op->name);
+        if (step->kernel) ft_json_out_name(w, "kernel"), ft_json_out_text(w, step->kernel);
+        if (s->timed) {
+            ft_json_out_name(w, "run_us"), ft_json_out_i64(w, step->run_us);
+            ft_json_out_name(w, "back_us"), ft_json_out_i64(w, step->back_us);
+        }
+        ft_json_out_close(w);
     }
     ft_json_out_close(w);
 }
+
+void ft_nn_gradient_time(ft_nn_gradient *s, bool timed) { s->timed = timed; }

@@ -89,8 +89,8 @@ const ft_nn_learnt *ft_nn_gradient_learnt(ft_nn_gradient *s, size_t *count, floa
 
 /* Weights and states of the graph become its own, writable, aligned copies (once; FT_ENOMEM). */
 ft_err ft_nn_gradient_own(ft_nn_graph *g);
-/* Step and memory of the last plan, for people: bytes, nodes, kernels. Members of the open object.
- */
+/* The last plan, as members of the open object: memory, nodes, kernels, times when timed. */
 void ft_nn_gradient_describe(const ft_nn_gradient *s, ft_json_out *w);
+void ft_nn_gradient_time(ft_nn_gradient *s, bool timed);
 
 #endif

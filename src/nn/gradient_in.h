@@ -27,7 +27,8 @@ typedef struct ft_nn_back_step {
     bool over;      /* its output lies in input 0's memory, and so does the gradient's way */
     unsigned reads; /* FT_NN_READS_* */
     const char *kernel;
-    size_t *sum_at; /* by input: where a further part of a gradient is written first */
+    int64_t run_us, back_us; /* the last ones, when timed */
+    size_t *sum_at;          /* by input: where a further part of a gradient is written first */
 } ft_nn_back_step;
 
 typedef struct ft_nn_back_value {
@@ -75,7 +76,7 @@ struct ft_nn_gradient {
     float *grads; /* of all learnt */
     int64_t grad_total;
     ft_nn_back_plan *plans[FT_NN_GRADIENT_PLANS], *last;
-    bool gone_back;
+    bool gone_back, timed;
     uint64_t runs;
 };
 

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "nn/ops/kernel.h"
+#include "nn/ops/vector.h"
 
 #define POOL_ROWS                                                                                  \
     { "auto_pad", FT_NN_STRING, NAN, "NOTSET", false },                                            \
@@ -293,9 +294,78 @@ static ft_err forward(const ft_nn_call *c) {
     return ft_dnn_run(s->forward.dnn, data, c->scratch);
 }
 
+/* ---- gradient of the largest, channels-last: the first item of a window that is its largest takes
+ * all of `rest`, which is then 0. */
+FT_NN_KERNEL(largest_takes, (float *dx, float *rest, const float *x, const float *y, int64_t n),
+             (dx, rest, x, y, n)) {
+    for (int64_t i = 0; i < n; i++) {
+        float take = x[i] == y[i] ? rest[i] : 0;
+        dx[i] += take;
+        rest[i] -= take;
+    }
+}
+
+#define REST_MAX 4096 /* channels at once */
+
+static void image_back_max(const pool *p, const ft_nn_call *c, int64_t n) {
+    int64_t channels = p->x.dims[1], width = p->y.dims[3], places = p->y.dims[2] * width;
+    int64_t all = p->x.dims[2] * p->x.dims[3] * channels;
+    const float *x = ft_nn_f32(&c->in[0]) + n * all;
+    const float *y = ft_nn_f32(&c->out[0]) + n * places * channels;
+    const float *dy = ft_nn_f32(&c->out_grad[0]) + n * places * channels;
+    float *dx = ft_nn_f32(&c->in_grad[0]) + n * all, rest[REST_MAX];
+    const ft_nn_window *w = &p->window;
+    memset(dx, 0, (size_t)all * sizeof *dx);
+    for (int64_t at = 0; at < places; at++) {
+        memcpy(rest, dy + at * channels, (size_t)channels * sizeof *rest);
+        for (int64_t k = 0; k < w->kernel[0] * w->kernel[1]; k++) {
+            int64_t row =
+                at / width * w->stride[0] - w->pad_begin[0] + k / w->kernel[1] * w->dilation[0];
+            int64_t column =
+                at % width * w->stride[1] - w->pad_begin[1] + k % w->kernel[1] * w->dilation[1];
+            if (row < 0 || column < 0 || row >= p->x.dims[2] || column >= p->x.dims[3]) continue;
+            int64_t from = (row * p->x.dims[3] + column) * channels;
+            largest_takes(dx + from, rest, x + from, y + at * channels, channels);
+        }
+    }
+}
+
+static bool quick_back(const pool *p, const ft_nn_call *c) {
+    return p->last && p->dims == 2 && c->in[0].dtype == FT_F32 && c->out_grad[0].data &&
+           p->x.dims[1] <= REST_MAX && ft_array_count(&c->out[0]) > 0;
+}
+
+static void back_max(const pool *p, const ft_nn_call *c) {
+    int threads = ft_nn_threads(c->threads, ft_array_count(&c->in[0]));
+#pragma omp parallel for num_threads(threads) if (threads > 1)
+    for (int64_t n = 0; n < p->x.dims[0]; n++) image_back_max(p, c, n);
+}
+
+static void back_global_average(const pool *p, const ft_nn_call *c) {
+    int64_t channels = p->x.dims[1], places = p->x.dims[2] * p->x.dims[3];
+    for (int64_t n = 0; n < p->x.dims[0]; n++) {
+        const float *dy = ft_nn_f32(&c->out_grad[0]) + n * channels;
+        float *dx = ft_nn_f32(&c->in_grad[0]) + n * channels * places;
+        for (int64_t k = 0; k < channels; k++) dx[k] = dy[k] / (float)places;
+        for (int64_t i = 1; i < places; i++)
+            memcpy(dx + i * channels, dx, (size_t)channels * sizeof *dx);
+    }
+}
+
 static ft_err backward(const ft_nn_call *c) {
     const state *s = c->state;
+    pool p;
     if (!c->in_grad[0].data) return FT_OK;
+    FT_TRY(pool_of(&p, c->node, &c->in[0], &c->out[0]));
+    bool quick = quick_back(&p, c);
+    if (quick && p.kind == POOL_MAX && s) {
+        back_max(&p, c);
+        return FT_OK;
+    }
+    if (quick && is_global(c->node) && p.kind == POOL_AVERAGE) {
+        back_global_average(&p, c);
+        return FT_OK;
+    }
     if (!s || !s->back.dnn) return backward_plain(c);
     void *data[FT_DNN_SLOTS] = {
         [FT_DNN_SRC] = c->in_grad[0].data, [FT_DNN_DST] = c->out_grad[0].data
