@@ -273,7 +273,7 @@ static ft_pause pause_behind(const ft_token *t, const ft_token *next) {
 
 /* A token in small letters behind a mark: "...", a quotation's end and a name's "!" go on. */
 static char ends_before_small(const ft_token *t, char mark) {
-    static const char *const closing[] = { "\"", "'", "”", "’", "»", "...", "…", NULL };
+    static const char *const closing[] = { "\"", "'", "”", "’", "»", "...", "…", ")", "]", NULL };
     bool goes_on = mark == '!' || holds_any(t->after, closing);
     return goes_on ? 0 : mark;
 }

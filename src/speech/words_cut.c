@@ -71,10 +71,13 @@ static ft_str without_after(ft_str s, ft_str before) {
 }
 
 /* A dash or a sign that stands alone may be said: "5 – 10", "3 < 4". */
-static bool is_lone_sign(ft_str s) {
+static size_t lone_sign_len(ft_str s) {
     static const char *const signs[] = { "–", "—", "*", "<", ">", NULL };
     size_t len = ft_head_of(s, signs);
-    return len > 0 && len == s.len;
+    if (len == 0 || (len == 3 && s.len > 3)) return 0; /* a dash with marks is a pause */
+    for (size_t i = len; i < s.len; i++)
+        if (!strchr(".,;:!?)", s.at[i])) return 0;
+    return len;
 }
 
 /* Nothing but marks: they stand behind the word before. */
@@ -88,7 +91,10 @@ static ft_token marks_only(const ft_piece *piece, ft_str all, size_t from, size_
 static ft_token bare(const ft_piece *piece, size_t from, size_t to) {
     ft_str all = ft_str_slice(piece->text, from, to - from), s = all;
     ft_token t = { .manner = piece->manner };
-    if (!is_lone_sign(s)) {
+    size_t sign = lone_sign_len(s);
+    if (sign) {
+        s = ft_str_slice(s, 0, sign);
+    } else {
         s = without_before(s);
         s = without_after(s, ft_str_slice(all, 0, (size_t)(s.at - all.at)));
     }

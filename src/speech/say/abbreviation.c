@@ -5,368 +5,8 @@
  * states; RAE, Ortografía de la lengua española, 2010, app. 2, for Spanish. */
 #include "speech/say/abbreviation_in.h"
 
-/* A row's conditions; a row without any is taken wherever it stands. */
-enum {
-    DOT = 1,         /* a dot behind */
-    CAPITAL = 2,     /* written with a capital */
-    NUMBER = 4,      /* a number behind */
-    NAME = 8,        /* a word with a capital behind */
-    AFTER_NAME = 16, /* the name of a street before */
-    EXACT = 32,      /* small letters only */
-    KEEPS = 64,      /* its dot never ends a sentence */
-    AFTER_NUMBER = 128
-};
-
-typedef struct abbreviation {
-    const char *written, *said;
-    int flags;
-} abbreviation;
-
-/* The first row whose conditions hold is taken. */
-static const abbreviation english[] = {
-    { "mr", "mister", KEEPS },
-    { "mrs", "missus", KEEPS },
-    { "ms", "miz", CAPITAL | NAME | KEEPS },
-    { "dr", "drive", CAPITAL | AFTER_NAME },
-    { "dr", "doctor", CAPITAL | KEEPS },
-    { "drs", "doctors", CAPITAL | NAME | KEEPS },
-    { "prof", "professor", CAPITAL | DOT | KEEPS },
-    { "rev", "reverend", CAPITAL | DOT | KEEPS },
-    { "hon", "honorable", CAPITAL | DOT | KEEPS },
-    { "gen", "general", CAPITAL | DOT | KEEPS },
-    { "col", "colonel", CAPITAL | DOT | KEEPS },
-    { "maj", "major", CAPITAL | DOT | KEEPS },
-    { "lt", "lieutenant", CAPITAL | KEEPS },
-    { "cmdr", "commander", CAPITAL | KEEPS },
-    { "adm", "admiral", CAPITAL | DOT | KEEPS },
-    { "sgt", "sergeant", CAPITAL | KEEPS },
-    { "cpl", "corporal", CAPITAL | KEEPS },
-    { "capt", "captain", CAPITAL | KEEPS },
-    { "gov", "governor", CAPITAL | DOT | KEEPS },
-    { "sen", "senator", CAPITAL | DOT | KEEPS },
-    { "sens", "senators", CAPITAL | DOT | KEEPS },
-    { "rep", "representative", CAPITAL | DOT | NAME | KEEPS },
-    { "reps", "representatives", CAPITAL | DOT | NAME | KEEPS },
-    { "pres", "president", CAPITAL | DOT | KEEPS },
-    { "supt", "superintendent", CAPITAL | DOT | KEEPS },
-    { "fr", "father", CAPITAL | DOT | NAME | KEEPS },
-    { "st", "street", CAPITAL | AFTER_NAME },
-    { "st", "saint", CAPITAL | KEEPS },
-    { "ste", "suite", CAPITAL | NUMBER | KEEPS },
-    { "mt", "mount", CAPITAL | KEEPS },
-    { "ft", "fort", CAPITAL | NAME | KEEPS },
-    { "pt", "point", CAPITAL | NAME | DOT | KEEPS },
-    { "jr", "junior", 0 },
-    { "sr", "senior", CAPITAL },
-    { "ave", "avenue", CAPITAL | AFTER_NAME },
-    { "av", "avenue", CAPITAL | DOT },
-    { "blvd", "boulevard", 0 },
-    { "rd", "road", CAPITAL | AFTER_NAME },
-    { "ln", "lane", CAPITAL | AFTER_NAME },
-    { "ct", "court", CAPITAL | AFTER_NAME },
-    { "pl", "place", CAPITAL | AFTER_NAME },
-    { "sq", "square", CAPITAL | AFTER_NAME },
-    { "sq", "square", KEEPS },
-    { "cir", "circle", CAPITAL | AFTER_NAME },
-    { "ter", "terrace", CAPITAL | AFTER_NAME },
-    { "pkwy", "parkway", 0 },
-    { "hwy", "highway", 0 },
-    { "fwy", "freeway", 0 },
-    { "rte", "route", 0 },
-    { "apt", "apartment", NUMBER | KEEPS },
-    { "apt", "apartment", CAPITAL | DOT },
-    { "bldg", "building", 0 },
-    { "rm", "room", NUMBER },
-    { "fl", "floor", AFTER_NUMBER },
-    { "no", "number", NUMBER | DOT | KEEPS },
-    { "nos", "numbers", NUMBER | DOT | KEEPS },
-    { "vol", "volume", NUMBER | KEEPS },
-    { "fig", "figure", NUMBER | KEEPS },
-    { "figs", "figures", NUMBER | KEEPS },
-    { "ch", "chapter", NUMBER | DOT | KEEPS },
-    { "sec", "section", NUMBER | DOT | KEEPS },
-    { "art", "article", NUMBER | DOT | KEEPS },
-    { "eq", "equation", NUMBER | DOT | KEEPS },
-    { "p", "page", NUMBER | DOT | EXACT | KEEPS },
-    { "pp", "pages", NUMBER | KEEPS },
-    { "ext", "extension", NUMBER | KEEPS },
-    { "tel", "telephone", DOT | KEEPS },
-    { "ver", "version", NUMBER | DOT | KEEPS },
-    { "ed", "edition", DOT | AFTER_NUMBER },
-    { "vs", "versus", KEEPS },
-    { "v", "versus", EXACT | DOT | NAME | KEEPS },
-    { "etc", "et cetera", 0 },
-    { "e.g", "for example", KEEPS },
-    { "eg", "for example", DOT | KEEPS },
-    { "i.e", "that is", KEEPS },
-    { "ie", "that is", DOT | KEEPS },
-    { "et", "et", EXACT },
-    { "cf", "compare", DOT | KEEPS },
-    { "ca", "circa", EXACT | DOT | NUMBER | KEEPS },
-    { "c", "circa", EXACT | DOT | NUMBER | KEEPS },
-    { "approx", "approximately", KEEPS },
-    { "est", "established", CAPITAL | DOT | NUMBER | KEEPS },
-    { "est", "estimated", DOT | EXACT | KEEPS },
-    { "a.k.a", "also known as", KEEPS },
-    { "aka", "also known as", 0 },
-    { "w/o", "without", KEEPS },
-    { "w/", "with", KEEPS },
-    { "b/c", "because", KEEPS },
-    { "misc", "miscellaneous", 0 },
-    { "dept", "department", 0 },
-    { "govt", "government", 0 },
-    { "gov't", "government", 0 },
-    { "assn", "association", 0 },
-    { "assoc", "association", DOT },
-    { "univ", "university", DOT },
-    { "inst", "institute", CAPITAL | DOT },
-    { "intl", "international", 0 },
-    { "natl", "national", 0 },
-    { "inc", "incorporated", CAPITAL },
-    { "ltd", "limited", CAPITAL },
-    { "corp", "corporation", CAPITAL },
-    { "co", "company", CAPITAL | DOT },
-    { "bros", "brothers", CAPITAL },
-    { "mfg", "manufacturing", 0 },
-    { "mgmt", "management", 0 },
-    { "mgr", "manager", 0 },
-    { "asst", "assistant", 0 },
-    { "dir", "director", CAPITAL | DOT },
-    { "secy", "secretary", 0 },
-    { "attn", "attention", 0 },
-    { "encl", "enclosed", DOT },
-    { "max", "maximum", DOT | EXACT },
-    { "min", "minimum", DOT | EXACT },
-    { "avg", "average", 0 },
-    { "qty", "quantity", 0 },
-    { "amt", "amount", DOT },
-    { "temp", "temperature", DOT },
-    { "hr", "hour", DOT },
-    { "hrs", "hours", 0 },
-    { "mins", "minutes", 0 },
-    { "yrs", "years", 0 },
-    { "doz", "dozen", DOT },
-    { "plc", "p l c", 0 },
-    { "wwi", "world war one", 0 },
-    { "wwii", "world war two", 0 },
-    { "conf", "conference", CAPITAL | DOT | KEEPS },
-    { "401(k)", "four oh one k", 0 },
-    { "403(b)", "four oh three b", 0 },
-    { "c#", "c sharp", 0 },
-    { "f#", "f sharp", 0 },
-    { "tues", "tuesday", CAPITAL | DOT },
-    { "thurs", "thursday", CAPITAL | DOT },
-    { "sept", "september", CAPITAL },
-    { "ok", "okay", 0 },
-    { "o.k", "okay", 0 },
-    { "ph.d", "p h d", 0 },
-    { "phd", "p h d", 0 },
-    { "esq", "esquire", CAPITAL },
-    { "d.c", "d c", 0 },
-    { "n", "north", CAPITAL | AFTER_NUMBER },
-    { "s", "south", CAPITAL | AFTER_NUMBER },
-    { "e", "east", CAPITAL | AFTER_NUMBER },
-    { "w", "west", CAPITAL | AFTER_NUMBER },
-    { NULL, NULL, 0 },
-};
-
-static const abbreviation spanish[] = {
-    { "sr", "señor", KEEPS },
-    { "sra", "señora", KEEPS },
-    { "sres", "señores", KEEPS },
-    { "sras", "señoras", KEEPS },
-    { "srta", "señorita", KEEPS },
-    { "dr", "doctor", KEEPS },
-    { "dra", "doctora", KEEPS },
-    { "dres", "doctores", KEEPS },
-    { "d", "don", DOT | NAME | KEEPS },
-    { "dña", "doña", KEEPS },
-    { "prof", "profesor", KEEPS },
-    { "profa", "profesora", KEEPS },
-    { "lic", "licenciado", KEEPS },
-    { "licda", "licenciada", KEEPS },
-    { "ing", "ingeniero", DOT | KEEPS },
-    { "arq", "arquitecto", KEEPS },
-    { "gral", "general", KEEPS },
-    { "cnel", "coronel", KEEPS },
-    { "tte", "teniente", KEEPS },
-    { "cap", "capítulo", NUMBER | KEEPS },
-    { "cap", "capitán", DOT | KEEPS },
-    { "pdte", "presidente", KEEPS },
-    { "gob", "gobernador", DOT | NAME | KEEPS },
-    { "sto", "santo", KEEPS },
-    { "sta", "santa", KEEPS },
-    { "s", "san", DOT | NAME | KEEPS },
-    { "ud", "usted", 0 },
-    { "uds", "ustedes", 0 },
-    { "vd", "usted", 0 },
-    { "vds", "ustedes", 0 },
-    { "av", "avenida", KEEPS },
-    { "avda", "avenida", KEEPS },
-    { "c", "calle", DOT | NAME | KEEPS },
-    { "c/", "calle", KEEPS },
-    { "blvr", "bulevar", KEEPS },
-    { "blvd", "bulevar", KEEPS },
-    { "ctra", "carretera", KEEPS },
-    { "pza", "plaza", KEEPS },
-    { "pl", "plaza", DOT | NAME | KEEPS },
-    { "col", "colonia", DOT | NAME | KEEPS },
-    { "depto", "departamento", KEEPS },
-    { "dpto", "departamento", KEEPS },
-    { "dto", "departamento", KEEPS },
-    { "apdo", "apartado", KEEPS },
-    { "cd", "ciudad", KEEPS },
-    { "edo", "estado", DOT | KEEPS },
-    { "fracc", "fraccionamiento", DOT | KEEPS },
-    { "c.p", "código postal", KEEPS },
-    { "izq", "izquierda", 0 },
-    { "izqda", "izquierda", 0 },
-    { "dcha", "derecha", 0 },
-    { "núm", "número", KEEPS },
-    { "num", "número", DOT | KEEPS },
-    { "nro", "número", KEEPS },
-    { "no", "número", DOT | NUMBER | KEEPS },
-    { "n.º", "número", KEEPS },
-    { "nº", "número", KEEPS },
-    { "n°", "número", KEEPS },
-    { "tel", "teléfono", KEEPS },
-    { "tfno", "teléfono", KEEPS },
-    { "ext", "extensión", KEEPS },
-    { "pág", "página", KEEPS },
-    { "págs", "páginas", KEEPS },
-    { "p", "página", DOT | NUMBER | KEEPS },
-    { "pp", "páginas", NUMBER | KEEPS },
-    { "vol", "volumen", NUMBER | KEEPS },
-    { "fig", "figura", NUMBER | KEEPS },
-    { "art", "artículo", DOT | KEEPS },
-    { "etc", "etcétera", 0 },
-    { "p.ej", "por ejemplo", KEEPS },
-    { "aprox", "aproximadamente", KEEPS },
-    { "máx", "máximo", 0 },
-    { "mín", "mínimo", 0 },
-    { "vs", "versus", KEEPS },
-    { "ej", "ejemplo", KEEPS },
-    { "ee", "estados", DOT | KEEPS },
-    { "uu", "unidos", DOT },
-    { "ee.uu", "estados unidos", 0 },
-    { "eeuu", "estados unidos", 0 },
-    { "ee.uu.", "estados unidos", 0 },
-    { "jj.oo", "juegos olímpicos", 0 },
-    { "ff.aa", "fuerzas armadas", 0 },
-    { "rr.hh", "recursos humanos", 0 },
-    { "cía", "compañía", 0 },
-    { "s.a", "ese a", 0 },
-    { "hnos", "hermanos", 0 },
-    { "dept", "departamento", 0 },
-    { "admón", "administración", 0 },
-    { "a.c", "antes de cristo", 0 },
-    { "d.c", "después de cristo", 0 },
-    { "min", "minutos", DOT },
-    { "hrs", "horas", 0 },
-    { NULL, NULL, 0 },
-};
-
-static const abbreviation *const tables[FT_TONGUES] = { english, spanish };
-
-/* Behind a city and a comma, or before a ZIP code. */
-static const struct {
-    const char *code, *name;
-} states[] = {
-    { "AL", "alabama" },
-    { "AK", "alaska" },
-    { "AZ", "arizona" },
-    { "AR", "arkansas" },
-    { "CA", "california" },
-    { "CO", "colorado" },
-    { "CT", "connecticut" },
-    { "DE", "delaware" },
-    { "FL", "florida" },
-    { "GA", "georgia" },
-    { "HI", "hawaii" },
-    { "ID", "idaho" },
-    { "IL", "illinois" },
-    { "IN", "indiana" },
-    { "IA", "iowa" },
-    { "KS", "kansas" },
-    { "KY", "kentucky" },
-    { "LA", "louisiana" },
-    { "ME", "maine" },
-    { "MD", "maryland" },
-    { "MA", "massachusetts" },
-    { "MI", "michigan" },
-    { "MN", "minnesota" },
-    { "MS", "mississippi" },
-    { "MO", "missouri" },
-    { "MT", "montana" },
-    { "NE", "nebraska" },
-    { "NV", "nevada" },
-    { "NH", "new hampshire" },
-    { "NJ", "new jersey" },
-    { "NM", "new mexico" },
-    { "NY", "new york" },
-    { "NC", "north carolina" },
-    { "ND", "north dakota" },
-    { "OH", "ohio" },
-    { "OK", "oklahoma" },
-    { "OR", "oregon" },
-    { "PA", "pennsylvania" },
-    { "RI", "rhode island" },
-    { "SC", "south carolina" },
-    { "SD", "south dakota" },
-    { "TN", "tennessee" },
-    { "TX", "texas" },
-    { "UT", "utah" },
-    { "VT", "vermont" },
-    { "VA", "virginia" },
-    { "WA", "washington" },
-    { "WV", "west virginia" },
-    { "WI", "wisconsin" },
-    { "WY", "wyoming" },
-    { "DC", "d c" },
-    { "Ala", "alabama" },
-    { "Ariz", "arizona" },
-    { "Ark", "arkansas" },
-    { "Calif", "california" },
-    { "Colo", "colorado" },
-    { "Conn", "connecticut" },
-    { "Del", "delaware" },
-    { "Fla", "florida" },
-    { "Ga", "georgia" },
-    { "Ill", "illinois" },
-    { "Ind", "indiana" },
-    { "Kan", "kansas" },
-    { "Ky", "kentucky" },
-    { "La", "louisiana" },
-    { "Md", "maryland" },
-    { "Mass", "massachusetts" },
-    { "Mich", "michigan" },
-    { "Minn", "minnesota" },
-    { "Miss", "mississippi" },
-    { "Mo", "missouri" },
-    { "Mont", "montana" },
-    { "Neb", "nebraska" },
-    { "Nev", "nevada" },
-    { "N.H", "new hampshire" },
-    { "N.J", "new jersey" },
-    { "N.M", "new mexico" },
-    { "N.Y", "new york" },
-    { "N.C", "north carolina" },
-    { "N.D", "north dakota" },
-    { "Okla", "oklahoma" },
-    { "Ore", "oregon" },
-    { "Pa", "pennsylvania" },
-    { "R.I", "rhode island" },
-    { "S.C", "south carolina" },
-    { "S.D", "south dakota" },
-    { "Tenn", "tennessee" },
-    { "Tex", "texas" },
-    { "Vt", "vermont" },
-    { "Va", "virginia" },
-    { "Wash", "washington" },
-    { "W.Va", "west virginia" },
-    { "Wis", "wisconsin" },
-    { "Wyo", "wyoming" },
-};
+static const ft_abbreviation *const tables[FT_TONGUES] = { ft_abbreviations_english,
+                                                           ft_abbreviations_spanish };
 
 /* ---- what stands around */
 
@@ -410,20 +50,20 @@ static bool ends_street(const view *v) {
     return false;
 }
 
-static bool fits(const abbreviation *a, const view *v) {
+static bool fits(const ft_abbreviation *a, const view *v) {
     int f = a->flags;
     const ft_token *t = v->t;
-    if ((f & EXACT) && !ft_str_is(t->text, a->written)) return false;
-    if ((f & CAPITAL) && !ft_begins_upper(t->text)) return false;
-    if ((f & DOT) && !has_dot(t)) return false;
-    if ((f & NUMBER) && !is_counted(v->next)) return false;
-    if ((f & NAME) && !is_name(v->next)) return false;
-    if ((f & AFTER_NUMBER) && !is_number(v->before)) return false;
-    return !(f & AFTER_NAME) || ends_street(v);
+    if ((f & FT_ABBREVIATION_EXACT) && !ft_str_is(t->text, a->written)) return false;
+    if ((f & FT_ABBREVIATION_CAPITAL) && !ft_begins_upper(t->text)) return false;
+    if ((f & FT_ABBREVIATION_DOT) && !has_dot(t)) return false;
+    if ((f & FT_ABBREVIATION_NUMBER) && !is_counted(v->next)) return false;
+    if ((f & FT_ABBREVIATION_NAME) && !is_name(v->next)) return false;
+    if ((f & FT_ABBREVIATION_AFTER_NUMBER) && !is_number(v->before)) return false;
+    return !(f & FT_ABBREVIATION_AFTER_NAME) || ends_street(v);
 }
 
-static const abbreviation *find_row(const view *v, int tongue) {
-    for (const abbreviation *a = tables[tongue]; a->written; a++) {
+static const ft_abbreviation *find_row(const view *v, int tongue) {
+    for (const ft_abbreviation *a = tables[tongue]; a->written; a++) {
         if (v->t->text.len == 0 || (v->t->text.at[0] | 32) != (a->written[0] | 32)) continue;
         if (ft_str_ieq(v->t->text, ft_str_of(a->written)) && fits(a, v)) return a;
     }
@@ -440,8 +80,8 @@ static bool is_dotted(ft_str text) {
 }
 
 static const char *state_of(ft_str text) {
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        if (ft_str_is(text, states[i].code)) return states[i].name;
+    for (const ft_state *k = ft_states; k->code; k++)
+        if (ft_str_is(text, k->code)) return k->name;
     return NULL;
 }
 
@@ -462,51 +102,69 @@ static bool is_starter(const ft_token *next, bool (*is_function_word)(ft_str)) {
     return next && (next->before.len || (is_name(next) && is_function_word(next->text)));
 }
 
+/* "D-Mass" */
+static bool is_party(ft_str text) {
+    return text.len > 3 && text.at[1] == '-' && strchr("DRI", text.at[0]) &&
+           state_of(ft_str_from(text, 2));
+}
+
+static const char *const dates[] = { "jan",  "feb",  "mar", "apr",  "jun",   "jul", "aug",
+                                     "sep",  "sept", "oct", "nov",  "dec",   "mon", "tue",
+                                     "tues", "wed",  "thu", "thur", "thurs", "fri", "ene",
+                                     "abr",  "ago",  "dic", NULL };
+
+/* Behind "p.m" a sentence goes on with a small letter, a zone or a day. */
+static bool keeps_clock(const ft_token *next) {
+    static const char *const days[] = { "Monday",  "Tuesday",  "Wednesday", "Thursday",
+                                        "Friday",  "Saturday", "Sunday",    "Eastern",
+                                        "Pacific", "Central",  "Mountain",  NULL };
+    return !is_name(next) || ft_all_upper(next->text) || ft_word_in(next->text, days);
+}
+
+/* Names of days and months that are words, too, and the second of a span: "Sat. 10-2", "Mon.-Fri.",
+ * "a 2-yr. plan". */
+static bool keeps_part(const ft_token *t, const ft_token *next) {
+    static const char *const words_too[] = { "sat", "sun", "mar", NULL };
+    size_t dash = 0;
+    for (size_t i = 0; i < t->text.len && i < 24; i++)
+        if (t->text.at[i] == '-') dash = i + 1;
+    ft_str last = ft_str_from(t->text, dash);
+    if (dash && ft_is_digit(t->text.at[0]) && ft_unit_find(last)) return true;
+    if (!ft_begins_upper(last)) return false;
+    bool small = next->text.len && ft_is_lower(next->text.at[0]);
+    if (ft_word_in(last, words_too)) return small || is_number(next);
+    return dash && is_number(next) && ft_word_in(last, dates);
+}
+
+/* Is it a short form at all? */
+static bool is_short(const view *v, const ft_abbreviation *a, int tongue) {
+    char letter = v->t->text.len == 1 ? v->t->text.at[0] : 0;
+    bool initial = ft_is_upper(letter) ? letter != 'I' : tongue == FT_ES && ft_is_lower(letter);
+    bool date = ft_word_in(v->t->text, dates) && (ft_begins_upper(v->t->text) || tongue == FT_ES);
+    return a || date || initial || is_party(v->t->text) || is_dotted(v->t->text) ||
+           state_behind_city(v);
+}
+
 bool ft_abbreviation_keeps_dot(const ft_token *tokens, const ft_token *t, const ft_token *next,
                                int tongue, bool (*is_function_word)(ft_str)) {
     static const char *const clock[] = { "a.m", "p.m", "am", "pm", NULL };
     view v = { tokens, t > tokens ? t - 1 : NULL, t, next };
-    const abbreviation *a = find_row(&v, tongue);
-    if (a && (a->flags & KEEPS)) return true;
+    const ft_abbreviation *a = find_row(&v, tongue);
+    if (a && (a->flags & FT_ABBREVIATION_KEEPS)) return true;
     if (!next) return false;
-    char letter = t->text.len == 1 ? t->text.at[0] : 0;
-    bool initial = ft_is_upper(letter) ? letter != 'I' : tongue == FT_ES && ft_is_lower(letter);
-    bool ends = is_starter(next, is_function_word);
-    if (ft_word_in(t->text, clock)) {
-        static const char *const days[] = { "Monday",  "Tuesday",  "Wednesday", "Thursday",
-                                            "Friday",  "Saturday", "Sunday",    "Eastern",
-                                            "Pacific", "Central",  "Mountain",  NULL };
-        return !is_name(next) || ft_all_upper(next->text) || ft_word_in(next->text, days);
-    }
-    static const char *const dates[] = { "jan",  "feb",  "mar", "apr",  "jun",   "jul", "aug",
-                                         "sep",  "sept", "oct", "nov",  "dec",   "mon", "tue",
-                                         "tues", "wed",  "thu", "thur", "thurs", "fri", "ene",
-                                         "abr",  "ago",  "dic", NULL };
+    if (ft_word_in(t->text, clock)) return keeps_clock(next);
     if (ft_str_ieq(t->text, FT_STR("etc"))) return !is_name(next);
-    /* "3.5 in. of rain" */
-    if (is_number(v.before) && ft_unit_find(t->text)) return !is_name(next);
-    static const char *const words_too[] = { "sat", "sun", "mar", NULL };
-    size_t dash = 0; /* "Mon.-Fri." */
-    for (size_t i = 0; i < t->text.len && i < 24; i++)
-        if (t->text.at[i] == '-') dash = i + 1;
-    ft_str last = ft_str_from(t->text, dash);
-    if (is_number(next) && ft_begins_upper(last) &&
-        (ft_word_in(last, words_too) || (dash && ft_word_in(last, dates))))
-        return true;
-    bool small = next->text.len && ft_is_lower(next->text.at[0]);
-    if (dash && small && ft_is_digit(t->text.at[0]) && ft_unit_find(last))
-        return true; /* a 2-yr. plan */
-    bool known = a ||
-                 (ft_word_in(t->text, dates) && (ft_begins_upper(t->text) || tongue == FT_ES)) ||
-                 initial || is_dotted(t->text) || state_behind_city(&v);
-    return known && !ends;
+    if (is_number(v.before) && ft_unit_find(t->text)) return !is_name(next); /* "3.5 in. of rain" */
+    if (keeps_part(t, next)) return true;
+    return is_short(&v, a, tongue) && !is_starter(next, is_function_word);
 }
 
 /* ---- the class */
 
 /* "U.S" as letters, unless the table knows it. */
-static void say_dotted(ft_saying *s, ft_str text) {
-    for (size_t i = 0; i < text.len; i += 2) ft_say_letter(s, text.at[i]);
+static void say_dotted(ft_saying *s, ft_str text, bool tail) {
+    for (size_t i = 0; i < text.len; i += 2)
+        tail &&i + 1 == text.len ? ft_say_letters_end(s, text.at[i]) : ft_say_letter(s, text.at[i]);
 }
 
 /* Spanish writes a blank between the parts: "EE. UU.", "p. ej.", "a. C." */
@@ -545,25 +203,32 @@ static bool say_abbreviation(ft_saying *s) {
         ft_say(s, state);
         return true;
     }
-    const abbreviation *a = find_row(&v, tongue);
+    const ft_abbreviation *a = find_row(&v, tongue);
     if (a) {
         ft_say(s, a->said);
         return true;
     }
-    bool party = t->text.len > 3 && t->text.at[1] == '-' && strchr("DRI", t->text.at[0]);
-    state = party && tongue == FT_EN ? state_of(ft_str_from(t->text, 2)) : NULL;
-    if (state) { /* D-N.Y. */
+    if (tongue == FT_EN && is_party(t->text)) {
         ft_say_letter(s, t->text.at[0]);
-        ft_say(s, state);
+        ft_say(s, state_of(ft_str_from(t->text, 2)));
         return true;
     }
-    ft_str letters = t->text;
-    bool owned = ft_str_ends(letters, FT_STR("'s"));
-    if (owned) letters.len -= 2;
+    ft_str letters = t->text, tail = { 0 };
+    if (ft_str_ends(letters, FT_STR("'s"))) tail = FT_STR("'s");
+    if (ft_str_ends(letters, FT_STR(".s"))) tail = FT_STR("s"); /* Ph.D.s */
+    letters.len -= tail.len;
     if (letters.len && letters.at[letters.len - 1] == '.') letters.len--;
-    if (!is_dotted(letters)) return false;
-    say_dotted(s, letters);
-    if (owned) ft_buf_add(&s->words, FT_STR("'s"));
+    ft_token stem = *t;
+    stem.text = letters;
+    v.t = &stem;
+    a = letters.len < t->text.len ? find_row(&v, tongue) : NULL;
+    if (!a && !is_dotted(letters)) return false;
+    if (a) {
+        ft_say(s, a->said);
+        ft_buf_add(&s->words, tail);
+    } else {
+        say_dotted(s, letters, tail.len > 0);
+    }
     return true;
 }
 

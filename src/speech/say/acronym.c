@@ -112,7 +112,10 @@ static bool is_shouting(const ft_saying *s) {
 
 static bool by_letter(const ft_saying *s, ft_str word) {
     if (ft_word_in_exact(word, words) && !ft_word_in_exact(word, not_words)) return false;
-    if (is_shouting(s)) return !is_pronounceable(word) && word.len < 6;
+    if (is_shouting(s)) {
+        bool known = ft_word_in_exact(word, by_letters) && !ft_is_function_word(s, word);
+        return known || (!is_pronounceable(word) && word.len < 6);
+    }
     if (ft_word_in_exact(word, by_letters)) return true;
     if (ft_word_in_exact(word, shouted)) return false;
     if (word.len <= 3) return true;
@@ -122,14 +125,14 @@ static bool by_letter(const ft_saying *s, ft_str word) {
 /* ---- saying */
 
 /* The last letter's name with an s: "CEOs", "FBI's". */
-static void say_last(ft_saying *s, char letter, bool owner) {
+void ft_say_letters_end(ft_saying *s, char letter) {
     static const char *const english[26] = {
         "ˈeɪz",   "ˈbiz",  "ˈsiz", "ˈdiz", "ˈiz",       "ˈɛfs",   "ˈdʒiz", "ˈeɪtʃɪz", "ˈaɪz",
         "ˈdʒeɪz", "ˈkeɪz", "ˈɛlz", "ˈɛmz", "ˈɛnz",      "ˈoʊz",   "ˈpiz",  "ˈkjuz",   "ˈɑɹz",
         "ˈɛsɪz",  "ˈtiz",  "ˈjuz", "ˈviz", "ˈdʌbəljuz", "ˈɛksɪz", "ˈwaɪz", "ˈziz"
     };
     char word[4] = { (char)(letter | 32), '\'', 's', 0 };
-    (void)owner;
+
     if (ft_is_english(s))
         ft_say_sounds(s, ft_str_of(word), english[(letter | 32) - 'a']);
     else
@@ -156,7 +159,7 @@ static bool say_capitals(ft_saying *s, ft_str text) {
     }
     for (size_t i = 0; i + 1 < n; i++) ft_say_letter(s, word.at[i]);
     if (tail.len)
-        say_last(s, word.at[n - 1], tail.len > 1);
+        ft_say_letters_end(s, word.at[n - 1]);
     else
         ft_say_letter(s, word.at[n - 1]);
     return true;

@@ -43,15 +43,19 @@ static bool before_period(const ft_saying *s, ft_str rest) {
 
 /* Signs that are said wherever they stand within a token. */
 static bool is_named(ft_str sign) {
-    static const char *const named[] = { "&", "+", "=", "@", "%", "$", "€", "£", "°",
-                                         "×", "÷", "±", "≤", "≥", "≠", "≈", "√", "∞",
-                                         "§", "→", "²", "³", "‰", "¢", "µ", NULL };
+    static const char *const named[] = { "&", "+", "=", "@", "%", "$", "€", "£", "°",   "×",
+                                         "÷", "±", "≤", "≥", "≠", "≈", "₹", "₩", "₽", "₿",
+                                         "√", "∞", "§", "→", "²", "³", "‰", "¢", "µ",   NULL };
     return ft_word_in_exact(sign, named);
 }
 
 static void say_inner_sign(ft_saying *s, ft_str sign, kind before, kind after, ft_str rest) {
     bool english = ft_is_english(s), digits = before == DIGIT && after == DIGIT;
-    if (ft_str_is(sign, "×") && digits) {
+    bool grade = ft_str_is(sign, "-") && before == LETTER &&
+                 (after == NONE || (rest.len && rest.at[0] == '/'));
+    if (grade) {
+        ft_say(s, english ? "minus" : "menos"); /* A-, B-/C+ */
+    } else if (ft_str_is(sign, "×") && digits) {
         ft_say(s, english ? "by" : "por");
     } else if (is_named(sign)) {
         ft_say_sign(s, sign);
@@ -240,29 +244,48 @@ static bool say_dash(ft_saying *s, ft_str text) {
     return true;
 }
 
+/* The keys of a telephone: "press # or *". A star at a line's begin is a bullet. */
+static bool say_key(ft_saying *s, ft_str text) {
+    static const char *const around[] = { "press",    "or",    "the",    "dial", "hit",    "and",
+                                          "enter",    "key",   "to",     "for",  "button", "oprima",
+                                          "presione", "pulse", "marque", "o",    "y",      "el",
+                                          "tecla",    "la",    "con",    "para", "then",   "luego",
+                                          "followed", "by",    "use",    NULL };
+    bool english = ft_is_english(s), hash = ft_str_is(text, "#");
+    if (!hash && !ft_str_is(text, "*")) return false;
+    if (hash && is_figure(s, 1) && ft_joined(s, 0)) {
+        ft_say(s, english ? "number" : "número");
+        return true;
+    }
+    if (!hash && is_figure(s, -1) && is_figure(s, 1)) {
+        ft_say(s, english ? "times" : "por");
+        return true;
+    }
+    bool bullet =
+        !hash && !ft_word_in(ft_text_at(s, -1), around) && !ft_word_in(ft_text_at(s, 1), around);
+    if (!bullet) ft_say(s, hash ? english ? "pound" : "numeral" : english ? "star" : "asterisco");
+    return true;
+}
+
 static bool say_lone(ft_saying *s, ft_str text) {
-    static const char *const between[] = { "*", "<", ">", "x", "X", "/", NULL };
+    static const char *const between[] = { "<", ">", "x", "X", "/", NULL };
     static const char *const silent[] = { "|",  "•", "·", "~", "^", "`", "_",
                                           "\\", "™", "®", "†", "‡", "¶", NULL };
     bool english = ft_is_english(s);
-    if (say_dash(s, text)) return true;
+    if (say_dash(s, text) || say_key(s, text)) return true;
     if (ft_word_in_exact(text, between)) {
         bool figures = (is_figure(s, -1) || ft_unit_find(ft_text_at(s, -1))) && is_figure(s, 1);
         if (ft_is_letter(text.at[0]) && !figures) return false;
         if (ft_is_letter(text.at[0]))
             ft_say(s, english ? "by" : "por");
-        else if (text.at[0] == '*')
-            figures ? ft_say(s, english ? "times" : "por") : (void)0;
+
         else if (text.at[0] == '/' || is_figure(s, -1) || is_figure(s, 1))
             ft_say_sign(s, text);
         return true;
     }
     if (ft_str_is(text, "~") && is_figure(s, 1)) ft_say(s, english ? "about" : "unos");
     if (ft_word_in_exact(text, silent)) return true;
-    if (ft_str_is(text, "#")) {
-        ft_say(s, is_figure(s, 1) ? english ? "number" : "número" : english ? "hash" : "numeral");
-        return true;
-    }
+
     return text.len <= 4 && kind_at(text, 0) == SIGN && ft_utf8_len(text) == text.len &&
            ft_say_sign(s, text);
 }

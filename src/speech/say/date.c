@@ -303,12 +303,32 @@ static bool say_names(ft_saying *s, ft_str text) {
     return say_name(s, ft_str_from(text, at + len));
 }
 
+/* "Sat", "Saturday" */
+static bool is_day(const ft_saying *s, int ahead) {
+    int tongue = s->language->tongue;
+    ft_str word = ft_text_at(s, ahead);
+    if (tongue == FT_EN && !ft_begins_upper(word)) return false;
+    for (int i = 0; short_days[tongue][i].name; i++)
+        if (ft_str_ieq(word, ft_str_of(short_days[tongue][i].name)) ||
+            ft_str_ieq(word, ft_str_of(short_days[tongue][i].day)))
+            return true;
+    return false;
+}
+
 static bool say_short_day(ft_saying *s, const ft_token *t) {
     int tongue = s->language->tongue;
     bool is_short;
     ft_str next = ft_text_at(s, 1);
     if (tongue == FT_EN && !ft_begins_upper(t->text)) return false;
-    bool on = ft_word_in(ft_text_at(s, -1), on_words[tongue]);
+    static const char *const before_days[] = { "every", "each",  "this",    "next",
+                                               "last",  "late",  "early",   "through",
+                                               "thru",  "since", "from",    "to",
+                                               "cada",  "este",  "próximo", NULL };
+    ft_str before = ft_text_at(s, -1);
+    bool on = ft_word_in(before, on_words[tongue]) || ft_word_in(before, before_days) ||
+              is_day(s, -1) ||
+              ((ft_str_is(before, "and") || ft_str_is(before, "or") || ft_str_is(before, "y")) &&
+               is_day(s, -2));
     bool dated = next.len && (ft_month_of(s, next, &is_short) || ft_is_digit(next.at[0]));
     if (!dated && !(has_dot(t) && (on || (next.len && !ft_begins_upper(next))))) return false;
     for (int i = 0; short_days[tongue][i].name; i++)

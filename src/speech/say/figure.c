@@ -38,22 +38,14 @@ static size_t grouped_len(ft_str s, char mark, int *groups) {
     return *groups ? n : 0;
 }
 
-/* In Spanish a point may part groups: certainly when there are two groups, a comma and more digits
- * behind, or a group of three zeros. */
-static bool point_groups(ft_str s, size_t len, int groups) {
-    ft_str rest = ft_str_from(s, len);
-    bool decimals = rest.len > 1 && rest.at[0] == ',' && ft_is_digit(rest.at[1]);
-    return groups > 1 || decimals || ft_str_is(ft_str_slice(s, len - 3, 3), "000");
-}
-
 static size_t whole_len(ft_figure *f, ft_str s, int tongue, char *mark) {
     int groups;
     size_t n = grouped_len(s, ',', &groups);
     *mark = ',';
     if (!n && tongue == FT_ES) {
+        /* "1.500" is fifteen hundred, too: exactly three digits behind a point are a group. */
         n = grouped_len(s, '.', &groups);
         *mark = '.';
-        if (n && !point_groups(s, n, groups)) n = 0;
     }
     f->grouped = n > 0;
     if (n) return n;

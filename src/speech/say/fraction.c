@@ -64,10 +64,19 @@ static void say_english(ft_saying *s, long top, ft_str bottom) {
     }
 }
 
+/* "media taza", "medio kilo"; alone "un medio". */
+static bool say_half(ft_saying *s, long top, ft_str bottom) {
+    ft_form form = ft_form_before(s, 1);
+    if (top != 1 || !ft_str_is(bottom, "2") || form == FT_FORM_ALONE) return false;
+    ft_say(s, form == FT_FORM_FEMININE ? "media" : "medio");
+    return true;
+}
+
 static void say_spanish(ft_saying *s, long top, ft_str bottom) {
     static const char *const names[] = { "",      "",        "medio",  "tercio", "cuarto", "quinto",
                                          "sexto", "séptimo", "octavo", "noveno", "décimo" };
     long n = ft_small_number(bottom);
+    if (say_half(s, top, bottom)) return;
     ft_say_long(s, top, FT_FORM_MASCULINE);
     if (n <= 10)
         ft_say(s, names[n]);

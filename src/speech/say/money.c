@@ -268,8 +268,14 @@ static void say_plain_amount(ft_saying *s, const amount *a, const money_names *n
 /* "a $5 bill" is a five dollar bill. */
 static bool is_adjective(const ft_saying *s) {
     static const char *const articles[] = { "a", "an", "another", "each", "every", "one", NULL };
-    ft_str next = ft_text_at(s, (int)s->taken);
-    return ft_is_english(s) && ft_word_in(ft_text_at(s, -1), articles) &&
+    static const char *const definite[] = { "the", "this",  "that", "its", "his",
+                                            "her", "their", "our",  NULL };
+    static const char *const verbs[] = { "spent", "lost",  "paid", "won", "made",
+                                         "taken", "given", "went", NULL };
+    ft_str next = ft_text_at(s, (int)s->taken), before = ft_text_at(s, -1);
+    bool noun = !ft_str_ends(next, FT_STR("ed")) && !ft_word_in(next, verbs);
+    return ft_is_english(s) &&
+           (ft_word_in(before, articles) || (noun && ft_word_in(before, definite))) &&
            ft_joined(s, (int)s->taken - 1) && next.len > 1 && ft_is_lower(next.at[0]) &&
            !ft_is_function_word(s, next);
 }

@@ -17,10 +17,10 @@ static const char *const digits_before[FT_TONGUES][32] = {
       "serie", "terminada", "pin", "id", NULL },
 };
 static const char *const pairs_before[FT_TONGUES][40] = {
-    { "room",   "rm",       "highway", "hwy",       "route",   "rte",   "interstate", "flight",
-      "boeing", "boeing's", "airbus",  "apartment", "apt",     "suite", "ste",        "unit",
-      "bus",    "train",    "gate",    "exit",      "channel", "hwy",   "freeway",    "locker",
-      "cabin",  "building", "bldg",    "studio",    NULL },
+    { "room",   "rm",       "highway",  "hwy",       "route",   "rte",   "interstate", "flight",
+      "boeing", "boeing's", "airbus",   "apartment", "apt",     "suite", "ste",        "unit",
+      "bus",    "train",    "gate",     "exit",      "channel", "hwy",   "freeway",    "locker",
+      "box",    "cabin",    "building", "bldg",      "studio",  NULL },
     { NULL },
 };
 /* These are called, not counted, whatever stands before. */
@@ -53,7 +53,9 @@ static bool is_house_number(const ft_saying *s) {
     };
     for (int i = 1; i <= 4; i++) {
         ft_str word = ft_text_at(s, i);
-        if (!ft_joined(s, i - 1) ||
+        const ft_token *t = ft_saying_token(s, i - 1);
+        bool compass = t->text.len == 1 && ft_str_is(t->after, "."); /* N. Main St. */
+        if (!(ft_joined(s, i - 1) || compass) ||
             (!ft_begins_upper(word) && !ft_is_digit(word.len ? word.at[0] : ' ')))
             return false;
         if (i > 1 && ft_word_in(word, roads)) return true;
@@ -211,6 +213,27 @@ static bool say_english_plural(ft_saying *s, const ft_figure *f, ft_str ending) 
     return true;
 }
 
+/* "10k followers", "1.2M", "1T parameters"; "5k run", "4K" and "3B" stay letters. */
+static bool say_magnitude(ft_saying *s, const ft_figure *f, ft_str ending) {
+    static const char *const races[] = { "run", "race", "walk", "time", "runs", "races", NULL };
+    static const struct {
+        const char *sign, *name[FT_TONGUES];
+    } rows[] = { { "k", { "thousand", "mil" } },
+                 { "M", { "million", "millones" } },
+                 { "B", { "billion", "mil millones" } },
+                 { "T", { "trillion", "billones" } } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (!ft_str_is(ending, rows[i].sign)) continue;
+        bool large =
+            i == 0 ? !ft_word_in(ft_text_at(s, 1), races) : f->fraction.len || counts_next(s);
+        if (!large) return false;
+        ft_say_figure(s, f, FT_FORM_MASCULINE);
+        ft_say(s, rows[i].name[s->language->tongue]);
+        return true;
+    }
+    return false;
+}
+
 static bool say_english_ending(ft_saying *s, const ft_figure *f, ft_str ending) {
     static const char *const ordinals[] = { "st", "nd", "rd", "th", NULL };
     if (ft_word_in(ending, ordinals) && f->fraction.len == 0) {
@@ -237,10 +260,11 @@ static bool say_english_ending(ft_saying *s, const ft_figure *f, ft_str ending) 
         ft_say(s, times || !next.len ? "times" : "x");
         return true;
     }
-    return say_english_plural(s, f, ending);
+    return say_magnitude(s, f, ending) || say_english_plural(s, f, ending);
 }
 
 static bool say_spanish_ending(ft_saying *s, const ft_figure *f, ft_str ending) {
+    if (say_magnitude(s, f, ending)) return true;
     static const struct {
         const char *ending;
         ft_form form;

@@ -65,8 +65,9 @@ void ft_say_ordinal(ft_saying *s, ft_str digits, ft_form form);
 void ft_say_year(ft_saying *s, ft_str digits);
 /* "305" as three oh five, "1204" as twelve oh four: rooms, roads, flights. */
 void ft_say_pairs(ft_saying *s, ft_str digits);
-void ft_say_letter(ft_saying *s, char letter);  /* its name */
-void ft_say_letters(ft_saying *s, ft_str text); /* letters and digits by name */
+void ft_say_letter(ft_saying *s, char letter);      /* its name */
+void ft_say_letters(ft_saying *s, ft_str text);     /* letters and digits by name */
+void ft_say_letters_end(ft_saying *s, char letter); /* with an s behind it: "CEOs", "FBI's" */
 /* The name of a sign ("&", "@", "-"); false: it has none. */
 bool ft_say_sign(ft_saying *s, ft_str sign);
 

@@ -241,11 +241,33 @@ static bool say_span(ft_saying *s, ft_str text, int half, int tokens) {
     return false;
 }
 
+/* "a.m.-6" of "5 a.m.-6 p.m." */
+static bool say_second_half(ft_saying *s, ft_str text) {
+    static const char *const halves[] = { "a.m.", "p.m.", "am", "pm", "a.m", "p.m", NULL };
+    static const char *const dashes[] = { "-", "–", "—", NULL };
+    size_t len = ft_head_of(text, halves);
+    size_t dash = len ? ft_head_of(ft_str_from(text, len), dashes) : 0;
+    ft_str rest = ft_str_from(text, len + dash);
+    clock_time c;
+    int tokens;
+    if (!dash || !ft_is_english(s) || !read_clock(&c, rest)) return false;
+    int half = half_behind(s, &tokens);
+    say_half_english(s, text.at[0]);
+    ft_say(s, "to");
+    if (half && !c.half) {
+        c.half = half;
+        s->taken = (size_t)tokens + 1;
+    }
+    say_english(s, &c);
+    return true;
+}
+
 static bool say_time(ft_saying *s) {
     ft_str text = s->tokens[s->at].text;
     clock_time c;
     int tokens = 0;
-    if (text.len == 0 || text.len > 24 || !ft_is_digit(text.at[0])) return false;
+    if (text.len == 0 || text.len > 24) return false;
+    if (!ft_is_digit(text.at[0])) return say_second_half(s, text);
     int half = half_behind(s, &tokens);
     if (!read_clock(&c, text)) return say_span(s, text, half, tokens);
     if (half && !c.half && c.hour >= 1 && c.hour <= 12) {

@@ -88,6 +88,7 @@ static const ft_unit units[] = {
     { "gal gals", { { "gallon", "gallons" }, { "galón", "galones" } }, HE, 0 },
     { "qt qts", { { "quart", "quarts" }, { "cuarto de galón", "cuartos de galón" } }, HE, 0 },
     { "pt pts", { { "point", "points" }, { "punto", "puntos" } }, HE, 0 },
+    { "c", { { "cup", "cups" }, { "taza", "tazas" } }, SHE, GLUED },
     { "tsp", { { "teaspoon", "teaspoons" }, { "cucharadita", "cucharaditas" } }, SHE, ALONE },
     { "tbsp", { { "tablespoon", "tablespoons" }, { "cucharada", "cucharadas" } }, SHE, ALONE },
     { "h hr hrs hs", { { "hour", "hours" }, { "hora", "horas" } }, SHE, 0 },
@@ -289,9 +290,11 @@ static int unit_behind(const ft_saying *s, measure *m) {
         return read_measure(m, ft_str_n(text, (size_t)len)) ? 2 : 0;
     }
     if (!read_measure(m, word)) return 0;
-    bool inch = ft_str_is(word, "in") && t->after.len && t->after.at[0] == '.';
-    bool decimal = ft_str_is(word, "s") && memchr(s->tokens[s->at].text.at, '.',
-                                                  s->tokens[s->at].text.len) != NULL; /* 10.8 s */
+    bool inch =
+        (ft_str_is(word, "in") || ft_str_is(word, "c")) && t->after.len && t->after.at[0] == '.';
+    ft_str amount = s->tokens[s->at].text; /* 10.8 s */
+    bool decimal = ft_str_is(word, "s") &&
+                   (memchr(amount.at, '.', amount.len) || memchr(amount.at, ',', amount.len));
     if ((m->unit->flags & GLUED) && !inch && !decimal) return 0;
     /* "12 W. 57th St." */
     return word.len == 1 && ft_is_upper(word.at[0]) && t->after.len && t->after.at[0] == '.' &&
@@ -311,6 +314,11 @@ static bool say_amount(ft_saying *s, ft_str text, ft_form form, bool *one) {
         return true;
     }
     *one = true;
+    bool half = ft_str_is(text, "1/2") || ft_str_is(text, "½");
+    if (half && !ft_is_english(s)) { /* media libra */
+        ft_say(s, form == FT_FORM_FEMININE ? "media" : "medio");
+        return true;
+    }
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.at[i] >= 0x80 && ft_is_digit(text.at[0])) *one = false; /* 2½ */
     return ft_say_fraction(s, text);
@@ -411,7 +419,10 @@ static bool say_alone(ft_saying *s, ft_str text) {
                   (ft_is_digit(before.at[before.len - 1]) || ft_is_magnitude(s, before)) &&
                   s->at > 0 && ft_joined(s, -1);
     bool known = (m.unit->flags & ALONE) || m.per;
-    if (!known && (!figure || (m.unit->flags & GLUED))) return false;
+    const ft_token *t = &s->tokens[s->at];
+    bool dotted =
+        t->after.len && t->after.at[0] == '.' && strchr("ci", text.at[0]); /* 2-1/2 c., 5-6 in. */
+    if (!known && (!figure || ((m.unit->flags & GLUED) && !dotted))) return false;
     bool one = ft_word_in(
         before, (const char *const[]){ "one", "a", "an", "per", "each", "un", "una", "por", NULL });
     say_unit(s, &m, one);
