@@ -26,6 +26,7 @@ BENCHES = {
     "remote": ([PYTHON, "bench/remote.py"], "objects of another S3 server beside awscli and boto3: MB/s, CPU seconds"),
     "media": ([PYTHON, "bench/media.py"], "pictures beside Pillow and torchvision: decode, crop, resize, normalise"),
     "nn-infer": ([PYTHON, "bench/nn_infer.py"], "networks beside python3-torch and ONNX Runtime"),
+    "nn-train": ([PYTHON, "bench/nn_train.py"], "training steps of networks beside python3-torch"),
     "start": ([PYTHON, "bench/start.py"], "start-up and idle memory beside Python"),
 }
 

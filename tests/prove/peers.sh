@@ -90,7 +90,8 @@ sagemaker1) sagemaker sagemaker1 1.72.1 ;;
 sagemaker2) sagemaker sagemaker2 2.24.5 ;;
 boto3) newest boto3 boto3 ;;
 ort) newest ort onnxruntime numpy ;;
+torch) newest torch torch torchvision ;;
 moto) newest moto 'moto[s3,server]' ;;
 smdebug) smdebug ;;
-*) echo "usage: $0 boto3|datasets|moto|ort|sagemaker1|sagemaker2|smdebug|tfjs|webdataset" >&2; exit 64 ;;
+*) echo "usage: $0 boto3|datasets|moto|ort|sagemaker1|sagemaker2|smdebug|tfjs|torch|webdataset" >&2; exit 64 ;;
 esac
