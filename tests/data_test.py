@@ -43,6 +43,17 @@ def a_dataset_goes_through_every_format_and_comes_back(t):
 
 
 @case
+def empty_records_are_kept_and_told(t):
+    plain, out = at(t, "z.rec"), at(t, "z.fts")
+    with open(plain, "wb") as f:  # MXNet's frames: magic, length, bytes, padding
+        for data in (b"abcd", b"", b"efgh"):
+            f.write((0xced7230a).to_bytes(4, "little") + len(data).to_bytes(4, "little") + data)
+    said = t.run("data", "pack", plain, out, "--payload", "bytes").stdout
+    assert "3 records" in said and f"1 of them is empty; the first: '{plain}', record 1 (byte 12): 0 bytes" in said, said
+    assert t.json("data", "pack", plain, out, "--payload", "bytes", "--force")["empty"] == 1
+
+
+@case
 def trees_train_on_any_format_of_numbers(t):
     table = at(t, "t.csv")
     with open(table, "w", encoding="utf-8") as f:

@@ -118,6 +118,7 @@ static ft_err told_json(const ft_pack_told *t, ft_str to, double seconds) {
     ft_json_out_name(&w, "records"), ft_json_out_i64(&w, (int64_t)(t->records + t->resumed));
     ft_json_out_name(&w, "resumed"), ft_json_out_i64(&w, (int64_t)t->resumed);
     ft_json_out_name(&w, "bad"), ft_json_out_i64(&w, (int64_t)t->bad);
+    ft_json_out_name(&w, "empty"), ft_json_out_i64(&w, (int64_t)t->empty);
     ft_json_out_name(&w, "files"), ft_json_out_i64(&w, t->shards);
     ft_json_out_name(&w, "bytes"), ft_json_out_i64(&w, (int64_t)t->bytes);
     ft_json_out_name(&w, "shard_bytes"), ft_json_out_i64(&w, (int64_t)t->shard_bytes);
@@ -158,6 +159,9 @@ static ft_err told_print(const ft_cli *cli, const ft_pack_told *t, ft_str to, do
     if (t->resumed) printf("; %llu of them were there before", (unsigned long long)t->resumed);
     if (t->bad) printf("; %llu damaged ones were left out", (unsigned long long)t->bad);
     printf("\n");
+    if (t->empty)
+        printf("%llu of them %s empty; the first: %s\n", (unsigned long long)t->empty,
+               t->empty == 1 ? "is" : "are", t->empty_at);
     return FT_OK;
 }
 

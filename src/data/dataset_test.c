@@ -518,9 +518,49 @@ static void test_faults(void **state) {
     }
 }
 
+/* tf.Example has no shapes: a list beside the values keeps it, for pixels and for numbers. */
+static void test_shapes_in_examples(void **state) {
+    static const ft_field fields[] = {
+        { .name = FT_STR("image"), .dtype = FT_U8, .ndim = 3, .shape = { 2, 3, 1 } },
+        { .name = FT_STR("box"), .dtype = FT_F32, .ndim = 2, .shape = { 2, 2 } },
+        { .name = FT_STR("list"), .dtype = FT_F32, .ndim = 1, .shape = { 3 } }
+    };
+    uint8_t pixels[6] = { 1, 2, 3, 4, 5, 250 };
+    float box[4] = { 1.5f, 2, 3, 4 }, list[3] = { 7, 8, 9 };
+    ft_array row[] = { { FT_U8, 3, { 2, 3, 1 }, pixels },
+                       { FT_F32, 2, { 2, 2 }, box },
+                       { FT_F32, 1, { 3 }, list } };
+    ft_dataset_writer *w;
+    ft_dataset *d;
+    ft_dataset_reader *r;
+    ft_sample s;
+    size_t count;
+    (void)state;
+    const char *path = test_set_path("shapes.tfrecord");
+    EXPECT_OK(ft_dataset_writer_new(&w, path, fields, 3, NULL));
+    for (int i = 0; i < 3; i++) EXPECT_OK(ft_dataset_write(w, row));
+    EXPECT_OK(ft_dataset_writer_end(w));
+    ft_dataset_writer_free(w);
+    ft_str paths = ft_str_of(path);
+    EXPECT_OK(ft_dataset_open(&d, &paths, 1, NULL));
+    const ft_field *f = ft_dataset_fields(d, &count);
+    EXPECT(count == 3);
+    EXPECT_OK(ft_dataset_reader_new(&r, d));
+    EXPECT_OK(ft_dataset_read(&s, r, 0, 2));
+    for (size_t i = 0; i < 3; i++) {
+        EXPECT(f[i].dtype == fields[i].dtype && f[i].ndim == fields[i].ndim);
+        EXPECT(memcmp(f[i].shape, fields[i].shape, sizeof *f[i].shape * (size_t)f[i].ndim) == 0);
+        EXPECT(ft_array_bytes(&s.values[i]) == ft_array_bytes(&row[i]));
+        EXPECT(memcmp(s.values[i].data, row[i].data, ft_array_bytes(&row[i])) == 0);
+    }
+    ft_dataset_reader_free(r);
+    ft_dataset_free(d);
+}
+
 TEST_MAIN(cmocka_unit_test(test_images), cmocka_unit_test(test_rows), cmocka_unit_test(test_csv),
           cmocka_unit_test(test_csv_stacked), cmocka_unit_test(test_libsvm),
           cmocka_unit_test(test_index), cmocka_unit_test(test_bytes), cmocka_unit_test(test_json),
           cmocka_unit_test(test_damage), cmocka_unit_test(test_over_limit),
           cmocka_unit_test(test_stream), cmocka_unit_test(test_packed),
-          cmocka_unit_test(test_shards), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_shards), cmocka_unit_test(test_shapes_in_examples),
+          cmocka_unit_test(test_faults))

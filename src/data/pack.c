@@ -69,6 +69,8 @@ static ft_err write_all(ft_pack_work *p, ft_pack_told *told) {
             told->records++;
         }
         if (s->err) return FT_FAIL(s->err, "%s", s->why);
+        if (s->empty && !told->empty) memcpy(told->empty_at, s->empty_at, sizeof told->empty_at);
+        told->empty += s->empty;
         bool last = s->last;
         slot_free(p, s);
         int64_t now = ft_clock_monotonic_us();

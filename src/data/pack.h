@@ -63,6 +63,8 @@ typedef struct ft_pack_opts {
 
 typedef struct ft_pack_told {
     uint64_t records, bytes, bad, resumed; /* resumed: records that were there */
+    uint64_t empty;                        /* records of no bytes: they are kept, and told */
+    char empty_at[256];                    /* where the first stands */
     uint32_t shards;
     uint64_t shard_bytes; /* 0: one file */
     char why[256];        /* a sentence about that choice */

@@ -25,10 +25,21 @@ void ft_pack_place(const ft_pack_work *p, uint64_t n, uint32_t *shard, uint64_t 
     *record = n - p->begins[low];
 }
 
+/* A record of plain bytes that has none: it may be meant so, and may be damage. */
+static void empty_note(ft_pack_work *p, ft_pack_slot *s, const ft_sample *sample) {
+    const ft_field *f = &p->from->fields[0];
+    if (p->fields != 1 || f->kind == FT_FIELD_ARRAY || f->kind == FT_FIELD_IMAGE) return;
+    if (!sample->values[0].data || sample->values[0].shape[0] || s->empty++) return;
+    (void)ft_dataset_fail(FT_FAIL(FT_ECORRUPT, "0 bytes"), p->from, sample);
+    snprintf(s->empty_at, sizeof s->empty_at, "%s", ft_err_why());
+    ft_err_clear();
+}
+
 /* Mapped values stay where they are, others are copied before the reader's next record. */
 static ft_err keep(ft_pack_work *p, ft_pack_slot *s, const ft_sample *sample) {
     ft_array *to = s->values + s->count * p->fields;
     bool stays = ft_dataset_mapped(p->from);
+    empty_note(p, s, sample);
     for (size_t i = 0; i < p->fields; i++) {
         to[i] = sample->values[i];
         size_t bytes = to[i].data && !stays ? ft_array_bytes(&to[i]) : 0;
@@ -128,7 +139,7 @@ static ft_pack_slot *slot_take(ft_pack_work *p) {
         if (s->state == FT_SLOT_FREE) {
             s->state = FT_SLOT_FILLING;
             s->run = p->next++;
-            s->count = s->passed = 0;
+            s->count = s->passed = s->empty = 0;
             s->err = FT_OK;
             s->last = !p->ordered && p->first + p->next * p->run >= p->total;
             ft_arena_reset(&s->arena);

@@ -60,6 +60,8 @@ typedef struct ft_pack_slot { /* a run of samples */
     uint64_t run;    /* its number */
     size_t count;    /* samples in it */
     uint64_t passed; /* records that it stands for, bad ones counted */
+    uint64_t empty;  /* of no bytes */
+    char empty_at[256];
     ft_array *values;
     ft_arena arena;
     ft_err err;
