@@ -54,29 +54,26 @@ static inline int test_by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-typedef struct test_pitch {
-    double median_hz, mean_log, deviation_log; /* over the voiced frames, every 10 ms */
+typedef struct test_pitch { /* over the voiced frames, every 10 ms */
+    double median_hz;
+    double
+        deviation_log; /* half of what two thirds of them span: slips of the tracker do not tell */
     size_t voiced, loud;
 } test_pitch;
 
 static inline test_pitch test_pitch_of(const int16_t *x, size_t count, int rate_hz) {
     test_pitch out = { 0 };
-    double *found = calloc(count / (size_t)(rate_hz / 100) + 1, sizeof *found), sum = 0;
+    double *found = calloc(count / (size_t)(rate_hz / 100) + 1, sizeof *found);
     for (size_t at = 0; found; at += (size_t)(rate_hz / 100)) {
         double hz = test_frame_pitch_hz(x, count, at, rate_hz);
         if (hz < 0) break;
         out.loud += test_rms(x + at, (size_t)(rate_hz / 25)) >= 250;
         if (hz > 0) found[out.voiced++] = hz;
     }
-    for (size_t i = 0; i < out.voiced; i++) out.mean_log += log(found[i]) / (double)out.voiced;
-    for (size_t i = 0; i < out.voiced; i++) {
-        double d = log(found[i]) - out.mean_log;
-        sum += d * d;
-    }
     if (out.voiced) {
-        out.deviation_log = sqrt(sum / (double)out.voiced);
         qsort(found, out.voiced, sizeof *found, test_by_size);
         out.median_hz = found[out.voiced / 2];
+        out.deviation_log = log(found[out.voiced * 5 / 6] / found[out.voiced / 6]) / 2;
     }
     free(found);
     return out;

@@ -1,8 +1,14 @@
 /* espeak_serve.c -- the other side of the pipe: libespeak-ng, asked for one text after the other.
  *
  * The library is loaded here and nowhere else: in the process `fettle run-espeak`. */
+#include <errno.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/lib.h"
@@ -85,12 +91,18 @@ static int on_speech(short *samples, int count, event *events) {
     return err != FT_OK;
 }
 
-static ft_err say(const char *voice, const char *text, bool phonemes) {
+static ft_err ready(const char *voice) {
+    static char readied[FT_ESPEAK_VOICE_MAX + 1];
+    if (*readied && strcmp(readied, voice) == 0) return FT_OK;
     FT_TRY(load());
     if (api.set_voice(voice) != 0)
         return FT_FAIL(FT_EABSENT, "espeak-ng has no voice %s; is espeak-ng-data whole?", voice);
     api.set_callback(on_speech);
-    answer_err = FT_OK;
+    snprintf(readied, sizeof readied, "%s", voice);
+    return FT_OK;
+}
+
+static ft_err say(const char *text, bool phonemes) {
     unsigned flags = CHARS_UTF8 | END_PAUSE | (phonemes ? TEXT_PHONEMES : 0);
     if (*text && api.synth(text, strlen(text) + 1, 0, 1, 0, flags, NULL, NULL) != 0)
         return FT_FAIL(FT_EPEER, "espeak-ng could not say the text");
@@ -108,6 +120,22 @@ static ft_err answer_failure(ft_err err) {
     return err;
 }
 
+/* The library remembers the waves of the text before; a process that said nothing yet says the same
+ * text always with the same samples. So each text is said by a fork. */
+static ft_err say_apart(const char *text, bool phonemes) {
+    int status = 0;
+    pid_t us = getpid(), pid = fork();
+    if (pid < 0) return FT_FAIL(FT_ENOMEM, "no process to say a text");
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        ft_err err = getppid() == us ? say(text, phonemes) : FT_ECANCELED;
+        if (err != FT_OK) err = answer_failure(err);
+        _exit(err != FT_OK);
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    return status == 0 ? FT_OK : FT_FAIL(FT_EPEER, "a text could not be said");
+}
+
 static ft_err serve_one(const ft_espeak_ask *ask) {
     char voice[FT_ESPEAK_VOICE_MAX + 1] = "";
     if (ask->voice_len > FT_ESPEAK_VOICE_MAX || ask->text_len > FT_ESPEAK_TEXT_MAX)
@@ -117,8 +145,8 @@ static ft_err serve_one(const ft_espeak_ask *ask) {
     ft_err err = ft_espeak_receive(answer_fd, voice, ask->voice_len, -1);
     if (err == FT_OK) err = ft_espeak_receive(answer_fd, text, ask->text_len, -1);
     if (err == FT_OK) {
-        err = say(voice, text, ask->phonemes != 0);
-        if (err != FT_OK) err = answer_failure(err);
+        err = ready(voice);
+        err = err == FT_OK ? say_apart(text, ask->phonemes != 0) : answer_failure(err);
     }
     free(text);
     return err;

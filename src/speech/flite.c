@@ -203,7 +203,7 @@ typedef struct speaker {
     double drc_level; /* mean of the loud frames' first coefficient */
 } speaker;
 
-static const float breath_cepstrum[FT_VOCODER_ORDER_MAX + 1] = { 3.2F, 0.55F, 0.1F };
+static const float breath_cepstrum[FT_VOCODER_ORDER_MAX + 1] = { 5.6F, 0.55F, 0.1F };
 static const float no_pulses[FT_VOCODER_BANDS_MAX];
 
 static float new_f0(const speaker *k, const ft_moment *m, float f0) {
@@ -238,7 +238,7 @@ static ft_vocoder_frame frame_at(const speaker *k, const ft_moment *m,
     f.tract = (float)m->manner->tract;
     if (m->manner->whispered) f.level -= 0.3F;
     if (m->manner->drc && frame[1] > 0) /* quiet sounds up, loud ones a little down */
-        f.level += 0.35F * (float)(k->drc_level - (double)frame[1]);
+        f.level += 0.45F * (float)(k->drc_level - (double)frame[1]);
     return f;
 }
 

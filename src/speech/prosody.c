@@ -49,6 +49,7 @@ static double silence_length(const ft_prosody *p, const ft_sentence *s, const ft
 
 static const double emphasis_length[] = { 0.9, 1, 1.12, 1.25 };
 static const double emphasis_pitch[] = { -0.06, 0, 0.10, 0.20 }; /* log Hz */
+#define EMPHASIS_WHOLE 0.4 /* of that over the whole word, all of it on the stressed syllable */
 static const double emphasis_db[] = { -3, 0, 2, 4 };
 
 /* Is this segment in the last syllable before a silence? */
@@ -74,12 +75,16 @@ static double sound_length(const ft_prosody *p, size_t i, const ft_word *w) {
 
 /* ---- how high and how loud */
 
+static double level_of(const ft_manner *m) {
+    double own = isfinite(m->volume_db) ? m->volume_db * DB_TO_LOG : SILENT;
+    return own + emphasis_db[m->emphasis + 1] * DB_TO_LOG;
+}
+
 static void sound_tone(ft_segment *g, const ft_word *w, const ft_style *style) {
     const ft_manner *m = w->manner;
-    g->shift = log(m->pitch);
+    g->shift = log(m->pitch) + EMPHASIS_WHOLE * emphasis_pitch[m->emphasis + 1];
     g->range = m->range;
-    g->level = isfinite(m->volume_db) ? m->volume_db * DB_TO_LOG : SILENT;
-    g->level += emphasis_db[m->emphasis + 1] * DB_TO_LOG;
+    g->level = level_of(m);
     if (g->stressed) g->bump = emphasis_pitch[m->emphasis + 1];
     if (!style) return;
     g->shift += log(style->pitch);
@@ -142,7 +147,7 @@ static ft_moment silent_moment(ft_moment out, const ft_segment *g, const ft_sent
     if (is_breath(s, g)) out.breath = sin(M_PI * since_s / (g->end_s - g->start_s));
     out.from_s = w && since_s < FADE_S ? g->from_s + since_s : -1;
     out.manner = w ? w->manner : NULL;
-    out.level = SILENT * since_s / FADE_S;
+    out.level = (w ? level_of(w->manner) : 0) + SILENT * since_s / FADE_S;
     return out;
 }
 

@@ -274,7 +274,7 @@ static void lay_voice(layout *l, const ft_moment *m, double from) {
     double period = g.right > 0 ? g.right : hop, next = voiced ? new_period(l, m, period) : period;
     g.gain = exp(m->level) * (voiced ? sqrt(next / period) : 1) / g.tract;
     if (m->manner->drc && u->loud > log(QUIET))
-        g.gain *= exp(0.35 * (w->loud_mean - (double)u->loud));
+        g.gain *= exp(0.45 * (w->loud_mean - (double)u->loud));
     l->again = before == i ? l->again + 1 : 0;
     g.backwards = !voiced && l->again % 2 == 1;
     if (u->voiced && m->manner->whispered) {
