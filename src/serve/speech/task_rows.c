@@ -136,9 +136,12 @@ ft_err ft_speech_task_uri(ft_str *out, const ft_speech_task *t, ft_arena *arena)
 
 /* ---- for the threads */
 
-ft_err ft_speech_tasks_again(ft_store *s) {
-    return ft_db_run(ft_store_db(s),
-                     "update speech_task set status = 'scheduled' where status = 'inProgress'", "");
+ft_err ft_speech_tasks_again(int64_t *waiting, ft_store *s) {
+    ft_db *db = ft_store_db(s);
+    FT_TRY(ft_db_run(db, "update speech_task set status = 'scheduled' where status = 'inProgress'",
+                     ""));
+    return ft_db_one(db, NULL, "select count(*) from speech_task where status = 'scheduled'", "",
+                     "i", waiting);
 }
 
 static ft_err take(ft_speech_task *out, ft_store *s, ft_arena *arena) {

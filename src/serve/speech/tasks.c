@@ -17,7 +17,7 @@
 #include "serve/speech/tasks_in.h"
 #include "store/lineage.h"
 
-#define LOOK_S       1  /* tasks are looked for at least so often */
+#define AGAIN_S      1  /* after a failure, a full disk say, tasks are looked for again */
 #define NICE         10 /* requests go first */
 #define MEDIA_JSON   FT_STR("application/json")
 #define MANIFEST_END "manifest.json"
@@ -184,6 +184,32 @@ static void note(speaking *k, ft_err err, ft_str why, const ft_speech_told *told
     ft_speech_recorder_add(k->tasks->recorder, &r);
 }
 
+/* Until a task is added; after a failure for a while at most. */
+static void rest(ft_speech_tasks *t, uint64_t *seen, bool failed) {
+    struct timespec until;
+    int err = 0;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += AGAIN_S;
+    pthread_mutex_lock(&t->lock);
+    while (*seen == t->calls && err == 0)
+        err = failed ? pthread_cond_timedwait(&t->wake, &t->lock, &until)
+                     : pthread_cond_wait(&t->wake, &t->lock);
+    *seen = t->calls;
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* A row that cannot be written now, the disk being full, is written when it can. */
+static ft_err row_end(speaking *k, const char *status, ft_str reason) {
+    uint64_t seen = 0;
+    for (;;) {
+        ft_err err = ft_speech_task_end(k->store, k->task.seq, status, reason);
+        if (err == FT_OK || atomic_load(&k->tasks->ending)) return err;
+        ft_log_err(FT_LOG_WARN, "speech", err, "telling how a synthesis task ended");
+        ft_err_clear();
+        rest(k->tasks, &seen, true);
+    }
+}
+
 static ft_err run(speaking *k) {
     ft_speech_told told = { 0 };
     int64_t from_us = ft_clock_monotonic_us();
@@ -196,7 +222,7 @@ static ft_err run(speaking *k) {
     if (err) ft_log_err(FT_LOG_WARN, "speech", err, "a synthesis task failed");
     ft_err_clear();
     note(k, err, why, &told, from_us);
-    return ft_speech_task_end(k->store, k->task.seq, err ? "failed" : "completed", why);
+    return row_end(k, err ? "failed" : "completed", why);
 }
 
 /* One task; FT_ENOTFOUND: none waits. */
@@ -209,48 +235,39 @@ static ft_err run_next(ft_speech_tasks *t, ft_store *s) {
     return err;
 }
 
-/* Until a task is added, or for a while. */
-static void rest(ft_speech_tasks *t, uint64_t *seen) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += LOOK_S;
-    pthread_mutex_lock(&t->lock);
-    while (*seen == t->calls && pthread_cond_timedwait(&t->wake, &t->lock, &until) == 0) {
-    }
-    *seen = t->calls;
-    pthread_mutex_unlock(&t->lock);
-}
-
 static void *thread_main(void *arg) {
     ft_speech_tasks *t = arg;
     ft_store *store;
     uint64_t seen = 0;
     setpriority(PRIO_PROCESS, 0, NICE); /* of this thread */
-    if (ft_store_open(&store, t->home) != FT_OK) {
-        ft_log_err(FT_LOG_ERROR, "speech", FT_EIO, "synthesis tasks cannot be spoken");
+    ft_err err = ft_store_open(&store, t->home);
+    if (err) {
+        ft_log_err(FT_LOG_ERROR, "speech", err, "synthesis tasks cannot be spoken");
         return NULL;
     }
     while (!atomic_load(&t->ending)) {
-        ft_err err = run_next(t, store);
+        err = run_next(t, store);
         if (err == FT_OK) continue;
-        if (err != FT_ENOTFOUND && err != FT_ECANCELED)
-            ft_log_err(FT_LOG_WARN, "speech", err, "a synthesis task");
+        bool failed = err != FT_ENOTFOUND && err != FT_ECANCELED;
+        if (failed) ft_log_err(FT_LOG_WARN, "speech", err, "a synthesis task");
         ft_err_clear();
-        if (!atomic_load(&t->ending)) rest(t, &seen);
+        rest(t, &seen, failed);
     }
     ft_store_close(store);
     return NULL;
 }
 
-static ft_err threads_start(ft_speech_tasks *t) {
+/* With the first task. With the lock. */
+static void threads_start(ft_speech_tasks *t) {
     sigset_t every, before;
+    if (t->count || atomic_load(&t->ending)) return;
     sigfillset(&every);
     pthread_sigmask(SIG_SETMASK, &every, &before);
-    while (t->count < FT_SPEECH_TASK_THREADS && !ft_fault_here() &&
+    while (t->count < FT_SPEECH_TASK_THREADS &&
            pthread_create(&t->threads[t->count], NULL, thread_main, t) == 0)
         t->count++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return t->count ? FT_OK : FT_FAIL(FT_EFULL, "no thread for synthesis tasks");
+    if (!t->count) ft_log(FT_LOG_ERROR, "speech", "no thread for synthesis tasks: they wait");
 }
 
 ft_err ft_speech_tasks_new(ft_speech_tasks **out, ft_store *s, const char *home,
@@ -263,18 +280,21 @@ ft_err ft_speech_tasks_new(ft_speech_tasks **out, ft_store *s, const char *home,
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->wake, NULL);
     ft_err err = ft_speech_tasks_prepare(s);
-    if (err == FT_OK) err = ft_speech_tasks_again(s);
-    if (err == FT_OK) err = threads_start(t);
-    if (err)
+    int64_t waiting = 0;
+    if (err == FT_OK) err = ft_speech_tasks_again(&waiting, s);
+    if (err) {
         ft_speech_tasks_free(t);
-    else
-        *out = t;
-    return err;
+        return err;
+    }
+    if (waiting) ft_speech_tasks_wake(t);
+    *out = t;
+    return FT_OK;
 }
 
 void ft_speech_tasks_wake(ft_speech_tasks *t) {
     pthread_mutex_lock(&t->lock);
     t->calls++;
+    threads_start(t);
     pthread_cond_broadcast(&t->wake);
     pthread_mutex_unlock(&t->lock);
 }
