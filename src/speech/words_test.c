@@ -259,12 +259,17 @@ static void test_cover(void **state) {
     }
 }
 
-/* ---- numbers beside num2words */
+/* ---- numbers beside num2words and inflect */
 
 static const char oracle_script[] =
     "import re, sys\n"
     "from num2words import num2words\n"
     "def plain(t): return re.sub(r'[-,]', ' ', t).replace(' and ', ' ').split()\n"
+    "try:\n"
+    "    import inflect\n"
+    "    other = inflect.engine()\n"
+    "except ImportError:\n"
+    "    other = None\n"
     "bad = 0\n"
     "for line in open(d + 'said.txt', encoding='utf-8'):\n"
     "    lang, kind, digits, said = line.rstrip('\\n').split('\\t')\n"
@@ -276,7 +281,10 @@ static const char oracle_script[] =
     "        want = re.sub(r'veintiuno (mil|\\w+ones)', r'veintiún \\1', want)\n"
     "        want = re.sub(r'\\buno (mil|\\w+ones)', r'un \\1', want)\n"
     "    a, b = plain(want), said.split()\n"
-    "    if a != b:\n"
+    "    c = a\n"
+    "    if other and lang == 'en' and kind == 'cardinal': c = "
+    "plain(other.number_to_words(int(digits), andword=''))\n"
+    "    if a != b or a != c:\n"
     "        bad += 1\n"
     "        if bad < 6: print('#', lang, kind, digits, ' '.join(a), '|', said, file=sys.stderr)\n"
     "print(bad)\n";
@@ -298,7 +306,11 @@ static void test_num2words(void **state) {
     double bad;
     ft_random random;
     ft_random_seed(&random, 7);
-    for (uint64_t n = 0; n < 1200; n++) {
+    /* ./run prove asks for more of them. */
+    const char *more = getenv("FETTLE_NUMBERS");
+    uint64_t count = more ? strtoull(more, NULL, 10) : 1200;
+    for (uint64_t n = 0; n < count; n++) {
+        if (n % 1000 == 999) ft_arena_reset(&arena);
         uint64_t bound = 10;
         for (uint64_t k = n % 15; k; k--) bound *= 10;
         uint64_t number = n < 130 ? n : ft_random_u64(&random) % bound;

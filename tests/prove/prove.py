@@ -44,6 +44,8 @@ CHECKS = [
     ("sagemaker-records", "SageMaker's own RecordIO writer, the same bytes",
      [peer("sagemaker2"), "tests/prove/dataset_readers.py", "sagemaker"], 300),
     ("webdataset-loader", "a tar of JPEGs beside WebDataset", [PYTHON, "tests/prove/webdataset_loader.py"], 600),
+    ("number-words", "100,000 numbers in words as num2words and inflect say them",
+     ["env", "FETTLE_NUMBERS=100000", "build/speech_words_test"], 600),
     ("fuzz", "every fuzz target for 20 s", ["./run", "fuzz"], 3600),
     ("sanitizers", "every unit test under ASAN and UBSAN", ["./run", "san"], 3600),
 ]

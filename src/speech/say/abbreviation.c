@@ -99,7 +99,8 @@ static const char *state_behind_city(const view *v) {
 /* ---- does the dot belong to it alone? */
 
 static bool is_starter(const ft_token *next, bool (*is_function_word)(ft_str)) {
-    return next && (next->before.len || (is_name(next) && is_function_word(next->text)));
+    bool quoted = next && next->before.len && next->before.at[0] != '(';
+    return next && (quoted || (is_name(next) && is_function_word(next->text)));
 }
 
 /* "D-Mass" */
@@ -129,9 +130,11 @@ static bool keeps_part(const ft_token *t, const ft_token *next) {
     for (size_t i = 0; i < t->text.len && i < 24; i++)
         if (t->text.at[i] == '-') dash = i + 1;
     ft_str last = ft_str_from(t->text, dash);
-    if (dash && ft_is_digit(t->text.at[0]) && ft_unit_find(last)) return true;
-    if (!ft_begins_upper(last)) return false;
     bool small = next->text.len && ft_is_lower(next->text.at[0]);
+    bool figure = t->text.len && ft_is_digit(t->text.at[0]);
+    if (dash && figure && ft_unit_find(last)) return true;
+    if (figure && small && ft_is_lower(t->text.at[t->text.len - 1])) return true; /* 3er. piso */
+    if (!ft_begins_upper(last)) return false;
     if (ft_word_in(last, words_too)) return small || is_number(next);
     return dash && is_number(next) && ft_word_in(last, dates);
 }

@@ -4,6 +4,7 @@
 #include "speech/say/abbreviation_in.h"
 
 enum {
+    EXACT = FT_ABBREVIATION_EXACT,
     DOT = FT_ABBREVIATION_DOT,
     NUMBER = FT_ABBREVIATION_NUMBER,
     NAME = FT_ABBREVIATION_NAME,
@@ -37,6 +38,8 @@ const ft_abbreviation ft_abbreviations_spanish[] = {
     { "gob", "gobernador", DOT | NAME | KEEPS },
     { "sto", "santo", KEEPS },
     { "sta", "santa", KEEPS },
+    { "s", "siglo", EXACT | DOT | NUMBER | KEEPS },
+    { "c/u", "cada uno", 0 },
     { "s", "san", DOT | NAME | KEEPS },
     { "ud", "usted", 0 },
     { "uds", "ustedes", 0 },

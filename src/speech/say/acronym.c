@@ -16,8 +16,8 @@ static const char *const words[] = {
     "LEGO",   "VISA",     "NIKE",     "FICA",   "COBRA", "HIPAA",  "ERISA",   "FAFSA", "START",
     "SALT",   "NORAD",    "AMTRAK",   "CERN",   "ONU",   "OTAN",   "SIDA",    "OVNI",  "UNAM",
     "PEMEX",  "CONCACAF", "MERCOSUR", "IVA",    "NINA",  "NIÑO",   "TELMEX",  "BMX",   "RENFE",
-    "AVE",    "TAC",      "WHO",      "CUDA",   "WIMAX", "NAS",    "DOS",     "MIDI",  "YAML",
-    "POSIX",  "GNOME",    "LINUX",    "UNIX",   NULL
+    "EFE",    "AVE",      "TAC",      "WHO",    "CUDA",  "WIMAX",  "NAS",     "DOS",   "MIDI",
+    "YAML",   "POSIX",    "GNOME",    "LINUX",  "UNIX",  NULL
 };
 static const char *const not_words[] = { "BMX", "DOS", "WHO", "TED", "SAT", "ICE", "AVE", NULL };
 static const char *const by_letters[] = {

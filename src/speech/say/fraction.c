@@ -89,6 +89,8 @@ static void say_spanish(ft_saying *s, long top, ft_str bottom) {
         bool in_a = s->words.len && s->words.at[s->words.len - 1] == 'a';
         ft_buf_add(&s->words, in_a ? FT_STR("vo") : FT_STR("avo"));
     }
+    bool parts = ft_str_ieq(ft_text_at(s, 1), FT_STR("partes")) && ft_joined(s, 0) && n > 2;
+    if (parts && s->words.len) s->words.at[s->words.len - 1] = 'a'; /* tres cuartas partes */
     if (top != 1) ft_buf_byte(&s->words, 's');
 }
 

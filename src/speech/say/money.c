@@ -249,6 +249,15 @@ static bool takes_de(const ft_saying *s, const amount *a) {
            is_zero(ft_str_from(f->digits, f->digits.len - 6));
 }
 
+/* "$5 million dollars", "$100 pesos": the text names the currency itself. */
+static bool is_named_behind(const ft_saying *s) {
+    static const char *const names[] = { "dollars", "dollar", "euros", "pounds", "dólares", "dólar",
+                                         "pesos",   "peso",   "euros", "libras", NULL };
+    ft_str next = ft_text_at(s, (int)s->taken);
+    if (ft_str_is(next, "de")) next = ft_text_at(s, (int)s->taken + 1);
+    return ft_word_in(next, names) && ft_joined(s, (int)s->taken - 1);
+}
+
 static void say_plain_amount(ft_saying *s, const amount *a, const money_names *names) {
     const ft_figure *f = &a->figure;
     bool large = a->magnitude || a->written_magnitude.len;
@@ -259,8 +268,9 @@ static void say_plain_amount(ft_saying *s, const amount *a, const money_names *n
         ft_say(s, spanish_one && strcmp(a->magnitude, "millones") == 0 ? "millón" : a->magnitude);
     } else if (a->written_magnitude.len) {
         const char *name = suffix_name(s, a->written_magnitude);
-        name ? ft_say(s, name) : ft_say_str(s, a->written_magnitude);
+        name ? ft_say(s, name) : ft_say_part(s, a->written_magnitude);
     }
+    if (is_named_behind(s)) return;
     if (takes_de(s, a)) ft_say(s, "de");
     ft_say(s, one || a->adjective ? names->one : names->many);
 }

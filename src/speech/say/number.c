@@ -13,8 +13,9 @@ static const char *const year_before[FT_TONGUES][24] = {
 static const char *const digits_before[FT_TONGUES][32] = {
     { "code", "pin", "zip", "account", "password", "passcode", "id", "extension", "ext", "dial",
       "serial", "ticket", "confirmation", "case", "policy", "ending", "badge", "digits", NULL },
-    { "código", "clave", "cuenta", "contraseña", "postal", "extensión", "ext", "marque", "póliza",
-      "serie", "terminada", "pin", "id", NULL },
+    { "código", "verificación", "confirmación", "seguridad", "rastreo", "clave", "cuenta",
+      "contraseña", "postal", "extensión", "ext", "marque", "póliza", "serie", "terminada", "pin",
+      "id", NULL },
 };
 static const char *const pairs_before[FT_TONGUES][40] = {
     { "room",   "rm",       "highway",  "hwy",       "route",   "rte",   "interstate", "flight",
@@ -102,6 +103,11 @@ static bool say_day(ft_saying *s, ft_str digits) {
     if (day < 1 || day > 31) return false;
     const ft_token *before = ft_saying_token(s, -1);
     if (!ft_is_english(s)) {
+        if (ft_joined(s, 0) && ft_month_of(s, ft_text_at(s, 1), &is_short)) { /* 21 nov. */
+            day == 1 ? ft_say(s, "primero") : ft_say_cardinal(s, digits);
+            ft_say(s, "de");
+            return true;
+        }
         bool of_month = ft_str_is(ft_text_at(s, 1), "de") && ft_joined(s, 0) &&
                         ft_month_of(s, ft_text_at(s, 2), &is_short);
         if (day != 1 || !of_month) return false;
@@ -165,6 +171,7 @@ static bool say_whole(ft_saying *s, const ft_figure *f) {
     bool plain = !f->grouped && !f->sign && f->fraction.len == 0;
     if (plain && f->digits.len == 4 &&
         (is_year_of_date(s, f->digits) || (!s->address && is_year(s, f->digits)))) {
+        if (!ft_is_english(s) && month_before(s, -1)) ft_say(s, "de"); /* nov. 2026 */
         ft_say_year(s, f->digits);
         return true;
     }
