@@ -47,8 +47,10 @@ static ft_err write_word(wording *t, const ft_word *w) {
     for (size_t k = 0; k < w->spoken_count; k++) {
         const ft_spoken *s = &w->spoken[k];
         if (t->chars) write_text(t, FT_STR(" "));
+        bool pause = s->pause != FT_PAUSE_NONE && k + 1 < w->spoken_count;
         if (!s->phonemes.len) {
             write_text(t, s->text);
+            if (pause) write_text(t, FT_STR(","));
             continue;
         }
         size_t begun = t->text.len;

@@ -103,7 +103,8 @@ static ft_err add_tokens(cst_utterance *u, const ft_sentence *s, size_t *count, 
         if (s->items[i].kind != FT_ITEM_WORD) continue;
         const ft_word *w = &s->items[i].word;
         for (size_t k = 0; k < w->spoken_count; k++) {
-            const char *punc = k + 1 == w->spoken_count ? punctuation(s, i) : "";
+            bool last = k + 1 == w->spoken_count;
+            const char *punc = last ? punctuation(s, i) : w->spoken[k].pause ? "," : "";
             FT_TRY(add_token(tokens, &w->spoken[k], (int)i, ++*count % 2, punc, arena));
         }
     }
