@@ -10,6 +10,7 @@
 #include "cli/label.h"
 #include "cli/listing.h"
 #include "data/table.h"
+#include "media/image.h"
 #include "net/client.h"
 #include "serve/serve.h"
 
@@ -19,9 +20,11 @@
 static const ft_param options[] = {
     { "body", FT_PARAM_STRING, NULL, .doc = "FILE: send this file as it is ('-': standard input)" },
     { "data", FT_PARAM_STRING, NULL,
-      .doc = "FILE: send its rows, each as one text/csv request (csv, libsvm, IDX)" },
+      .doc =
+          "FILE: send its rows, each as one text/csv request (csv, libsvm, IDX); FOLDER: each of "
+          "its pictures" },
     { "rows", FT_PARAM_INT, NULL, .min = 1, .max = 1e12,
-      .doc = "N: only the first N rows of --data" },
+      .doc = "N: only the first N rows or pictures of --data" },
     { "label", FT_PARAM_STRING, NULL,
       .doc = "COLUMN: the label of --data, which is not sent (as for train)" },
     { "alter", FT_PARAM_CHOICE, "none", .choices = "none|invert",
@@ -166,23 +169,72 @@ static ft_err url_of(invoker *v) {
                            FT_STR_ARG(base), FT_STR_ARG(v->cli->args[0]));
 }
 
+/* ---- a folder of pictures */
+
+/* "class 3": of scores the place of the largest; another answer stands for itself. */
+static ft_err class_of(ft_str *out, invoker *v, ft_str answer) {
+    ft_str row = ft_str_trim(answer), rest = row;
+    double most = -INFINITY, x;
+    int best = 0, n = 0;
+    for (; rest.at && rest.len; n++) {
+        if (!ft_str_f64(&x, ft_str_trim(ft_str_cut(&rest, ',')))) break;
+        if (x > most) most = x, best = n;
+    }
+    *out = row;
+    return n > 1 ? ft_arena_printf(out, &v->arena, "class %d", best) : FT_OK;
+}
+
+static ft_err send_picture(void *ctx, const char *path, ft_str below, const ft_file_info *info) {
+    invoker *v = ctx;
+    ft_str bytes, answer;
+    ft_fetched got;
+    int64_t most = ft_params_int(v->cli->options, "rows");
+    FT_UNUSED(below);
+    FT_UNUSED(info);
+    if (most && (int64_t)v->sent >= most) return FT_OK;
+    ft_arena_reset(&v->arena);
+    FT_TRY(ft_file_read(&bytes, &v->arena, path, BODY_MAX));
+    if (ft_image_sniff(bytes) == FT_IMAGE_UNKNOWN) return FT_OK;
+    ft_err err = send_one(v, &got, bytes);
+    if (err != FT_OK) return ft_err_prefix(err, "%s", path);
+    FT_TRY(class_of(&answer, v, got.body));
+    return answer_count(v, answer);
+}
+
+static ft_err send_folder(invoker *v, const char *folder) {
+    ft_dir_walker w = { .arena = &v->cli->arena, .file = send_picture, .ctx = v };
+    FT_TRY(ft_dir_walk(&w, folder));
+    return v->sent ? FT_OK : FT_FAIL(FT_EINVAL, "%s: it has no picture", folder);
+}
+
+static bool is_folder(ft_str path) {
+    ft_file_info info;
+    bool folder = path.at && ft_file_stat(&info, path.at) == FT_OK && info.is_dir;
+    ft_err_clear();
+    return folder;
+}
+
 static ft_err run(ft_cli *cli) {
     invoker v = { .cli = cli };
     ft_str type, accept;
     bool rows = ft_params_given(cli->options, "data");
+    bool folder = is_folder(ft_params_str(cli->options, "data"));
     if (rows == ft_params_given(cli->options, "body"))
         return FT_FAIL(FT_EINVAL, "expected either --body FILE or --data FILE");
     FT_TRY(url_of(&v));
-    FT_TRY(ft_arena_printf(
-        &type, &cli->arena, "Content-Type: %.*s",
-        FT_STR_ARG(rows ? FT_STR("text/csv") : ft_params_str(cli->options, "content-type"))));
+    FT_TRY(ft_arena_printf(&type, &cli->arena, "Content-Type: %.*s",
+                           FT_STR_ARG(folder ? FT_STR("application/x-image")
+                                      : rows ? FT_STR("text/csv")
+                                             : ft_params_str(cli->options, "content-type"))));
     FT_TRY(ft_arena_printf(&accept, &cli->arena, "Accept: %.*s",
                            FT_STR_ARG(ft_params_given(cli->options, "accept")
                                           ? ft_params_str(cli->options, "accept")
                                           : FT_STR("*/*"))));
     v.headers[0] = type.at, v.headers[1] = accept.at;
     int64_t began_us = ft_clock_monotonic_us();
-    ft_err err = rows ? send_rows(&v) : send_body(&v);
+    ft_err err = folder ? send_folder(&v, ft_params_str(cli->options, "data").at)
+                 : rows ? send_rows(&v)
+                        : send_body(&v);
     if (err == FT_OK && rows) err = tell_answers(&v, began_us);
     ft_arena_fini(&v.arena);
     return err;

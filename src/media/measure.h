@@ -2,7 +2,8 @@
  *
  * `noise` is the deviation of what a twice differenced picture leaves (J. Immerkaer, "Fast Noise
  * Variance Estimation", 1996): smooth areas and straight edges give nothing, changes from pixel to
- * pixel do, so that perturbations against a network stand out of it. Threads: any. */
+ * pixel do. Texture stands at some places; what is added to a picture against a network stands at
+ * all of them, and shows where the picture is smooth: in the `grain`. Threads: any. */
 #ifndef FT_MEASURE_H
 #define FT_MEASURE_H
 
@@ -14,9 +15,10 @@ typedef struct ft_measure { /* of values 0 … 1 */
     double colour;          /* mean distance of red and blue from green */
     double edges;           /* mean absolute difference of neighbours */
     double noise;
+    double grain; /* the noise of the smoothest quarter of the places */
 } ft_measure;
 
-#define FT_MEASURES 5
+#define FT_MEASURES 6
 extern const char *const ft_measure_names[FT_MEASURES]; /* in the order of the struct */
 
 void ft_image_measure(ft_measure *out, const ft_image *image);

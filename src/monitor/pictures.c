@@ -13,7 +13,7 @@
 #include "watch/watch.h"
 
 #define PICTURE_BYTES_MAX ((size_t)64 << 20)
-#define NOISY_SHARE       0.02 /* of the baseline's pictures exceed the limit of PerturbedInputs */
+#define GRAINY_SHARE      0.02 /* of the baseline's pictures exceed the limit of PerturbedInputs */
 
 const char *ft_picture_feature(size_t i) {
     return i < FT_MEASURES ? ft_measure_names[i] : "confidence";
@@ -30,8 +30,8 @@ ft_err ft_picture_row(float out[FT_PICTURE_FEATURES], const ft_payload *in,
                       const ft_answer *answer) {
     ft_measure m;
     FT_TRY(ft_picture_measure(&m, in->bytes));
-    double values[FT_PICTURE_FEATURES] = { m.brightness, m.contrast, m.colour,
-                                           m.edges,      m.noise,    answer->confidence };
+    double values[FT_PICTURE_FEATURES] = { m.brightness, m.contrast, m.colour,          m.edges,
+                                           m.noise,      m.grain,    answer->confidence };
     for (int i = 0; i < FT_PICTURE_FEATURES; i++) out[i] = (float)values[i];
     return FT_OK;
 }
@@ -115,14 +115,14 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The noise that NOISY_SHARE of the pictures exceed. */
-static ft_err noise_limit(double *out, const gathering *g, ft_arena *arena) {
-    float *noise;
-    FT_TRY(ft_arena_items(&noise, arena, g->count));
+/* The grain that GRAINY_SHARE of the pictures exceed. */
+static ft_err grain_limit(double *out, const gathering *g, ft_arena *arena) {
+    float *grain;
+    FT_TRY(ft_arena_items(&grain, arena, g->count));
     for (size_t i = 0; i < g->count; i++)
-        noise[i] = g->rows[i * FT_PICTURE_FEATURES + FT_MEASURES - 1];
-    qsort(noise, g->count, sizeof *noise, by_value);
-    *out = noise[(size_t)((1 - NOISY_SHARE) * (double)(g->count - 1))];
+        grain[i] = g->rows[i * FT_PICTURE_FEATURES + FT_MEASURES - 1];
+    qsort(grain, g->count, sizeof *grain, by_value);
+    *out = grain[(size_t)((1 - GRAINY_SHARE) * (double)(g->count - 1))];
     return FT_OK;
 }
 
@@ -130,9 +130,9 @@ static ft_err rule_add(ft_store *s, ft_str endpoint, const gathering *g, ft_aren
     ft_watch_spec spec = { .rule = FT_STR("PerturbedInputs"), .actions = FT_STR("alert") };
     double limit = 0;
     int64_t id;
-    FT_TRY(noise_limit(&limit, g, arena));
+    FT_TRY(grain_limit(&limit, g, arena));
     FT_TRY(ft_arena_printf(&spec.subject, arena, "endpoint/%.*s", FT_STR_ARG(endpoint)));
-    FT_TRY(ft_arena_printf(&spec.params_json, arena, "{\"noise_limit\":\"%.6g\"}", limit));
+    FT_TRY(ft_arena_printf(&spec.params_json, arena, "{\"grain_limit\":\"%.6g\"}", limit));
     ft_err err = ft_watch_add(&id, s, &spec);
     if (err != FT_EEXIST) return err;
     ft_err_clear();

@@ -1,5 +1,6 @@
 /* perturbed_inputs.c -- fires when too many of the captured pictures of a window look perturbed:
- * noisier from pixel to pixel (media/measure.h) than nearly all pictures of the baseline are. What
+ * their grain, the noise of their smooth places (media/measure.h), is more than nearly all pictures
+ * of the baseline have. What
  * is added to a picture to mislead a network has no shape that a camera would give it. */
 #include <math.h>
 
@@ -9,12 +10,12 @@
 #include "rules/scores_in.h"
 
 static const ft_param params[] = {
-    { .name = "noise_limit",
+    { .name = "grain_limit",
       .type = FT_PARAM_FLOAT,
       .min = 0,
       .max = INFINITY,
       .required = true,
-      .doc = "a picture with more noise is perturbed; the baseline's 98th percentile" },
+      .doc = "a picture with more grain is perturbed; the baseline's 98th percentile" },
     { .name = "threshold_percent",
       .type = FT_PARAM_FLOAT,
       .default_text = "10",
@@ -45,8 +46,8 @@ static void add(tally *t, ft_str input, ft_str encoding) {
     ft_err_clear();
     if (err != FT_OK) return;
     t->total++;
-    t->sum += m.noise;
-    t->perturbed += m.noise > t->limit;
+    t->sum += m.grain;
+    t->perturbed += m.grain > t->limit;
 }
 
 static ft_err read_window(tally *t, const ft_rule_input *in) {
@@ -71,7 +72,7 @@ static ft_err read_window(tally *t, const ft_rule_input *in) {
 
 static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in, ft_verdict *out) {
     FT_UNUSED(state);
-    tally t = { .limit = ft_params_float(p, "noise_limit") };
+    tally t = { .limit = ft_params_float(p, "grain_limit") };
     double most = ft_params_float(p, "threshold_percent");
     FT_TRY(read_window(&t, in));
     if (t.total < (uint64_t)ft_params_int(p, "min_records"))
@@ -84,20 +85,20 @@ static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in,
     ft_rule_issue_begin(&e);
     ft_rule_note_i64(&e, "perturbed", (int64_t)t.perturbed);
     ft_rule_note_i64(&e, "records", (int64_t)t.total);
-    ft_rule_note_f64(&e, "mean_noise", t.sum / (double)t.total);
-    ft_rule_note_f64(&e, "noise_limit", t.limit);
+    ft_rule_note_f64(&e, "mean_grain", t.sum / (double)t.total);
+    ft_rule_note_f64(&e, "grain_limit", t.limit);
     ft_rule_note_f64(&e, "percent", percent);
     ft_rule_note_f64(&e, "threshold_percent", most);
-    return ft_rule_issue_end(out, in, &e,
-                             "%llu of %llu pictures (%.2f %%) are noisier than %.4g, as few of the "
-                             "baseline are; at most %g %% was expected",
-                             (unsigned long long)t.perturbed, (unsigned long long)t.total, percent,
-                             t.limit, most);
+    return ft_rule_issue_end(
+        out, in, &e,
+        "%llu of %llu pictures (%.2f %%) are grainier than %.4g, as few of the "
+        "baseline are; at most %g %% was expected",
+        (unsigned long long)t.perturbed, (unsigned long long)t.total, percent, t.limit, most);
 }
 
 const ft_rule ft_rule_perturbed_inputs = {
     .name = "PerturbedInputs",
-    .doc = "Too many captured pictures are noisier than pictures of the baseline.",
+    .doc = "Too many captured pictures are grainier than pictures of the baseline.",
     .params = params,
     .reads = FT_READS_STREAM,
     .stream = "capture",
