@@ -213,21 +213,26 @@ static void test_json(void **state) {
     each(list, sizeof list / sizeof *list - 1); /* the last one's service may come */
 }
 
-/* Rows and members without a request. */
+/* Rows without a request. Listed before many are made: each one listed is three calls that fail. */
 static void test_keys(void **state) {
+    ft_aws_key made, *list;
+    size_t count;
     (void)state;
-    ft_fault_off();
     EACH_FAULT {
         ft_arena own = FT_ARENA_INIT(0);
-        ft_aws_key made, *list;
-        size_t count;
-        ft_err err = ft_aws_key_add(&made, store, &own, FT_STR(""), FT_STR("n"));
-        if (err == FT_OK) err = ft_aws_key_get(&made, store, &own, made.id);
-        if (err == FT_OK) err = ft_aws_key_list(&list, &count, store, &own);
-        if (err == FT_OK) err = ft_aws_key_remove(store, made.id);
-        EXPECT(err != FT_OK || count >= 2);
+        ft_err err = ft_aws_key_list(&list, &count, store, &own);
+        if (err == FT_OK) err = ft_aws_key_get(&made, store, &own, key.id);
+        EXPECT(err != FT_OK || (count >= 1 && ft_str_eq(made.secret, key.secret)));
         ft_arena_fini(&own);
     }
+    EACH_FAULT {
+        ft_arena own = FT_ARENA_INIT(0);
+        ft_err err = ft_aws_key_add(&made, store, &own, FT_STR(""), FT_STR("n"));
+        if (err == FT_OK) err = ft_aws_key_remove(store, made.id);
+        ft_arena_fini(&own);
+    }
+    EXPECT_OK(ft_aws_key_list(&list, &count, store, &arena));
+    EXPECT(count >= 1);
 }
 
 int main(void) {
