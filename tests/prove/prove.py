@@ -31,7 +31,7 @@ CHECKS = [
     ("podman", "an image of one's own trains and processes", [PYTHON, "tests/prove/podman.py"], 300),
     ("boto3-newest", "S3 by the newest boto3", [PYTHON, "tests/prove/boto3_newest.py"], 300),
     ("s3-large", "5 GB up and down in bounded memory, pages of a million keys", [PYTHON, "tests/prove/s3_large.py"], 2400),
-    ("remote-peer", "our S3 client beside moto's server, under faults", [PYTHON, "tests/prove/remote_peer.py"], 600),
+    ("remote-peer", "our S3 client beside Swift and moto, under faults", [PYTHON, "tests/prove/remote_peer.py"], 900),
     ("sagemaker-posts", "the training posts by SageMaker's SDK 2.24.5",
      [peer("sagemaker2"), "tests/prove/sagemaker_posts.py"], 600),
     ("monitor-post", "the Model Monitor post by SageMaker's SDK 1.72.1",

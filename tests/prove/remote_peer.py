@@ -1,6 +1,8 @@
 #!/usr/bin/python3
-"""remote_peer.py -- our S3 client against a server that others wrote (moto), through a proxy that breaks answers: listing in
-pages, whole and multipart puts, ranged gets under every fault, a job through a pipe. Needs the peer `moto` of peers.sh."""
+"""remote_peer.py [moto|swift] -- our S3 client against servers that others wrote, OpenStack's Swift with its S3 layer (Debian's
+packages) and moto, through a proxy that breaks answers: listing in pages, whole and multipart puts, ranged gets under every
+fault, a job in three modes. moto is the peer `moto` of peers.sh; one of the two has to be there."""
+import concurrent.futures
 import json
 import os
 import random
@@ -15,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 import tap  # noqa: E402
 from s3_proxy import Proxy  # noqa: E402
+import swift_server  # noqa: E402
 
 PEERS = os.environ.get("FETTLE_PEERS", os.path.expanduser("~/.cache/fettle-peers"))
 MOTO = os.path.join(PEERS, "moto", "bin", "python")
@@ -25,8 +28,7 @@ def moto(folder):
     version = subprocess.run([MOTO, "-c", "import moto; print(moto.__version__)"], capture_output=True, text=True,
                              check=False) if os.path.exists(MOTO) else None
     if not version or version.returncode:
-        print("NOT RUN: moto is not there: tests/prove/peers.sh moto makes it")
-        sys.exit(77)
+        raise OSError("moto is not there: tests/prove/peers.sh moto makes it")
     port = random.randrange(20000, 60000)
     p = subprocess.Popen([MOTO, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)],
                          stdout=subprocess.DEVNULL, stderr=open(os.path.join(folder, "moto.log"), "w"))
@@ -41,8 +43,31 @@ def moto(folder):
     sys.exit("moto does not listen")
 
 
-def put_bucket(url):
-    urllib.request.urlopen(urllib.request.Request(url + "/far-data", method="PUT"), timeout=20).read()
+class Moto:
+    key, secret = "k", "s"
+
+    def __init__(self, folder):
+        self.process, self.url, self.name = moto(folder)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Swift(swift_server.Swift):
+    key, secret = swift_server.KEY, swift_server.SECRET
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        told = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "swift-proxy"], capture_output=True, text=True, check=False)
+        self.name = "Swift " + told.stdout
+
+
+def client(server):
+    import boto3
+    from botocore.config import Config
+    return boto3.client("s3", endpoint_url=server.url, aws_access_key_id=server.key, aws_secret_access_key=server.secret,
+                        region_name="us-east-1", config=Config(s3={"addressing_style": "path"}, max_pool_connections=8))
 
 
 def faults(t, proxy, data):
@@ -81,21 +106,24 @@ def job(t):
         assert train(t, "s3://far-data/rows/", "--input-mode", mode) == want, mode
 
 
-def pages(t, url):
-    for i in range(2300):
-        urllib.request.urlopen(urllib.request.Request(f"{url}/far-data/many/{i:05d}%20%26%2B", data=b"x", method="PUT"),
-                               timeout=20).read()
+def pages(t, s3):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: s3.put_object(Bucket="far-data", Key=f"many/{i:05d} &+", Body=b"x"), range(2300)))
     names = [r["uri"] for r in t.json("remote", "ls", "s3://far-data/many/", timeout=120)]
     assert names == [f"s3://far-data/many/{i:05d} &+" for i in range(2300)], names[:3]
 
 
-def main():
+def prove(kind):
     t = tap.Home()
-    server, url, name = moto(t.path)
+    folder = os.path.join(t.path, "server")
+    os.mkdir(folder)
+    server = None
     try:
-        put_bucket(url)
-        proxy = Proxy(url)
-        t.env = dict(t.env, AWS_ENDPOINT_URL=proxy.url, AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s",
+        server = kind(folder)
+        s3 = client(server)
+        s3.create_bucket(Bucket="far-data")
+        proxy = Proxy(server.url)
+        t.env = dict(t.env, AWS_ENDPOINT_URL=proxy.url, AWS_ACCESS_KEY_ID=server.key, AWS_SECRET_ACCESS_KEY=server.secret,
                      AWS_REGION="us-east-1")
         data = os.urandom(30 * MIB + 77)
         source = os.path.join(t.path, "source")
@@ -103,13 +131,23 @@ def main():
             f.write(data)
         t.run("remote", "put", source, "s3://far-data/big")
         count = faults(t, proxy, data)
-        pages(t, url)
+        pages(t, s3)
         job(t)
-        print(f"PASS  {name}: {count} downloads under faults, each byte once; 2,300 keys in pages; a job in three modes")
+        print(f"PASS  {server.name}: {count} downloads under faults, each byte once; 2,300 keys in pages; a job in three modes")
+        return True
+    except (OSError, ImportError) as e:
+        print(f"NOT RUN: {e}")
+        return False
     finally:
-        server.kill()
-        server.wait()
+        if server:
+            server.end()
         t.close()
+
+
+def main():
+    kinds = {"swift": Swift, "moto": Moto}
+    done = [prove(kinds[name]) for name in sys.argv[1:] or kinds]
+    sys.exit(0 if any(done) else 77)
 
 
 main()
