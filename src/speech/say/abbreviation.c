@@ -90,7 +90,7 @@ static bool is_zip(ft_str text) {
 }
 
 static const char *state_behind_city(const view *v) {
-    bool after_city = is_name(v->before) && ft_str_is(v->before->after, ",");
+    bool after_city = is_name(v->before) && ft_str_ends(v->before->after, FT_STR(","));
     bool before_zip = v->next && is_zip(v->next->text);
     if (!after_city && !(before_zip && v->t->text.len == 2)) return NULL;
     return state_of(v->t->text);
@@ -195,6 +195,25 @@ static bool say_two_tokens(ft_saying *s) {
     return false;
 }
 
+/* "Calif.-based" */
+static bool say_with_tail(ft_saying *s, view *v) {
+    const ft_token *t = v->t;
+    size_t dot = ft_str_find(t->text, '.');
+    if (dot + 2 >= t->text.len || t->text.at[dot + 1] != '-') return false;
+    ft_token stem = *t;
+    stem.text = ft_str_slice(t->text, 0, dot);
+    stem.after = FT_STR(".");
+    view own = { v->first, v->before, &stem, NULL };
+    int tongue = s->language->tongue;
+    const char *said = tongue == FT_EN ? state_behind_city(&own) : NULL;
+    const ft_abbreviation *a = said ? NULL : find_row(&own, tongue);
+    if (a) said = a->said;
+    if (!said) return false;
+    ft_say(s, said);
+    ft_say_part(s, ft_str_from(t->text, dot + 2));
+    return true;
+}
+
 static bool say_abbreviation(ft_saying *s) {
     const ft_token *t = &s->tokens[s->at];
     view v = { s->tokens, ft_saying_token(s, -1), t, ft_saying_token(s, 1) };
@@ -216,6 +235,7 @@ static bool say_abbreviation(ft_saying *s) {
         ft_say(s, state_of(ft_str_from(t->text, 2)));
         return true;
     }
+    if (say_with_tail(s, &v)) return true;
     ft_str letters = t->text, tail = { 0 };
     if (ft_str_ends(letters, FT_STR("'s"))) tail = FT_STR("'s");
     if (ft_str_ends(letters, FT_STR(".s"))) tail = FT_STR("s"); /* Ph.D.s */

@@ -205,7 +205,9 @@ static bool say_camel(ft_saying *s, ft_str text) {
     for (size_t i = 0; i < text.len; i++)
         if (!ft_is_letter(text.at[i])) return false;
     for (size_t i = 1; i < text.len && cuts < 2; i++)
-        cuts += ft_is_upper(text.at[i]) && ft_is_lower(text.at[i - 1]);
+        cuts += ft_is_upper(text.at[i]) &&
+                (ft_is_lower(text.at[i - 1]) ||
+                 (i + 2 < text.len && ft_is_upper(text.at[i - 1]) && ft_is_lower(text.at[i + 1])));
     bool mac = ft_str_starts(text, FT_STR("Mc")) || ft_str_starts(text, FT_STR("Mac"));
     if (!cuts || (mac && cuts == 1) || s->depth > 2) return false;
     for (size_t i = 1; i <= text.len; i++) {

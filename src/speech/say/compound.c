@@ -43,9 +43,11 @@ static bool before_period(const ft_saying *s, ft_str rest) {
 
 /* Signs that are said wherever they stand within a token. */
 static bool is_named(ft_str sign) {
-    static const char *const named[] = { "&", "+", "=", "@", "%", "$", "€", "£", "°",   "×",
-                                         "÷", "±", "≤", "≥", "≠", "≈", "₹", "₩", "₽", "₿",
-                                         "√", "∞", "§", "→", "²", "³", "‰", "¢", "µ",   NULL };
+    static const char *const named[] = { "&", "+", "=", "@", "%", "$", "€",   "£",   "°", "×",
+                                         "÷", "±", "≤", "≥", "≠", "≈", "₀",   "₁",   "₂", "₃",
+                                         "₄", "₅", "₆", "₇", "₈", "₉", "⁰",   "⁴",   "⁵", "⁶",
+                                         "⁷", "⁸", "⁹", "¶", "₹", "₩", "₽", "₿", "√", "∞",
+                                         "§", "→", "²", "³", "‰", "¢", "µ",   NULL };
     return ft_word_in_exact(sign, named);
 }
 
@@ -133,7 +135,8 @@ static size_t say_digits(ft_saying *s, ft_str rest, kind before) {
     }
     bool size = n == 4 && rest.len > 5 && (rest.at[4] | 32) == 'x' &&
                 ft_is_digit(rest.at[5]); /* 1920x1080 */
-    if (before == LETTER || size) {
+    bool decimal = n + 1 < rest.len && rest.at[n] == '.' && ft_is_digit(rest.at[n + 1]); /* PM2.5 */
+    if ((before == LETTER && !decimal) || size) {
         say_model(s, ft_str_slice(rest, 0, n));
         return n;
     }
@@ -270,7 +273,7 @@ static bool say_key(ft_saying *s, ft_str text) {
 static bool say_lone(ft_saying *s, ft_str text) {
     static const char *const between[] = { "<", ">", "x", "X", "/", NULL };
     static const char *const silent[] = { "|",  "•", "·", "~", "^", "`", "_",
-                                          "\\", "™", "®", "†", "‡", "¶", NULL };
+                                          "\\", "™", "®", "†", "‡", NULL };
     bool english = ft_is_english(s);
     if (say_dash(s, text) || say_key(s, text)) return true;
     if (ft_word_in_exact(text, between)) {

@@ -322,7 +322,9 @@ static bool say_homograph(ft_saying *s) {
     ft_str text = s->tokens[s->at].text;
     bool plural;
     if (text.len < 3 || text.len > 13) return false;
-    const homograph *h = find_row(text, &plural);
+    bool accented = ft_str_ieq(text, FT_STR("résumé")) || ft_str_ieq(text, FT_STR("resumé"));
+    const homograph *h = find_row(accented ? FT_STR("resume") : text, &plural);
+    if (accented) return say_row(s, h, FT_STR("resume"), false, false);
     return h && say_row(s, h, text, is_second(s, h, plural), plural);
 }
 

@@ -344,6 +344,10 @@ static bool say_money(ft_saying *s) {
     size_t len;
     if (text.len > MONEY_BYTES_MAX) return false;
     const currency *code = by_code(text);
+    bool any = code != NULL;
+    for (size_t i = 0; i < text.len && !any; i++)
+        any = ft_is_digit(text.at[i]) || text.at[i] == '$' || (unsigned char)text.at[i] >= 0x80;
+    if (!any) return false;
     if (!code && (code = by_sign(text, &len)) && len != text.len) code = NULL;
     if (code && ft_joined(s, 0) &&
         ft_figure_is(&a.figure, ft_text_at(s, 1), s->language)) { /* USD 5 */

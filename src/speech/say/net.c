@@ -128,6 +128,12 @@ static bool say_net(ft_saying *s) {
         say_signs(s, text);
         return true;
     }
+    bool path = text.len > 3 && text.at[0] == '/' && ft_is_letter(text.at[1]) &&
+                ft_str_find(ft_str_from(text, 1), '/') + 1 < text.len;
+    if (path) {
+        say_signs(s, text);
+        return true;
+    }
     bool mailto = ft_str_starts(text, FT_STR("mailto:"));
     if (is_email(mailto ? ft_str_from(text, 7) : text, &at)) {
         if (mailto) text = ft_str_from(text, 7);

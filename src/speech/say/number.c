@@ -75,8 +75,10 @@ static bool is_year(const ft_saying *s, ft_str digits) {
     ft_str before = before_of(s);
     bool year_like = ft_is_year_like(digits);
     bool pair = ft_str_is(before, "and") && ft_is_year_like(ft_text_at(s, -2));
+    bool named = ft_word_in(before, (const char *const[]){ "was", "is", NULL }) &&
+                 ft_str_ieq(ft_text_at(s, -2), FT_STR("year"));
     bool near = pair || ft_word_in(before, year_before[s->language->tongue]);
-    if (year_like && near && !counts_next(s)) return true;
+    if ((year_like && near && !counts_next(s)) || named) return true;
     long n = ft_small_number(digits);
     if (n < 1900 || n > 2099) return false;
     return !counts_next(s) || ft_word_in(before, (const char *const[]){ "the", "in", NULL });

@@ -4,18 +4,20 @@
 #include "speech/say/say_in.h"
 
 static const char *const rulers[] = {
-    "henry",     "elizabeth", "louis",     "charles",  "george",    "william",   "edward",
-    "richard",   "james",     "philip",    "pius",     "john",      "paul",      "benedict",
-    "francis",   "leo",       "gregory",   "nicholas", "napoleon",  "ramses",    "catherine",
-    "alexander", "ferdinand", "frederick", "carlos",   "felipe",    "alfonso",   "fernando",
-    "isabel",    "enrique",   "luis",      "juan",     "pablo",     "benedicto", "pío",
-    "gregorio",  "alejandro", "nicolás",   "catalina", "jorge",     "guillermo", "eduardo",
-    "ricardo",   "jacobo",    "federico",  "pedro",    "mary",      "margaret",  "peter",
-    "ivan",      "urban",     "clement",   "innocent", "xerxes",    "darius",    "ptolemy",
-    "cleopatra", "harald",    "olav",      "gustav",   "christian", "albert",    "rainier",
-    "leopold",   "baudouin",  "otto",      "wilhelm",  "sancho",    "jaime",     "ramón",
-    "juana",     "cristina",  "maría",     "sofía",    "león",      "clemente",  "inocencio",
-    "francisco", NULL
+    "henry",     "elizabeth", "louis",     "charles",   "george",    "william",   "edward",
+    "richard",   "james",     "philip",    "pius",      "john",      "paul",      "benedict",
+    "francis",   "leo",       "ludwig",    "umberto",   "karl",      "friedrich", "franz",
+    "haakon",    "oscar",     "rama",      "mehmed",    "suleiman",  "thutmose",  "amenhotep",
+    "boniface",  "sixtus",    "julius",    "adrian",    "gregory",   "nicholas",  "napoleon",
+    "ramses",    "catherine", "alexander", "ferdinand", "frederick", "carlos",    "felipe",
+    "alfonso",   "fernando",  "isabel",    "enrique",   "luis",      "juan",      "pablo",
+    "benedicto", "pío",       "gregorio",  "alejandro", "nicolás",   "catalina",  "jorge",
+    "guillermo", "eduardo",   "ricardo",   "jacobo",    "federico",  "pedro",     "mary",
+    "margaret",  "peter",     "ivan",      "urban",     "clement",   "innocent",  "xerxes",
+    "darius",    "ptolemy",   "cleopatra", "harald",    "olav",      "gustav",    "christian",
+    "albert",    "rainier",   "leopold",   "baudouin",  "otto",      "wilhelm",   "sancho",
+    "jaime",     "ramón",     "juana",     "cristina",  "maría",     "sofía",     "león",
+    "clemente",  "inocencio", "francisco", NULL
 };
 static const char *const queens[] = { "isabel", "catalina", "juana", "cristina",
                                       "maría",  "sofía",    NULL };

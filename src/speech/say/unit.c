@@ -295,8 +295,10 @@ static int unit_behind(const ft_saying *s, measure *m) {
         return read_measure(m, ft_str_n(text, (size_t)len)) ? 2 : 0;
     }
     if (!read_measure(m, word)) return 0;
-    bool inch =
-        (ft_str_is(word, "in") || ft_str_is(word, "c")) && t->after.len && t->after.at[0] == '.';
+    static const char *const feet[] = { "ft", "feet", "foot", NULL }; /* 5 ft 11 in tall */
+    bool behind_feet = ft_str_is(word, "in") && ft_word_in(ft_text_at(s, -1), feet);
+    bool inch = behind_feet || ((ft_str_is(word, "in") || ft_str_is(word, "c")) && t->after.len &&
+                                t->after.at[0] == '.');
     ft_str amount = s->tokens[s->at].text; /* 10.8 s */
     bool decimal = ft_str_is(word, "s") &&
                    (memchr(amount.at, '.', amount.len) || memchr(amount.at, ',', amount.len));
