@@ -243,6 +243,38 @@ def what_was_measured_is_told(t):
 
 
 @case
+def image_and_label_are_found_by_any_name(t):
+    """A WebDataset calls them png and cls, a JSON line by a name of its own; both stay as they are called, too."""
+    import io
+    import tarfile
+    path = os.path.join(FOLDER.name, "names.tar")
+    with tarfile.open(path, "w") as tar:
+        for i in range(6):
+            for ending, data in (("ppm", b"P6 4 4 255\n" + bytes([i * 10] * 48)), ("cls", str(i).encode())):
+                info = tarfile.TarInfo(f"{i:03}.{ending}")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    for b in fettle.Loader(path, batch=6, transforms="resize=4:4,normalise=none"):
+        assert (b["image"][:, 0, 0, 0] == b["label"] * 10).all() and (b["label"] == b["cls"]).all()
+        assert (b["image"] == b["ppm"]).all()
+
+
+@case
+def the_verdict_is_one_sentence(t):
+    import re
+    loader = fettle.Loader(pictures(), batch=8, transforms="resize=8:8,normalise=half")
+    for _ in range(20):
+        for _ in loader:
+            pass
+    stats = loader.stats()
+    said = r"^(network|disk|decode|transform|copy|compute)-bound: .*(\d+(\.\d+)?×|keeps up|would save it.*)"
+    assert re.match(said, loader.verdict), loader.verdict
+    assert stats["bound"] == loader.verdict.split("-")[0] and stats["gain"] >= 1, stats
+    if "packing resized shards" in loader.verdict:
+        assert loader.verdict.endswith("×, for pictures of 8x8 by resize=8:8,normalise=half"), loader.verdict
+
+
+@case
 def without_the_library_import_says_so(t):
     env = dict(os.environ, FETTLE_LIBRARY="/nonexistent/libfettle.so", PYTHONPATH=os.path.join(ROOT, "python"))
     p = subprocess.run([sys.executable, "-c", "import fettle"], env=env, capture_output=True, text=True, check=False)
