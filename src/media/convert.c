@@ -22,13 +22,6 @@ typedef struct conversion {
     int16_t *together;    /* resampled, all channels */
 } conversion;
 
-/* 16-bit little-endian samples go out as they lie in the file. */
-static bool as_it_is(const conversion *c) {
-    const ft_wav *w = c->in;
-    bool same = w->coding == FT_WAV_PCM && w->bits == 16 && !w->big_endian;
-    return same && c->channels == w->channels && c->rate_hz == w->rate_hz && !c->opts->telephone;
-}
-
 static void mix(int16_t *out, const int16_t *in, size_t frames, int channels) {
     for (size_t i = 0; i < frames; i++) {
         int sum = 0;
@@ -47,7 +40,7 @@ static ft_err push(conversion *c, int16_t *samples, size_t count) {
 static ft_err push_resampled(conversion *c, const int16_t *in, size_t frames) {
     size_t n = (size_t)c->channels, made = 0;
     for (size_t k = 0; k < n; k++) {
-        for (size_t i = 0; i < frames; i++) c->one[i] = in[i * n + k];
+        for (size_t i = 0; n > 1 && i < frames; i++) c->one[i] = in[i * n + k];
         ft_resampler *r = c->resamplers[k];
         int16_t *to = n == 1 ? c->together : c->other;
         made = frames ? ft_resampler_push(r, to, n == 1 ? in : c->one, frames)
@@ -57,8 +50,18 @@ static ft_err push_resampled(conversion *c, const int16_t *in, size_t frames) {
     return push(c, c->together, made * n);
 }
 
+/* Samples that can be read where they lie; NULL: they must be made. */
+static const int16_t *in_place(const conversion *c) {
+    const ft_wav *w = c->in;
+    bool plain = w->coding == FT_WAV_PCM && w->bits == 16 && !w->big_endian;
+    return plain && (uintptr_t)w->data.at % sizeof(int16_t) == 0 ? (const void *)w->data.at : NULL;
+}
+
 static ft_err convert_piece(conversion *c, uint64_t from, size_t frames) {
     const ft_wav *w = c->in;
+    const int16_t *there = in_place(c);
+    if (there && c->resamplers && c->channels == w->channels)
+        return push_resampled(c, there + from * (uint64_t)w->channels, frames);
     int16_t *samples = c->samples;
     ft_wav_i16(samples, w, from * (uint64_t)w->channels, frames * (size_t)w->channels);
     if (c->channels != w->channels) mix(samples, samples, frames, w->channels);
@@ -69,11 +72,10 @@ static ft_err convert_piece(conversion *c, uint64_t from, size_t frames) {
 static ft_err convert_all(conversion *c) {
     const ft_wav *w = c->in;
     size_t step = PIECE / (size_t)w->channels;
-    if (as_it_is(c)) {
-        const void *at = w->data.at; /* whole: nothing to do but to write them */
-        if ((uintptr_t)at % sizeof(int16_t) == 0)
-            return ft_audio_out_push(c->out, at, w->data.len / sizeof(int16_t));
-    }
+    bool same = c->channels == w->channels && c->rate_hz == w->rate_hz && !c->opts->telephone;
+    const int16_t *there = in_place(c);
+    if (same && there) /* nothing to do but to write them */
+        return ft_audio_out_push(c->out, there, (size_t)w->frames * (size_t)w->channels);
     for (uint64_t from = 0; from < w->frames; from += step)
         FT_TRY(convert_piece(c, from, w->frames - from < step ? (size_t)(w->frames - from) : step));
     return c->resamplers ? push_resampled(c, NULL, 0) : FT_OK;
