@@ -88,9 +88,10 @@ static ft_err run(ft_cli *cli) {
 const ft_command ft_command_serve = {
     .name = "serve",
     .doc = "serve endpoints, dashboard, alerts and AWS clients until interrupted",
-    .more = "The dashboard is at /. Endpoints answer at /endpoints/NAME/invocations. Requests "
-            "signed for AWS go to the AWS front door\n"
-            "(`fettle keys add`, `fettle aws env`). SIGTERM or Ctrl-C ends it after the running "
+    .more = "The dashboard is at /, the page of speech at /speech. Endpoints answer at "
+            "/endpoints/NAME/invocations, speech at /v1/speech. Requests signed\n"
+            "for AWS go to the AWS front door (`fettle keys add`, `fettle aws env`). SIGTERM or "
+            "Ctrl-C ends it after the running "
             "requests are answered.",
     .options = options,
     .run = run

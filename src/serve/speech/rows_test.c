@@ -60,7 +60,7 @@ static void test_lexicons(void **state) {
     EXPECT_OK(ft_lexicon_remove(s, FT_STR("a")));
     EXPECT_ERR(FT_ENOTFOUND, ft_lexicon_remove(s, FT_STR("a")));
     for (int i = 0; i < FT_LEXICONS_MAX - 1; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "n%d", i);
         row = lexicon(name);
         EXPECT_OK(ft_lexicon_put(s, &row));
@@ -193,7 +193,7 @@ static void test_articles_go(void **state) {
     ft_db *db = ft_store_db(s);
     int64_t count;
     for (int64_t i = 0; i < 5; i++) {
-        char id[8];
+        char id[16];
         ft_str key;
         snprintf(id, sizeof id, "id%d", (int)i);
         EXPECT_OK(ft_db_run(db,
