@@ -1,6 +1,7 @@
 /* aws_query_fuzz.c -- the Query protocol's form: members, lists and numbers are read as the
- * services do it, and S3's listing parameters with it, which come the same way. */
+ * services do it. */
 #include "aws/aws.h"
+#include "aws/front_in.h"
 #include "aws/services_in.h"
 #include "base/check.h"
 #include "fuzz/target.h"
@@ -42,6 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     FT_CHECK(count <= size);
     if (ft_aws_page(&c, "MaxRecords", 100, 1000, &limit, &after) == FT_OK)
         FT_CHECK(limit >= 1 && limit <= 1000);
+    c.error_code = NULL;
+    if (ft_aws_indices_check(&c) != FT_OK) FT_CHECK(c.error_code && c.error_status == 400);
     if (ft_form_decode(&decoded, &arena, c.body) == FT_OK) FT_CHECK(decoded.len <= size);
     ft_arena_fini(&arena);
     ft_err_clear();
