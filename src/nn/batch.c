@@ -236,7 +236,7 @@ static ft_err outputs_take(const cut *c, ft_nn_session *lane, ft_arena *arena) {
     ft_array in[FT_NN_IO_MAX];
     ft_nn_plan *p;
     for (int i = 0; i < c->s->graph->input_count; i++) in[i] = slice(&c->inputs[i], 0, c->part);
-    FT_TRY(ft_nn_plan_find(&p, lane, in));
+    FT_TRY(ft_nn_plan_find(&p, lane, in, false));
     for (int i = 0; i < c->s->graph->output_count; i++) {
         c->outputs[i] = p->values[c->s->graph->outputs[i]];
         c->outputs[i].shape[0] = c->batch;
@@ -254,7 +254,7 @@ static ft_err lanes_plan(const cut *c) {
         for (int last = 0; last < (rest ? 2 : 1); last++) {
             for (int i = 0; i < c->s->graph->input_count; i++)
                 in[i] = slice(&c->inputs[i], 0, last ? rest : c->part);
-            FT_TRY(ft_nn_plan_find(&p, c->s->lanes[k], in));
+            FT_TRY(ft_nn_plan_find(&p, c->s->lanes[k], in, false));
         }
     return FT_OK;
 }

@@ -245,8 +245,9 @@ static ft_err part_fill(bool *can, cutting *c, ft_nn_part *part, int64_t from, i
 static int channels_wanted(const cutting *c, int threads, int parts) {
     const ft_nn_node *n = c->step->node;
     int64_t steps = c->out->shape[c->out->ndim - 1] / CHANNELS_STEP;
-    if (!c->window || strcmp(n->op->name, "Conv") != 0 || ft_nn_attr_int(n, "group") != 1 ||
-        !c->step->in[1].data || c->out->shape[c->out->ndim - 1] % CHANNELS_STEP)
+    if (c->p->careful || !c->window || strcmp(n->op->name, "Conv") != 0 ||
+        ft_nn_attr_int(n, "group") != 1 || !c->step->in[1].data ||
+        c->out->shape[c->out->ndim - 1] % CHANNELS_STEP)
         return 0;
     return uneven(c->rows, parts) && !uneven(steps, threads) ? threads : 0;
 }

@@ -73,6 +73,7 @@ typedef struct ft_nn_prepare {
     bool training;        /* backward will be called */
     bool bf16;            /* training: heavy products may multiply in bfloat16 */
     bool reference;       /* `reference` will be called, not `forward` */
+    bool careful;         /* inputs may be NaN or infinite: the answer must show it (post.h) */
     void *state;          /* to be set; given back to `unprepare` */
     size_t scratch_bytes; /* to be set */
     const char *kernel;   /* may be set: what will run, for people; static */

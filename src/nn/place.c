@@ -78,7 +78,7 @@ static void overs_join(placing *c) {
     for (int i = 0; i < c->p->step_count; i++) {
         const ft_nn_step *step = &c->p->steps[i];
         if (step->skip || step->late || step->node->op->view) continue;
-        int sum = ft_nn_post_sum_input(step->node);
+        int sum = c->p->careful ? -1 : ft_nn_post_sum_input(step->node); /* added afterwards */
         if (!step->node->op->in_place && sum < 0) continue;
         size_t k = sum < 0 ? 0 : (size_t)sum;
         if (over_input(c, i, k))

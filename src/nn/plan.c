@@ -78,8 +78,9 @@ static ft_err values_begin(ft_nn_plan *p, const ft_nn_graph *g, const ft_array *
 
 /* ---- kernels */
 
-static ft_err node_prepare(ft_nn_step *step, const ft_nn_session *s, const ft_nn_node *node,
-                           const ft_array *in, const ft_array *out, void **state) {
+static ft_err node_prepare(const ft_nn_plan *p, ft_nn_step *step, const ft_nn_session *s,
+                           const ft_nn_node *node, const ft_array *in, const ft_array *out,
+                           void **state) {
     ft_nn_prepare prepare = { .node = node,
                               .in = in,
                               .out = out,
@@ -88,7 +89,8 @@ static ft_err node_prepare(ft_nn_step *step, const ft_nn_session *s, const ft_nn
                               .threads = ft_nn_session_kernel_threads(s),
                               .store = s->model->store,
                               .training = s->opts.training,
-                              .reference = s->opts.reference };
+                              .reference = s->opts.reference,
+                              .careful = p->careful };
     if (node->op->prepare) FT_TRY(node->op->prepare(&prepare));
     *state = prepare.state;
     if (prepare.scratch_bytes > step->scratch_bytes) step->scratch_bytes = prepare.scratch_bytes;
@@ -103,10 +105,10 @@ static ft_err step_prepare(ft_nn_plan *p, ft_nn_step *step, const ft_nn_session 
     if (op->flops) step->flops = op->flops(step->node, step->in, step->out);
     if (s->team) FT_TRY(ft_nn_step_cut(p, step, s->opts.threads));
     if (!step->part_count)
-        return node_prepare(step, s, step->node, step->in, step->out, &step->state);
+        return node_prepare(p, step, s, step->node, step->in, step->out, &step->state);
     for (int i = 0; i < step->part_count; i++) {
         ft_nn_part *part = &step->parts[i];
-        FT_TRY(node_prepare(step, s, &part->node, part->in, &part->out, &part->state));
+        FT_TRY(node_prepare(p, step, s, &part->node, part->in, &part->out, &part->state));
         if (part->columns && ft_array_bytes(&part->out) > columns)
             columns = ft_array_bytes(&part->out);
     }
@@ -182,11 +184,12 @@ done:
     return err;
 }
 
-ft_err ft_nn_plan_new(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs) {
+ft_err ft_nn_plan_new(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs, bool careful) {
     ft_nn_plan *p;
     ft_err err;
     *out = NULL;
     FT_TRY(ft_nn_plan_shapes(&p, s, inputs));
+    p->careful = careful;
     for (int i = 0; i < p->step_count; i++) FT_GOTO(err, step_prepare(p, &p->steps[i], s));
     ft_nn_store_settle(s->model->store);
     FT_GOTO(err, ft_nn_plan_place(p, s));

@@ -44,6 +44,12 @@ int ft_nn_post_sum_input(const ft_nn_node *n) {
     return -1;
 }
 
+int ft_nn_posts_fused(ft_nn_post posts[FT_NN_POSTS_MAX], const ft_nn_prepare *p, bool *after) {
+    int count = ft_nn_posts_of(posts, p->node);
+    *after = p->careful && count > 0;
+    return *after ? 0 : count;
+}
+
 ft_err ft_nn_post_infer(const ft_nn_infer *i) {
     int sum = ft_nn_post_sum_input(i->node);
     if (sum < 0 || !ft_nn_sized(&i->in[sum]) || !ft_nn_sized(&i->out[0])) return FT_OK;
@@ -72,9 +78,9 @@ static double post_one(const ft_nn_post *p, double x) {
     case FT_NN_POST_SILU:
         return x / (1 + exp(-x));
     case FT_NN_POST_HARD_SWISH:
-        return x * fmax(0, fmin(1, x / 6 + 0.5));
+        return x * fmax(0, fmin(1, x / 6 + 0.5)); /* NaN through the factor */
     case FT_NN_POST_HARD_SIGMOID:
-        return fmax(0, fmin(1, a * x + b));
+        return x != x ? x : fmax(0, fmin(1, a * x + b));
     case FT_NN_POST_GELU:
         return 0.5 * x * (1 + erf(x * M_SQRT1_2));
     case FT_NN_POST_SOFTPLUS:

@@ -40,6 +40,11 @@ typedef struct ft_nn_post {
 
 /* The node's posts; their number. */
 int ft_nn_posts_of(ft_nn_post posts[FT_NN_POSTS_MAX], const ft_nn_node *n);
+/* Those that a kernel is to do. oneDNN's activations swallow NaN (its max(x, 0) is 0 then), so in a
+ * careful plan the call applies them after its kernel: none, and *after is set where there are
+ * some.
+ */
+int ft_nn_posts_fused(ft_nn_post posts[FT_NN_POSTS_MAX], const ft_nn_prepare *p, bool *after);
 /* The input that is added, or -1. */
 int ft_nn_post_sum_input(const ft_nn_node *n);
 /* What is added has the output's shape: part of the shape rule. */

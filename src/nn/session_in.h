@@ -62,6 +62,7 @@ typedef struct ft_nn_place { /* of a value */
 typedef struct ft_nn_plan {
     ft_arena arena;   /* what follows */
     ft_array *values; /* by value number: type, shape, and the data of the current run */
+    bool careful;     /* for inputs with NaN or infinities: nothing swallows them */
     bool *fixed;      /* its data does not change from run to run */
     ft_nn_place *place;
     ft_nn_step *steps; /* one a node */
@@ -95,7 +96,7 @@ struct ft_nn_session {
 };
 
 /* ---- plan.c */
-ft_err ft_nn_plan_new(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs);
+ft_err ft_nn_plan_new(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs, bool careful);
 /* Types and shapes alone: no kernels, no memory. */
 ft_err ft_nn_plan_shapes(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs);
 void ft_nn_plan_free(ft_nn_plan *p);
@@ -116,7 +117,7 @@ static inline int ft_nn_session_kernel_threads(const ft_nn_session *s) {
 }
 /* ---- session.c */
 /* The plan for inputs of these shapes: one that was kept, or a new one. */
-ft_err ft_nn_plan_find(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs);
+ft_err ft_nn_plan_find(ft_nn_plan **out, ft_nn_session *s, const ft_array *inputs, bool careful);
 ft_err ft_nn_model_of_body(ft_nn_model **out, ft_nn_graph *body);
 /* ---- lower.c: the passes, in order, on a copy of the graph. */
 ft_err ft_nn_lower(ft_nn_graph **out, const ft_nn_graph *from, ft_nn_math math);

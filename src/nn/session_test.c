@@ -267,6 +267,42 @@ static void test_nan(void **state) {
 
 /* ---- shapes that only running tells, and bodies */
 
+/* A pixel that is no number, or no finite one, is seen in the same outputs as in plain C. */
+static void test_nan_pixel(void **state) {
+    (void)state;
+    static const float pixels[] = { NAN, INFINITY, -INFINITY };
+    ft_nn_model *m;
+    EXPECT_OK(ft_nn_model_new(&m, net_residual(false)));
+    for (size_t k = 0; k < FT_COUNT(pixels) * 2; k++) {
+        ft_nn_session *fast, *plain;
+        ft_arena arena = FT_ARENA_INIT(0);
+        ft_array got[2], want[2], x = random_input(&arena, 4, (int64_t[]){ 2, 3, 17, 19 });
+        ft_nn_session_opts opts = { .threads = 1 + (int)(k / FT_COUNT(pixels)) };
+        int nans = 0;
+        EXPECT_OK(ft_nn_session_new(&fast, m, &opts));
+        EXPECT_OK(ft_nn_session_new(&plain, m, &(ft_nn_session_opts){ .reference = true }));
+        EXPECT_OK(ft_nn_run(fast, &x, got, &arena, NULL));
+        EXPECT(!isnan(ft_array_f64(&got[0], 0)));
+        ((float *)x.data)[200] = pixels[k % FT_COUNT(pixels)];
+        EXPECT_OK(ft_nn_run(fast, &x, got, &arena, NULL));
+        EXPECT_OK(ft_nn_run(plain, &x, want, &arena, NULL));
+        for (int i = 0; i < 2; i++)
+            for (int64_t at = 0; at < ft_array_count(&want[i]); at++) {
+                double a = ft_array_f64(&got[i], at), b = ft_array_f64(&want[i], at);
+                nans += isnan(b);
+                EXPECT(isnan(a) == isnan(b) && isinf(a) == isinf(b));
+            }
+        EXPECT(nans > 0);
+        ((float *)x.data)[200] = 0; /* and the quick way again */
+        EXPECT_OK(ft_nn_run(fast, &x, got, &arena, NULL));
+        EXPECT(!isnan(ft_array_f64(&got[0], 0)));
+        ft_nn_session_free(fast);
+        ft_nn_session_free(plain);
+        ft_arena_fini(&arena);
+    }
+    ft_nn_model_free(m);
+}
+
 static void test_late(void **state) {
     (void)state;
     net n = net_new();
@@ -385,4 +421,5 @@ TEST_MAIN(cmocka_unit_test(test_residual), cmocka_unit_test(test_batch_changes),
           cmocka_unit_test(test_parts), cmocka_unit_test(test_winograd), cmocka_unit_test(test_tf),
           cmocka_unit_test(test_bf16), cmocka_unit_test(test_memory),
           cmocka_unit_test(test_inputs_refused), cmocka_unit_test(test_nan),
-          cmocka_unit_test(test_late), cmocka_unit_test(test_loop), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_nan_pixel), cmocka_unit_test(test_late),
+          cmocka_unit_test(test_loop), cmocka_unit_test(test_faults))

@@ -376,12 +376,24 @@ static ft_err function_read(onnx_function *out, ft_arena *arena, ft_str bytes) {
     return attrs_read(&out->defaults, &out->default_count, arena, bytes, 11);
 }
 
+/* A file that was cut off ends within a field of the model itself: say where. */
+static ft_err fields_whole(ft_str bytes) {
+    ft_proto p = { .rest = bytes };
+    ft_proto_field f;
+    size_t at = 0;
+    while (ft_proto_next(&p, &f)) at = bytes.len - p.rest.len;
+    if (p.err == FT_OK) return FT_OK;
+    return ft_err_prefix(p.err, "the field at byte %zu, in a file that ends at byte %zu", at,
+                         bytes.len);
+}
+
 ft_err onnx_model_read(onnx_model *out, ft_arena *arena, ft_str bytes) {
     ft_proto p = { .rest = bytes };
     ft_proto_field f;
     size_t at = 0;
     bool graph = false;
     *out = (onnx_model){ .opset = 1 };
+    FT_TRY(fields_whole(bytes));
     FT_TRY(fields_count(&out->function_count, bytes, 25));
     FT_TRY(ft_arena_items(&out->functions, arena, out->function_count));
     FT_TRY(opsets_read(&out->opset, bytes, 8));

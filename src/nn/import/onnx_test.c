@@ -181,6 +181,10 @@ static void test_cut_anywhere(void **state) {
         free(copy);
     }
     assert_int_equal(refused, b.len);
+    char why[80];
+    snprintf(why, sizeof why, "in a file that ends at byte %zu", b.len - 1);
+    assert_int_not_equal(parse(ft_str_n(b.at, b.len - 1)), FT_OK);
+    EXPECT_WHY(why);
     ft_buf_fini(&b);
 }
 

@@ -26,6 +26,7 @@ static inline const float *ft_nn_conv_scale(const ft_nn_node *n) {
 
 typedef struct ft_nn_conv_state {
     ft_nn_kernel forward, back_data, back_weights;
+    bool posts_after;
     int64_t images; /* `forward` is for one image and runs so often; 1: for all */
 } ft_nn_conv_state;
 

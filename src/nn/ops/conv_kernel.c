@@ -248,7 +248,7 @@ static bool winograd_pays(const ft_nn_prepare *p, const ft_nn_conv_shape *s) {
 static ft_err winograd_make(ft_nn_conv_state *state, ft_nn_prepare *p, const ft_nn_conv_shape *s,
                             const ft_dnn_conv_opts *direct) {
     ft_dnn_conv_opts o = *direct;
-    if (!winograd_pays(p, s)) return FT_OK;
+    if (p->careful || !winograd_pays(p, s)) return FT_OK; /* it smears NaN over its tiles */
     o.winograd = o.src.any = o.dst.any = true;
     o.src.dims[0] = o.dst.dims[0] = 1;
     o.scratch_max = ft_array_bytes(&p->in[0]) + ft_array_bytes(&p->out[0]);
@@ -264,7 +264,7 @@ static ft_err kernels_make(ft_nn_conv_state *state, ft_nn_prepare *p, const ft_n
     ft_dnn_conv_opts o = opts_of(s, transposed, FT_DNN_FORWARD, bias, p->training);
     o.src.bf16 = o.weights.bf16 = p->bf16;
     o.posts = posts;
-    o.post_count = ft_nn_posts_of(posts, p->node);
+    o.post_count = ft_nn_posts_fused(posts, p, &state->posts_after);
     state->images = 1;
     if (!transposed) FT_TRY(winograd_make(state, p, s, &o));
     if (!state->forward.dnn)
@@ -305,7 +305,7 @@ ft_err ft_nn_conv_forward(const ft_nn_call *c) {
     const ft_nn_conv_state *state = c->state;
     if (!state || !state->forward.dnn) return c->node->op->reference(c);
     int sum = ft_nn_post_sum_input(c->node);
-    if (sum >= 0 && c->in[sum].data != c->out[0].data)
+    if (sum >= 0 && !state->posts_after && c->in[sum].data != c->out[0].data)
         memcpy(c->out[0].data, c->in[sum].data, ft_array_bytes(&c->out[0]));
     void *data[FT_DNN_SLOTS] = { [FT_DNN_SRC] = c->in[0].data,
                                  [FT_DNN_WEIGHTS] = c->in[1].data,
@@ -318,6 +318,7 @@ ft_err ft_nn_conv_forward(const ft_nn_call *c) {
         data[FT_DNN_DST] =
             (char *)data[FT_DNN_DST] + ft_array_bytes(&c->out[0]) / (size_t)state->images;
     }
+    if (state->posts_after) ft_nn_posts_apply(c);
     return FT_OK;
 }
 

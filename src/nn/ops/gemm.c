@@ -91,6 +91,7 @@ static ft_err reference(const ft_nn_call *c) {
 
 typedef struct state {
     ft_nn_kernel kernel;
+    bool posts_after;
 } state;
 
 static bool is_bias(const ft_array *c, int64_t n) {
@@ -106,11 +107,14 @@ static ft_err prepare(ft_nn_prepare *p) {
     bool add = has_c(p->node, p->in, p->in_count);
     bool simple = s.alpha == 1 && (!add || (s.beta == 1 && is_bias(&p->in[2], s.n)));
     ft_nn_post posts[FT_NN_POSTS_MAX];
-    ft_dnn_matmul_opts o = { .posts = posts, .post_count = ft_nn_posts_of(posts, p->node) };
-    if (!simple && (t != FT_F32 || o.post_count)) return FT_OK;
+    bool posts_after;
+    ft_dnn_matmul_opts o = { .posts = posts,
+                             .post_count = ft_nn_posts_fused(posts, p, &posts_after) };
+    if (!simple && (t != FT_F32 || o.post_count || posts_after)) return FT_OK;
     state *made = ft_fault_here() ? NULL : calloc(1, sizeof *made);
     if (!made) return FT_FAIL(FT_ENOMEM, "no memory for a product");
     p->state = made;
+    made->posts_after = posts_after;
     if (!simple) return FT_OK;
     o.src = (ft_dnn_desc){ .dtype = t, .ndim = 2, .dims = { s.m, s.k } };
     o.src.strides[0] = s.a_transposed ? 1 : s.k, o.src.strides[1] = s.a_transposed ? s.m : 1;
@@ -124,7 +128,8 @@ static ft_err prepare(ft_nn_prepare *p) {
             (ft_dnn_desc){ .dtype = FT_F32, .ndim = 2, .dims = { 1, s.n }, .strides = { s.n, 1 } };
     ft_err err = ft_nn_kernel_try(&made->kernel, p, ft_dnn_matmul(&made->kernel.dnn, &o));
     if (err == FT_OK && made->kernel.dnn) err = ft_nn_kernel_pack(&made->kernel, p, 1, NULL);
-    if (err == FT_OK && (made->kernel.dnn || (t == FT_F32 && !o.post_count))) return FT_OK;
+    if (err == FT_OK && (made->kernel.dnn || (t == FT_F32 && !o.post_count && !posts_after)))
+        return FT_OK;
     ft_nn_kernel_free(&made->kernel);
     free(made);
     p->state = NULL;
@@ -165,13 +170,15 @@ static ft_err forward(const ft_nn_call *c) {
     if (!s) return reference(c);
     if (!s->kernel.dnn) return forward_general(c);
     int sum = ft_nn_post_sum_input(c->node);
-    if (sum >= 0 && c->in[sum].data != c->out[0].data)
+    if (sum >= 0 && !s->posts_after && c->in[sum].data != c->out[0].data)
         memcpy(c->out[0].data, c->in[sum].data, ft_array_bytes(&c->out[0]));
     void *data[FT_DNN_SLOTS] = { [FT_DNN_SRC] = c->in[0].data,
                                  [FT_DNN_WEIGHTS] = c->in[1].data,
                                  [FT_DNN_BIAS] = c->in_count > 2 ? c->in[2].data : NULL,
                                  [FT_DNN_DST] = c->out[0].data };
-    return ft_dnn_run(s->kernel.dnn, data, c->scratch);
+    FT_TRY(ft_dnn_run(s->kernel.dnn, data, c->scratch));
+    if (s->posts_after) ft_nn_posts_apply(c);
+    return FT_OK;
 }
 
 static void c_gradient(const sizes *s, const float *y, ft_array *c) {

@@ -147,6 +147,11 @@ static ft_dnn_desc side(const product *p, ft_dtype type, int64_t rows, int64_t c
     return d;
 }
 
+typedef struct state {
+    ft_nn_kernel kernel;
+    bool posts_after;
+} state;
+
 static ft_err prepare(ft_nn_prepare *p) {
     ft_dtype t = p->in[0].dtype;
     if (p->reference || (t != FT_F32 && t != FT_BF16) || ft_array_count(&p->out[0]) == 0 ||
@@ -154,13 +159,14 @@ static ft_err prepare(ft_nn_prepare *p) {
         return FT_OK;
     product s;
     ft_nn_post posts[FT_NN_POSTS_MAX];
+    bool posts_after;
     bool bias = ft_nn_given(p->in, p->in_count, 2) && ft_nn_post_sum_input(p->node) != 2;
     product_of(&s, &p->in[0], &p->in[1]);
     ft_dnn_matmul_opts o = { .src = side(&s, t, s.m, s.k, s.a_step),
                              .weights = side(&s, t, s.k, s.n, s.b_step),
                              .dst = side(&s, t, s.m, s.n, NULL),
                              .posts = posts,
-                             .post_count = ft_nn_posts_of(posts, p->node) };
+                             .post_count = ft_nn_posts_fused(posts, p, &posts_after) };
     o.weights.any = s.dims == 0 && p->in[1].data && !p->training;
     if (bias) {
         o.bias = (ft_dnn_desc){ .dtype = FT_F32, .ndim = s.dims + 2 };
@@ -168,35 +174,40 @@ static ft_err prepare(ft_nn_prepare *p) {
         o.bias.dims[s.dims + 1] = s.n;
         o.bias.strides[s.dims + 1] = 1;
     }
-    ft_nn_kernel *k = ft_fault_here() ? NULL : calloc(1, sizeof *k);
-    if (!k) return FT_FAIL(FT_ENOMEM, "no memory for a product");
+    state *made = ft_fault_here() ? NULL : calloc(1, sizeof *made);
+    if (!made) return FT_FAIL(FT_ENOMEM, "no memory for a product");
+    ft_nn_kernel *k = &made->kernel;
+    made->posts_after = posts_after;
     ft_err err = ft_nn_kernel_try(k, p, ft_dnn_matmul(&k->dnn, &o));
     if (err == FT_OK && k->dnn && o.weights.any) err = ft_nn_kernel_pack(k, p, 1, NULL);
     if (err == FT_OK && k->dnn) {
-        p->state = k;
+        p->state = made;
         return FT_OK;
     }
     ft_nn_kernel_free(k);
-    free(k);
+    free(made);
     return err;
 }
 
-static void unprepare(void *state) {
-    ft_nn_kernel_free(state);
-    free(state);
+static void unprepare(void *at) {
+    state *s = at;
+    ft_nn_kernel_free(&s->kernel);
+    free(s);
 }
 
 static ft_err forward(const ft_nn_call *c) {
-    const ft_nn_kernel *k = c->state;
-    if (!k) return reference(c);
+    const state *s = c->state;
+    if (!s) return reference(c);
     int sum = ft_nn_post_sum_input(c->node);
-    if (sum >= 0 && c->in[sum].data != c->out[0].data)
+    if (sum >= 0 && !s->posts_after && c->in[sum].data != c->out[0].data)
         memcpy(c->out[0].data, c->in[sum].data, ft_array_bytes(&c->out[0]));
     void *data[FT_DNN_SLOTS] = { [FT_DNN_SRC] = c->in[0].data,
                                  [FT_DNN_WEIGHTS] = c->in[1].data,
                                  [FT_DNN_BIAS] = c->in_count > 2 ? c->in[2].data : NULL,
                                  [FT_DNN_DST] = c->out[0].data };
-    return ft_dnn_run(k->dnn, data, c->scratch);
+    FT_TRY(ft_dnn_run(s->kernel.dnn, data, c->scratch));
+    if (s->posts_after) ft_nn_posts_apply(c);
+    return FT_OK;
 }
 
 /* dA = dY Bt, dB = At dY, batch by batch; added up where a side broadcasts. */

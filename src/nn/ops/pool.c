@@ -235,7 +235,8 @@ typedef struct state {
 /* The library's averages count whole windows: where the last one hangs over, plain C runs. */
 static bool dnn_takes(const ft_nn_prepare *p, const pool *s, int64_t *pad_end) {
     ft_dtype t = p->in[0].dtype;
-    if (p->reference || (t != FT_F32 && t != FT_BF16) || s->dims > 3 || s->kind == POOL_LP)
+    if (p->reference || (p->careful && s->kind == POOL_MAX) || (t != FT_F32 && t != FT_BF16) ||
+        s->dims > 3 || s->kind == POOL_LP)
         return false;
     if ((p->out_count > 1 && p->node->outputs[1] != FT_NN_NONE) || ft_array_count(&p->in[0]) == 0 ||
         ft_array_count(&p->out[0]) == 0)
