@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "cli/listing.h"
+#include "cli/network_args.h"
 #include "data/npy.h"
 #include "media/image.h"
 #include "nn/network.h"
@@ -68,9 +69,9 @@ static ft_err running_open(running *r, ft_cli *cli) {
 
 /* ---- run */
 
-static ft_err read_input(ft_array *out, const running *r, ft_cli *cli) {
+static ft_err read_input(ft_array *out, const running *r, ft_cli *cli, ft_str name) {
     ft_str path = { 0 }, bytes = { 0 };
-    FT_TRY(ft_arena_str(&path, &cli->arena, cli->args[1]));
+    FT_TRY(ft_arena_str(&path, &cli->arena, name));
     FT_TRY(ft_file_read(&bytes, &cli->arena, path.at, FILE_MAX));
     ft_err err = FT_OK;
     if (ft_image_sniff(bytes) != FT_IMAGE_UNKNOWN)
@@ -108,47 +109,39 @@ static ft_err run_often(ft_array *outputs, const running *r, const ft_array *inp
     return err;
 }
 
-/* The scores of a row as probabilities, unless they are such already. */
-static void as_probabilities(double *p, const ft_array *a, int64_t count) {
-    double sum = 0, most = -INFINITY, least = INFINITY;
-    for (int64_t i = 0; i < count; i++) {
-        p[i] = ft_array_f64(a, i);
-        sum += p[i];
-        most = fmax(most, p[i]);
-        least = fmin(least, p[i]);
-    }
-    if (least >= 0 && fabs(sum - 1) < 1e-3) return;
-    sum = 0;
-    for (int64_t i = 0; i < count; i++) sum += p[i] = exp(p[i] - most);
-    for (int64_t i = 0; i < count; i++) p[i] /= sum;
+/* One file's results, or more: then each row begins with its file. */
+typedef struct results {
+    ft_listing listing;
+    const running *r;
+    ft_cli *cli;
+    bool files; /* more than one */
+} results;
+
+static bool are_classes(const ft_nn_graph *g, const ft_array *a) {
+    return g->output_count == 1 && a->ndim == 2 && a->shape[0] == 1 && a->shape[1] > 1;
 }
 
-static ft_err print_classes(const running *r, const ft_array *a, ft_cli *cli) {
-    static const char *const columns[] = { "class", "label", "probability" };
-    ft_listing l;
+static ft_err add_classes(results *w, ft_str file, const ft_array *a) {
     double *p;
-    int64_t count = a->shape[1], top = ft_params_int(cli->options, "top");
-    FT_TRY(ft_arena_items(&p, &cli->arena, (size_t)count));
-    as_probabilities(p, a, count);
-    ft_listing_init(&l, cli, columns, 3);
+    int64_t count = a->shape[1], top = ft_params_int(w->cli->options, "top");
+    FT_TRY(ft_arena_items(&p, &w->cli->arena, (size_t)count));
+    for (int64_t i = 0; i < count; i++) p[i] = ft_array_f64(a, i);
     for (int64_t k = 0; k < top && k < count; k++) {
         int64_t best = 0;
         for (int64_t i = 1; i < count; i++)
-            if (p[i] > p[best]) best = i;
-        bool named = (size_t)best < r->network->label_count;
-        ft_listing_int(&l, best);
-        ft_listing_text(&l, named ? r->network->labels[best] : FT_STR(""));
-        ft_listing_number(&l, p[best]);
-        p[best] = -1;
+            if (p[i] > p[best] || isnan(p[best])) best = i;
+        bool named = (size_t)best < w->r->network->label_count;
+        if (w->files) ft_listing_text(&w->listing, file);
+        ft_listing_int(&w->listing, best);
+        ft_listing_text(&w->listing, named ? w->r->network->labels[best] : FT_STR(""));
+        ft_listing_number(&w->listing, p[best]);
+        p[best] = -INFINITY;
     }
-    return ft_listing_print(&l, "no classes");
+    return FT_OK;
 }
 
-static ft_err print_outputs(const running *r, const ft_array *a, ft_cli *cli) {
-    static const char *const columns[] = { "output", "dtype", "shape", "min", "mean", "max" };
-    const ft_nn_graph *g = r->network->graph;
-    ft_listing l;
-    ft_listing_init(&l, cli, columns, 6);
+static void add_outputs(results *w, ft_str file, const ft_array *a) {
+    const ft_nn_graph *g = w->r->network->graph;
     for (int i = 0; i < g->output_count; i++) {
         double least = INFINITY, most = -INFINITY, sum = 0;
         int64_t count = ft_array_count(&a[i]);
@@ -164,14 +157,14 @@ static ft_err print_outputs(const running *r, const ft_array *a, ft_cli *cli) {
             most = fmax(most, v);
             sum += v;
         }
-        ft_listing_text(&l, g->values[g->outputs[i]].name);
-        ft_listing_text(&l, ft_str_of(ft_dtype_name(a[i].dtype)));
-        ft_listing_text(&l, ft_str_of(shape));
-        ft_listing_number(&l, count ? least : NAN);
-        ft_listing_number(&l, count ? sum / (double)count : NAN);
-        ft_listing_number(&l, count ? most : NAN);
+        if (w->files) ft_listing_text(&w->listing, file);
+        ft_listing_text(&w->listing, g->values[g->outputs[i]].name);
+        ft_listing_text(&w->listing, ft_str_of(ft_dtype_name(a[i].dtype)));
+        ft_listing_text(&w->listing, ft_str_of(shape));
+        ft_listing_number(&w->listing, count ? least : NAN);
+        ft_listing_number(&w->listing, count ? sum / (double)count : NAN);
+        ft_listing_number(&w->listing, count ? most : NAN);
     }
-    return ft_listing_print(&l, "no outputs");
 }
 
 static ft_err write_npy(const char *path, const ft_array *a) {
@@ -182,34 +175,73 @@ static ft_err write_npy(const char *path, const ft_array *a) {
     return err;
 }
 
-static ft_err write_out(const ft_array *outputs, int count, ft_cli *cli) {
-    ft_str file = ft_params_str(cli->options, "out");
-    ft_str folder = ft_params_str(cli->options, "out-folder");
+/* 0.npy, 1.npy …; of several files: cat-0.npy, dog-0.npy … */
+static ft_err write_out(const results *w, ft_str name, const ft_array *outputs) {
+    ft_str file = ft_params_str(w->cli->options, "out");
+    ft_str folder = ft_params_str(w->cli->options, "out-folder"), stem = ft_cli_stem(name);
     if (file.at) FT_TRY(write_npy(file.at, &outputs[0]));
     if (folder.at) FT_TRY(ft_dir_make(folder.at));
-    for (int i = 0; folder.at && i < count; i++) {
+    for (int i = 0; folder.at && i < w->r->network->graph->output_count; i++) {
         ft_str path;
-        FT_TRY(ft_arena_printf(&path, &cli->arena, "%s/%d.npy", folder.at, i));
+        if (w->files)
+            FT_TRY(ft_arena_printf(&path, &w->cli->arena, "%s/%.*s-%d.npy", folder.at,
+                                   FT_STR_ARG(stem), i));
+        else
+            FT_TRY(ft_arena_printf(&path, &w->cli->arena, "%s/%d.npy", folder.at, i));
         FT_TRY(write_npy(path.at, &outputs[i]));
     }
     return FT_OK;
 }
 
+static void results_begin(results *w, bool classes) {
+    static const char *const outputs[] = {
+        "file", "output", "dtype", "shape", "min", "mean", "max"
+    };
+    static const char *const scores[] = { "file", "class", "label", "score" };
+    static const char *const chances[] = { "file", "class", "label", "probability" };
+    const char *const *rows = ft_nn_network_probable(w->r->network) ? chances : scores;
+    int skip = w->files ? 0 : 1;
+    if (classes)
+        ft_listing_init(&w->listing, w->cli, rows + skip, 4 - skip);
+    else
+        ft_listing_init(&w->listing, w->cli, outputs + skip, 7 - skip);
+}
+
+/* One run on files from `at` on: one a input. */
+static ft_err run_once(results *w, int at, bool *begun) {
+    const ft_nn_graph *g = w->r->network->graph;
+    ft_array *inputs, *outputs;
+    double median_ms = 0;
+    ft_str name = w->cli->args[at];
+    FT_TRY(ft_arena_items(&inputs, &w->cli->arena, (size_t)g->input_count + 1));
+    FT_TRY(ft_arena_items(&outputs, &w->cli->arena, (size_t)g->output_count + 1));
+    for (int i = 0; i < g->input_count; i++)
+        FT_TRY(read_input(&inputs[i], w->r, w->cli, w->cli->args[at + i]));
+    FT_TRY(run_often(outputs, w->r, inputs, w->cli, &median_ms));
+    ft_nn_network_answer(w->r->network, outputs);
+    FT_TRY(write_out(w, name, outputs));
+    if (median_ms > 0) fprintf(stderr, "median %.3f ms\n", median_ms);
+    bool classes = are_classes(g, outputs);
+    if (!*begun) results_begin(w, classes);
+    *begun = true;
+    if (classes) return add_classes(w, name, outputs);
+    add_outputs(w, name, outputs);
+    return FT_OK;
+}
+
 static ft_err run_opened(const running *r, ft_cli *cli) {
     const ft_nn_graph *g = r->network->graph;
-    ft_array input, *outputs;
-    double median_ms = 0;
-    if (g->input_count != 1)
-        return FT_FAIL(FT_EUNSUPPORTED, "this network has %d inputs; `fettle run` takes one file",
-                       g->input_count);
-    FT_TRY(ft_arena_items(&outputs, &cli->arena, (size_t)g->output_count + 1));
-    FT_TRY(read_input(&input, r, cli));
-    FT_TRY(run_often(outputs, r, &input, cli, &median_ms));
-    FT_TRY(write_out(outputs, g->output_count, cli));
-    if (median_ms > 0) fprintf(stderr, "median %.3f ms\n", median_ms);
-    bool classes = g->output_count == 1 && outputs[0].ndim == 2 && outputs[0].shape[0] == 1 &&
-                   outputs[0].shape[1] > 1;
-    return classes ? print_classes(r, outputs, cli) : print_outputs(r, outputs, cli);
+    int files = cli->arg_count - 1, each = g->input_count > 0 ? g->input_count : 1;
+    results w = { .r = r, .cli = cli, .files = g->input_count == 1 && files > 1 };
+    bool begun = false;
+    if (g->input_count != 1 && files != g->input_count)
+        return FT_FAIL(FT_EINVAL, "this network has %d inputs: give as many files, not %d",
+                       g->input_count, files);
+    if (w.files && ft_params_str(cli->options, "out").at)
+        return FT_FAIL(FT_EINVAL, "--out takes one file's output: use --out-folder for %d files",
+                       files);
+    for (int at = 1; at < cli->arg_count; at += each) FT_TRY(run_once(&w, at, &begun));
+    return ft_listing_print(&w.listing, "no outputs");
 }
 
 static ft_err run_network(ft_cli *cli) {
@@ -387,14 +419,17 @@ static ft_err model_show(ft_cli *cli) {
 
 const ft_command ft_command_run = {
     .name = "run",
-    .args = "MODEL FILE",
+    .args = "MODEL FILE [FILE ...]",
     .args_min = 2,
-    .args_max = 2,
-    .doc = "run a network over one picture or array",
+    .args_max = FT_ARGS_MAX,
+    .doc = "run a network over pictures or arrays",
     .more = "MODEL is an ONNX file, a TensorFlow.js model.json, a weight file of an architecture "
             "of the "
             "zoo (.pt, .safetensors, .params, .npz), or a folder with one of them; labels.txt and "
-            "network.json beside it say what classes are called and how pictures are prepared.\n\n"
+            "network.json beside it say what classes are called and how pictures are prepared. "
+            "Several files are run one after the other; a network of several inputs takes a file "
+            "each, in the order of `fettle model show`.\n\n"
+            "    fettle run resnet18.onnx *.jpg --top 1\n"
             "    fettle run resnet18.onnx cat.jpg\n"
             "    fettle run model.onnx input.npy --out output.npy --repeat 100",
     .options = run_options,

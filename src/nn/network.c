@@ -166,6 +166,7 @@ static ft_err read_into(ft_nn_network *n, const char *path) {
     FT_TRY(k->read(n, file, &told));
     FT_TRY(check_numbers(n->graph, file));
     ft_nn_looks_complete(n, &told);
+    ft_nn_labels_check(n, file);
     return FT_OK;
 }
 

@@ -6,7 +6,7 @@
  * *.npz): which one is told by network.json or found by the names and shapes of the weights.
  *
  * Beside the model may stand
- *     labels.txt    a class a line
+ *     labels.txt    a class a line; another number of them than the network has is logged
  *     network.json  { "arch": "resnet18", "classes": 43, "size": 224, "mean": [r, g, b], "std": [r,
  * g, b], "range": 1 or 255, "order": "rgb" or "bgr", "fit": "crop", "stretch" or "box", "softmax":
  * true }, every member optional
@@ -56,6 +56,13 @@ ft_err ft_nn_picture(ft_array *out, const ft_nn_network *n, ft_str bytes, ft_are
  * model leaves open are 224. */
 bool ft_nn_takes_picture(const ft_nn_network *n, int *channels, int *width, int *height,
                          bool *last);
+
+/* What every answer begins with, whatever form it takes: the first output (f32, a row an example)
+ * becomes probabilities where the network's looks say so. Written over. */
+void ft_nn_network_answer(const ft_nn_network *n, ft_array *outputs);
+/* Are a row's numbers probabilities then, that is: does the network end with a softmax? Else they
+ * are scores. */
+bool ft_nn_network_probable(const ft_nn_network *n);
 
 /* Multiply-adds times two of one run at these input shapes, and weights; sums over nodes. */
 typedef struct ft_nn_sizes {

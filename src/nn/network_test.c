@@ -74,6 +74,7 @@ static void test_folder(void **state) {
     EXPECT_OK(ft_nn_network_read(&n, file_of("m")));
     EXPECT(strcmp(n->format, "onnx") == 0 && n->label_count == 3 && n->looks.softmax);
     EXPECT_STR("two", n->labels[2]);
+    EXPECT(ft_nn_network_probable(n));
     ft_nn_sizes sizes;
     ft_nn_network_sizes(&sizes, n);
     EXPECT(sizes.parameters > 400000 && sizes.weight_bytes > 1600000);
@@ -137,6 +138,11 @@ static void test_predictor(void **state) {
         cells++;
     }
     EXPECT(cells == 10 && fabs(sum - 1) < 1e-4);
+    ft_array same; /* as an array they are the same probabilities */
+    EXPECT_OK(ask(m, &again, "image/png", png, "application/x-npy", &arena));
+    EXPECT_OK(ft_npy_read(&same, &arena, again.bytes));
+    for (int64_t i = 0; i < 10; i++) sum -= ft_array_f64(&same, i);
+    EXPECT(same.shape[1] == 10 && fabs(sum) < 1e-4);
     /* The same pixels as a row, as JSON and as an array give the same answer. */
     ft_nn_network *n = NULL;
     ft_array in;

@@ -3,7 +3,9 @@
 
 #include "base/check.h"
 #include "base/files.h"
+#include "base/log.h"
 #include "nn/network_in.h"
+#include "nn/op.h"
 
 #define TEXT_MAX ((size_t)16 << 20)
 
@@ -128,4 +130,49 @@ void ft_nn_looks_complete(ft_nn_network *n, const ft_nn_told *t) {
     if (!t->has_softmax)
         n->looks.softmax = n->arch && n->graph->output_count == 1 &&
                            strcmp(n->arch->classifier, "final_layer") != 0;
+}
+
+/* The one output's rows of scores: (n, classes). NULL: it gives something else. */
+static const ft_nn_value *classes_of(const ft_nn_network *n) {
+    const ft_nn_graph *g = n->graph;
+    const ft_nn_value *v = g->output_count == 1 ? &g->values[g->outputs[0]] : NULL;
+    return v && v->ndim == 2 && v->shape[1] > 1 ? v : NULL;
+}
+
+void ft_nn_labels_check(const ft_nn_network *n, const char *file) {
+    const ft_nn_value *v = classes_of(n);
+    if (!n->label_count || !v || v->shape[1] == (int64_t)n->label_count) return;
+    ft_log(FT_LOG_WARN, "nn", "%s: labels.txt beside it has %zu labels, the network %lld classes",
+           file, n->label_count, (long long)v->shape[1]);
+}
+
+/* ---- answers */
+
+static void softmax(float *row, int64_t count) {
+    float most = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < count; i++) most = fmaxf(most, row[i]);
+    for (int64_t i = 0; i < count; i++) sum += row[i] = expf(row[i] - most);
+    for (int64_t i = 0; i < count; i++) row[i] /= sum;
+}
+
+void ft_nn_network_answer(const ft_nn_network *n, ft_array *outputs) {
+    ft_array *a = &outputs[0];
+    if (!n->looks.softmax || n->graph->output_count != 1 || a->dtype != FT_F32 || a->ndim != 2 ||
+        a->shape[1] < 2)
+        return;
+    for (int64_t i = 0; i < a->shape[0]; i++)
+        softmax((float *)a->data + i * a->shape[1], a->shape[1]);
+}
+
+bool ft_nn_network_probable(const ft_nn_network *n) {
+    const ft_nn_graph *g = n->graph;
+    if (n->looks.softmax) return true;
+    int by = g->output_count == 1 ? g->values[g->outputs[0]].producer : FT_NN_NONE;
+    while (by != FT_NN_NONE) { /* through what changes no number */
+        const ft_nn_node *node = &g->nodes[by];
+        if (strcmp(node->op->name, "Softmax") == 0) return true;
+        if (!node->op->view && strcmp(node->op->name, "Identity") != 0) return false;
+        by = g->values[node->inputs[0]].producer;
+    }
+    return false;
 }

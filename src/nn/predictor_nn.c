@@ -316,23 +316,9 @@ static ft_err read_inputs(ft_array *out, const model *m, const ft_payload *in, f
 
 /* ---- answers */
 
-static void softmax(float *row, size_t count) {
-    float most = -INFINITY, sum = 0;
-    for (size_t i = 0; i < count; i++) most = fmaxf(most, row[i]);
-    for (size_t i = 0; i < count; i++) sum += row[i] = expf(row[i] - most);
-    for (size_t i = 0; i < count; i++) row[i] /= sum;
-}
-
-static ft_err answer_rows(ft_payload *out, const model *m, const ft_array *a, ft_str accept,
-                          ft_arena *arena) {
+static ft_err answer_rows(ft_payload *out, const ft_array *a, ft_str accept, ft_arena *arena) {
     size_t rows = (size_t)a->shape[0], cols = a->ndim > 1 ? (size_t)a->shape[1] : 1;
-    float *scores = a->data;
-    if (m->network->looks.softmax && cols > 1) {
-        FT_TRY(ft_arena_items(&scores, arena, rows * cols + 1));
-        memcpy(scores, a->data, rows * cols * sizeof *scores);
-        for (size_t i = 0; i < rows; i++) softmax(scores + i * cols, cols);
-    }
-    return ft_rows_answer(out, scores, rows, cols, accept, arena);
+    return ft_rows_answer(out, a->data, rows, cols, accept, arena);
 }
 
 static void write_nest(ft_json_out *w, const ft_array *a, int depth, int64_t *at) {
@@ -376,15 +362,15 @@ static ft_err answer_npy(ft_payload *out, const ft_array *a, ft_arena *arena) {
     return err;
 }
 
-static ft_err answer(ft_payload *out, const model *m, const ft_array *a, ft_str accept,
-                     ft_arena *arena) {
+static ft_err answer(ft_payload *out, const model *m, ft_array *a, ft_str accept, ft_arena *arena) {
     const ft_nn_graph *g = m->network->graph;
     ft_str type;
+    ft_nn_network_answer(m->network, a);
     bool rows = g->output_count == 1 && a->dtype == FT_F32 && (a->ndim == 1 || a->ndim == 2);
     if (rows) {
         ft_media_choose(&type, "text/csv|application/json|application/jsonlines|application/x-npy",
                         accept);
-        if (!ft_str_is(type, "application/x-npy")) return answer_rows(out, m, a, accept, arena);
+        if (!ft_str_is(type, "application/x-npy")) return answer_rows(out, a, accept, arena);
         return answer_npy(out, a, arena);
     }
     ft_media_choose(
@@ -478,8 +464,8 @@ static ft_err predict_rows(const ft_model *base, float *out, const float *rows, 
         err = convert(&one, &in, v->dtype, &arena);
         if (err == FT_OK) err = ft_nn_run(s, &one, &got, &arena, NULL);
         if (err != FT_OK) break;
+        ft_nn_network_answer(m->network, &got);
         memcpy(out + i * out_cols, got.data, out_cols * sizeof *out);
-        if (m->network->looks.softmax && out_cols > 1) softmax(out + i * out_cols, out_cols);
     }
     ft_arena_fini(&arena);
     session_give(m, s);
