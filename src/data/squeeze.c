@@ -1,4 +1,4 @@
-/* squeeze.c -- see squeeze_in.h. zstd is loaded on first use. Sources: RFC 1952; zstd.h 1.4. */
+/* squeeze.c -- see squeeze_in.h. Sources: RFC 1952; zstd.h 1.4. */
 #include "data/squeeze_in.h"
 
 #include <stdlib.h>
@@ -6,62 +6,30 @@
 
 #include "base/check.h"
 #include "base/fault.h"
-#include "base/lib.h"
+#include "data/zstd_in.h"
 
-#define GZIP_WINDOW     (15 + 16)
-#define GZIP_LEVEL      6
-#define ROOM_BYTES      ((size_t)256 << 10)
-#define ZSTD_LEVEL      3
-#define ZSTD_c_level    100 /* parameters and directives of zstd.h, part of its stable interface */
-#define ZSTD_c_checksum 201
-#define ZSTD_e_continue 0
-#define ZSTD_e_end      2
-
-typedef struct zstd_in {
-    const void *at;
-    size_t size, pos;
-} zstd_in;
-typedef struct zstd_out {
-    void *at;
-    size_t size, pos;
-} zstd_out;
-typedef struct zstd_api {
-    void *(*create)(void);
-    size_t (*free)(void *);
-    size_t (*set)(void *, int, int);
-    size_t (*compress)(void *, zstd_out *, zstd_in *, int);
-    unsigned (*is_error)(size_t);
-    const char *(*error_name)(size_t);
-} zstd_api;
+#define GZIP_WINDOW (15 + 16)
+#define GZIP_LEVEL  6
+#define ROOM_BYTES  ((size_t)256 << 10)
+#define ZSTD_LEVEL  3
 
 struct ft_squeeze {
     bool gzip;
     z_stream z;
+    const ft_zstd *api; /* of zstd */
     void *zstd;
 };
-
-static zstd_api zstd;
-static void *zstd_handle;
 
 bool ft_squeeze_name(ft_str path) {
     return ft_str_ends(path, FT_STR(".gz")) || ft_str_ends(path, FT_STR(".zst"));
 }
 
 static ft_err zstd_begin(ft_squeeze *s) {
-    static const ft_lib_symbol symbols[] = {
-        { "ZSTD_createCCtx", offsetof(zstd_api, create) },
-        { "ZSTD_freeCCtx", offsetof(zstd_api, free) },
-        { "ZSTD_CCtx_setParameter", offsetof(zstd_api, set) },
-        { "ZSTD_compressStream2", offsetof(zstd_api, compress) },
-        { "ZSTD_isError", offsetof(zstd_api, is_error) },
-        { "ZSTD_getErrorName", offsetof(zstd_api, error_name) },
-    };
-    FT_TRY(ft_lib_load(&zstd_handle, "libzstd.so.1", "libzstd1", &zstd, symbols,
-                       sizeof symbols / sizeof symbols[0]));
-    s->zstd = ft_fault_here() ? NULL : zstd.create();
+    FT_TRY(ft_zstd_load(&s->api));
+    s->zstd = ft_fault_here() ? NULL : s->api->pack_new();
     if (!s->zstd) return FT_FAIL(FT_ENOMEM, "no memory to pack");
-    FT_CHECK(!zstd.is_error(zstd.set(s->zstd, ZSTD_c_level, ZSTD_LEVEL)));
-    FT_CHECK(!zstd.is_error(zstd.set(s->zstd, ZSTD_c_checksum, 1)));
+    FT_CHECK(!s->api->is_error(s->api->set(s->zstd, FT_ZSTD_LEVEL, ZSTD_LEVEL)));
+    FT_CHECK(!s->api->is_error(s->api->set(s->zstd, FT_ZSTD_CHECKSUM, 1)));
     return FT_OK;
 }
 
@@ -104,14 +72,14 @@ static ft_err gzip_add(ft_buf *out, ft_squeeze *s, ft_str bytes, bool last) {
 }
 
 static ft_err zstd_add(ft_buf *out, ft_squeeze *s, ft_str bytes, bool last) {
-    zstd_in in = { bytes.at, bytes.len, 0 };
+    ft_zstd_in in = { bytes.at, bytes.len, 0 };
     size_t left;
     do {
         FT_TRY(ft_buf_reserve(out, ROOM_BYTES));
-        zstd_out room = { out->at + out->len, ROOM_BYTES, 0 };
-        left = zstd.compress(s->zstd, &room, &in, last ? ZSTD_e_end : ZSTD_e_continue);
-        if (zstd.is_error(left))
-            return FT_FAIL(FT_EIO, "zstd cannot pack this: %s", zstd.error_name(left));
+        ft_zstd_out room = { out->at + out->len, ROOM_BYTES, 0 };
+        left = s->api->pack(s->zstd, &room, &in, last ? FT_ZSTD_END : FT_ZSTD_CONTINUE);
+        if (s->api->is_error(left))
+            return FT_FAIL(FT_EIO, "zstd cannot pack this: %s", s->api->error_name(left));
         out->len += room.pos;
     } while (in.pos < in.size || (last && left));
     return FT_OK;
@@ -124,6 +92,6 @@ ft_err ft_squeeze_add(ft_buf *out, ft_squeeze *s, ft_str bytes, bool last) {
 void ft_squeeze_free(ft_squeeze *s) {
     if (!s) return;
     if (s->gzip) deflateEnd(&s->z);
-    if (s->zstd) zstd.free(s->zstd);
+    if (s->zstd) s->api->pack_free(s->zstd);
     free(s);
 }

@@ -9,38 +9,19 @@
 
 #include "base/check.h"
 #include "base/fault.h"
-#include "base/lib.h"
+#include "data/zstd_in.h"
 
 #define GZIP_WINDOW (15 + 16) /* zlib: the largest window, with a gzip header */
-
-/* The part of zstd.h that is used; the sizes are part of its stable interface. */
-typedef struct zstd_in {
-    const void *at;
-    size_t size, pos;
-} zstd_in;
-typedef struct zstd_out {
-    void *at;
-    size_t size, pos;
-} zstd_out;
-typedef struct zstd_api {
-    void *(*create)(void);
-    size_t (*free)(void *);
-    size_t (*decompress)(void *, zstd_out *, zstd_in *);
-    unsigned (*is_error)(size_t);
-    const char *(*error_name)(size_t);
-} zstd_api;
 
 struct ft_unpack {
     const char *name;
     z_stream z;
     bool z_open;
+    const ft_zstd *api; /* of zstd */
     void *zstd;
     bool whole; /* the last byte taken ended a member or frame */
     bool tail;  /* after the last member: only zeros may follow */
 };
-
-static zstd_api zstd;
-static void *zstd_handle;
 
 /* ---- gzip */
 
@@ -89,29 +70,22 @@ static ft_err gzip_some(ft_unpack *u, ft_str raw, size_t *used, void *at, size_t
 /* ---- zstd */
 
 static ft_err zstd_begin(ft_unpack *u) {
-    static const ft_lib_symbol symbols[] = {
-        { "ZSTD_createDStream", offsetof(zstd_api, create) },
-        { "ZSTD_freeDStream", offsetof(zstd_api, free) },
-        { "ZSTD_decompressStream", offsetof(zstd_api, decompress) },
-        { "ZSTD_isError", offsetof(zstd_api, is_error) },
-        { "ZSTD_getErrorName", offsetof(zstd_api, error_name) },
-    };
-    FT_TRY(ft_lib_load(&zstd_handle, "libzstd.so.1", "libzstd1", &zstd, symbols,
-                       sizeof symbols / sizeof symbols[0]));
-    u->zstd = ft_fault_here() ? NULL : zstd.create();
+    FT_TRY(ft_zstd_load(&u->api));
+    u->zstd = ft_fault_here() ? NULL : u->api->unpack_new();
     if (!u->zstd) return FT_FAIL(FT_ENOMEM, "no memory to unpack '%s'", u->name);
     return FT_OK;
 }
 
 static ft_err zstd_some(ft_unpack *u, ft_str raw, size_t *used, void *at, size_t room,
                         size_t *made) {
-    zstd_in in = { raw.at, raw.len, 0 };
-    zstd_out out = { at, room, 0 };
-    size_t left = zstd.decompress(u->zstd, &out, &in);
+    ft_zstd_in in = { raw.at, raw.len, 0 };
+    ft_zstd_out out = { at, room, 0 };
+    size_t left = u->api->unpack(u->zstd, &out, &in);
     *used = in.pos;
     *made = out.pos;
-    if (zstd.is_error(left))
-        return FT_FAIL(FT_ECORRUPT, "'%s': damaged zstd data (%s)", u->name, zstd.error_name(left));
+    if (u->api->is_error(left))
+        return FT_FAIL(FT_ECORRUPT, "'%s': damaged zstd data (%s)", u->name,
+                       u->api->error_name(left));
     if (in.pos || out.pos) u->whole = left == 0;
     return FT_OK;
 }
@@ -179,6 +153,6 @@ bool ft_unpack_whole(const ft_unpack *u) { return u->whole; }
 void ft_unpack_free(ft_unpack *u) {
     if (!u) return;
     if (u->z_open) inflateEnd(&u->z);
-    if (u->zstd) zstd.free(u->zstd);
+    if (u->zstd) u->api->unpack_free(u->zstd);
     free(u);
 }
