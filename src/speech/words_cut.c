@@ -48,8 +48,11 @@ static bool closes_own(ft_str s, size_t mark) {
 }
 
 /* 6' and 5'10": marks of feet and inches, not of a quotation. */
-static bool is_of_length(ft_str s, size_t mark, ft_str before) {
+static bool is_of_length(ft_str s, size_t mark, ft_str before, bool quoted) {
     char c = s.at[s.len - 1];
+    if (c == '"' && s.len > 1 && !quoted && !before.len && ft_is_digit(s.at[s.len - 2]) &&
+        ft_is_digit(s.at[0]))
+        return true; /* 12", 3/4" where no quotation is open */
     if (mark != 1 || s.len < 2 || !ft_is_digit(s.at[s.len - 2]) || before.len) return false;
     bool feet = ft_str_find(s, '\'') < s.len - 1 && ft_is_digit(s.at[0]);
     return c == '\'' ? ft_all_digits(ft_str_slice(s, 0, s.len - 1)) : c == '"' && feet;
@@ -60,19 +63,21 @@ static ft_str without_before(ft_str s) {
     for (size_t n; (n = mark_at_begin(s)) > 0; s = ft_str_from(s, n)) {
         bool apostrophe = s.at[0] == '\'' || ft_str_starts(s, FT_STR("’"));
         if (apostrophe && s.len > n && ft_is_digit(s.at[n])) break;
+        bool star = s.at[0] == '*' && s.len > 1 && ft_is_digit(s.at[1]); /* *69, but not *5* */
+        if (star && !memchr(s.at + 1, '*', s.len - 1)) break;
     }
     return s;
 }
 
-static ft_str without_after(ft_str s, ft_str before) {
+static ft_str without_after(ft_str s, ft_str before, bool quoted) {
     for (size_t n; (n = mark_at_end(s)) > 0; s = ft_str_slice(s, 0, s.len - n))
-        if (closes_own(s, n) || is_of_length(s, n, before)) break;
+        if (closes_own(s, n) || is_of_length(s, n, before, quoted)) break;
     return s;
 }
 
 /* A dash or a sign that stands alone may be said: "5 – 10", "3 < 4". */
 static size_t lone_sign_len(ft_str s) {
-    static const char *const signs[] = { "–", "—", "*", "<", ">", NULL };
+    static const char *const signs[] = { "<=", ">=", "<>", "–", "—", "*", "<", ">", NULL };
     size_t len = ft_head_of(s, signs);
     if (len == 0 || (len == 3 && s.len > 3)) return 0; /* a dash with marks is a pause */
     for (size_t i = len; i < s.len; i++)
@@ -88,7 +93,8 @@ static ft_token marks_only(const ft_piece *piece, ft_str all, size_t from, size_
     return t;
 }
 
-static ft_token bare(const ft_piece *piece, size_t from, size_t to) {
+/* `quoted`: a quotation has begun before it and not ended. */
+static ft_token bare(const ft_piece *piece, size_t from, size_t to, bool quoted) {
     ft_str all = ft_str_slice(piece->text, from, to - from), s = all;
     ft_token t = { .manner = piece->manner };
     size_t sign = lone_sign_len(s);
@@ -96,7 +102,7 @@ static ft_token bare(const ft_piece *piece, size_t from, size_t to) {
         s = ft_str_slice(s, 0, sign);
     } else {
         s = without_before(s);
-        s = without_after(s, ft_str_slice(all, 0, (size_t)(s.at - all.at)));
+        s = without_after(s, ft_str_slice(all, 0, (size_t)(s.at - all.at)), quoted);
     }
     if (s.len == 0) return marks_only(piece, all, from, to);
     size_t lead = (size_t)(s.at - all.at);
@@ -147,6 +153,14 @@ static ft_token whole(const ft_piece *piece) {
     return t;
 }
 
+/* Does a quotation begin before it or end behind it, and not both? */
+static bool turns_quotation(const ft_token *t) {
+    size_t marks = 0;
+    for (size_t i = 0; i < t->before.len; i++) marks += t->before.at[i] == '"';
+    for (size_t i = 0; i < t->after.len; i++) marks += t->after.at[i] == '"';
+    return marks % 2;
+}
+
 /* More tokens than blanks: each inner mark may part two. */
 static size_t tokens_most(ft_str s) {
     size_t most = 1, len;
@@ -160,6 +174,7 @@ ft_err ft_tokens_cut(ft_token **out, size_t *count, ft_arena *arena, const ft_pi
     const ft_manner *m = piece->manner;
     ft_str s = piece->text;
     size_t len, inner;
+    bool quoted = false;
     *count = 0;
     FT_TRY(ft_arena_items(out, arena, tokens_most(s)));
     if (m->alias.len || m->phonemes.len || m->say_as.len || m->role.len) {
@@ -170,8 +185,9 @@ ft_err ft_tokens_cut(ft_token **out, size_t *count, ft_arena *arena, const ft_pi
         size_t from = i;
         while (i < s.len && !is_blank_at(s, i, &len)) i++;
         for (; (inner = inner_end(ft_str_slice(s, from, i - from))) > 0; from += inner)
-            (*out)[(*count)++] = bare(piece, from, from + inner);
-        if (i > from) (*out)[(*count)++] = bare(piece, from, i);
+            (*out)[(*count)++] = bare(piece, from, from + inner, quoted);
+        if (i > from) (*out)[(*count)++] = bare(piece, from, i, quoted);
+        quoted ^= *count > 0 && turns_quotation(&(*out)[*count - 1]);
         while (i < s.len && is_blank_at(s, i, &len)) i += len;
     }
     return FT_OK;

@@ -70,8 +70,8 @@ static void say_inner_sign(ft_saying *s, ft_str sign, kind before, kind after, f
             ft_say_sign(s, sign);
     } else if (ft_str_is(sign, "#")) {
         ft_say(s, after == DIGIT ? english ? "number" : "número" : english ? "hash" : "numeral");
-    } else if (ft_str_is(sign, "*") && digits) {
-        ft_say(s, english ? "times" : "por");
+    } else if (ft_str_is(sign, "*") && after == DIGIT) {
+        ft_say(s, digits ? english ? "times" : "por" : english ? "star" : "asterisco");
     } else if (ft_str_is(sign, "^") && after == DIGIT) {
         ft_say(s, english ? "to the power of" : "elevado a");
     } else if ((ft_str_is(sign, "<") || ft_str_is(sign, ">") || ft_str_is(sign, "\\")) &&
@@ -179,6 +179,8 @@ static void say_runs(ft_saying *s, ft_str text) {
         bool of_unit = now == LETTER && behind_dash && ft_is_digit(text.at[i - 2]);
         if (of_unit && ft_say_unit(s, ft_str_slice(rest, 0, letters_len(rest))))
             n = letters_len(rest); /* 5-yr-old */
+        if (now == SIGN && rest.at[0] == '.' && before == NONE && kind_at(text, i + 1) == DIGIT)
+            now = DIGIT; /* .45-caliber */
         if (now == LETTER && n == 0) n = say_letters(s, text, i, before);
         /* "I-280" is two eighty as "I280" is */
         bool named = behind_dash && ft_is_upper(text.at[i - 2]) && digits_len(rest) > 2;
@@ -221,8 +223,9 @@ static bool is_figure(const ft_saying *s, int ahead) {
 }
 
 static bool equals_near(const ft_saying *s) {
-    for (int i = -3; i <= 3; i++)
-        if (i && ft_str_is(ft_text_at(s, i), "=")) return true;
+    static const char *const signs[] = { "=", "+", "*", "×", "÷", NULL };
+    for (int i = -4; i <= 4; i++)
+        if (i && ft_word_in_exact(ft_text_at(s, i), signs)) return true;
     return false;
 }
 
@@ -282,6 +285,8 @@ static bool say_lone(ft_saying *s, ft_str text) {
         if (ft_is_letter(text.at[0]))
             ft_say(s, english ? "by" : "por");
 
+        else if (text.at[0] == '/' && figures && equals_near(s))
+            ft_say(s, english ? "divided by" : "entre");
         else if (text.at[0] == '/' || is_figure(s, -1) || is_figure(s, 1))
             ft_say_sign(s, text);
         return true;
@@ -289,6 +294,7 @@ static bool say_lone(ft_saying *s, ft_str text) {
     if (ft_str_is(text, "~") && is_figure(s, 1)) ft_say(s, english ? "about" : "unos");
     if (ft_word_in_exact(text, silent)) return true;
 
+    if (text.len == 2 && kind_at(text, 0) == SIGN && ft_say_sign(s, text)) return true; /* != */
     return text.len <= 4 && kind_at(text, 0) == SIGN && ft_utf8_len(text) == text.len &&
            ft_say_sign(s, text);
 }

@@ -221,7 +221,12 @@ static const char *const on_words[FT_TONGUES][20] = {
 static bool say_month_and_day(ft_saying *s, const ft_str *fields, char mark) {
     int tongue = s->language->tongue;
     date d;
-    if (mark != '/' || !ft_word_in(ft_text_at(s, -1), on_words[tongue])) return false;
+    ft_str before = ft_text_at(s, -1), two = ft_text_at(s, -2);
+    bool span = ft_str_is(before, "to") && ft_str_find(two, '/') < two.len; /* 5/1 to 5/7 */
+    bool week = ft_str_is(before, "of") && ft_str_ieq(two, FT_STR("week"));
+    bool first = ft_str_is(fields[1], "1") && fields[0].len < 3; /* 5/1 is no fraction */
+    if (mark != '/' || !(span || week || first || ft_word_in(before, on_words[tongue])))
+        return false;
     if (ft_str_is(fields[0], "50") || !by_order(&d, tongue == FT_ES ? "dm" : "md", fields))
         return false;
     say_date_of(s, &d);

@@ -364,8 +364,8 @@ static bool say_money(ft_saying *s) {
         return true;
     }
     s->taken = 1;
-    bool signed_ =
-        by_sign(text, &len) || memchr(text.at, '$', text.len) || memmem(text.at, text.len, "€", 3);
+    bool signed_ = by_sign(text, &len) || memchr(text.at, '$', text.len) ||
+                   memmem(text.at, text.len, "€", 3) || memchr(text.at, 0xc2, text.len); /* ¢ £ ¥ */
     return signed_ && (say_rate(s, text) || say_span(s, text));
 }
 

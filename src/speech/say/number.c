@@ -148,6 +148,13 @@ static bool say_named(ft_saying *s, const ft_figure *f) {
     bool ended = ft_word_in(before, (const char *const[]){ "in", "with", "en", NULL }) &&
                  ft_word_in(ft_text_at(s, -2), endings);
     if (ended) before = FT_STR("pin");
+    static const char *const hours[] = { "hours", "hrs", NULL };
+    if (tongue == FT_EN && digits.len == 4 && ft_word_in(ft_text_at(s, 1), hours) &&
+        ft_joined(s, 0)) { /* 0500 hours */
+        if (digits.at[0] == '0') ft_say(s, "zero");
+        ft_say_pairs(s, ft_str_from(digits, digits.at[0] == '0'));
+        return true;
+    }
     bool zero_first = digits.len > 1 && digits.at[0] == '0';
     bool by_digits = digits.len >= 3 && ft_word_in(before, digits_before[tongue]);
     by_digits |=
@@ -215,6 +222,11 @@ static bool say_english_plural(ft_saying *s, const ft_figure *f, ft_str ending) 
         ft_say_pairs(s, f->digits);
     else
         ft_say_figure(s, f, FT_FORM_ALONE);
+    if (f->grouped &&
+        ft_str_starts(ft_buf_str(&s->words), FT_STR("one "))) { /* 1,000s: thousands */
+        s->words.len -= 4;
+        memmove(s->words.at, s->words.at + 4, s->words.len);
+    }
     if (owned && !decade)
         ft_buf_add(&s->words, FT_STR("'s"));
     else

@@ -82,11 +82,25 @@ static bool say_ratio(ft_saying *s, ft_str text) {
     return true;
 }
 
+/* "1e-5", "6.02e23" */
+static bool say_scientific(ft_saying *s, ft_str text) {
+    ft_figure f, power;
+    if (!ft_figure_read(&f, text, s->language) || f.len + 1 >= text.len ||
+        (text.at[f.len] | 32) != 'e')
+        return false;
+    if (!ft_figure_is(&power, ft_str_from(text, f.len + 1), s->language) || power.fraction.len)
+        return false;
+    ft_say_figure(s, &f, FT_FORM_ALONE);
+    ft_say(s, ft_is_english(s) ? "times ten to the" : "por diez a la");
+    ft_say_figure(s, &power, FT_FORM_ALONE);
+    return true;
+}
+
 static bool say_range(ft_saying *s) {
     ft_str text = s->tokens[s->at].text;
     if (text.len < 3 || text.len > RANGE_BYTES_MAX || !begins_figure(text)) return false;
     if (ft_str_find(text, ':') < text.len && say_ratio(s, text)) return true;
-    if (say_groups(s, text)) return true;
+    if (say_groups(s, text) || say_scientific(s, text)) return true;
     for (size_t i = 1; i < text.len; i++) {
         size_t len = ft_head_of(ft_str_from(text, i), dashes);
         if (!len) continue;

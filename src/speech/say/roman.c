@@ -22,14 +22,15 @@ static const char *const rulers[] = {
 static const char *const queens[] = { "isabel", "catalina", "juana", "cristina",
                                       "maría",  "sofía",    NULL };
 static const char *const numbered[] = {
-    "chapter", "part",    "volume",   "vol",      "act",      "scene",    "book",    "section",
-    "article", "title",   "type",     "phase",    "level",    "stage",    "class",   "war",
-    "bowl",    "grade",   "schedule", "appendix", "mark",     "vatican",  "episode", "figure",
-    "table",   "unit",    "tier",     "category", "division", "saturn",   "apollo",  "rocky",
-    "star",    "part",    "lesson",   "quadrant", "capítulo", "tomo",     "acto",    "escena",
-    "libro",   "sección", "artículo", "título",   "tipo",     "fase",     "siglo",   "s",
-    "nivel",   "etapa",   "clase",    "mundial",  "anexo",    "vaticano", "parte",   "episodio",
-    "siglos",  "cap",     "grado",    "tabla",    "figura",   NULL
+    "chapter",  "part",     "volume",   "vol",      "act",      "scene",   "book",    "section",
+    "article",  "title",    "type",     "phase",    "level",    "stage",   "class",   "war",
+    "bowl",     "grade",    "schedule", "appendix", "mark",     "vatican", "episode", "figure",
+    "table",    "unit",     "tier",     "category", "division", "art",     "op",      "sc",
+    "sec",      "ch",       "saturn",   "apollo",   "rocky",    "star",    "part",    "lesson",
+    "quadrant", "capítulo", "tomo",     "acto",     "escena",   "libro",   "sección", "artículo",
+    "título",   "tipo",     "fase",     "siglo",    "s",        "nivel",   "etapa",   "clase",
+    "mundial",  "anexo",    "vaticano", "parte",    "episodio", "siglos",  "cap",     "grado",
+    "tabla",    "figura",   NULL
 };
 
 long ft_roman_value(ft_str text) {

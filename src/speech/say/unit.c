@@ -408,7 +408,9 @@ static bool say_with_unit(ft_saying *s, ft_str text) {
         return true;
     }
     int behind = unit_behind(s, &m);
-    if (!behind) return false;
+    bool clock =
+        text.len == 4 && ft_all_digits(text) && ft_str_is(ft_text_at(s, 1), "hrs"); /* 1400 hrs */
+    if (!behind || clock) return false;
     ft_str before = ft_text_at(s, -1);
     bool mixed = ft_all_digits(before) && ft_joined(s, -1) && !ft_all_digits(text);
     if (mixed || !say_amount(s, text, m.unit->form, &one)) return false;
