@@ -55,29 +55,8 @@ const ft_field *ft_dataset_fields(const ft_dataset *d, size_t *count) {
     return d->fields;
 }
 
-static int find_exactly(const ft_dataset *d, const char *name) {
-    for (size_t i = 0; i < d->field_count; i++)
-        if (ft_str_is(d->fields[i].name, name)) return (int)i;
-    return -1;
-}
-
 int ft_dataset_find(const ft_dataset *d, ft_str name) {
-    static const char *const labels[] = { "label",       "cls", "class",
-                                          "target",      "y",   "image/class/label",
-                                          "label_values" };
-    int found = -1;
-    for (size_t i = 0; i < d->field_count; i++)
-        if (ft_str_eq(d->fields[i].name, name)) return (int)i;
-    if (ft_str_is(name, "label"))
-        for (size_t i = 0; i < FT_COUNT(labels) && found < 0; i++)
-            found = find_exactly(d, labels[i]);
-    if (ft_str_is(name, "image"))
-        for (size_t i = 0; i < d->field_count; i++) {
-            if (d->fields[i].kind != FT_FIELD_IMAGE) continue;
-            if (found >= 0) return -1; /* two: which is meant? */
-            found = (int)i;
-        }
-    return found;
+    return ft_fields_find(d->fields, d->field_count, name);
 }
 
 /* ---- opening */

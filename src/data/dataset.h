@@ -106,6 +106,7 @@ const ft_field *ft_dataset_fields(const ft_dataset *d, size_t *count);
 /* Number of a field: its name, else what stands for it: "image" is the only image field, "label" is
  * cls, class, target, y, image/class/label or label_values. -1: none. */
 int ft_dataset_find(const ft_dataset *d, ft_str name);
+int ft_fields_find(const ft_field *fields, size_t count, ft_str name);
 const char *ft_dataset_format_name(const ft_dataset *d);
 /* JSON object of what is known of all records: {"classes":["cat","dog"], …}; "{}" when nothing. */
 ft_str ft_dataset_meta(const ft_dataset *d);

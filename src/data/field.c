@@ -20,3 +20,21 @@ const char *ft_field_kind_name(ft_field_kind kind) {
     static const char *const names[] = { "array", "bytes", "text", "image" };
     return (size_t)kind < FT_COUNT(names) ? names[kind] : "?";
 }
+
+int ft_fields_find(const ft_field *fields, size_t count, ft_str name) {
+    static const char *const labels[] = {
+        "cls", "class", "target", "y", "image/class/label", "label_values"
+    };
+    int found = -1;
+    for (size_t i = 0; i < count; i++)
+        if (ft_str_eq(fields[i].name, name)) return (int)i;
+    for (size_t k = 0; k < FT_COUNT(labels) && ft_str_is(name, "label"); k++)
+        for (size_t i = 0; i < count; i++)
+            if (ft_str_is(fields[i].name, labels[k])) return (int)i;
+    for (size_t i = 0; i < count && ft_str_is(name, "image"); i++) {
+        if (fields[i].kind != FT_FIELD_IMAGE) continue;
+        if (found >= 0) return -1; /* two: which is meant? */
+        found = (int)i;
+    }
+    return found;
+}

@@ -4,23 +4,8 @@
 #include "base/check.h"
 #include "data/loader_in.h"
 
-static bool same_name(const ft_field *f, ft_str name) { return ft_str_eq(f->name, name); }
-
-/* Exact name, else what the name stands for: the only picture, a label under another name. */
 static int find(const ft_feed *feed, ft_str name) {
-    static const char *const labels[] = {
-        "cls", "class", "target", "y", "image/class/label", "label_values"
-    };
-    int found = -1, pictures = 0;
-    for (size_t i = 0; i < feed->field_count; i++)
-        if (same_name(&feed->fields[i], name)) return (int)i;
-    for (size_t i = 0; i < feed->field_count && ft_str_is(name, "image"); i++)
-        if (feed->fields[i].kind == FT_FIELD_IMAGE) found = (int)i, pictures++;
-    if (pictures == 1) return found;
-    for (size_t k = 0; k < FT_COUNT(labels) && ft_str_is(name, "label"); k++)
-        for (size_t i = 0; i < feed->field_count; i++)
-            if (ft_str_is(feed->fields[i].name, labels[k])) return (int)i;
-    return -1;
+    return ft_fields_find(feed->fields, feed->field_count, name);
 }
 
 /* The field that transforms are for: an encoded picture, else "image" of bytes. */
