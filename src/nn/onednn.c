@@ -399,7 +399,10 @@ static ft_err hint_make(dnnl_primitive_desc_t *out, const ft_dnn_conv_opts *o,
     conv_desc c;
     *out = NULL;
     if (o->dir == FT_DNN_FORWARD) return FT_OK;
-    FT_TRY(conv_desc_make(&c, o, true, FT_DNN_FORWARD, alg));
+    ft_dnn_conv_opts forward = *o; /* of one type, whatever the gradient's is */
+    if (o->src.bf16 || o->weights.bf16 || o->dst.bf16)
+        forward.src.bf16 = forward.weights.bf16 = forward.dst.bf16 = true;
+    FT_TRY(conv_desc_make(&c, &forward, true, FT_DNN_FORWARD, alg));
     return DNN(dnnl_primitive_desc_create, out, &c, NULL, engine, NULL);
 }
 
