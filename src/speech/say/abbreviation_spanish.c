@@ -61,6 +61,7 @@ const ft_abbreviation ft_abbreviations_spanish[] = {
     { "apdo", "apartado", KEEPS },
     { "cd", "ciudad", KEEPS },
     { "edo", "estado", DOT | KEEPS },
+    { "fracc", "fracción", NUMBER | KEEPS },
     { "fracc", "fraccionamiento", DOT | KEEPS },
     { "c.p", "código postal", KEEPS },
     { "izq", "izquierda", 0 },
@@ -105,7 +106,9 @@ const ft_abbreviation ft_abbreviations_spanish[] = {
     { "admón", "administración", 0 },
     { "a.c", "antes de cristo", 0 },
     { "d.c", "después de cristo", 0 },
+    { "min", "minuto", NUMBER | KEEPS },
     { "min", "minutos", DOT },
+    { "párr", "párrafo", KEEPS },
     { "hrs", "horas", 0 },
     { NULL, NULL, 0 },
 };

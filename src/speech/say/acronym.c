@@ -34,8 +34,8 @@ static const char *const by_letters[] = {
     "ADN",  "EEUU", "IVR",  "TTS",  "ASR",  "DVD",  "CD",    "AC",   "DC",  "AM",   "PM",  "MC",
     "DJ",   "ER",   "OR",   "IP",   "AD",   "BC",   "CE",    "BCE",  "ETF", "IOU",  "ESG", "EMT",
     "RV",   "AG",   "PA",   "NE",   "EDM",  "ICBM", "IED",   "OED",  "USS", "HMS",  "AUV", "UAV",
-    "SOS",  "OTC",  "AMC",  "AFC",  "CDC",  "ECB",  "OECD",  "UCSF", "AMD", "AWS",  "ET",  "PT",
-    "CT",   "MT",   "MST",  "MDT",  "UTC",  "GMT",  "IVF",   NULL
+    "SOS",  "OTC",  "AMC",  "AFC",  "CDC",  "ECB",  "OECD",  "UCSF", "AMD", "AWS",  "ONG", "ET",
+    "PT",   "CT",   "MT",   "MST",  "MDT",  "UTC",  "GMT",   "IVF",  NULL
 };
 /* Words that people write in capitals for emphasis: never letters. */
 static const char *const shouted[] = {

@@ -224,10 +224,17 @@ static bool say_month_and_day(ft_saying *s, const ft_str *fields, char mark) {
     ft_str before = ft_text_at(s, -1), two = ft_text_at(s, -2);
     bool span = ft_str_is(before, "to") && ft_str_find(two, '/') < two.len; /* 5/1 to 5/7 */
     bool week = ft_str_is(before, "of") && ft_str_ieq(two, FT_STR("week"));
-    bool first = ft_str_is(fields[1], "1") && fields[0].len < 3; /* 5/1 is no fraction */
+    bool first =
+        ft_str_is(fields[1], "1") || fields[0].at[0] == '0'; /* 5/1 and 05/27 are no fractions */
     if (mark != '/' || !(span || week || first || ft_word_in(before, on_words[tongue])))
         return false;
-    if (ft_str_is(fields[0], "50") || !by_order(&d, tongue == FT_ES ? "dm" : "md", fields))
+    static const char *const expiries[] = { "exp", "expires", "exp.:",  "expiry", "vence",
+                                            "vto", "expira",  "válida", NULL };
+    bool expiry =
+        ft_word_in(before, expiries) || ft_word_in(two, expiries); /* 05/27 is a month of a year */
+    const char *orders[2] = { tongue == FT_ES ? "dm" : "md", tongue == FT_ES ? "md" : "dm" };
+    if (!(expiry && by_order(&d, "my", fields)) && !by_order(&d, orders[0], fields) &&
+        !by_order(&d, orders[1], fields))
         return false;
     say_date_of(s, &d);
     return true;

@@ -22,15 +22,16 @@ static const char *const rulers[] = {
 static const char *const queens[] = { "isabel", "catalina", "juana", "cristina",
                                       "maría",  "sofía",    NULL };
 static const char *const numbered[] = {
-    "chapter",  "part",     "volume",   "vol",      "act",      "scene",   "book",    "section",
-    "article",  "title",    "type",     "phase",    "level",    "stage",   "class",   "war",
-    "bowl",     "grade",    "schedule", "appendix", "mark",     "vatican", "episode", "figure",
-    "table",    "unit",     "tier",     "category", "division", "art",     "op",      "sc",
-    "sec",      "ch",       "saturn",   "apollo",   "rocky",    "star",    "part",    "lesson",
-    "quadrant", "capítulo", "tomo",     "acto",     "escena",   "libro",   "sección", "artículo",
-    "título",   "tipo",     "fase",     "siglo",    "s",        "nivel",   "etapa",   "clase",
-    "mundial",  "anexo",    "vaticano", "parte",    "episodio", "siglos",  "cap",     "grado",
-    "tabla",    "figura",   NULL
+    "chapter",  "part",     "volume",    "vol",      "act",      "scene",    "book",     "section",
+    "article",  "title",    "type",      "phase",    "level",    "stage",    "class",    "war",
+    "bowl",     "grade",    "schedule",  "chapters", "parts",    "acts",     "volumes",  "books",
+    "articles", "sections", "capítulos", "tomos",    "fracc",    "fracción", "inciso",   "párr",
+    "appendix", "mark",     "vatican",   "episode",  "figure",   "table",    "unit",     "tier",
+    "category", "division", "art",       "op",       "sc",       "sec",      "ch",       "saturn",
+    "apollo",   "rocky",    "star",      "part",     "lesson",   "quadrant", "capítulo", "tomo",
+    "acto",     "escena",   "libro",     "sección",  "artículo", "título",   "tipo",     "fase",
+    "siglo",    "s",        "nivel",     "etapa",    "clase",    "mundial",  "anexo",    "vaticano",
+    "parte",    "episodio", "siglos",    "cap",      "grado",    "tabla",    "figura",   NULL
 };
 
 long ft_roman_value(ft_str text) {
@@ -121,6 +122,10 @@ static bool say_roman(ft_saying *s) {
     if (ft_str_is(text, "I") && is_verb_of_i(ahead)) return false;
     bool numbered_before =
         ft_word_in(before, numbered) && (ft_begins_upper(before) || !ft_is_english(s));
+    static const char *const joins[] = { "al", "a", "y", "to", "and", "through", "o", "or", NULL };
+    ft_str two = ft_text_at(s, -2);
+    numbered_before |= ft_word_in(before, joins) && !ft_str_is(text, "I") && two.len > 1 &&
+                       ft_roman_value(two) > 0; /* XV al XVI */
     /* Letters of a class or a type: "Type C", "Class D" */
     if (text.len == 1 && strchr("LCDM", text.at[0])) return false;
     bool year = text.len > 3 && value > 1000;

@@ -85,11 +85,11 @@ static const char *const masculine_in_a[] = {
     "kilogramas", "atleta",   "atletas",  "drama",     "dramas",   "gramas",    "artista",
     "artistas",   "turista",  "turistas", "mañana",    NULL
 };
-static const char *const feminine[] = { "veces",  "vez",      "noches", "noche",   "clases",
-                                        "clase",  "llaves",   "calles", "calle",   "partes",
-                                        "parte",  "tardes",   "tarde",  "mujeres", "mujer",
-                                        "flores", "naves",    "leyes",  "fotos",   "manos",
-                                        "mano",   "imágenes", NULL };
+static const char *const feminine[] = { "razones", "razón",  "veces",  "vez",      "noches",
+                                        "noche",   "clases", "clase",  "llaves",   "calles",
+                                        "calle",   "partes", "parte",  "tardes",   "tarde",
+                                        "mujeres", "mujer",  "flores", "naves",    "leyes",
+                                        "fotos",   "manos",  "mano",   "imágenes", NULL };
 static const char *const feminine_ends[] = { "a",      "as",    "ción",  "ciones", "sión",
                                              "siones", "dad",   "dades", "tad",    "tades",
                                              "tud",    "tudes", "umbre", "umbres", NULL };

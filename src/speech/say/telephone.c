@@ -194,7 +194,8 @@ static bool announced_digits(const ft_saying *s, const telephone *t) {
 
 static bool is_number(const ft_saying *s, const telephone *t) {
     if (t->plus) return t->digits >= 7 && t->digits <= 15 && all_digits(t);
-    return is_american(t) || is_vanity(t) || announced_digits(s, t);
+    bool mexican = !ft_is_english(s) && lengths_are(t, 0, "244");
+    return mexican || is_american(t) || is_vanity(t) || announced_digits(s, t);
 }
 
 static bool say_telephone(ft_saying *s) {

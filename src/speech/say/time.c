@@ -113,12 +113,17 @@ static void say_half_spanish(ft_saying *s, const clock_time *c) {
     static const char *const morning = "de la mañana", *const noon = "del mediodía";
     static const char *const afternoon = "de la tarde", *const night = "de la noche";
     if (c->half == 'a') ft_say(s, c->hour == 12 ? night : morning);
-    if (c->half == 'p') ft_say(s, c->hour == 12 ? noon : c->hour < 8 ? afternoon : night);
+    if (c->half == 'p')
+        ft_say(s, c->hour == 12 && c->minute == 0 ? noon
+                  : c->hour == 12                 ? afternoon
+                  : c->hour < 8                   ? afternoon
+                                                  : night);
 }
 
 static void say_minutes_spanish(ft_saying *s, const clock_time *c, bool by_24) {
     if (c->minute == 0) {
-        if (by_24 && c->second < 0) ft_say(s, "horas");
+        bool named = ft_str_ieq(ft_text_at(s, 1), FT_STR("horas"));
+        if (by_24 && c->second < 0 && !named) ft_say(s, "horas");
         return;
     }
     if (by_24 && c->minute < 10) ft_say(s, "cero");
@@ -274,7 +279,9 @@ static bool say_time(ft_saying *s) {
         c.half = half;
         s->taken = (size_t)tokens + 1;
     }
-    if (!c.half && c.minutes_given && !ft_is_english(s) && ft_str_is(ft_text_at(s, 1), "h"))
+    static const char *const hours[] = { "h", "hs", "hr", "hrs", NULL };
+    if (!c.half && c.minutes_given && !ft_is_english(s) && ft_joined(s, 0) &&
+        ft_word_in(ft_text_at(s, 1), hours))
         s->taken = 2;
     return say_one(s, text, &c);
 }

@@ -29,7 +29,7 @@ struct ft_unit {
 static const ft_unit units[] = {
     { "%", { { "percent", "percent" }, { "por ciento", "por ciento" } }, FT_FORM_ALONE, 0 },
     { "‰", { { "per mille", "per mille" }, { "por mil", "por mil" } }, FT_FORM_ALONE, 0 },
-    { "km kms KM", { { "kilometer", "kilometers" }, { "kilómetro", "kilómetros" } }, HE, ALONE },
+    { "km kms KM Km", { { "kilometer", "kilometers" }, { "kilómetro", "kilómetros" } }, HE, ALONE },
     { "m mts", { { "meter", "meters" }, { "metro", "metros" } }, HE, 0 },
     { "cm", { { "centimeter", "centimeters" }, { "centímetro", "centímetros" } }, HE, ALONE },
     { "mm", { { "millimeter", "millimeters" }, { "milímetro", "milímetros" } }, HE, ALONE },
@@ -434,6 +434,8 @@ static bool say_alone(ft_saying *s, ft_str text) {
     if (!known && (!figure || ((m.unit->flags & GLUED) && !dotted))) return false;
     bool one = ft_word_in(
         before, (const char *const[]){ "one", "a", "an", "per", "each", "un", "una", "por", NULL });
+    ft_str next = ft_text_at(s, 1);
+    one |= !figure && next.len && ft_is_digit(next.at[0]); /* km 23 */
     say_unit(s, &m, one);
     return true;
 }
