@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "cli/listing.h"
+#include "serve/endpoint.h"
 #include "store/lineage.h"
 
 static ft_err run(ft_cli *cli) {
@@ -11,7 +12,9 @@ static ft_err run(ft_cli *cli) {
     ft_lineage_step *steps;
     size_t count, missing = 0;
     FT_TRY(ft_cli_store(&s, cli));
-    FT_TRY(ft_lineage_walk(&steps, &count, s, &cli->arena, cli->args[0]));
+    ft_str id;
+    FT_TRY(ft_endpoint_lineage(&id, s, &cli->arena, cli->args[0]));
+    FT_TRY(ft_lineage_walk(&steps, &count, s, &cli->arena, id));
     for (size_t i = 0; i < count; i++) missing += steps[i].missing;
     if (cli->json) {
         ft_listing l;
@@ -44,9 +47,9 @@ const ft_command ft_command_lineage = {
     .args_min = 1,
     .args_max = 1,
     .doc = "who came from what: walk from an alert, verdict, endpoint, model or job to its roots",
-    .more =
-        "ID is \"kind:name\" as the other commands print it (alert:…, verdict:12, "
-        "endpoint:fashion@1, job:mnist-1, model:<sha256>),\n"
-        "or the bare name. The exit code is not 0 when a recorded edge that must exist is missing.",
+    .more = "ID is \"kind:name\" as the other commands print it (alert:…, verdict:12, "
+            "endpoint:fashion@1, job:mnist-1, model:<sha256>),\n"
+            "or the bare name; endpoint:fashion is its newest version. The exit code is not 0 when "
+            "a recorded edge that must exist is missing.",
     .run = run
 };

@@ -447,3 +447,17 @@ ft_err ft_endpoint_load_failed(ft_store *s, ft_str name, int version, ft_str rea
         " where name = ? and version = ?",
         "sisn", reason, ft_clock_now_us(), name, version);
 }
+
+ft_err ft_endpoint_lineage(ft_str *out, ft_store *s, ft_arena *arena, ft_str id) {
+    static const char kind[] = "endpoint:";
+    ft_endpoint ep;
+    *out = id;
+    if (!ft_str_starts(id, ft_str_of(kind)) || ft_str_find(id, '@') < id.len) return FT_OK;
+    ft_err err = ft_endpoint_get(&ep, s, arena, ft_str_from(id, sizeof kind - 1));
+    if (err == FT_ENOTFOUND) {
+        ft_err_clear();
+        return FT_OK;
+    }
+    FT_TRY(err);
+    return ft_arena_printf(out, arena, "%s%.*s@%d", kind, FT_STR_ARG(ep.name), ep.version);
+}

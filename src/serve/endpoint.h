@@ -35,8 +35,8 @@ typedef struct ft_endpoint {
      * Every n-th request; where to, empty: FT_TAPS_URI. */
     ft_str tap_regex, tap_uri;
     int tap_interval;
-    double weight;           /* of that variant; 0 with no more of them: 1 */
-    ft_variant *more;        /* the other variants of `version` */
+    double weight;    /* of that variant; 0 with no more of them: 1 */
+    ft_variant *more; /* the other variants of `version` */
     size_t more_count;
     int64_t created_us, modified_us;
 } ft_endpoint;
@@ -47,11 +47,15 @@ typedef struct ft_endpoint {
 ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
                           ft_str model_uri, ft_str job, int capture_percent);
 /* The same with everything that can be asked for: name, model_uri, job, capture_percent, capture,
- * tap_regex, tap_uri, tap_interval, weight and more (name, weight, model_uri, job) of `ask` are read. */
+ * tap_regex, tap_uri, tap_interval, weight and more (name, weight, model_uri, job) of `ask` are
+ * read. */
 ft_err ft_endpoint_put(ft_endpoint *out, ft_store *s, ft_arena *arena, const ft_endpoint *ask);
 /* FT_ENOTFOUND with the nearest name. */
 ft_err ft_endpoint_get(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name);
 ft_err ft_endpoint_list(ft_endpoint **out, size_t *count, ft_store *s, ft_arena *arena);
+/* A node of lineage as people name it: "endpoint:fashion" is its newest version,
+ * "endpoint:fashion@3"; anything else as it is. */
+ft_err ft_endpoint_lineage(ft_str *out, ft_store *s, ft_arena *arena, ft_str id);
 /* Its captures stay; its rules and their verdicts go. */
 ft_err ft_endpoint_delete(ft_store *s, ft_str name);
 /* Back to the version that served before; FT_ECONFLICT when there is none. */

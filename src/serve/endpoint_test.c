@@ -169,6 +169,11 @@ static void test_lineage_and_rules(void **state) {
     size_t count;
     ft_watch_row *watches;
     deploy(s, "e", "constant 1");
+    ft_str newest;
+    EXPECT_OK(ft_endpoint_lineage(&newest, s, &arena, FT_STR("endpoint:e")));
+    EXPECT(ft_str_starts(newest, FT_STR("endpoint:e@")));
+    EXPECT_OK(ft_endpoint_lineage(&newest, s, &arena, FT_STR("endpoint:absent")));
+    EXPECT_STR("endpoint:absent", newest);
     EXPECT_OK(ft_lineage_walk(&steps, &count, s, &arena, FT_STR("endpoint:e@1")));
     EXPECT(count == 3 && ft_str_starts(steps[1].id, FT_STR("model:")) && !steps[2].missing);
     EXPECT(ft_str_starts(steps[2].id, FT_STR("input:"))); /* of no job: its file */

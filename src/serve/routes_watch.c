@@ -97,7 +97,9 @@ static ft_err lineage(ft_request *req, ft_response *resp) {
     ft_lineage_step *steps;
     size_t count;
     ft_json_out j;
-    FT_TRY(ft_lineage_walk(&steps, &count, w->store, req->arena, req->params[0]));
+    ft_str id;
+    FT_TRY(ft_endpoint_lineage(&id, w->store, req->arena, req->params[0]));
+    FT_TRY(ft_lineage_walk(&steps, &count, w->store, req->arena, id));
     ft_reply_begin(w, &j);
     ft_json_out_name(&j, "steps");
     ft_json_out_array(&j);
