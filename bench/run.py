@@ -27,6 +27,8 @@ BENCHES = {
     "media": ([PYTHON, "bench/media.py"], "pictures beside Pillow and torchvision: decode, crop, resize, normalise"),
     "nn-infer": ([PYTHON, "bench/nn_infer.py"], "networks beside python3-torch and ONNX Runtime"),
     "nn-train": ([PYTHON, "bench/nn_train.py"], "training steps of networks beside python3-torch"),
+    "explain": ([PYTHON, "bench/explain.py"], "FullGrad beside python3-torch and the post's own loop"),
+    "taps": ([PYTHON, "bench/taps.py"], "an endpoint that keeps the post's tensors beside itself without"),
     "speech-server": ([PYTHON, "bench/speech_server.py"], "a warm server that speaks: first byte beside flite, eight at once"),
     "start": ([PYTHON, "bench/start.py"], "start-up and idle memory beside Python"),
 }

@@ -144,14 +144,35 @@ static int64_t inner_of(const ft_nn_adder *a, const ft_array *g) {
     return inner;
 }
 
+#define LANES 16 /* sums that go on beside each other: one alone waits for each addition */
+
+static double sum_of(const float *at, int64_t count) {
+    float lane[LANES] = { 0 };
+    double sum = 0;
+    int64_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (int k = 0; k < LANES; k++) lane[k] += at[i + k];
+    for (int k = 0; k < LANES; k++) sum += lane[k];
+    for (; i < count; i++) sum += at[i];
+    return sum;
+}
+
+static double product_of(const float *a, const float *b, int64_t count) {
+    double lane[LANES] = { 0 }, sum = 0;
+    int64_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (int k = 0; k < LANES; k++) lane[k] += (double)a[i + k] * b[i + k];
+    for (int k = 0; k < LANES; k++) sum += lane[k];
+    for (; i < count; i++) sum += (double)a[i] * b[i];
+    return sum;
+}
+
 static double share_of(const float *g, const float *bias, int64_t count, int64_t channels,
                        int64_t inner) {
     double sum = 0;
-    for (int64_t i = 0; i < count; i += inner) {
-        double part = 0;
-        for (int64_t k = 0; k < inner; k++) part += g[i + k];
-        sum += part * bias[i / inner % channels];
-    }
+    if (inner == 1 && channels == count) return product_of(g, bias, count);
+    for (int64_t i = 0; i < count; i += inner)
+        sum += sum_of(g + i, inner) * bias[i / inner % channels];
     return sum;
 }
 

@@ -34,18 +34,33 @@ void ft_nn_map_zoom(ft_nn_map *m, const float *from, int width, int height) {
     }
 }
 
+#define LANES 16 /* extremes that are kept beside each other, for the compiler's vectors */
+
+typedef struct extremes {
+    float least[LANES], most[LANES];
+} extremes;
+
+static void extremes_add(extremes *e, int k, float v) {
+    e->least[k] = v < e->least[k] ? v : e->least[k];
+    e->most[k] = v > e->most[k] ? v : e->most[k];
+}
+
 /* sum[i] += |g[i] f|; extremes over all. */
 static void add_channel(float *restrict sum, const float *restrict g, const float *restrict f,
-                        float factor, int64_t items, float *least, float *most) {
-    float low = *least, high = *most;
-    for (int64_t i = 0; i < items; i++) {
+                        float factor, int64_t items, extremes *e) {
+    int64_t i = 0;
+    for (; i + LANES <= items; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            float v = fabsf(g[i + k] * (f ? f[i + k] : factor));
+            sum[i + k] += v;
+            e->least[k] = v < e->least[k] ? v : e->least[k];
+            e->most[k] = v > e->most[k] ? v : e->most[k];
+        }
+    for (; i < items; i++) {
         float v = fabsf(g[i] * (f ? f[i] : factor));
         sum[i] += v;
-        low = v < low ? v : low;
-        high = v > high ? v : high;
+        extremes_add(e, 0, v);
     }
-    *least = low;
-    *most = high;
 }
 
 ft_err ft_nn_map_add(ft_nn_map *m, const ft_array *gradient, const float *factor, int64_t factors,
@@ -60,11 +75,14 @@ ft_err ft_nn_map_add(ft_nn_map *m, const ft_array *gradient, const float *factor
         return FT_FAIL(FT_EINVAL, "%lld factors for a layer of %lld channels", (long long)factors,
                        (long long)channels);
     float *sum, least = INFINITY, most = -INFINITY;
+    extremes e;
+    for (int k = 0; k < LANES; k++) e.least[k] = INFINITY, e.most[k] = -INFINITY;
     FT_TRY(ft_arena_items(&sum, arena, (size_t)items));
     memset(sum, 0, (size_t)items * sizeof *sum);
     for (int64_t c = 0; c < channels; c++)
         add_channel(sum, (const float *)gradient->data + c * items,
-                    each ? factor + c * items : NULL, factor[c], items, &least, &most);
+                    each ? factor + c * items : NULL, factor[c], items, &e);
+    for (int k = 0; k < LANES; k++) least = fminf(least, e.least[k]), most = fmaxf(most, e.most[k]);
     float range = most - least + SCALE_LEAST;
     for (int64_t i = 0; i < items; i++) sum[i] = (sum[i] - (float)channels * least) / range;
     ft_nn_map_zoom(m, sum, (int)gradient->shape[3], (int)gradient->shape[2]);
