@@ -30,6 +30,8 @@ BENCHES = {
     "explain": ([PYTHON, "bench/explain.py"], "FullGrad beside python3-torch and the post's own loop"),
     "taps": ([PYTHON, "bench/taps.py"], "an endpoint that keeps the post's tensors beside itself without"),
     "speech-server": ([PYTHON, "bench/speech_server.py"], "a warm server that speaks: first byte beside flite, eight at once"),
+    "speech": ([PYTHON, "bench/speech.py"], "speech beside flite and espeak-ng: CPU, first sound, eight at once"),
+    "wav": ([PYTHON, "bench/wav.py"], "600 s of PCM to WAV and to 8 kHz µ-law beside sox"),
     "start": ([PYTHON, "bench/start.py"], "start-up and idle memory beside Python"),
 }
 

@@ -36,6 +36,7 @@ CHECKS = [
      [peer("sagemaker2"), "tests/prove/sagemaker_posts.py"], 600),
     ("monitor-post", "the Model Monitor post by SageMaker's SDK 1.72.1",
      [peer("sagemaker1"), "tests/prove/monitor_post.py"], 600),
+    ("speech-ear", "a recogniser understands our voices as well as flite's", [PYTHON, "tests/prove/speech_ear.py"], 3600),
     ("onnx-models", "other people's networks as ONNX Runtime runs them", [PYTHON, "tests/prove/onnx_models.py"], 900),
     ("tfjs-models", "pose and person networks as TensorFlow.js runs them",
      [PYTHON, "tests/prove/tfjs_models.py"], 900),
