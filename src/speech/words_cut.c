@@ -9,13 +9,11 @@ static const char *const after_marks[] = { ")", "]", "}", "\"", "'", "”", "’
                                            ".", ",", ";", ":",  "!", "?", "—", "–",
                                            "…", ">", "*", "_",  "›", "`", NULL };
 
-static size_t mark_at_begin(ft_str s) {
-    for (const char *const *m = before_marks; *m; m++)
-        if (ft_str_starts(s, ft_str_of(*m))) return strlen(*m);
-    return 0;
-}
+static size_t mark_at_begin(ft_str s) { return ft_head_of(s, before_marks); }
 
 static size_t mark_at_end(ft_str s) {
+    char last = s.len ? s.at[s.len - 1] : 'a';
+    if (ft_is_digit(last) || ft_is_lower(last) || ft_is_upper(last)) return 0;
     for (const char *const *m = after_marks; *m; m++)
         if (ft_str_ends(s, ft_str_of(*m))) return strlen(*m);
     return 0;

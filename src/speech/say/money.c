@@ -109,6 +109,7 @@ static const currency *by_sign(ft_str text, size_t *len) {
     const currency *best = NULL;
     *len = 0;
     for (size_t i = 0; i < CURRENCIES; i++) {
+        if (text.len == 0 || text.at[0] != currencies[i].sign[0]) continue;
         ft_str sign = ft_str_of(currencies[i].sign);
         if (sign.len > *len && ft_str_starts(text, sign)) {
             best = &currencies[i];

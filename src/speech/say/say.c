@@ -27,8 +27,8 @@ bool ft_word_in(ft_str word, const char *const *list) {
 }
 
 bool ft_word_in_exact(ft_str word, const char *const *list) {
-    for (; *list; list++)
-        if (ft_str_is(word, *list)) return true;
+    for (; *list; list++) /* most differ in the first byte: no length is asked for */
+        if ((word.len ? word.at[0] : 0) == (*list)[0] && ft_str_is(word, *list)) return true;
     return false;
 }
 
@@ -40,8 +40,8 @@ long ft_small_number(ft_str digits) {
 }
 
 size_t ft_head_of(ft_str s, const char *const *heads) {
-    for (; *heads; heads++)
-        if (ft_str_starts(s, ft_str_of(*heads))) return strlen(*heads);
+    for (; s.len && *heads; heads++)
+        if (s.at[0] == (*heads)[0] && ft_str_starts(s, ft_str_of(*heads))) return strlen(*heads);
     return 0;
 }
 
