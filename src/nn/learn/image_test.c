@@ -1,0 +1,310 @@
+/* image_test.c -- the algorithm "image" on small sets of pictures: it learns, resumes bit by bit,
+ * divides by groups, begins from weights; and says what is wrong with what it is given. */
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/check.h"
+#include "base/files.h"
+#include "base/random.h"
+#include "nn/learn/algorithm_image.h"
+#include "nn/learn/images.h"
+#include "nn/network.h"
+#include "nn/sanitizer_test.h"
+#include "tests/test.h"
+
+#define SIDE 28
+
+typedef struct told {
+    int lines, steps;
+    double accuracy; /* the last that a line told */
+    int64_t stop_at;
+    atomic_bool stop;
+} told;
+
+static const char *file_of(const char *name) {
+    static char paths[4][1200];
+    static int turn;
+    char *path = paths[turn++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", test_dir(), name);
+    return path;
+}
+
+static void folder_make(const char *name) {
+    ft_err err = ft_dir_make(file_of(name));
+    EXPECT(err == FT_OK);
+}
+
+/* A grey picture: a bright bar whose place tells its class, and noise. */
+static void picture_write(const char *path, int class, int classes, ft_random *r) {
+    unsigned char pixels[SIDE * SIDE];
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++) {
+            bool bar = x * classes / SIDE == class;
+            pixels[y * SIDE + x] = (unsigned char)((bar ? 180 : 20) + (int)ft_random_below(r, 40));
+        }
+    fprintf(f, "P5\n%d %d\n255\n", SIDE, SIDE);
+    assert_int_equal(fwrite(pixels, 1, sizeof pixels, f), sizeof pixels);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Class folders with pictures "TRACK_FRAME.pgm", two frames of each thing. */
+static const char *pictures_make(const char *name, int classes, int each) {
+    ft_random r;
+    char path[200];
+    ft_random_seed(&r, 4);
+    folder_make(name);
+    for (int c = 0; c < classes; c++) {
+        snprintf(path, sizeof path, "%s/class%d", name, c);
+        folder_make(path);
+        for (int i = 0; i < each; i++) {
+            snprintf(path, sizeof path, "%s/class%d/%05d_%05d.pgm", name, c, i / 2, i % 2);
+            picture_write(file_of(path), c, classes, &r);
+        }
+    }
+    return name;
+}
+
+static void on_line(void *ctx, ft_str line) {
+    told *t = ctx;
+    const char *at = memmem(line.at, line.len, "validation-accuracy:", 20);
+    t->lines++;
+    if (at) t->accuracy = atof(at + 20);
+}
+
+static void on_progress(void *ctx, int64_t done, int64_t total, const char *text) {
+    told *t = ctx;
+    FT_UNUSED(total), FT_UNUSED(text);
+    t->steps = (int)done;
+    if (t->stop_at && done >= t->stop_at) atomic_store(&t->stop, true);
+}
+
+/* "name=value,…" */
+static ft_err learn(told *t, const char *data, const char *settings, const char *out,
+                    const char *checkpoint) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_params *params = NULL;
+    ft_str rest = ft_str_of(settings);
+    ft_err err;
+    *t = (told){ .stop_at = t->stop_at };
+    EXPECT_OK(ft_dir_remove(file_of(out)));
+    folder_make(out);
+    folder_make(checkpoint);
+    FT_GOTO(err, ft_params_new(&params, &arena, ft_algorithm_image.params));
+    while (rest.at && rest.len) {
+        ft_str value = ft_str_cut(&rest, ','), name = ft_str_cut(&value, '=');
+        FT_GOTO(err, ft_params_set(params, name, value));
+    }
+    FT_GOTO(err, ft_algorithm_image.validate(params));
+    ft_channel channel = { .name = FT_STR("train"), .path = ft_str_of(file_of(data)) };
+    ft_train_args args = { .params = params,
+                           .channels = &channel,
+                           .channel_count = 1,
+                           .out_dir = file_of(out),
+                           .checkpoint_dir = file_of(checkpoint),
+                           .stop = &t->stop,
+                           .threads = 1,
+                           .progress = on_progress,
+                           .line = on_line,
+                           .ctx = t };
+    err = ft_algorithm_image.train(&args);
+done:
+    ft_arena_fini(&arena);
+    return err;
+}
+
+#define SMALL "arch=cnn28,batch_size=8,learning_rate=0.01,warmup_epochs=0,augment=none,"
+
+static ft_str model_bytes(const char *out, ft_arena *arena) {
+    char path[100];
+    ft_str bytes;
+    snprintf(path, sizeof path, "%s/model.safetensors", out);
+    EXPECT_OK(ft_file_read(&bytes, arena, file_of(path), (size_t)1 << 28));
+    return bytes;
+}
+
+/* ---- it works */
+
+static void test_learns_and_serves(void **state) {
+    (void)state;
+    told t = { 0 };
+    ft_nn_network *n;
+    const char *data = pictures_make("learns", 3, 32);
+    EXPECT_OK(learn(&t, data, SMALL "epochs=4,validation_share=0.25,group=([0-9]+)_[0-9]+", "out",
+                    "none"));
+    EXPECT(t.lines == 4 && t.accuracy == 1);
+    EXPECT_OK(ft_nn_network_read(&n, file_of("out")));
+    EXPECT(n->label_count == 3 && n->looks.softmax);
+    EXPECT_STR("class1", n->labels[1]);
+    EXPECT(n->graph->values[n->graph->inputs[0]].shape[1] == 1);
+    ft_nn_network_free(n);
+}
+
+/* Stopped in the middle of an epoch and gone on with: the weights of an uninterrupted run, Dropout,
+ * order, augmentation and averages included. */
+static void test_resumes_bit_by_bit(void **state) {
+    (void)state;
+    ft_arena arena = FT_ARENA_INIT(0);
+    told t = { 0 };
+    const char *settings = "arch=cnn28,batch_size=8,epochs=3,validation_share=0.2,"
+                           "early_stopping_epochs=2,label_smoothing=0.1";
+    const char *data = pictures_make("resumes", 3, 24);
+    EXPECT_OK(learn(&t, data, settings, "whole", "none2"));
+    int steps = t.steps;
+    t.stop_at = steps / 2 + 1;
+    EXPECT_ERR(FT_ECANCELED, learn(&t, data, settings, "cut", "kept"));
+    EXPECT(t.steps < steps);
+    t.stop_at = 0;
+    EXPECT_OK(learn(&t, data, settings, "cut", "kept"));
+    EXPECT(t.steps == steps);
+    ft_str whole = model_bytes("whole", &arena), cut = model_bytes("cut", &arena);
+    EXPECT(ft_str_eq(whole, cut));
+    ft_arena_fini(&arena);
+}
+
+static void test_from_weights_in_two_steps(void **state) {
+    (void)state;
+    ft_arena arena = FT_ARENA_INIT(0);
+    told t = { 0 };
+    char settings[600];
+    const char *data = pictures_make("from", 3, 16), *other = pictures_make("from4", 4, 16);
+    EXPECT_OK(learn(&t, data, SMALL "epochs=1", "base", "none3"));
+    snprintf(settings, sizeof settings,
+             SMALL "epochs=1,head_epochs=1,freeze=^conv1,from=%s/base/model.safetensors",
+             test_dir());
+    EXPECT_OK(learn(&t, other, settings, "tuned", "none4"));
+    ft_nn_weights *a, *b;
+    EXPECT_OK(ft_nn_weights_read(&a, file_of("base/model.safetensors")));
+    EXPECT_OK(ft_nn_weights_read(&b, file_of("tuned/model.safetensors")));
+    const ft_array *x = ft_nn_weights_find(a, FT_STR("conv1.weight"));
+    const ft_array *y = ft_nn_weights_find(b, FT_STR("conv1.weight"));
+    assert_memory_equal(x->data, y->data, ft_array_bytes(x)); /* frozen */
+    x = ft_nn_weights_find(a, FT_STR("conv2.weight"));
+    y = ft_nn_weights_find(b, FT_STR("conv2.weight"));
+    assert_memory_not_equal(x->data, y->data, ft_array_bytes(x));
+    EXPECT(ft_nn_weights_find(b, FT_STR("fc2.weight"))->shape[0] == 4);
+    ft_nn_weights_free(a);
+    ft_nn_weights_free(b);
+    ft_arena_fini(&arena);
+}
+
+/* No thing stands on both sides, and every picture on one. */
+static void test_divides_by_groups(void **state) {
+    (void)state;
+    ft_nn_images *m;
+    ft_nn_images_opts opts = { .group = FT_STR("/([0-9]+)_[0-9]+"), .share = 0.3, .seed = 2 };
+    const char *data = pictures_make("groups", 4, 40);
+    EXPECT_OK(ft_nn_images_open(&m, ft_str_of(file_of(data)), &opts));
+    EXPECT(m->learn.count + m->judge.count == 160 && m->classes == 4);
+    EXPECT(m->judge.count > 20 && m->judge.count < 80);
+    for (uint64_t i = 0; i < m->learn.count; i++)
+        for (uint64_t k = 0; k < m->judge.count; k++)
+            EXPECT(m->groups[m->learn.numbers[i]] != m->groups[m->judge.numbers[k]]);
+    ft_nn_images_free(m);
+}
+
+/* Traffic signs: four frames of each of 1,307 physical signs; none is on both sides. */
+static void test_divides_signs(void **state) {
+    (void)state;
+    const char *index = test_shared("gtsrb/gtsrb_train32.index.csv");
+    if (!index) SKIP("no shared/data/gtsrb");
+    ft_random r;
+    char line[200], path[200], *at;
+    FILE *f = fopen(index, "r");
+    assert_non_null(f);
+    ft_random_seed(&r, 1);
+    folder_make("signs");
+    EXPECT(fgets(line, sizeof line, f) != NULL);
+    for (int class, track, frame; fgets(line, sizeof line, f);) {
+        class = (int)strtol(line, &at, 10);
+        track = (int)strtol(at + 1, &at, 10);
+        frame = (int)strtol(at + 1, &at, 10);
+        if (class > 11) continue;
+        snprintf(path, sizeof path, "signs/%05d", class);
+        folder_make(path);
+        snprintf(path, sizeof path, "signs/%05d/%05d_%05d.pgm", class, track, frame);
+        picture_write(file_of(path), class % 7, 7, &r);
+    }
+    fclose(f);
+    ft_nn_images *m;
+    ft_nn_images_opts opts = { .group = FT_STR("/([0-9]+)_[0-9]+"), .share = 0.15, .seed = 1 };
+    EXPECT_OK(ft_nn_images_open(&m, ft_str_of(file_of("signs")), &opts));
+    EXPECT(m->judge.count > 100 && m->judge.count % 4 == 0); /* whole signs */
+    for (uint64_t i = 0; i < m->learn.count; i++)
+        for (uint64_t k = 0; k < m->judge.count; k++)
+            EXPECT(m->groups[m->learn.numbers[i]] != m->groups[m->judge.numbers[k]]);
+    ft_nn_images_free(m);
+}
+
+/* ---- what is wrong */
+
+static void test_wrong_settings(void **state) {
+    (void)state;
+    told t = { 0 };
+    const char *data = pictures_make("wrong", 3, 16);
+    EXPECT_ERR(FT_EINVAL, learn(&t, data, SMALL "freeze=^layer9", "x", "c1"));
+    EXPECT_WHY("freeze: no weight matches '^layer9'; names are such as 'conv1.weight'");
+    EXPECT_ERR(FT_EINVAL, learn(&t, data, SMALL "freeze=(", "x", "c1"));
+    EXPECT_WHY("is no regular expression");
+    EXPECT_ERR(FT_ENOTFOUND, learn(&t, data, "arch=resnet19", "x", "c1"));
+    EXPECT_ERR(FT_EINVAL, learn(&t, data, SMALL "head_epochs=1", "x", "c1"));
+    EXPECT_ERR(FT_EINVAL, learn(&t, data, SMALL "early_stopping_epochs=1", "x", "c1"));
+    EXPECT_WHY("there is no validation data");
+    EXPECT_ERR(FT_EINVAL, learn(&t, data, SMALL "num_classes=2", "x", "c1"));
+    EXPECT_WHY("its label 2 is out of range: classes are 0 to 1");
+    EXPECT_ERR(FT_EINVAL, learn(&t, data, SMALL "num_classes=4", "x", "c1"));
+    EXPECT_WHY("class 3");
+    EXPECT_WHY("has no example to learn from");
+    EXPECT_ERR(FT_EINVAL, learn(&t, data, "arch=cnn28,batch_size=64", "x", "c1"));
+    EXPECT_WHY("less than one batch");
+    EXPECT_ERR(FT_EINVAL, learn(&t, data, SMALL "group=^nothing$,validation_share=0.1", "x", "c1"));
+    EXPECT_WHY("group: nothing in its path");
+}
+
+static void test_no_number_keeps_the_checkpoint(void **state) {
+    (void)state;
+    ft_arena arena = FT_ARENA_INIT(0);
+    told t = { 0 };
+    ft_str before, after;
+    const char *data = pictures_make("huge", 3, 16);
+    t.stop_at = 3;
+    EXPECT_ERR(FT_ECANCELED,
+               learn(&t, data, SMALL "epochs=2,lr_schedule=constant", "x", "huge_kept"));
+    t.stop_at = 0;
+    EXPECT_OK(ft_file_read(&before, &arena, file_of("huge_kept/image.safetensors"), 1u << 28));
+    EXPECT_ERR(FT_ECORRUPT, learn(&t, data,
+                                  "arch=cnn28,batch_size=8,learning_rate=1e9,"
+                                  "lr_schedule=constant,warmup_epochs=0",
+                                  "x", "other"));
+    EXPECT_WHY("is no number any more; first in '");
+    EXPECT_WHY("step ");
+    /* A checkpoint of another architecture is refused and stays as it is. */
+    EXPECT_ERR(FT_ECONFLICT,
+               learn(&t, data, "arch=cnn32,image_size=28,batch_size=8", "x", "huge_kept"));
+    EXPECT_WHY("a checkpoint of a cnn28, not of a cnn32");
+    EXPECT_ERR(FT_ECONFLICT, learn(&t, data, SMALL "epochs=3", "x", "huge_kept"));
+    EXPECT_WHY("other data or parameters");
+    EXPECT_OK(ft_file_read(&after, &arena, file_of("huge_kept/image.safetensors"), 1u << 28));
+    EXPECT(ft_str_eq(before, after));
+    ft_arena_fini(&arena);
+}
+
+static void test_unreadable_picture(void **state) {
+    (void)state;
+    told t = { 0 };
+    const char *data = pictures_make("unreadable", 3, 16);
+    EXPECT_OK(ft_file_write_atomic(file_of("unreadable/class1/00003_00001.pgm"),
+                                   FT_STR("P5\n28 28\n255\nshort"), false));
+    ft_err err = learn(&t, data, SMALL "epochs=1", "x", "c2");
+    EXPECT(err != FT_OK);
+    EXPECT_WHY("00003_00001.pgm");
+    EXPECT_OK(learn(&t, data, SMALL "epochs=1,bad_max=1", "x", "c3"));
+}
+
+TEST_MAIN(cmocka_unit_test(test_learns_and_serves), cmocka_unit_test(test_resumes_bit_by_bit),
+          cmocka_unit_test(test_from_weights_in_two_steps),
+          cmocka_unit_test(test_divides_by_groups), cmocka_unit_test(test_divides_signs),
+          cmocka_unit_test(test_wrong_settings),
+          cmocka_unit_test(test_no_number_keeps_the_checkpoint),
+          cmocka_unit_test(test_unreadable_picture))
