@@ -17,8 +17,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"
 PEERS = os.environ.get("FETTLE_PEERS", os.path.expanduser("~/.cache/fettle-peers"))
 MODELS = os.path.join(PEERS, "nn-models")
-NETS = ["resnet18", "mobilenet_v2", "resnet50"]
-NAMES = {"resnet18": "ResNet-18", "mobilenet_v2": "MobileNetV2", "resnet50": "ResNet-50"}
+NETS = ["resnet18", "mobilenet_v2", "resnet50", "movenet"]
+MOVENET = os.path.join(os.environ.get("FETTLE_MODELS", os.path.expanduser("~/.cache/fettle/models")), "movenet-lightning.json")
+NAMES = {"resnet18": "ResNet-18", "mobilenet_v2": "MobileNetV2", "resnet50": "ResNet-50", "movenet": "MoveNet"}
+SIDES = {"movenet": "192"}
 
 EXPORT = """
 import sys, warnings, torch, torchvision
@@ -84,11 +86,15 @@ def have_amx():
 
 
 def engines_of(net, batch, threads, tool, work, math):
-    at = ["224", "224", str(threads)]
+    at = [SIDES.get(net, "224")] * 2 + [str(threads)]
     model, source = os.path.join(MODELS, net), os.path.join(work, "x.f32")
     ort = os.path.join(PEERS, "ort", "bin", "python")
     peer = os.path.join(HERE, "peers", "nn.py")
     all_ = {"ours": [tool, model + ".onnx", source, str(batch), *at, math, os.path.join(work, "ours")]}
+    if net == "movenet":  # torch has none; ONNX Runtime runs what our exporter writes
+        if os.path.exists(ort):
+            all_["ort"] = [ort, peer, "ort", model + ".onnx", source, str(batch), *at, os.path.join(work, "ort")]
+        return all_
     if math == "bf16":
         all_["torch-bf16"] = [PYTHON, peer, "torch-bf16", model, source, str(batch), *at, os.path.join(work, "torch-bf16")]
         all_["f32"] = [tool, model + ".onnx", source, str(batch), *at, "f32", os.path.join(work, "f32")]
@@ -111,7 +117,8 @@ def case(net, batch, threads, tool, work, rounds, math):
     for e in running.values():
         e.end()
     ours, clock, rows = running["ours"], 0 if threads == 1 else 1, []
-    for peer in ("torch-frozen", "torch-eager", "ort") if math == "f32" else ("torch-bf16",):
+    peers = ("ort",) if net == "movenet" else ("torch-frozen", "torch-eager", "ort")
+    for peer in peers if math == "f32" else ("torch-bf16",):
         row = {"case": f"{name}-vs-{peer}", "ours": ours.best[clock], "peer": None, "ratio": None,
                "unit": "CPU ms" if threads == 1 else "ms", "runs": rounds}
         e = running.get(peer)
@@ -153,11 +160,17 @@ def main():
         with open(os.path.join(work, "x.f32"), "wb") as f:
             array.array("f", (random.gauss(0, 1) for _ in range(16 * 3 * 224 * 224))).tofile(f)
         for net in NETS:
-            if not os.path.exists(os.path.join(MODELS, net + ".onnx")):
+            if net == "movenet":
+                if not os.path.exists(MOVENET):
+                    rows.append({"case": "MoveNet-b1-t1-f32-vs-ort", "ours": 0, "peer": None, "ratio": None, "unit": "ms",
+                                 "runs": 0, "not_run": "./run setup models fetches it"})
+                    continue
+                subprocess.run([tool, MOVENET, "write", os.path.join(MODELS, "movenet.onnx")], check=True)
+            elif not os.path.exists(os.path.join(MODELS, net + ".onnx")):
                 subprocess.run([PYTHON, "-c", EXPORT, net, MODELS], check=True, stderr=subprocess.DEVNULL)
-            for batch in (1, 16):
+            for batch in (1,) if net == "movenet" else (1, 16):
                 for threads in (1, 2):
-                    for math in ("f32", "bf16"):
+                    for math in ("f32",) if net == "movenet" else ("f32", "bf16"):
                         name = f"{NAMES[net]}-b{batch}-t{threads}-{math}"
                         if only not in name:
                             continue
