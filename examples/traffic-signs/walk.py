@@ -252,7 +252,7 @@ def main():
     p.add_argument("--quick", action="store_true")
     p.add_argument("--keep", action="store_true")
     p.add_argument("--out", help="folder (a new one below /tmp when not given)")
-    p.add_argument("--set-more", nargs="*", default=[], help="more words for fettle train")
+    p.add_argument("--set-more", action="append", default=[], help="one more word for fettle train")
     a = p.parse_args()
     w = Walk(a)
     try:

@@ -114,12 +114,26 @@ static ft_err variant_of(ft_variant *v, ft_aws_call *c, const models *m, size_t 
     return ft_model_place(&v->model_uri, c, m->json[i], start_s);
 }
 
+/* Tensors of requests are asked for where a hook of one's own would be: in the model's environment,
+ * FETTLE_TAP_REGEX, FETTLE_TAP_TO (an s3:// prefix) and FETTLE_TAP_EVERY. */
+static ft_err taps_of(ft_endpoint *ask, ft_aws_call *c, ft_str model) {
+    ft_str every = ft_model_member(c, model, "Environment.FETTLE_TAP_EVERY");
+    int64_t n = 1;
+    ask->tap_regex = ft_model_member(c, model, "Environment.FETTLE_TAP_REGEX");
+    ask->tap_uri = ft_model_member(c, model, "Environment.FETTLE_TAP_TO");
+    if (every.len && (!ft_str_i64(&n, every) || n < 1 || n > INT32_MAX))
+        return FT_FAIL(FT_EINVAL, "FETTLE_TAP_EVERY '%.*s': expected 1 or more", FT_STR_ARG(every));
+    ask->tap_interval = (int)n;
+    return FT_OK;
+}
+
 /* Deploy; its failures are in words for FailureReason. */
 static ft_err deploy(ft_endpoint *out, ft_aws_call *c, ft_str name, const models *m) {
     ft_variant list[FT_VARIANTS_MAX];
     ft_endpoint ask = { .name = name };
     ft_str id;
     FT_TRY(capture_of(&ask, c, m->config));
+    FT_TRY(taps_of(&ask, c, m->json[0]));
     for (size_t i = 0; i < m->count; i++) FT_TRY(variant_of(&list[i], c, m, i));
     ask.model_uri = list[0].model_uri;
     ask.weight = list[0].weight;

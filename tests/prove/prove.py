@@ -47,6 +47,8 @@ CHECKS = [
     ("webdataset-loader", "a tar of JPEGs beside WebDataset", [PYTHON, "tests/prove/webdataset_loader.py"], 600),
     ("number-words", "100,000 numbers in words as num2words and inflect say them",
      ["env", "FETTLE_NUMBERS=100000", "build/speech_words_test"], 600),
+    ("traffic-signs", "the Model Monitor and Debugger post in full: 24 clean runs, 400 attacks",
+     [PYTHON, "tests/prove/traffic_signs.py"], 5400),
     ("fuzz", "every fuzz target for 20 s", ["./run", "fuzz"], 3600),
     ("sanitizers", "every unit test under ASAN and UBSAN", ["./run", "san"], 3600),
 ]
