@@ -1,4 +1,5 @@
 /* cmd_convert.c -- `fettle convert`: a sound in one form into another. */
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -88,6 +89,7 @@ done:
 static ft_err run(ft_cli *cli) {
     ft_str from = cli->args[0], to = cli->args[1], bytes = { 0 };
     ft_wav w;
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(2), not our death */
     FT_TRY(ft_file_map(&bytes, from.at));
     ft_err err = read_sound(&w, bytes, from, cli->options);
     if (err != FT_OK) err = ft_err_prefix(err, "%.*s", FT_STR_ARG(from));

@@ -1,4 +1,5 @@
 /* cmd_prompts.c -- `fettle prompts build`: a table of prompts into files. */
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -54,6 +55,7 @@ static ft_err run_build(ft_cli *cli) {
     ft_prompts_told told;
     ft_buf lexicons = { 0 };
     ft_str table = { 0 }, to = ft_params_str(cli->options, "out");
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(2), not our death */
     ft_err err = read_options(&opts, cli, &lexicons);
     if (err == FT_OK)
         err = ft_file_read(&table, &cli->arena, cli->args[0].at, FT_PROMPTS_BYTES_MAX);

@@ -1,4 +1,5 @@
 /* cmd_speak.c -- `fettle speak`: text or SSML into sound and speech marks. */
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -167,6 +168,7 @@ static ft_err list_voices(ft_cli *cli) {
 static ft_err run(ft_cli *cli) {
     ft_speech_request r = { 0 };
     ft_speech_told told = { 0 };
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(2), not our death */
     if (ft_params_bool(cli->options, "voices")) return list_voices(cli);
     if (cli->arg_count == 0) return FT_FAIL(FT_EINVAL, "what is to be spoken? TEXT, FILE or -");
     FT_TRY(read_request(&r, cli));
