@@ -426,13 +426,14 @@ def the_command_line_speaks(t):
 
 NEWS = ("The mayor opened the new bridge on Tuesday, three months ahead of schedule. "
         "It cost $12.5 million, and carries 40,000 cars a day.")
+NOTICIAS = "El alcalde abrió el nuevo puente el martes, tres meses antes de lo previsto. Costó 12 millones de dólares."
 
 
 @case
 def the_newscaster_post_gives_its_mp3(t):
     polly = Aws(t).client("polly")
     lengths = {}
-    for voice, text in (("Joanna", NEWS), ("Matthew", NEWS)):
+    for voice, text in (("Joanna", NEWS), ("Matthew", NEWS), ("Lupe", NOTICIAS)):
         ssml = f'<speak><amazon:domain name="news">{text}></amazon:domain></speak>'  # with its stray >
         response = polly.synthesize_speech(Engine="neural", VoiceId=voice, TextType="ssml", OutputFormat="mp3", Text=ssml)
         assert response["ContentType"] == "audio/mpeg"
