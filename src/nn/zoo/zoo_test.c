@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "base/files.h"
-#include "nn/session.h"
+#include "nn/session_in.h"
 #include "nn/sanitizer_test.h"
 #include "tests/oracle.h"
 
@@ -43,6 +43,50 @@ static void test_all_run(void **state) {
         ft_nn_model_free(m);
         ft_arena_fini(&arena);
     }
+}
+
+static size_t weight_bytes(const ft_nn_graph *g) {
+    size_t bytes = 0;
+    for (int v = 0; v < g->value_count; v++) {
+        ft_array a = { .dtype = g->values[v].dtype, .ndim = g->values[v].ndim };
+        memcpy(a.shape, g->values[v].shape, sizeof a.shape);
+        if (g->values[v].data && a.dtype == FT_F32) bytes += ft_array_bytes(&a);
+    }
+    return bytes;
+}
+
+/* A run's memory is at most 1.2 times its two largest activations; packed weights are at most an
+ * eighth more than the weights. */
+static void expect_small(const char *name, int batch, int threads) {
+    const ft_nn_arch *arch;
+    ft_nn_graph *g = NULL;
+    ft_nn_model *m = NULL;
+    ft_nn_session *s = NULL;
+    ft_nn_plan *p = NULL;
+    ft_array in = { .dtype = FT_F32, .ndim = 4, .shape = { batch, 3, 224, 224 } };
+    EXPECT_OK(ft_nn_arch_find(&arch, ft_str_of(name)));
+    EXPECT_OK(ft_nn_arch_build(&g, arch, &(ft_nn_arch_opts){ .seed = 7 }));
+    size_t weights = weight_bytes(g);
+    EXPECT_OK(ft_nn_model_new(&m, g));
+    EXPECT_OK(ft_nn_session_new(&s, m, &(ft_nn_session_opts){ .threads = threads }));
+    EXPECT_OK(ft_nn_plan_find(&p, s, &in, false));
+    bool small = (double)p->memory_bytes <= 1.2 * (double)p->largest_two_bytes;
+    if (!small)
+        print_error("%s, batch %d, %d threads: %zu bytes, two largest %zu\n", name, batch, threads,
+                    p->memory_bytes, p->largest_two_bytes);
+    EXPECT(small && ft_nn_store_bytes(m->store) <= weights + weights / 8);
+    EXPECT(ft_nn_store_bytes(m->store) > weights / 2);
+    ft_nn_session_free(s);
+    ft_nn_model_free(m);
+}
+
+static void test_memory(void **state) {
+    (void)state;
+    static const char *const names[] = { "resnet18", "mobilenet_v2", "resnet50" };
+    for (size_t i = 0; i < FT_COUNT(names); i++)
+        for (int threads = 1; threads <= 2; threads++) expect_small(names[i], 1, threads);
+    expect_small("resnet18", 8, 1);
+    expect_small("mobilenet_v2", 4, 1);
 }
 
 static void expect_as_torchvision(const char *arch_name, const char *torch_name, int side) {
@@ -177,5 +221,6 @@ static void test_names(void **state) {
     }
 }
 
-TEST_MAIN(cmocka_unit_test(test_all_run), cmocka_unit_test(test_as_torchvision),
-          cmocka_unit_test(test_yolo3_reduced), cmocka_unit_test(test_names))
+TEST_MAIN(cmocka_unit_test(test_all_run), cmocka_unit_test(test_memory),
+          cmocka_unit_test(test_as_torchvision), cmocka_unit_test(test_yolo3_reduced),
+          cmocka_unit_test(test_names))
