@@ -318,8 +318,17 @@ static ft_err make_room(scribe *k) {
     return FT_OK;
 }
 
+/* "storms" and "storm's" are no news behind "storm". */
+static ft_str stem_of(ft_str word) {
+    if (ft_str_ends(word, FT_STR("'s"))) word.len -= 2;
+    bool plural =
+        word.len > 3 && ft_str_ends(word, FT_STR("s")) && !ft_str_ends(word, FT_STR("ss"));
+    return ft_str_slice(word, 0, word.len - plural);
+}
+
 static ft_err note_new(scribe *k, ft_word *w, const ft_language *language) {
-    ft_str word = w->spoken_count && w->spoken[0].text.len ? w->spoken[0].text : w->written;
+    ft_str word =
+        stem_of(w->spoken_count && w->spoken[0].text.len ? w->spoken[0].text : w->written);
     if (word.len == 0 || !language || language->is_function_word(word)) return FT_OK;
     FT_TRY(make_room(k));
     size_t at = place_of(k->seen, k->seen_room, word);

@@ -9,6 +9,9 @@
 #include "base/check.h"
 #include "base/files.h"
 #include "base/random.h"
+#include "speech/espeak_in.h"
+#include "speech/phones.h"
+#include "speech/say/say_in.h"
 #include "tests/oracle.h"
 
 static ft_arena arena = FT_ARENA_INIT(64 << 20);
@@ -230,6 +233,42 @@ static void test_homographs(void **state) {
     }
 }
 
+static void expect_sounds(const char *text) {
+    ft_script s;
+    ft_buf flite = { 0 }, espeak = { 0 };
+    script_of(&s, text, NULL);
+    EXPECT(s.count == 1);
+    for (size_t i = 0; i < s.sentences[0].count; i++)
+        for (size_t k = 0; k < s.sentences[0].items[i].word.spoken_count; k++) {
+            const ft_spoken *w = &s.sentences[0].items[i].word.spoken[k];
+            if (!w->phonemes.len) continue;
+            EXPECT_OK(ft_phones_from(&flite, w->phonemes, w->alphabet));
+            EXPECT_OK(ft_espeak_phones_from(&espeak, w->phonemes, w->alphabet));
+        }
+    EXPECT(flite.len > 0 && espeak.len > 0);
+    ft_buf_fini(&flite);
+    ft_buf_fini(&espeak);
+}
+
+/* Sounds that a class writes are sounds that both engines take. */
+static void test_sounds(void **state) {
+    (void)state;
+    static const char *const roles[] = { "NN", "VB", "JJ", "VBD", "SENSE_1" };
+    char text[128];
+    for (size_t i = 0; ft_homograph_word(i); i++)
+        for (size_t k = 0; k < FT_COUNT(roles); k++)
+            for (int plural = 0; plural < 2; plural++) {
+                snprintf(text, sizeof text,
+                         "<speak>vitamin A <w role=\"amazon:%s\">%s%s</w></speak>", roles[k],
+                         ft_homograph_word(i), plural ? "s" : "");
+                expect_sounds(text);
+            }
+    for (char c = 'A'; c <= 'Z'; c++) {
+        snprintf(text, sizeof text, "the XQ%cs", c);
+        expect_sounds(text);
+    }
+}
+
 /* Marks: a word of several tokens is their whole slice, and no letter or digit is without a word or
  * in two. */
 static void test_cover(void **state) {
@@ -402,6 +441,7 @@ TEST_MAIN(
     cmocka_unit_test_teardown(test_lexicon, clean),
     cmocka_unit_test_teardown(test_new_information, clean),
     cmocka_unit_test_teardown(test_english, clean), cmocka_unit_test_teardown(test_spanish, clean),
-    cmocka_unit_test_teardown(test_homographs, clean), cmocka_unit_test_teardown(test_cover, clean),
+    cmocka_unit_test_teardown(test_homographs, clean),
+    cmocka_unit_test_teardown(test_sounds, clean), cmocka_unit_test_teardown(test_cover, clean),
     cmocka_unit_test_teardown(test_num2words, clean), cmocka_unit_test_teardown(test_long, clean),
     cmocka_unit_test_teardown(test_faults, clean))

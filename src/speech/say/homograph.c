@@ -303,6 +303,8 @@ static bool say_row(ft_saying *s, const homograph *h, ft_str word, bool second, 
     return true;
 }
 
+const char *ft_homograph_word(size_t i) { return i < ROWS ? rows[i].word : NULL; }
+
 bool ft_say_by_role(ft_saying *s, ft_str word, ft_str role) {
     bool plural;
     const homograph *h =

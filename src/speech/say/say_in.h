@@ -93,6 +93,8 @@ bool ft_say_fraction(ft_saying *s, ft_str text);
 bool ft_say_measure(ft_saying *s, ft_str text); /* "1/2inch", "1meter" */
 /* A homograph by its part ("VB") or sense ("SENSE_1"). */
 bool ft_say_by_role(ft_saying *s, ft_str word, ft_str role);
+/* Word `i` of their table; NULL past its end. */
+const char *ft_homograph_word(size_t i);
 /* The value of a Roman numeral, 0: none. */
 long ft_roman_value(ft_str text);
 
