@@ -114,19 +114,6 @@ static ft_err store_text(ft_store *s, ft_arena *arena, ft_str id, const ft_polly
     return ft_articles_trim(s, FT_ARTICLES_BYTES_MAX, FT_ARTICLES_MAX);
 }
 
-static ft_err members_make(ft_str *out, ft_arena *arena, const ft_polly_ask *ask) {
-    ft_buf text = { 0 };
-    ft_json_out j;
-    ft_json_out_init(&j, &text, false);
-    ft_json_out_object(&j);
-    ft_polly_write(&j, ask);
-    ft_json_out_close(&j);
-    ft_err err = text.err;
-    if (err == FT_OK) err = ft_arena_str(out, arena, ft_buf_str(&text));
-    ft_buf_fini(&text);
-    return err;
-}
-
 static bool is_kept(ft_store *s, ft_arena *arena, ft_str id, ft_object *o) {
     ft_str key;
     ft_err err = key_of(&key, arena, id, "mp3");
@@ -163,7 +150,7 @@ ft_err ft_article_post(ft_polly *p) {
     if (ask.lexicons.count)
         return ft_polly_refuse(p, 400, "ValidationException",
                                "LexiconNames: articles are spoken without lexicons");
-    FT_TRY(members_make(&members, p->req->arena, &ask));
+    FT_TRY(ft_polly_members(&members, p->req->arena, &ask));
     FT_TRY(id_make(digits, &ask, members));
     id = ft_str_of(digits);
     FT_TRY(store_text(w->store, p->req->arena, id, &ask, members));

@@ -141,7 +141,7 @@ ft_err ft_polly_read(ft_polly_ask *out, ft_polly *p) {
 
 /* ---- keeping */
 
-static void list_write(ft_json_out *j, const char *name, const ft_polly_list *list) {
+void ft_polly_list_write(ft_json_out *j, const char *name, const ft_polly_list *list) {
     if (!list->count) return;
     ft_json_out_name(j, name);
     ft_json_out_array(j);
@@ -155,12 +155,25 @@ void ft_polly_write(ft_json_out *j, const ft_polly_ask *ask) {
         const void *at = (const char *)ask + members[i].at;
         const ft_str *value = at;
         if (members[i].list) {
-            list_write(j, members[i].name, at);
+            ft_polly_list_write(j, members[i].name, at);
         } else if (value->len) {
             ft_json_out_name(j, members[i].name);
             ft_json_out_str(j, *value);
         }
     }
+}
+
+ft_err ft_polly_members(ft_str *out, ft_arena *arena, const ft_polly_ask *ask) {
+    ft_buf text = { 0 };
+    ft_json_out j;
+    ft_json_out_init(&j, &text, false);
+    ft_json_out_object(&j);
+    ft_polly_write(&j, ask);
+    ft_json_out_close(&j);
+    ft_err err = text.err;
+    if (err == FT_OK) err = ft_arena_str(out, arena, ft_buf_str(&text));
+    ft_buf_fini(&text);
+    return err;
 }
 
 /* ---- answers */

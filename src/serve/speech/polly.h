@@ -59,8 +59,11 @@ ft_err ft_polly_read(ft_polly_ask *out, ft_polly *p);
 ft_err ft_polly_read_json(ft_polly_ask *out, ft_polly *p, ft_str json);
 /* Is it sane, and within the limits? Reads the whole text; speaks nothing. */
 ft_err ft_polly_check(ft_polly_ask *ask, ft_polly *p, size_t billed_max, size_t total_max);
-/* The members without the text, as JSON: for keeping. */
+/* The members without the text, for keeping: as JSON in the arena, or into an object that is open.
+ */
+ft_err ft_polly_members(ft_str *out, ft_arena *arena, const ft_polly_ask *ask);
 void ft_polly_write(ft_json_out *j, const ft_polly_ask *ask);
+void ft_polly_list_write(ft_json_out *j, const char *name, const ft_polly_list *list);
 /* Characters of UTF-8. */
 size_t ft_polly_chars(ft_str text);
 

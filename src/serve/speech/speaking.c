@@ -1,10 +1,6 @@
-/* speaking.c -- see speaking.h. A synthesis has two holders, its thread and its client; the last
- * one frees it. */
-#include "serve/speech/speaking.h"
+/* speaking.c -- see speaking.h: one synthesis, its thread's side and its client's. */
+#include "serve/speech/speaking_in.h"
 
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -13,47 +9,8 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "serve/speech/articles.h"
-#include "serve/speech/keep.h"
 
-typedef struct speaking {
-    struct speaking *next; /* that waits for a thread */
-    ft_speakers *speakers;
-    atomic_int holders;
-    /* Fixed when it began: */
-    ft_arena arena;
-    ft_speech_request request;
-    const ft_lexicon *lexicons[FT_POLLY_LEXICONS_MAX];
-    ft_str media_type, article;
-    bool whole;
-    ft_speech_record record;
-    int64_t asked_us;
-    /* The speaking thread's: */
-    ft_keep keep;
-    ft_hasher *hasher;
-    uint64_t spoken;      /* bytes */
-    pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t taken;
-    ft_request *req; /* to be woken; NULL: it was, or it was given up */
-    ft_waker *waker; /* of the answer on its way; NULL: it has not begun, or is over */
-    bool begun, ready, done, gone, starved; /* starved: `pull` found nothing */
-    ft_buf bytes;                           /* spoken and not yet taken from `read` on */
-    size_t read;
-    ft_err err;
-    ft_str why;
-} speaking;
-
-struct ft_speakers {
-    const char *home;
-    ft_speech_recorder *recorder;
-    atomic_bool ending;
-    atomic_int alive;
-    pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t work, over;
-    speaking *first, **last;
-    int queued, threads, idle;
-};
-
-static void release(speaking *k) {
+static void release(ft_speaking *k) {
     if (atomic_fetch_sub(&k->holders, 1) != 1) return;
     atomic_fetch_sub(&k->speakers->alive, 1);
     ft_hasher_free(k->hasher);
@@ -68,14 +25,14 @@ static void release(speaking *k) {
 /* ---- the speaking thread's side */
 
 /* With the lock. */
-static void tell_ready(speaking *k) {
+static void tell_ready(ft_speaking *k) {
     k->ready = true;
     if (k->req) ft_request_wake(k->req); /* the handler takes the lock before it looks */
     k->req = NULL;
 }
 
 /* What has been taken makes room at the front. */
-static void compact(speaking *k) {
+static void compact(ft_speaking *k) {
     if (!k->read) return;
     k->bytes.len -= k->read;
     memmove(k->bytes.at, k->bytes.at + k->read, k->bytes.len);
@@ -83,7 +40,7 @@ static void compact(speaking *k) {
 }
 
 /* For the client; nothing once it is gone. Waits while it has much to read. */
-static ft_err hand_over(speaking *k, ft_str bytes) {
+static ft_err hand_over(ft_speaking *k, ft_str bytes) {
     ft_err err = FT_OK;
     pthread_mutex_lock(&k->lock);
     while (!k->whole && !k->gone && k->bytes.len - k->read > FT_SPEAKING_AHEAD_BYTES)
@@ -102,7 +59,7 @@ static ft_err hand_over(speaking *k, ft_str bytes) {
 }
 
 static ft_err on_bytes(void *ctx, ft_str bytes) {
-    speaking *k = ctx;
+    ft_speaking *k = ctx;
     if (atomic_load(&k->speakers->ending)) return FT_FAIL(FT_ECANCELED, "the server ends");
     k->spoken += bytes.len;
     FT_TRY(ft_hasher_add(k->hasher, bytes.at, bytes.len));
@@ -110,7 +67,7 @@ static ft_err on_bytes(void *ctx, ft_str bytes) {
     return hand_over(k, bytes);
 }
 
-static ft_err article_keep(speaking *k) {
+static ft_err article_keep(ft_speaking *k) {
     ft_store *store;
     FT_TRY(ft_store_open(&store, k->speakers->home));
     ft_err err = ft_article_keep(store, k->article, &k->keep, k->media_type);
@@ -119,14 +76,14 @@ static ft_err article_keep(speaking *k) {
 }
 
 /* A cache that cannot be written is no failure of the speech. */
-static void article_end(speaking *k) {
+static void article_end(ft_speaking *k) {
     ft_err err = article_keep(k);
     if (err) ft_log_err(FT_LOG_WARN, "speech", err, "keeping a spoken article");
     ft_err_clear();
 }
 
 /* A WAV's lengths, in an answer of which nothing was sent yet. */
-static ft_err put_head(speaking *k, ft_str head) {
+static ft_err put_head(ft_speaking *k, ft_str head) {
     ft_err err = FT_OK;
     pthread_mutex_lock(&k->lock);
     if (k->whole && head.len && head.len <= k->bytes.len) {
@@ -137,7 +94,7 @@ static ft_err put_head(speaking *k, ft_str head) {
     return err;
 }
 
-static ft_err speak(speaking *k, ft_speech_told *told, ft_arena *arena) {
+static ft_err speak(ft_speaking *k, ft_speech_told *told, ft_arena *arena) {
     ft_speech_sink sink = { k->request.format ? on_bytes : NULL,
                             k->request.format ? NULL : on_bytes, k };
     ft_buf head = { 0 };
@@ -154,7 +111,7 @@ done:
 }
 
 /* All is said, or nothing more will be. */
-static void finish(speaking *k, ft_err err) {
+static void finish(ft_speaking *k, ft_err err) {
     pthread_mutex_lock(&k->lock);
     k->err = err;
     if (err && ft_arena_str(&k->why, &k->arena, ft_str_of(ft_err_why())) != FT_OK)
@@ -166,7 +123,7 @@ static void finish(speaking *k, ft_err err) {
     pthread_mutex_unlock(&k->lock);
 }
 
-static void note(speaking *k, ft_err err, const ft_speech_told *told) {
+static void note(ft_speaking *k, ft_err err, const ft_speech_told *told) {
     ft_speech_record *r = &k->record;
     r->outcome = err == FT_OK ? "spoken" : err == FT_ECANCELED ? "left" : "failed";
     r->reason = err ? k->why : FT_STR("");
@@ -178,7 +135,7 @@ static void note(speaking *k, ft_err err, const ft_speech_told *told) {
     ft_speech_recorder_add(k->speakers->recorder, r);
 }
 
-static void run(speaking *k) {
+void ft_speaking_run(ft_speaking *k) {
     ft_arena arena = FT_ARENA_INIT((size_t)256 << 20);
     ft_speech_told told = { 0 };
     pthread_mutex_lock(&k->lock);
@@ -194,97 +151,11 @@ static void run(speaking *k) {
     release(k);
 }
 
-static void *thread_main(void *arg) {
-    ft_speakers *s = arg;
-    pthread_mutex_lock(&s->lock);
-    for (;;) {
-        while (!s->first && !atomic_load(&s->ending)) {
-            s->idle++;
-            pthread_cond_wait(&s->work, &s->lock);
-            s->idle--;
-        }
-        speaking *k = s->first;
-        if (!k) break;
-        s->first = k->next;
-        if (!s->first) s->last = &s->first;
-        s->queued--;
-        pthread_mutex_unlock(&s->lock);
-        run(k);
-        pthread_mutex_lock(&s->lock);
-    }
-    s->threads--;
-    pthread_cond_broadcast(&s->over);
-    pthread_mutex_unlock(&s->lock);
-    return NULL;
-}
-
-/* With the lock. */
-static void thread_more(ft_speakers *s) {
-    pthread_t thread;
-    sigset_t every, before;
-    if (s->idle >= s->queued || s->threads == FT_SPEAKING_THREADS) return;
-    sigfillset(&every);
-    pthread_sigmask(SIG_SETMASK, &every, &before);
-    if (pthread_create(&thread, NULL, thread_main, s) == 0) {
-        pthread_detach(thread);
-        s->threads++;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-/* False: not even one thread could be made. */
-static bool enqueue(ft_speakers *s, speaking *k) {
-    pthread_mutex_lock(&s->lock);
-    *s->last = k;
-    s->last = &k->next;
-    s->queued++;
-    thread_more(s);
-    bool good = s->threads > 0;
-    if (!good) {
-        s->first = NULL;
-        s->last = &s->first;
-        s->queued = 0;
-    }
-    pthread_cond_signal(&s->work);
-    pthread_mutex_unlock(&s->lock);
-    return good;
-}
-
-/* ---- life */
-
-ft_err ft_speakers_new(ft_speakers **out, const char *home, ft_speech_recorder *recorder) {
-    ft_speakers *s = ft_fault_here() ? NULL : calloc(1, sizeof *s);
-    *out = s;
-    if (!s) return FT_FAIL(FT_ENOMEM, "no memory for a server");
-    s->home = home;
-    s->recorder = recorder;
-    s->last = &s->first;
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->work, NULL);
-    pthread_cond_init(&s->over, NULL);
-    return FT_OK;
-}
-
-void ft_speakers_free(ft_speakers *s) {
-    if (!s) return;
-    atomic_store(&s->ending, true);
-    pthread_mutex_lock(&s->lock);
-    pthread_cond_broadcast(&s->work);
-    while (s->threads) pthread_cond_wait(&s->over, &s->lock);
-    pthread_mutex_unlock(&s->lock);
-    pthread_cond_destroy(&s->over);
-    pthread_cond_destroy(&s->work);
-    pthread_mutex_destroy(&s->lock);
-    free(s);
-}
-
-int ft_speakers_busy(ft_speakers *s) { return atomic_load(&s->alive); }
-
 /* ---- the client's side */
 
 /* The connection waits now. */
 static void begin(void *arg) {
-    speaking *k = arg;
+    ft_speaking *k = arg;
     pthread_mutex_lock(&k->lock);
     bool again = k->begun;
     k->begun = true;
@@ -292,7 +163,7 @@ static void begin(void *arg) {
     pthread_mutex_unlock(&k->lock);
     if (again) return;
     atomic_fetch_add(&k->holders, 1); /* the thread's */
-    if (enqueue(k->speakers, k)) return;
+    if (ft_speakers_take(k->speakers, k)) return;
     finish(k, FT_FAIL(FT_EFULL, "no thread to speak"));
     ft_err_clear();
     release(k);
@@ -300,7 +171,7 @@ static void begin(void *arg) {
 
 /* The client has all, or went away. */
 static void drop(void *arg) {
-    speaking *k = arg;
+    ft_speaking *k = arg;
     pthread_mutex_lock(&k->lock);
     k->gone = true;
     k->starved = false;
@@ -311,7 +182,7 @@ static void drop(void *arg) {
 }
 
 static ft_err pull(void *ctx, char *out, size_t max, size_t *got) {
-    speaking *k = ctx;
+    ft_speaking *k = ctx;
     ft_err err = FT_OK;
     pthread_mutex_lock(&k->lock);
     size_t there = k->bytes.len - k->read;
@@ -326,7 +197,7 @@ static ft_err pull(void *ctx, char *out, size_t max, size_t *got) {
     return err;
 }
 
-static ft_err lexicons_read(speaking *k, const ft_speaking_opts *opts) {
+static ft_err lexicons_read(ft_speaking *k, const ft_speaking_opts *opts) {
     for (size_t i = 0; i < opts->lexicon_count; i++) {
         ft_lexicon *lexicon;
         ft_str text;
@@ -339,7 +210,7 @@ static ft_err lexicons_read(speaking *k, const ft_speaking_opts *opts) {
     return FT_OK;
 }
 
-static ft_err fill(speaking *k, const ft_polly_ask *ask, const ft_speaking_opts *opts) {
+static ft_err fill(ft_speaking *k, const ft_polly_ask *ask, const ft_speaking_opts *opts) {
     ft_arena *arena = &k->arena;
     FT_CHECK(opts->lexicon_count <= FT_POLLY_LEXICONS_MAX);
     k->request = ask->speak;
@@ -365,7 +236,7 @@ ft_err ft_speaking_begin(ft_request *req, ft_response *resp, ft_speakers *s,
                          const ft_polly_ask *ask, const ft_speaking_opts *opts) {
     if (atomic_load(&s->alive) >= FT_SPEAKING_ALIVE)
         return FT_FAIL(FT_EFULL, "%d texts are being spoken already", FT_SPEAKING_ALIVE);
-    speaking *k = ft_fault_here() ? NULL : calloc(1, sizeof *k);
+    ft_speaking *k = ft_fault_here() ? NULL : calloc(1, sizeof *k);
     if (!k) return FT_FAIL(FT_ENOMEM, "no memory to speak");
     atomic_fetch_add(&s->alive, 1);
     atomic_init(&k->holders, 1);
@@ -385,7 +256,7 @@ ft_err ft_speaking_begin(ft_request *req, ft_response *resp, ft_speakers *s,
     return FT_OK;
 }
 
-static ft_err answer_fill(ft_request *req, ft_response *resp, const speaking *k, size_t length) {
+static ft_err answer_fill(ft_request *req, ft_response *resp, const ft_speaking *k, size_t length) {
     ft_str chars;
     FT_TRY(ft_arena_printf(&chars, req->arena, "%zu", k->record.chars));
     FT_TRY(ft_arena_str(&resp->content_type, req->arena, k->media_type));
@@ -395,7 +266,7 @@ static ft_err answer_fill(ft_request *req, ft_response *resp, const speaking *k,
 }
 
 ft_err ft_speaking_answer(ft_request *req, ft_response *resp) {
-    speaking *k = req->waiting;
+    ft_speaking *k = req->waiting;
     pthread_mutex_lock(&k->lock);
     bool ready = k->ready, failed = k->done && k->err;
     size_t length = k->done ? k->bytes.len : 0;

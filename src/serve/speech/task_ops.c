@@ -62,15 +62,6 @@ static ft_err key_make(ft_speech_task *t, ft_polly *p, const ft_polly_ask *ask) 
 
 /* ---- a task as Polly tells it */
 
-static void put_list(ft_polly_reply *r, const char *name, const ft_polly_list *list) {
-    if (!list->count) return;
-    ft_json_out_name(&r->json, name);
-    ft_json_out_array(&r->json);
-    for (size_t i = 0; i < list->count && i < FT_POLLY_LIST_MAX; i++)
-        ft_json_out_str(&r->json, list->items[i]);
-    ft_json_out_close(&r->json);
-}
-
 static ft_err put_task(ft_polly_reply *r, ft_polly *p, const ft_speech_task *t) {
     ft_polly_ask ask;
     ft_str uri;
@@ -85,10 +76,10 @@ static ft_err put_task(ft_polly_reply *r, ft_polly *p, const ft_speech_task *t) 
     ft_json_out_name(&r->json, "RequestCharacters");
     ft_json_out_i64(&r->json, t->chars);
     ft_polly_text(r, "SnsTopicArn", t->topic);
-    put_list(r, "LexiconNames", &ask.lexicons);
+    ft_polly_list_write(&r->json, "LexiconNames", &ask.lexicons);
     ft_polly_text(r, "OutputFormat", ask.format);
     ft_polly_text(r, "SampleRate", ask.rate);
-    put_list(r, "SpeechMarkTypes", &ask.marks);
+    ft_polly_list_write(&r->json, "SpeechMarkTypes", &ask.marks);
     ft_polly_text(r, "TextType", ask.text_type.len ? ask.text_type : FT_STR("text"));
     ft_polly_text(r, "VoiceId", ask.voice);
     ft_polly_text(r, "LanguageCode", ask.lang);
@@ -108,19 +99,6 @@ static ft_err reply_task(ft_polly *p, const ft_speech_task *t) {
 
 /* ---- the operations */
 
-static ft_err members_keep(ft_str *out, ft_polly *p, const ft_polly_ask *ask) {
-    ft_buf text = { 0 };
-    ft_json_out j;
-    ft_json_out_init(&j, &text, false);
-    ft_json_out_object(&j);
-    ft_polly_write(&j, ask);
-    ft_json_out_close(&j);
-    ft_err err = text.err;
-    if (err == FT_OK) err = ft_arena_str(out, p->req->arena, ft_buf_str(&text));
-    ft_buf_fini(&text);
-    return err;
-}
-
 ft_err ft_polly_start_task(ft_polly *p) {
     const ft_worker *w = p->req->thread;
     ft_polly_ask ask;
@@ -131,7 +109,7 @@ ft_err ft_polly_start_task(ft_polly *p) {
     FT_TRY(check_place(p, &ask));
     FT_TRY(ft_polly_lexicons(pls, p, &ask));
     FT_TRY(key_make(&t, p, &ask));
-    FT_TRY(members_keep(&t.members, p, &ask));
+    FT_TRY(ft_polly_members(&t.members, p->req->arena, &ask));
     t.topic = ask.topic.at ? ask.topic : FT_STR("");
     t.reason = FT_STR("");
     t.chars = (int64_t)ask.billed_chars;
