@@ -129,6 +129,25 @@ static void test_lengths(void **state) {
     expect_alive();
 }
 
+/* What the library refuses by itself is told in the server's words, once, and frees the state. */
+static void test_own_words(void **state) {
+    (void)state;
+    static const char *const rows[] = {
+        "PUT /stream HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nzz\r\n",
+        POST("no colon\r\n", ""),
+        POST("Content-Length: many\r\n", "hi"),
+        "POST /echo HTTP/1.1\r\nno colon\r\n\r\n",
+    };
+    for (size_t i = 0; i < FT_COUNT(rows); i++) {
+        handled = dropped = 0;
+        EXPECT(status_of(rows[i], strlen(rows[i])) == 400);
+        EXPECT(handled == 0 && dropped == (i == 0));
+        EXPECT(ft_buf_byte(&got, '\0') == FT_OK && strstr(got.at, "{\"error\":{\"code\""));
+        EXPECT(!strstr(got.at, "<html") && !strstr(got.at + 1, "HTTP/1.1 4"));
+    }
+    expect_alive();
+}
+
 static void test_request_lines(void **state) {
     (void)state;
     static const struct {
@@ -295,9 +314,13 @@ int main(void) {
     const char *only = getenv("ONLY");
     if (only) cmocka_set_test_filter(only);
     const struct CMUnitTest list[] = {
-        CASE(test_lengths, start),     CASE(test_request_lines, start),
-        CASE(test_floods, start),      CASE(test_slow_clients, start_impatient),
-        CASE(test_half_closed, start), CASE(test_connection_limit, start_narrow),
+        CASE(test_lengths, start),
+        CASE(test_own_words, start),
+        CASE(test_request_lines, start),
+        CASE(test_floods, start),
+        CASE(test_slow_clients, start_impatient),
+        CASE(test_half_closed, start),
+        CASE(test_connection_limit, start_narrow),
         CASE(test_mutations, start),
     };
     return test_end(cmocka_run_group_tests(list, NULL, NULL));
