@@ -181,6 +181,11 @@ static bool say_single(ft_saying *s, const ft_token *t) {
     bool figure = before.len && (ft_is_digit(before.at[before.len - 1]) || ft_unit_find(before));
     bool sized = figure && next.len && ft_is_digit(next.at[0]);
     if ((c | 32) == 'x' && sized) return false; /* 3 x 4 */
+    static const char *const degrees[] = { "degrees", "degree", "deg", "grados", "grado", NULL };
+    if ((c == 'F' || c == 'C') && ft_word_in(before, degrees)) {
+        ft_say(s, c == 'F' ? "fahrenheit" : "celsius");
+        return true;
+    }
     if (!ft_is_english(s)) {
         /* a, e, o, u and y are words of their own */
         if (strchr("aeouyAEOUY", c) &&

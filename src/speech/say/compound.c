@@ -156,7 +156,13 @@ static size_t say_letters(ft_saying *s, ft_str text, size_t at, kind before) {
     bool short_name =
         part.len <= 2 && ft_all_upper(part) &&
         ((at && text.at[at - 1] == '&') || (at + n < text.len && text.at[at + n] == '&'));
-    if (by)
+    bool more =
+        part.len == 1 && before == DIGIT && at + n < text.len && text.at[at + n] == '+'; /* 7M+ */
+    if (more && part.at[0] == 'M')
+        ft_say(s, ft_is_english(s) ? "million" : "millones");
+    else if (more && part.at[0] == 'k')
+        ft_say(s, ft_is_english(s) ? "thousand" : "mil");
+    else if (by)
         ft_say(s, ft_is_english(s) ? "by" : "por");
     else if (short_name)
         ft_say_letters(s, part); /* AT&T */

@@ -125,6 +125,7 @@ static bool is_usual(const fraction *f) {
                                            "50", "64", "100", "1000", NULL };
     long top = ft_small_number(f->top), bottom = ft_small_number(f->bottom);
     bool zero = f->top.at[0] == '0' || bottom < 2;
+    if (bottom == 100 && top > 1) return false; /* 98/100: of a test */
     return !zero && (top < bottom || bottom == 2) && ft_word_in_exact(f->bottom, bottoms);
 }
 
@@ -140,7 +141,8 @@ static void say_beside(ft_saying *s, const fraction *f) {
     static const char *const pairs[] = { "24/7",  "9/11",  "7/11",  "20/20", "50/50",
                                          "60/40", "80/20", "70/30", NULL };
     ft_str text = s->tokens[s->at].text;
-    bool english = ft_is_english(s), all = ft_str_eq(f->top, f->bottom); /* 10/10 */
+    bool english = ft_is_english(s),
+         all = ft_str_eq(f->top, f->bottom) || ft_str_is(f->bottom, "100"); /* 10/10, 98/100 */
     ft_say_cardinal(s, f->top);
     if (!ft_word_in_exact(text, pairs))
         ft_say(s, english ? all ? "out of" : "over" : all ? "de" : "sobre");

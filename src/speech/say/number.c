@@ -145,6 +145,10 @@ static bool say_named(ft_saying *s, const ft_figure *f) {
         before = ft_text_at(s, -2);
     static const char *const endings[] = { "ending",  "ends",      "terminada",
                                            "termina", "terminado", NULL };
+    for (int i = -2; i >= -4 && tongue == FT_EN && digits.len >= 5 && digits.len <= 6;
+         i--) /* text STOP to 22828 */
+        if (ft_str_is(before, "to") && ft_str_ieq(ft_text_at(s, i), FT_STR("text")))
+            before = FT_STR("pin");
     bool ended = ft_word_in(before, (const char *const[]){ "in", "with", "en", NULL }) &&
                  ft_word_in(ft_text_at(s, -2), endings);
     if (ended) before = FT_STR("pin");

@@ -87,7 +87,8 @@ static const ft_unit units[] = {
     { "cl cL", { { "centiliter", "centiliters" }, { "centilitro", "centilitros" } }, HE, 0 },
     { "gal gals", { { "gallon", "gallons" }, { "galón", "galones" } }, HE, 0 },
     { "qt qts", { { "quart", "quarts" }, { "cuarto de galón", "cuartos de galón" } }, HE, 0 },
-    { "pt pts", { { "point", "points" }, { "punto", "puntos" } }, HE, 0 },
+    { "pts", { { "point", "points" }, { "punto", "puntos" } }, HE, 0 },
+    { "pt", { { "pint", "pints" }, { "pinta", "pintas" } }, SHE, 0 },
     { "c", { { "cup", "cups" }, { "taza", "tazas" } }, SHE, GLUED },
     { "tsp", { { "teaspoon", "teaspoons" }, { "cucharadita", "cucharaditas" } }, SHE, ALONE },
     { "cda cdas", { { "tablespoon", "tablespoons" }, { "cucharada", "cucharadas" } }, SHE, ALONE },
@@ -270,7 +271,7 @@ static bool read_measure(measure *m, ft_str text) {
     *m = (measure){ .unit = ft_unit_find(ft_str_slice(text, 0, slash)) };
     if (slash == text.len) return m->unit != NULL;
     m->per = ft_unit_find(ft_str_from(text, slash + 1));
-    return m->unit && m->per;
+    return m->unit && m->per && m->unit != m->per; /* m/m is month on month */
 }
 
 static void say_unit(ft_saying *s, const measure *m, bool one) {
@@ -378,6 +379,7 @@ static bool say_glued(ft_saying *s, ft_str text, size_t at) {
     ft_str rest = ft_str_from(text, at + hyphen);
     if (!read_measure(&m, rest)) return false;
     if (ft_str_is(rest, "s") && at > 1 && text.at[at - 1] == '0') return false; /* 1990s, 80s */
+    if (hyphen && ft_str_is(rest, "pt")) m.unit = ft_unit_find(FT_STR("pts"));  /* a 3-pt lead */
     if (!ft_is_english(s) && ft_str_is(rest, "mo")) return false;               /* 7mo: séptimo */
     if (!say_amount(s, ft_str_slice(text, 0, at), m.unit->form, &one)) return false;
     say_unit(s, &m, one || hyphen);
