@@ -257,6 +257,10 @@ bool ft_nn_names_keep_gradient(const ft_nn_names *n, ft_str value, ft_nn_wanted 
     return any(n, value, wanted, ctx, false, true);
 }
 
+bool ft_nn_names_keep_layer(const ft_nn_names *n, ft_str value, ft_nn_wanted *wanted, void *ctx) {
+    return any(n, value, wanted, ctx, true, false);
+}
+
 /* FT_ENOTFOUND and FT_EUNSUPPORTED: not kept, or no gradient came by. */
 static ft_err show(const ft_nn_names *n, const shown *x, ft_nn_gradient *s, ft_tap *tap,
                    ft_arena *arena) {
@@ -271,16 +275,26 @@ static ft_err show(const ft_nn_names *n, const shown *x, ft_nn_gradient *s, ft_t
     return err == FT_OK ? ft_tap_array(tap, x->name, &a) : err;
 }
 
-ft_err ft_nn_names_show(const ft_nn_names *n, ft_nn_gradient *s, ft_tap *tap, int64_t step,
-                        bool gradients) {
+static ft_err show_all(const ft_nn_names *n, ft_nn_gradient *s, ft_tap *tap, int64_t step,
+                       bool data, bool gradients) {
     ft_arena arena = { 0 };
     ft_err err = FT_OK;
     for (size_t i = 0; i < n->count && err == FT_OK; i++) {
         if (n->at[i].gradient && !gradients) break; /* they stand last */
+        if (!data && n->graph->values[n->at[i].value].data) continue;
         if (!ft_tap_wants(tap, n->at[i].name, step)) continue;
         ft_arena_reset(&arena);
         err = show(n, &n->at[i], s, tap, &arena);
     }
     ft_arena_fini(&arena);
     return err;
+}
+
+ft_err ft_nn_names_show(const ft_nn_names *n, ft_nn_gradient *s, ft_tap *tap, int64_t step,
+                        bool gradients) {
+    return show_all(n, s, tap, step, true, gradients);
+}
+
+ft_err ft_nn_names_show_layers(const ft_nn_names *n, ft_nn_gradient *s, ft_tap *tap, int64_t step) {
+    return show_all(n, s, tap, step, false, false);
 }

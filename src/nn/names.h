@@ -36,6 +36,11 @@ typedef bool ft_nn_wanted(void *ctx, const char *name);
 bool ft_nn_names_keep(const ft_nn_names *n, ft_str value, ft_nn_wanted *wanted, void *ctx);
 bool ft_nn_names_keep_gradient(const ft_nn_names *n, ft_str value, ft_nn_wanted *wanted, void *ctx);
 
+/* The same for what modules take and give, without gradients. */
+bool ft_nn_names_keep_layer(const ft_nn_names *n, ft_str value, ft_nn_wanted *wanted, void *ctx);
+/* What modules take and give alone: for training, which shows weights under names of its own. */
+ft_err ft_nn_names_show_layers(const ft_nn_names *n, ft_nn_gradient *s, ft_tap *tap, int64_t step);
+
 /* Show what the tap wants at `step`, after a run: weights and statistics, then inputs and outputs
  * in the order of the run; with `gradients`, after going back, their gradients. What was not kept
  * is passed over. */

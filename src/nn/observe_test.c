@@ -188,4 +188,30 @@ static void test_nothing(void **state) {
     ft_nn_graph_free(n.graph);
 }
 
-TEST_MAIN(cmocka_unit_test(test_post), cmocka_unit_test(test_nothing))
+static void test_faults(void **state) {
+    (void)state;
+    static watcher w;
+    const ft_nn_arch *arch;
+    ft_nn_network n = { 0 };
+    float x[28 * 28] = { 0 };
+    ft_array image = { .dtype = FT_F32, .ndim = 4, .shape = { 1, 1, 28, 28 }, .data = x };
+    EXPECT_OK(ft_nn_arch_find(&arch, FT_STR("cnn28")));
+    n.arch = arch;
+    EXPECT_OK(ft_nn_arch_build(&n.graph, arch, NULL));
+    w.only = "relu";
+    w.tap = (ft_tap){ .ops = &ops, .self = &w };
+    EACH_FAULT {
+        ft_nn_observer *o = NULL;
+        ft_array out;
+        w.count = 0;
+        ft_err err = ft_nn_observer_new(&o, &n, 1, &w.tap);
+        if (err == FT_OK) err = ft_nn_observe(o, &image, &out, &w.tap, &w.arena);
+        if (err == FT_OK) EXPECT(w.count > 0);
+        ft_nn_observer_free(o);
+    }
+    ft_arena_fini(&w.arena);
+    ft_nn_graph_free(n.graph);
+}
+
+TEST_MAIN(cmocka_unit_test(test_post), cmocka_unit_test(test_nothing),
+          cmocka_unit_test(test_faults))

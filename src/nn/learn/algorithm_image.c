@@ -43,8 +43,8 @@ static const ft_param params[] = {
     { "precision", FT_PARAM_CHOICE, "f32", .choices = "f32|bf16",
       .doc = "bf16: products in bfloat16, weights and sums in float32" },
     { "augment", FT_PARAM_STRING, NULL,
-      .doc = "transforms of training pictures (docs/loader.md), ending in the network's size; "
-             "none; small or large pictures have their own when not given" },
+      .doc = "transforms of training pictures (docs/loader.md), after a resize to the network's "
+             "size when none of them resizes or crops; none; otherwise what suits the network" },
     { "from", FT_PARAM_STRING, NULL,
       .doc = "FILE: weights to begin from (torch state_dict, safetensors …); another number of "
              "classes is fine" },
@@ -317,6 +317,7 @@ static ft_err train(const ft_train_args *args) {
     if (r.judge != r.train) ft_nn_images_free(r.judge);
     ft_nn_images_free(r.train);
     if (r.freezes) regfree(&r.freeze);
+    ft_nn_names_free(r.names);
     ft_arena_fini(&r.step_arena);
     ft_arena_fini(&r.arena);
     ft_nn_ranks_leave(&r.ranks, err);

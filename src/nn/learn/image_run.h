@@ -8,6 +8,7 @@
 #include "nn/learn/images.h"
 #include "nn/learn/ranks.h"
 #include "nn/learn/trainer.h"
+#include "nn/names.h"
 #include "nn/zoo/zoo.h"
 
 typedef struct ft_image_score {
@@ -34,6 +35,7 @@ typedef struct ft_image_run {
 
     /* Where it stands. */
     ft_nn_trainer *trainer;
+    ft_nn_names *names; /* of layers, when a tap wants them; NULL: not asked yet */
     bool head; /* only the last layer learns */
     int64_t epoch, epochs, head_epochs;
     int64_t step, steps; /* done of all */

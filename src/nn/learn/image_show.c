@@ -1,21 +1,24 @@
 /* image_show.c -- what a run shows of a step: loss, accuracy and rate always; weights, biases,
- * gradients, layers' outputs and the optimiser's averages where the tap wants them. Names are those
- * of SageMaker Debugger's PyTorch hook: "gradient/conv1.weight", "CrossEntropyLoss_output_0". */
+ * gradients, what layers take and give, and the optimiser's averages where the tap wants them.
+ * Names are those of SageMaker Debugger's PyTorch hook: "gradient/conv1.weight",
+ * "CrossEntropyLoss_output_0". */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/check.h"
 #include "nn/learn/image_run.h"
 
-/* Layers' outputs are kept where the tap wants them at its first step: intervals begin there. */
+static bool wanted(void *tap, const char *name) { return ft_tap_wants(tap, name, 0); }
+
+/* What layers take and give is kept where the tap wants it at its first step: intervals begin
+ * there. Names that cannot be made for want of memory are names that nobody asks for. */
 bool ft_image_kept(void *run, ft_str name) {
-    const ft_image_run *r = run;
-    char text[512], gradient[528];
-    if (name.len >= sizeof text) return false;
-    memcpy(text, name.at, name.len);
-    text[name.len] = 0;
-    snprintf(gradient, sizeof gradient, "gradient/%s", text);
-    return ft_tap_wants(r->args->tap, text, 0) || ft_tap_wants(r->args->tap, gradient, 0);
+    ft_image_run *r = run;
+    if (!r->names &&
+        ft_nn_names_new(&r->names, r->graph, ft_nn_names_top(ft_str_of(r->arch->name))) != FT_OK) {
+        ft_err_clear();
+        return false;
+    }
+    return ft_nn_names_keep_layer(r->names, name, wanted, r->args->tap);
 }
 
 static ft_err scalar(ft_image_run *r, const char *name, double value) {
@@ -32,6 +35,14 @@ static ft_err weights_show(ft_image_run *r) {
     return FT_OK;
 }
 
+/* "optimizer/momentum/conv1.w": the whole word would make it one of the collection "weights". */
+static void average_name(char *to, size_t room, const char *kind, ft_str weight) {
+    int keep = (int)weight.len;
+    if (ft_str_ends(weight, FT_STR(".weight"))) keep -= (int)strlen("eight");
+    if (ft_str_ends(weight, FT_STR(".bias"))) keep -= (int)strlen("ias");
+    snprintf(to, room, "optimizer/%s/%.*s", kind, keep, weight.at);
+}
+
 static ft_err averages_show(ft_image_run *r) {
     char name[600];
     const char *kind;
@@ -42,7 +53,7 @@ static ft_err averages_show(ft_image_run *r) {
         ft_nn_gradient_learnt(ft_nn_trainer_gradient(r->trainer), &count, &grads, &total);
     for (int k = 0; ft_nn_optimiser_slot(ft_nn_trainer_optimiser(r->trainer), k, &kind, &at); k++)
         for (size_t i = 0; i < count; i++) {
-            snprintf(name, sizeof name, "optimizer/%s/%.*s", kind, FT_STR_ARG(l[i].name));
+            average_name(name, sizeof name, kind, l[i].name);
             ft_array a = { .dtype = FT_F32,
                            .ndim = 1,
                            .shape = { l[i].count },
@@ -50,6 +61,21 @@ static ft_err averages_show(ft_image_run *r) {
             if (ft_tap_wants(r->args->tap, name, r->step))
                 FT_TRY(ft_tap_array(r->args->tap, name, &a));
         }
+    return FT_OK;
+}
+
+static ft_err gradients_show(ft_image_run *r, ft_nn_gradient *g) {
+    size_t count;
+    int64_t total;
+    const ft_nn_learnt *l = ft_nn_gradient_learnt(g, &count, NULL, &total);
+    for (size_t i = 0; i < count; i++) {
+        char name[600];
+        ft_array a;
+        snprintf(name, sizeof name, "gradient/%.*s", FT_STR_ARG(l[i].name));
+        if (!ft_tap_wants(r->args->tap, name, r->step)) continue;
+        FT_TRY(ft_nn_gradient_of(&a, g, l[i].name, &r->step_arena));
+        FT_TRY(ft_tap_array(r->args->tap, name, &a));
+    }
     return FT_OK;
 }
 
@@ -70,6 +96,7 @@ ft_err ft_image_show(ft_image_run *r, const ft_nn_told_step *told, double rate, 
     }
     FT_TRY(ft_loader_emit(r->loader, r->args->tap)); /* what its batches waited for */
     FT_TRY(weights_show(r));
+    if (r->names) FT_TRY(ft_nn_names_show_layers(r->names, g, r->args->tap, r->step));
     FT_TRY(averages_show(r));
-    return ft_nn_gradient_show(g, r->args->tap, r->step);
+    return gradients_show(r, g);
 }
