@@ -136,7 +136,9 @@ static size_t say_digits(ft_saying *s, ft_str rest, kind before) {
     bool size = n == 4 && rest.len > 5 && (rest.at[4] | 32) == 'x' &&
                 ft_is_digit(rest.at[5]); /* 1920x1080 */
     bool decimal = n + 1 < rest.len && rest.at[n] == '.' && ft_is_digit(rest.at[n + 1]); /* PM2.5 */
-    if ((before == LETTER && !decimal) || size) {
+    bool house =
+        s->address && before == NONE && n < rest.len && ft_is_letter(rest.at[n]); /* 221B */
+    if ((before == LETTER && !decimal) || size || house) {
         say_model(s, ft_str_slice(rest, 0, n));
         return n;
     }

@@ -181,6 +181,18 @@ static bool read_packed(date *d, ft_str text) {
     return is_valid(d) && (d->month || d->day || d->year_digits.len);
 }
 
+/* "11222026" as mdy, "261122" as ymd: digits without marks, by the format. */
+static int cut_packed(ft_str text, ft_str format, ft_str fields[3]) {
+    size_t at = 0;
+    if (text.len != 8 && text.len != 6) return 0;
+    for (size_t i = 0; i < 3; i++) {
+        size_t len = format.at[i] == 'y' ? text.len - 4 : 2;
+        fields[i] = ft_str_slice(text, at, len);
+        at += len;
+    }
+    return at == text.len ? 3 : 0;
+}
+
 bool ft_say_date(ft_saying *s, ft_str text, ft_str format) {
     ft_str fields[3];
     char mark, order[4] = { 0 };
@@ -191,7 +203,8 @@ bool ft_say_date(ft_saying *s, ft_str text, ft_str format) {
         say_date_of(s, &d);
         return true;
     }
-    int count = read_fields(text, fields, &mark);
+    int count = ft_all_digits(text) && format.len == 3 ? cut_packed(text, format, fields)
+                                                       : read_fields(text, fields, &mark);
     if (!count || format.len != (size_t)count) return false;
     memcpy(order, format.at, format.len);
     if (!by_order(&d, order, fields)) return false;

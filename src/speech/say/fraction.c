@@ -59,7 +59,10 @@ static void say_english(ft_saying *s, long top, ft_str bottom) {
     else if (n == 4)
         ft_say(s, top == 1 ? "quarter" : "quarters");
     else {
-        ft_say_ordinal(s, bottom, FT_FORM_ALONE);
+        if (n == 100 || n == 1000) /* five hundredths */
+            ft_say(s, n == 100 ? "hundredth" : "thousandth");
+        else
+            ft_say_ordinal(s, bottom, FT_FORM_ALONE);
         if (top != 1) ft_buf_byte(&s->words, 's');
     }
 }
