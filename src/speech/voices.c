@@ -61,6 +61,11 @@ ft_err ft_voice_find(const ft_voice **out, ft_str id) {
         names[count++] = v->id;
     }
     *out = NULL;
+    if (ft_str_ends(id, FT_STR(".onnx")))
+        return FT_FAIL(FT_EUNSUPPORTED,
+                       "%.*s: networks of your own (VITS, Piper) do not speak here; the voices are "
+                       "flite's and espeak-ng's: see fettle speak --voices",
+                       FT_STR_ARG(id));
     const char *near = ft_str_nearest(id, names, count);
     if (near) return FT_FAIL(FT_ENOTFOUND, "no voice '%.*s'; is it %s?", FT_STR_ARG(id), near);
     return FT_FAIL(FT_ENOTFOUND, "no voice '%.*s'; see fettle speak --voices", FT_STR_ARG(id));
