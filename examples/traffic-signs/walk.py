@@ -119,7 +119,8 @@ def monitor_window(w, send):
 
 SETS = {
     "fashion": dict(side=28, channels=1, arch="cnn28", target=8, eps=48, epochs=3, batch=64),
-    "signs": dict(side=32, channels=3, arch="resnet18", target=14, eps=12, epochs=12, batch=64),
+    "signs": dict(side=32, channels=3, arch="cnn32", target=14, eps=16, epochs=36, batch=64,
+                  more=["label_smoothing=0.1", "augment=affine=10:0.08:0.12:5,jitter=0.4:0.4:0.3"]),
 }
 
 
@@ -172,7 +173,7 @@ def walk(w, a):
     else:
         print("2. A network is trained")
         begun = time.monotonic()
-        more = [] if s["side"] == 28 else ["--set", f"image_size={s['side'] * 2}"] if s["arch"].startswith("resnet") else []
+        more = [word for setting in s.get("more", []) for word in ("--set", setting)]
         p = w.run("train", "image", "--arch", s["arch"], "--train", w.folder + "/train", "--validation", w.folder + "/validation",
                   "--epochs", s["epochs"], "--set", f"batch_size={s['batch']}", *more, "--job", "learns", *a.set_more)
         w.found["train_seconds"] = round(time.monotonic() - begun, 1)
