@@ -5,6 +5,22 @@
 #include "base/fault.h"
 #include "nn/session_in.h"
 
+/* What a Loop carries may change its sizes from round to round (a list that grows), whatever the
+ * file says of the first: a body's inputs keep their number of dimensions alone. */
+static void loops_open(ft_nn_graph *g) {
+    for (int i = 0; i < g->node_count; i++)
+        for (size_t a = 0; a < g->nodes[i].attr_count; a++) {
+            ft_nn_graph *body = g->nodes[i].attrs[a].graph;
+            if (g->nodes[i].attrs[a].type != FT_NN_GRAPH) continue;
+            loops_open(body);
+            if (strcmp(g->nodes[i].op->name, "Loop") != 0) continue;
+            for (int k = 0; k < body->input_count; k++) {
+                ft_nn_value *v = &body->values[body->inputs[k]];
+                for (int d = 0; d < v->ndim; d++) v->shape[d] = FT_NN_DIM_ANY;
+            }
+        }
+}
+
 static ft_err model_new(ft_nn_model **out, ft_nn_graph *graph, bool borrowed) {
     ft_err err;
     *out = NULL;
@@ -18,6 +34,7 @@ static ft_err model_new(ft_nn_model **out, ft_nn_graph *graph, bool borrowed) {
     pthread_mutex_init(&m->lock, NULL);
     FT_GOTO(err, ft_nn_store_new(&m->store));
     FT_GOTO(err, ft_nn_graph_check(graph));
+    if (!borrowed) loops_open(graph);
     *out = m;
     return FT_OK;
 done:
