@@ -109,10 +109,10 @@ static bool is_party(ft_str text) {
            state_of(ft_str_from(text, 2));
 }
 
-static const char *const dates[] = { "jan",  "feb",  "mar", "apr",  "jun",   "jul", "aug",
-                                     "sep",  "sept", "oct", "nov",  "dec",   "mon", "tue",
-                                     "tues", "wed",  "thu", "thur", "thurs", "fri", "ene",
-                                     "abr",  "ago",  "dic", NULL };
+static const char *const dates[] = { "jan",  "feb",  "mar",   "apr", "jun", "jul", "aug",  "sep",
+                                     "sept", "oct",  "nov",   "dec", "mon", "tue", "tues", "wed",
+                                     "thu",  "thur", "thurs", "fri", "ene", "abr", "ago",  "dic",
+                                     "lun",  "mié",  "jue",   "vie", "sáb", "dom", NULL };
 
 /* Behind "p.m" a sentence goes on with a small letter, a zone or a day. */
 static bool keeps_clock(const ft_token *next) {

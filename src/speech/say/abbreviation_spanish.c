@@ -14,6 +14,8 @@ enum {
 /* The first row whose conditions hold is taken. */
 const ft_abbreviation ft_abbreviations_spanish[] = {
     { "sr", "señor", KEEPS },
+    { "sr(a)", "señor o señora", KEEPS },
+    { "int", "interior", NUMBER | KEEPS },
     { "sra", "señora", KEEPS },
     { "sres", "señores", KEEPS },
     { "sras", "señoras", KEEPS },

@@ -275,8 +275,11 @@ static bool say_key(ft_saying *s, ft_str text) {
         ft_say(s, english ? "times" : "por");
         return true;
     }
-    bool bullet =
-        !hash && !ft_word_in(ft_text_at(s, -1), around) && !ft_word_in(ft_text_at(s, 1), around);
+    const ft_token *before = ft_saying_token(s, -1);
+    bool ruler = ft_str_is(ft_text_at(s, -1), "*") || ft_str_is(ft_text_at(s, 1), "*"); /* * * * */
+    bool begins = !before || before->after.len > 0;
+    bool bullet = !hash && (ruler || begins) && !ft_word_in(ft_text_at(s, -1), around) &&
+                  !ft_word_in(ft_text_at(s, 1), around);
     if (!bullet) ft_say(s, hash ? english ? "pound" : "numeral" : english ? "star" : "asterisco");
     return true;
 }

@@ -54,6 +54,30 @@ static const currency currencies[] = {
       "MXN",
       { { "mexican peso", "mexican pesos", "centavo", "centavos", HE },
         { "peso mexicano", "pesos mexicanos", "centavo", "centavos", HE } } },
+    { "MN$",
+      "M.N",
+      { { "mexican peso", "mexican pesos", "centavo", "centavos", HE },
+        { "peso", "pesos", "centavo", "centavos", HE } } },
+    { "RD$",
+      "DOP",
+      { { "dominican peso", "dominican pesos", "centavo", "centavos", HE },
+        { "peso dominicano", "pesos dominicanos", "centavo", "centavos", HE } } },
+    { "COL$",
+      "COP",
+      { { "colombian peso", "colombian pesos", "centavo", "centavos", HE },
+        { "peso colombiano", "pesos colombianos", "centavo", "centavos", HE } } },
+    { "AR$",
+      "ARS",
+      { { "argentine peso", "argentine pesos", "centavo", "centavos", HE },
+        { "peso argentino", "pesos argentinos", "centavo", "centavos", HE } } },
+    { "CLP$",
+      "CLP",
+      { { "chilean peso", "chilean pesos", "centavo", "centavos", HE },
+        { "peso chileno", "pesos chilenos", "centavo", "centavos", HE } } },
+    { "S/",
+      "PEN",
+      { { "sol", "soles", "centimo", "centimos", HE },
+        { "sol", "soles", "céntimo", "céntimos", HE } } },
     { "R$",
       "BRL",
       { { "brazilian real", "brazilian reais", "centavo", "centavos", HE },
@@ -345,11 +369,11 @@ static bool say_money(ft_saying *s) {
     size_t len;
     if (text.len > MONEY_BYTES_MAX) return false;
     const currency *code = by_code(text);
+    if (!code && (code = by_sign(text, &len)) && len != text.len) code = NULL;
     bool any = code != NULL;
     for (size_t i = 0; i < text.len && !any; i++)
         any = ft_is_digit(text.at[i]) || text.at[i] == '$' || (unsigned char)text.at[i] >= 0x80;
     if (!any) return false;
-    if (!code && (code = by_sign(text, &len)) && len != text.len) code = NULL;
     if (code && ft_joined(s, 0) &&
         ft_figure_is(&a.figure, ft_text_at(s, 1), s->language)) { /* USD 5 */
         a = (amount){ .currency = code };

@@ -315,6 +315,26 @@ static bool say_spanish_ending(ft_saying *s, const ft_figure *f, ft_str ending) 
     return false;
 }
 
+/* "1 000 000": groups with a blank between, certainly when one of them is zeros. */
+static bool say_blank_groups(ft_saying *s, ft_str first) {
+    char digits[FT_FIGURE_DIGITS_MAX];
+    size_t len = first.len, tokens = 1;
+    bool zeros = false;
+    if (len > 3 || !ft_all_digits(first) || first.at[0] == '0') return false;
+    memcpy(digits, first.at, len);
+    for (; len + 3 <= sizeof digits && ft_joined(s, (int)tokens - 1); tokens++) {
+        ft_str group = ft_text_at(s, (int)tokens);
+        if (group.len != 3 || !ft_all_digits(group)) break;
+        zeros |= ft_str_is(group, "000");
+        memcpy(digits + len, group.at, 3);
+        len += 3;
+    }
+    if (!zeros) return false;
+    s->language->cardinal(s, ft_str_n(digits, len), ft_form_before(s, (int)tokens));
+    s->taken = tokens;
+    return true;
+}
+
 /* '90s, of a token that keeps its apostrophe. */
 static ft_str without_apostrophe(ft_str text) {
     static const char *const marks[] = { "'", "’", NULL };
@@ -327,7 +347,7 @@ static bool say_number(ft_saying *s) {
     ft_figure f;
     if (!ft_figure_read(&f, text, s->language)) return false;
     ft_str ending = ft_str_from(text, f.len);
-    if (ending.len == 0) return say_whole(s, &f);
+    if (ending.len == 0) return say_blank_groups(s, text) || say_whole(s, &f);
     return ft_is_english(s) ? say_english_ending(s, &f, ending) : say_spanish_ending(s, &f, ending);
 }
 

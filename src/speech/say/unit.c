@@ -329,7 +329,10 @@ static bool say_amount(ft_saying *s, ft_str text, ft_form form, bool *one) {
     }
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.at[i] >= 0x80 && ft_is_digit(text.at[0])) *one = false; /* 2½ */
-    return ft_say_fraction(s, text);
+    bool said = ft_say_fraction(s, text);
+    bool part = !ft_is_english(s) && memchr(text.at, '/', text.len); /* un cuarto de kilogramo */
+    if (said && part) ft_say(s, "de");
+    return said;
 }
 
 /* The figure or fraction that `text` begins with. */
