@@ -60,6 +60,13 @@ def the_texts_that_clients_look_for(t):
             Image=IMAGE)) == "ValidationException", name
     wrong = h.aws.client("sagemaker", parameter_validation=False)
     assert error_of(wrong.create_model, ModelName="x") == "ValidationException"
+    for members in ({"ExecutionRoleArn": []}, {"ModelName": 5}, {"PrimaryContainer": "image"}, {"PrimaryContainer": {"Image": {}}},
+                    {"Tags": {"Key": "k"}}, {"PrimaryContainer": {"Image": IMAGE, "Environment": ["a"]}}):
+        asked = {"ModelName": "x", "ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": IMAGE}, **members}
+        status, _, answer = h.aws.raw("POST", "/", json.dumps(asked).encode(), {"X-Amz-Target": "SageMaker.CreateModel"}, service="sagemaker")
+        assert status == 400 and json.loads(answer)["__type"] == "SerializationException" and b"expected" in answer, (members, answer)
+    assert error_of(h.sm.describe_model, ModelName="x") == "ValidationException"  # none of them left one
+    h.model("own", archive(model), Environment={"MY_Config": "x", "InstanceCount": "2", "myName": "5"})
     assert error_of(h.aws.client("sagemaker", secret="wrong").list_endpoints) == "InvalidSignatureException"
     code, text, status = failure_of(h.ask, "nobody", [1])
     assert (code, status) == ("ValidationError", 400), (code, status)

@@ -130,6 +130,7 @@ static ft_err body_check(ft_aws_call *c, const ft_sig *sig, const char *sha256) 
         if (err != FT_OK || c->body.at[0] != '{')
             return ft_aws_fail(c, 400, "SerializationException", "%s",
                                err != FT_OK ? ft_err_why() : "expected a JSON object");
+        return ft_aws_kinds_check(c);
     }
     return FT_OK;
 }

@@ -16,6 +16,8 @@ ft_err ft_aws_service_find(ft_aws_call *c, ft_sig *sig);
 ft_err ft_aws_op_find(ft_aws_call *c);
 ft_err ft_aws_required_check(ft_aws_call *c);
 ft_err ft_aws_indices_check(ft_aws_call *c);
+/* Members of a JSON body are of the kind that their names tell: SerializationException. */
+ft_err ft_aws_kinds_check(ft_aws_call *c);
 
 /* Codes of what can be wrong with a signature, by protocol. */
 typedef struct ft_aws_auth_words {

@@ -140,6 +140,103 @@ ft_err ft_aws_required_check(ft_aws_call *c) {
     return FT_OK;
 }
 
+/* What AWS's members are, by how their names end: no operation has another kind under them. The
+ * first that fits counts. */
+static const struct {
+    const char *end;
+    ft_json_kind kind;
+} member_kinds[] = {
+    { "InputDataConfig", FT_JSON_ARRAY },
+    { "Config", FT_JSON_OBJECT },
+    { "Configurations", FT_JSON_ARRAY },
+    { "Containers", FT_JSON_ARRAY },
+    { "Variants", FT_JSON_ARRAY },
+    { "Tags", FT_JSON_ARRAY },
+    { "Outputs", FT_JSON_ARRAY },
+    { "Inputs", FT_JSON_ARRAY },
+    { "CaptureOptions", FT_JSON_ARRAY },
+    { "ContainerEntrypoint", FT_JSON_ARRAY },
+    { "MetricDefinitions", FT_JSON_ARRAY },
+    { "ContainerArguments", FT_JSON_ARRAY },
+    { "Parameters", FT_JSON_OBJECT },
+    { "Environment", FT_JSON_OBJECT },
+    { "Specification", FT_JSON_OBJECT },
+    { "PrimaryContainer", FT_JSON_OBJECT },
+    { "StoppingCondition", FT_JSON_OBJECT },
+    { "Name", FT_JSON_STRING },
+    { "Arn", FT_JSON_STRING },
+    { "Uri", FT_JSON_STRING },
+    { "Url", FT_JSON_STRING },
+    { "Image", FT_JSON_STRING },
+    { "InstanceType", FT_JSON_STRING },
+    { "Expression", FT_JSON_STRING },
+    { "LocalPath", FT_JSON_STRING },
+    { "Contains", FT_JSON_STRING },
+    { "Equals", FT_JSON_STRING },
+    { "InstanceCount", FT_JSON_NUMBER },
+    { "SizeInGB", FT_JSON_NUMBER },
+    { "RuntimeInSeconds", FT_JSON_NUMBER },
+    { "SamplingPercentage", FT_JSON_NUMBER },
+};
+
+static const char *kind_name(ft_json_kind kind) {
+    switch (kind) {
+    case FT_JSON_OBJECT:
+        return "an object";
+    case FT_JSON_ARRAY:
+        return "a list";
+    case FT_JSON_STRING:
+        return "a string";
+    case FT_JSON_NUMBER:
+        return "a number";
+    case FT_JSON_BOOL:
+        return "true or false";
+    default:
+        return "null";
+    }
+}
+
+static ft_err kind_check(ft_aws_call *c, ft_str name, ft_json_kind found) {
+    for (size_t i = 0; i < FT_COUNT(member_kinds); i++) {
+        if (!ft_str_ends(name, ft_str_of(member_kinds[i].end))) continue;
+        if (found == FT_JSON_NULL || found == member_kinds[i].kind) return FT_OK;
+        return ft_aws_fail(c, 400, "SerializationException", "%.*s: expected %s, found %s",
+                           FT_STR_ARG(ft_str_slice(name, 0, 200)), kind_name(member_kinds[i].kind),
+                           kind_name(found));
+    }
+    return FT_OK;
+}
+
+/* Its names are the user's own. */
+static bool is_map(ft_str name) {
+    return ft_str_ends(name, FT_STR("Parameters")) || ft_str_ends(name, FT_STR("Environment"));
+}
+
+static ft_err kinds_check(ft_aws_call *c, ft_json *j) {
+    ft_json_kind kind;
+    ft_str name;
+    FT_TRY(ft_json_peek(j, &kind));
+    if (kind == FT_JSON_ARRAY) {
+        FT_TRY(ft_json_enter_array(j));
+        while (ft_json_next_item(j)) FT_TRY(kinds_check(c, j));
+        return j->err;
+    }
+    if (kind != FT_JSON_OBJECT) return ft_json_skip(j, NULL);
+    FT_TRY(ft_json_enter_object(j));
+    while (ft_json_next_member(j, &name)) {
+        FT_TRY(ft_json_peek(j, &kind));
+        FT_TRY(kind_check(c, name, kind));
+        FT_TRY(is_map(name) ? ft_json_skip(j, NULL) : kinds_check(c, j));
+    }
+    return j->err;
+}
+
+ft_err ft_aws_kinds_check(ft_aws_call *c) {
+    ft_json j;
+    ft_json_init(&j, c->body, c->arena, NULL);
+    return kinds_check(c, &j);
+}
+
 /* Has the form an item `index` of the list whose names begin with `list` ("Tags.member.")? */
 static bool has_item(ft_str form, ft_str list, int64_t index) {
     while (form.at) {
