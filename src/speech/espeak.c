@@ -170,39 +170,38 @@ static ft_err hear(hearing *h, const ft_espeak_answer *a) {
 typedef struct saying {
     engine *e;
     const ft_style *style;
-    ft_arena *arena;
 } saying;
 
 static ft_err speak_heard(const saying *k, double *length_s, ft_segment_list *sounds,
-                          const ft_listener *to) {
+                          const ft_listener *to, ft_arena *arena) {
     const ft_espeak_answer *a = &k->e->answer;
     ft_psola w = { 0 };
     ft_prosody p = { .segments = sounds->segments, .count = sounds->count };
     if (to->samples) {
         const int16_t *samples = (const int16_t *)(const void *)a->samples.at;
-        FT_TRY(ft_psola_read(&w, k->arena, samples, a->samples.len / sizeof *samples, a->rate_hz));
+        FT_TRY(ft_psola_read(&w, arena, samples, a->samples.len / sizeof *samples, a->rate_hz));
         p.f0_mean = w.f0_mean;
     }
     ft_prosody_plan(&p, sounds->sentence, k->style);
     *length_s = floor(p.length_s * a->rate_hz + 0.5) / a->rate_hz; /* whole samples are said */
     FT_TRY(ft_segments_tell(&p, sounds->sentence, to));
-    return to->samples ? ft_psola_speak(&w, &p, sounds->sentence, to, k->arena) : FT_OK;
+    return to->samples ? ft_psola_speak(&w, &p, sounds->sentence, to, arena) : FT_OK;
 }
 
 static ft_err speak_phrase(void *ctx, double *length_s, const ft_sentence *phrase,
-                           const ft_listener *to) {
+                           const ft_listener *to, ft_arena *arena) {
     const saying *k = ctx;
     engine *e = k->e;
     ft_err err;
     wording text = { 0 };
     hearing h = { .s = phrase, .t = &text, .item = -1, .word_s = -1 };
-    ft_segments_init(&h.sounds, phrase, k->arena);
-    FT_GOTO(err, word_sentence(&text, phrase, k->arena));
+    ft_segments_init(&h.sounds, phrase, arena);
+    FT_GOTO(err, word_sentence(&text, phrase, arena));
     FT_GOTO(err, ft_espeak_say(&e->process, &e->answer, e->voice, ft_buf_str(&text.text),
                                text.phonemes));
     h.rate = e->answer.rate_hz;
     FT_GOTO(err, hear(&h, &e->answer));
-    FT_GOTO(err, speak_heard(k, length_s, &h.sounds, to));
+    FT_GOTO(err, speak_heard(k, length_s, &h.sounds, to, arena));
 done:
     ft_buf_fini(&text.text);
     return err;
@@ -210,7 +209,8 @@ done:
 
 static ft_err espeak_speak(void *self, const ft_sentence *sentence, const ft_style *style,
                            const ft_listener *to, ft_arena *arena) {
-    saying k = { .e = self, .style = style, .arena = arena };
+    saying k = { .e = self, .style = style };
+    FT_UNUSED(arena); /* a phrase has its own */
     return ft_phrases_speak(sentence, to, speak_phrase, &k);
 }
 

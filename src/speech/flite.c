@@ -269,7 +269,6 @@ static ft_err speak_frames(const speaker *k, const ft_listener *to, ft_arena *ar
 typedef struct saying {
     const engine *e;
     const ft_style *style;
-    ft_arena *arena;
     double f0, loud; /* sums over the voiced frames so far */
     size_t voiced;
 } saying;
@@ -305,12 +304,12 @@ static ft_err vocode(speaker *s, const cst_cg_db *db, const ft_listener *to, ft_
 }
 
 static ft_err speak_phrase(void *ctx, double *length_s, const ft_sentence *phrase,
-                           const ft_listener *to) {
+                           const ft_listener *to, ft_arena *arena) {
     saying *k = ctx;
     const cst_cg_db *db = k->e->db;
     answer a = { .frame_s = (double)db->frame_advance };
-    ft_segments_init(&a.sounds, phrase, k->arena);
-    FT_TRY(ask(&a, k->e, phrase, k->arena));
+    ft_segments_init(&a.sounds, phrase, arena);
+    FT_TRY(ask(&a, k->e, phrase, arena));
     ft_prosody p = { .segments = a.sounds.segments,
                      .count = a.sounds.count,
                      .phrase_pause = PHRASE_PAUSE };
@@ -320,14 +319,15 @@ static ft_err speak_phrase(void *ctx, double *length_s, const ft_sentence *phras
     means_of(k, &a, &p.f0_mean, &s.drc_level);
     ft_prosody_plan(&p, phrase, k->style);
     FT_TRY(ft_segments_tell(&p, phrase, to));
-    if (to->samples && p.length_s > 0) FT_TRY(vocode(&s, db, to, k->arena));
+    if (to->samples && p.length_s > 0) FT_TRY(vocode(&s, db, to, arena));
     *length_s = (double)frames_of(&s) * a.frame_s; /* whole frames are said */
     return FT_OK;
 }
 
 static ft_err flite_speak(void *self, const ft_sentence *sentence, const ft_style *style,
                           const ft_listener *to, ft_arena *arena) {
-    saying k = { .e = self, .style = style, .arena = arena };
+    saying k = { .e = self, .style = style };
+    FT_UNUSED(arena); /* a phrase has its own */
     return ft_phrases_speak(sentence, to, speak_phrase, &k);
 }
 

@@ -5,6 +5,8 @@
 #define WORDS_LEFT 3  /* nor a shorter rest left */
 #define WORDS_MAX  40 /* more in one breath nobody says */
 
+#define PHRASE_BYTES ((size_t)128 << 20)
+
 static size_t words_from(const ft_sentence *s, size_t from) {
     size_t words = 0;
     for (size_t i = from; i < s->count; i++) words += s->items[i].kind == FT_ITEM_WORD;
@@ -66,16 +68,20 @@ ft_err ft_phrases_speak(const ft_sentence *sentence, const ft_listener *to, ft_p
     phrasing k = { .to = to };
     ft_listener own = { to->samples ? on_samples : NULL, to->phone ? on_phone : NULL,
                         to->item ? on_item : NULL, &k };
-    while (k.first < sentence->count) {
+    ft_arena arena = FT_ARENA_INIT(PHRASE_BYTES);
+    ft_err err = FT_OK;
+    while (err == FT_OK && k.first < sentence->count) {
         ft_sentence phrase = *sentence;
         size_t end = ft_phrase_end(sentence, k.first);
         double length_s = 0;
         phrase.items += k.first;
         phrase.count = end - k.first;
         phrase.paragraph_end = sentence->paragraph_end && end == sentence->count;
-        FT_TRY(speak(ctx, &length_s, &phrase, &own));
+        err = speak(ctx, &length_s, &phrase, &own, &arena);
         k.now_s += length_s;
         k.first = end;
+        ft_arena_reset(&arena);
     }
-    return FT_OK;
+    ft_arena_fini(&arena);
+    return err;
 }
