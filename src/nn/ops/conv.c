@@ -74,30 +74,10 @@ static ft_err infer(ft_nn_infer *i) {
 
 static ft_err shape_of(ft_nn_conv_shape *s, const ft_nn_node *n, const ft_array *in,
                        const ft_array *out) {
-    bool last = ft_nn_last(n);
-    ft_array x = ft_nn_first(&in[0], last);
-    int64_t spatial[FT_ARRAY_DIMS_MAX], step = 1;
-    memset(s, 0, sizeof *s);
-    FT_TRY(ft_nn_window_of(&s->window, n, &x, in[1].shape + 2, spatial));
-    s->dims = x.ndim - 2;
-    s->last = last;
-    s->scale = ft_nn_conv_scale(n);
-    s->n = x.shape[0];
-    s->groups = ft_nn_attr_int(n, "group");
-    s->ci = in[1].shape[1];
-    s->co = in[1].shape[0] / s->groups;
-    s->x = ft_dnn_desc_of(&in[0], last);
-    s->y = ft_dnn_desc_of(&out[0], last);
-    s->w = (ft_dnn_desc){ .dtype = in[1].dtype, .ndim = s->dims + 3 };
-    s->w.dims[0] = s->groups;
-    s->w.dims[1] = s->co;
-    for (int i = s->dims + 2; i >= 1; i--) {
-        s->w.dims[i] = i == 1 ? s->co : in[1].shape[i - 1];
-        s->w.strides[i] = step;
-        step *= s->w.dims[i];
-    }
-    s->w.strides[0] = step;
-    return FT_OK;
+    ft_array x = ft_nn_first(&in[0], ft_nn_last(n));
+    int64_t spatial[FT_ARRAY_DIMS_MAX];
+    ft_nn_conv_shape_of(s, n, &in[0], &out[0], &in[1]);
+    return ft_nn_window_of(&s->window, n, &x, in[1].shape + 2, spatial);
 }
 
 static ft_err reference(const ft_nn_call *c) {

@@ -30,6 +30,10 @@ typedef struct ft_nn_conv_state {
     int64_t images; /* `forward` is for one image and runs so often; 1: for all */
 } ft_nn_conv_state;
 
+/* All but the window, which the node's own rule gives: x and y as above, the weight. */
+void ft_nn_conv_shape_of(ft_nn_conv_shape *s, const ft_nn_node *n, const ft_array *x,
+                         const ft_array *y, const ft_array *w);
+
 /* y = conv(x, w), y written over; x = its transpose of y, added to a zeroed x; w += by both. Plain
  * C, any float type; sums in double. `bias` may be NULL. */
 void ft_nn_conv_plain(const ft_nn_conv_shape *s, const ft_array *x, const ft_array *w,

@@ -6,6 +6,28 @@
 #include "base/fault.h"
 #include "nn/ops/conv_in.h"
 
+void ft_nn_conv_shape_of(ft_nn_conv_shape *s, const ft_nn_node *n, const ft_array *x,
+                         const ft_array *y, const ft_array *w) {
+    int64_t step = 1;
+    *s = (ft_nn_conv_shape){ .last = ft_nn_last(n),
+                             .dims = x->ndim - 2,
+                             .n = x->shape[0],
+                             .groups = ft_nn_attr_int(n, "group"),
+                             .ci = w->shape[1],
+                             .scale = ft_nn_conv_scale(n) };
+    s->co = w->shape[0] / s->groups;
+    s->x = ft_dnn_desc_of(x, s->last);
+    s->y = ft_dnn_desc_of(y, s->last);
+    s->w = (ft_dnn_desc){ .dtype = w->dtype, .ndim = s->dims + 3 };
+    s->w.dims[0] = s->groups;
+    for (int i = s->dims + 2; i >= 1; i--) {
+        s->w.dims[i] = i == 1 ? s->co : w->shape[i - 1];
+        s->w.strides[i] = step;
+        step *= s->w.dims[i];
+    }
+    s->w.strides[0] = step;
+}
+
 /* ---- plain C. One walk over all places (n, group, output place, window place) that lie inside. */
 
 typedef struct walk {
