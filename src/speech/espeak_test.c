@@ -256,6 +256,23 @@ static void test_always_dies(void **state) {
     EXPECT(waitpid(-1, NULL, WNOHANG) < 0); /* no child is left */
 }
 
+/* Every row of the table that espeak-ng speaks is one of its voices. */
+static void test_every_voice(void **state) {
+    (void)state;
+    void *engine;
+    if (ft_engine_espeak.open(&engine, &lupe) == FT_EABSENT) SKIP("no libespeak-ng1");
+    ft_engine_espeak.close(engine);
+    int count = 0;
+    for (const ft_voice *v = ft_voices; v->id; v++) {
+        if (v->engine != &ft_engine_espeak) continue;
+        EXPECT_OK(v->engine->open(&engine, v));
+        EXPECT(v->engine->rate_hz(engine) == 22050);
+        v->engine->close(engine);
+        count++;
+    }
+    EXPECT(count > 10);
+}
+
 static void test_unknown_voice(void **state) {
     (void)state;
     void *engine;
@@ -316,8 +333,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_manners),        cmocka_unit_test(test_effects),
         cmocka_unit_test(test_phonemes),       cmocka_unit_test(test_brackets),
         cmocka_unit_test(test_killed_between), cmocka_unit_test(test_killed_in_mid_sentence),
-        cmocka_unit_test(test_always_dies),    cmocka_unit_test(test_unknown_voice),
-        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_always_dies),    cmocka_unit_test(test_every_voice),
+        cmocka_unit_test(test_unknown_voice),  cmocka_unit_test(test_faults),
     };
     return test_end(cmocka_run_group_tests(list, NULL, NULL));
 }
