@@ -19,8 +19,9 @@
 
 static const ft_param options[] = {
     { "train", FT_PARAM_STRING, NULL, .required = true,
-      .doc = "FILE: training data (csv, libsvm, IDX, numbers in any format of `fettle data`; gzip or "
-             "plain), a folder of such, or s3://bucket/prefix; image: pictures in any such format" },
+      .doc =
+          "FILE: training data (csv, libsvm, IDX, numbers in any format of `fettle data`; gzip or "
+          "plain), a folder of such, or s3://bucket/prefix; image: pictures in any such format" },
     { "validation", FT_PARAM_STRING, NULL, .doc = "FILE: validation data" },
     { "set", FT_PARAM_STRING, NULL, .repeated = true,
       .doc = "NAME=VALUE: a hyperparameter (see `fettle algorithms show`)" },
@@ -251,17 +252,24 @@ static ft_err save_names_check(ft_cli *cli, const ft_collection *all, size_t cou
 
 /* XGBoost's collections, or those that a network has. */
 static ft_err collections_known(ft_collection **out, size_t *count, ft_cli *cli, bool trees) {
-    static const char *const names[] = { "metrics",   "losses",     "weights",     "biases",
-                                         "gradients", "relu_input", "relu_output", "all" };
+    static const struct {
+        const char *name, *more;
+    } known[] = { { "metrics", NULL },           { "losses", "^CrossEntropyLoss_output_0" },
+                  { "weights", NULL },           { "biases", NULL },
+                  { "gradients", NULL },         { "relu_input", NULL },
+                  { "relu_output", NULL },       { "all", NULL },
+                  { "optimizer", "^optimizer/" } };
     ft_str text;
     int64_t interval = ft_params_int(cli->options, "save-interval");
     if (trees) return ft_collections_xgboost(out, count, &cli->arena, interval);
     *count = 0;
-    FT_TRY(ft_arena_items(out, &cli->arena, FT_COUNT(names)));
-    for (size_t i = 0; i < FT_COUNT(names); i++) {
-        FT_TRY(ft_arena_printf(&text, &cli->arena, "%s:save_interval=%lld", names[i],
-                               (long long)interval));
-        FT_TRY(ft_collection_parse(&(*out)[(*count)++], &cli->arena, text));
+    FT_TRY(ft_arena_items(out, &cli->arena, FT_COUNT(known)));
+    for (size_t i = 0; i < FT_COUNT(known); i++) {
+        ft_collection *c = &(*out)[(*count)++];
+        FT_TRY(ft_arena_printf(&text, &cli->arena, "%s:save_interval=%lld%s%s", known[i].name,
+                               (long long)interval, known[i].more ? ",include_regex=" : "",
+                               known[i].more ? known[i].more : ""));
+        FT_TRY(ft_collection_parse(c, &cli->arena, text));
     }
     return FT_OK;
 }

@@ -439,7 +439,9 @@ ft_err ft_nn_gradient_show(ft_nn_gradient *s, ft_tap *tap, int64_t step) {
     if (!tap) return FT_OK;
     ft_err err = kept_show(s, tap, step);
     for (size_t i = 0; i < s->learnt_count + s->kept_count && err == FT_OK; i++) {
-        ft_str of = i < s->learnt_count ? s->learnt[i].name : s->kept[i - s->learnt_count].name;
+        bool weight = i < s->learnt_count;
+        ft_str of = weight ? s->learnt[i].name : s->kept[i - s->learnt_count].name;
+        if (!weight && !(s->opts.keep && s->opts.keep(s->opts.ctx, of))) continue; /* an edge */
         err = grad_show(s, tap, step, of, &scratch);
         ft_arena_reset(&scratch);
     }

@@ -2,6 +2,7 @@
  * validation pictures the network tells right, by the engine that serves. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "nn/learn/image_run.h"
@@ -52,10 +53,14 @@ static void judge_text(ft_buf *b, const ft_image_run *r) {
 
 static void learn_text(ft_buf *b, const ft_image_run *r) {
     ft_str given = ft_params_str(r->params, "augment");
+    char size[64];
+    bool sized = given.len && (memmem(given.at, given.len, "resize", 6) ||
+                               memmem(given.at, given.len, "crop", 4));
+    snprintf(size, sizeof size, "resize=%d:%d,", r->size, r->size);
     if (ft_str_is(given, "none"))
         judge_text(b, r);
     else if (given.len)
-        ft_buf_add(b, given);
+        ft_buf_printf(b, "%s%.*s", sized ? "" : size, FT_STR_ARG(given));
     else if (r->arch->size > 64)
         ft_buf_printf(b, "random_resized_crop=%d:%d:0.35:1,flip", r->size, r->size);
     else
