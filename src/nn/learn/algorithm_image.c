@@ -38,6 +38,8 @@ static const ft_param params[] = {
       .doc = "epochs of a straight rise to the learning rate" },
     { "label_smoothing", FT_PARAM_FLOAT, "0", .min = 0, .max = 1, .max_open = true,
       .doc = "share of each label that is given to all classes" },
+    { "dropout", FT_PARAM_FLOAT, NULL, .min = 0, .max = 1, .max_open = true,
+      .doc = "share that Dropout drops; the architecture's when not given" },
     { "clip_norm", FT_PARAM_FLOAT, "0", .min = 0, .max = INFINITY,
       .doc = "most that all gradients together may be long; 0: any" },
     { "precision", FT_PARAM_CHOICE, "f32", .choices = "f32|bf16",

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "nn/graph_in.h"
 #include "nn/learn/image_run.h"
 
 /* ---- building */
@@ -71,6 +72,22 @@ bool ft_image_frozen(void *run, ft_str name) {
     return regexec(&r->freeze, text, 0, NULL, 0) == 0;
 }
 
+/* The share is a constant of each node. */
+static ft_err dropout_set(ft_image_run *r) {
+    float share = (float)ft_params_float(r->params, "dropout");
+    ft_array a = { .dtype = FT_F32, .data = &share };
+    if (!ft_params_given(r->params, "dropout")) return FT_OK;
+    for (int i = 0; i < r->graph->node_count; i++) {
+        ft_nn_node *n = &r->graph->nodes[i];
+        int inputs[3];
+        if (strcmp(n->op->name, "Dropout") != 0 || n->input_count < 2) continue;
+        memcpy(inputs, n->inputs, n->input_count * sizeof *inputs);
+        FT_TRY(ft_nn_data(&inputs[1], r->graph, (ft_str){ 0 }, FT_NN_CONST, &a, true));
+        FT_TRY(ft_nn_node_inputs_set(r->graph, n, inputs, n->input_count));
+    }
+    return FT_OK;
+}
+
 ft_err ft_image_model_build(ft_image_run *r) {
     ft_str from = ft_params_str(r->params, "from");
     FT_TRY(ft_nn_arch_find(&r->arch, ft_params_str(r->params, "arch")));
@@ -85,6 +102,7 @@ ft_err ft_image_model_build(ft_image_run *r) {
                                              .size = r->size,
                                              .seed = (uint64_t)ft_params_int(r->params, "seed") }));
     FT_TRY(ft_nn_gradient_own(r->graph));
+    FT_TRY(dropout_set(r));
     if (from.len) FT_TRY(begin_from(r, from));
     return freeze_read(r);
 }

@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+"""train_test.py -- networks that are trained, as a user meets them: a job on folders of pictures whose model is deployed
+and answers, several ranks under mpirun that learn what one process learns, and a rank that dies."""
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+
+from tap import FETTLE, Skip, case, main, until
+
+CLASSES, SIDE = 3, 28
+
+
+def picture(path, label, number, side=SIDE):
+    """A grey PNM: noise, brighter in a bar whose place tells the class."""
+    noise = random.Random(label * 1000 + number)
+    rows = bytearray((100 if x * CLASSES // side == label else 0) + noise.randrange(150)
+                     for _ in range(side) for x in range(side))
+    with open(path, "wb") as f:
+        f.write(b"P5\n%d %d\n255\n" % (side, side) + rows)
+
+
+def pictures(t, each):
+    folder = os.path.join(t.path, "pictures")
+    for label in range(CLASSES):
+        os.makedirs(os.path.join(folder, f"bar{label}"), exist_ok=True)
+        for i in range(each):
+            picture(os.path.join(folder, f"bar{label}", f"{i:03}.pgm"), label, i)
+    return folder
+
+
+def losses(t, job):
+    rows = t.json("sql", f"select step, value from metric where job='{job}' and name='train-loss' order by step")
+    return [r["value"] for r in rows]
+
+
+@case
+def a_trained_network_serves(t):
+    folder = pictures(t, 24)
+    done = t.json("train", "image", "--arch", "cnn28", "--train", folder, "--epochs", 4, "--job", "bars", "--set",
+                  "batch_size=8", "--set", "learning_rate=0.01", "--set", "validation_share=0.25", "--set", "augment=none",
+                  "--set", "threads=1", "--save", "gradients:5", "--save", "weights:10:mean,abs_max")
+    assert done["status"] == "Completed", done
+    assert len(losses(t, "bars")) == done["steps"]
+    last = t.json("sql", "select value from metric where job='bars' and name='validation-accuracy' order by step desc")
+    assert last[0]["value"] == 1, last
+    names = {r["name"] for r in t.json("sql", "select distinct name from tensor where job='bars'")}
+    assert "gradient/conv1.weight" in names and "CrossEntropyLoss_output_0" in names, names
+    edges = t.run("lineage", "job:bars").stdout
+    assert "input:" in edges, edges
+    t.serve()
+    t.run("deploy", "bars", "--endpoint", "bars")
+    one = os.path.join(t.path, "one.pgm")
+    picture(one, 2, 77)
+    with open(one, "rb") as f:
+        status, _, answer = t.http("POST", "/endpoints/bars/invocations", f.read(),
+                                   {"Content-Type": "application/x-image", "Accept": "text/csv"})
+    assert status == 200, answer
+    scores = [float(v) for v in answer.decode().strip().split(",")]
+    assert scores.index(max(scores)) == 2 and abs(sum(scores) - 1) < 1e-3, scores
+
+
+def ranks(t, job, settings, wait=True):
+    command = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", "2", FETTLE, "train", "image", "--job", job] + settings
+    if not shutil.which("mpirun"):
+        raise Skip("mpirun (openmpi-bin) is not installed")
+    p = subprocess.Popen(command, env=t.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if not wait:
+        return p
+    out = p.communicate(timeout=400)[0]
+    assert p.returncode == 0, out
+    return p
+
+
+def settings(folder, batch, epochs):
+    return ["--arch", "cnn28", "--train", folder, "--epochs", str(epochs), "--set", "dropout=0", "--set",
+            f"batch_size={batch}", "--set", "learning_rate=0.0005", "--set", "augment=affine=10:0.1", "--set", "threads=1"]
+
+
+@case
+def two_ranks_learn_what_one_process_learns(t):
+    folder = pictures(t, 32)
+    if not shutil.which("mpirun"):
+        raise Skip("mpirun (openmpi-bin) is not installed")
+    t.run("train", "image", "--job", "one", *settings(folder, 16, 1), timeout=400)
+    ranks(t, "two", settings(folder, 8, 1))
+    one, two = losses(t, "one"), losses(t, "two")
+    assert len(one) == len(two) == 6, (one, two)
+    worst = max(abs(a - b) for a, b in zip(one, two))
+    print(f"# losses of two ranks are {worst:.1e} from one process's")
+    assert worst < 1e-5, (one, two)
+
+
+def rank_of(pid):
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as f:
+            words = f.read().split(b"\0")
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            command = f.read()
+    except OSError:
+        return None
+    if FETTLE.encode() not in command:
+        return None
+    return next((int(w[21:]) for w in words if w.startswith(b"OMPI_COMM_WORLD_RANK=")), None)
+
+
+def mine(pid, home):
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as f:
+            return f"FETTLE_HOME={home}".encode() in f.read().split(b"\0")
+    except OSError:
+        return False
+
+
+@case
+def a_rank_that_dies_fails_the_job(t):
+    folder = pictures(t, 32)
+    p = ranks(t, "torn", settings(folder, 8, 5000), wait=False)
+    kept = os.path.join(t.path, "jobs", "torn", "checkpoint", "image.safetensors")
+    try:
+        until(lambda: os.path.exists(kept) or p.poll() is not None, seconds=200)
+        assert p.poll() is None, p.stdout.read()
+        dies = [pid for pid in os.listdir("/proc") if pid.isdigit() and mine(pid, t.path) and rank_of(pid) == 1]
+        assert dies, "no rank 1"
+        for pid in dies:
+            os.kill(int(pid), signal.SIGKILL)
+        out = p.communicate(timeout=120)[0]
+        assert p.returncode != 0, out
+    finally:
+        p.kill()
+    until(lambda: next(j["status"] for j in t.json("jobs", "ls") if j["job"] == "torn") in ("Failed", "Stopped"), seconds=60)
+    with open(kept, "rb") as f:  # whole: its length is what its header tells
+        head = f.read(8)
+        length = int.from_bytes(head, "little")
+        tensors = json.loads(f.read(length))
+        end = max(v["data_offsets"][1] for k, v in tensors.items() if k != "__metadata__")
+        assert os.path.getsize(kept) == 8 + length + end
+
+
+main()
