@@ -76,7 +76,7 @@ def ranks(t, job, settings, wait=True):
 
 def settings(folder, batch, epochs):
     return ["--arch", "cnn28", "--train", folder, "--epochs", str(epochs), "--set", "dropout=0", "--set",
-            f"batch_size={batch}", "--set", "learning_rate=0.0005", "--set", "augment=affine=10:0.1", "--set", "threads=1"]
+            f"batch_size={batch}", "--set", "learning_rate=0.0002", "--set", "augment=affine=10:0.1", "--set", "threads=1"]
 
 
 @case
@@ -84,10 +84,10 @@ def two_ranks_learn_what_one_process_learns(t):
     folder = pictures(t, 32)
     if not shutil.which("mpirun"):
         raise Skip("mpirun (openmpi-bin) is not installed")
-    t.run("train", "image", "--job", "one", *settings(folder, 16, 1), timeout=400)
-    ranks(t, "two", settings(folder, 8, 1))
+    t.run("train", "image", "--job", "one", *settings(folder, 32, 3), timeout=400)
+    ranks(t, "two", settings(folder, 16, 3))
     one, two = losses(t, "one"), losses(t, "two")
-    assert len(one) == len(two) == 6, (one, two)
+    assert len(one) == len(two) == 9, (one, two)
     worst = max(abs(a - b) for a, b in zip(one, two))
     print(f"# losses of two ranks are {worst:.1e} from one process's")
     assert worst < 1e-5, (one, two)
