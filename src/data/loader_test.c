@@ -508,7 +508,7 @@ static void test_tuned(void **state) {
     ft_loader_told(&stats, l);
     EXPECT(stats.workers >= 8 && stats.prefetch > 2 && stats.tuned >= 2);
     EXPECT(stats.stages.wait_s[FT_STAGE_NETWORK] > 1.5 &&
-           stats.stages.wait_s[FT_STAGE_NETWORK] < 3.5);
+           stats.stages.wait_s[FT_STAGE_NETWORK] < 8); /* 2 s, and more on a busy machine */
     EXPECT(stats.stages.starved_s > 0.1 && stats.first_batch_us > 5000);
     ft_loader_free(l);
 }

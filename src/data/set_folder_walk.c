@@ -139,7 +139,7 @@ static uint64_t key_of(const char *s) {
     uint64_t key = 0;
     int i = 0;
     for (; i < 8 && s[i]; i++) key = key << 8 | (uint8_t)s[i];
-    return i < 8 ? key << 8 * (8 - i) : key;
+    return i && i < 8 ? key << 8 * (8 - i) : key;
 }
 
 static int by_key(const void *a, const void *b) {

@@ -289,7 +289,7 @@ static void test_lies(void **state) {
 
 static void test_shrinks(void **state) {
     ft_shard *s;
-    ft_array v[3];
+    ft_array v[8];
     (void)state;
     for (int varies = 0; varies < 2; varies++) {
         ft_shard_opts opts = { .no_check = varies };
