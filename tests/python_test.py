@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -178,6 +179,23 @@ def resume_in_mid_epoch_elsewhere(t):
         raise AssertionError("a state of another seed was taken")
     except fettle.Error as error:
         assert error.code == "FT_ECONFLICT" and "seed 9" in str(error), error
+
+
+@case
+def a_picture_that_goes_ends_no_epoch_in_silence(t):
+    for workers in (0, 2):
+        for bad_max in (0, 5):
+            folder = os.path.join(t.path, f"gone-{workers}-{bad_max}")
+            shutil.copytree(pictures(), folder)
+            loader = fettle.Loader(folder, batch=4, transforms="resize=8:8", workers=workers, prefetch=1, bad_max=bad_max)
+            seen = len(loader.next()["label"])
+            gone = os.path.join(folder, "c2", "23.png")
+            os.remove(gone)
+            try:
+                told = [(len(batch["label"]), batch.bad) for batch in loader]
+                assert bad_max and seen + sum(n for n, _ in told) == 23 and sum(bad for _, bad in told) == 1, told
+            except fettle.Error as error:
+                assert not bad_max and error.code == "FT_ECORRUPT" and "23.png" in str(error), error
 
 
 @case

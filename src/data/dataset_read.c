@@ -1,5 +1,6 @@
 /* dataset_read.c -- readers of datasets; see dataset.h. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -170,13 +171,22 @@ static ft_err not_empty(const ft_dataset_reader *r, const ft_sample *s) {
     return empty ? ft_dataset_fail(FT_FAIL(FT_ECORRUPT, "the record is empty"), d, s) : FT_OK;
 }
 
+/* FT_ENOTFOUND says that there are no more records. What was there at the opening and is gone is
+ * another thing. */
+static ft_err gone(ft_err err) {
+    char why[1024];
+    if (err != FT_ENOTFOUND) return err;
+    snprintf(why, sizeof why, "%s", ft_err_why());
+    return FT_FAIL(FT_ECORRUPT, "%s", why);
+}
+
 ft_err ft_dataset_read(ft_sample *out, ft_dataset_reader *r, uint32_t shard, uint64_t record) {
     ft_dataset *d = r->d;
     if (shard >= d->shard_count || record >= d->shards[shard].count || !d->random)
         return FT_FAIL(FT_EINVAL, "no record %llu of shard %u%s", (unsigned long long)record, shard,
                        d->random ? "" : ": this dataset is read in order");
     sample_begin(out, r, shard, record);
-    FT_TRY(d->format->read(out, r, &d->shards[shard], record));
+    FT_TRY(gone(d->format->read(out, r, &d->shards[shard], record)));
     return not_empty(r, out);
 }
 
@@ -192,7 +202,7 @@ ft_err ft_dataset_seek(ft_dataset_reader *r, uint32_t shard, uint64_t record) {
                        d->shards[shard].path, (unsigned long long)d->shards[shard].count,
                        (unsigned long long)record);
     }
-    return d->format->seek(r, &d->shards[shard], record);
+    return gone(d->format->seek(r, &d->shards[shard], record));
 }
 
 ft_err ft_dataset_next(ft_sample *out, ft_dataset_reader *r, bool *can_go_on) {

@@ -84,6 +84,10 @@ ft_err ft_claim_start(ft_loader *l, uint64_t position) {
     FT_TRY(ft_epoch_order_init(&l->order, l->spec.shuffle, l->spec.window,
                                l->stream ? 0 : l->feed.count, l->spec.seed, l->spec.epoch));
     if (l->stream) return start_stream(l, position);
+    uint64_t last = l->feed.count + (uint64_t)l->spec.batch * (uint64_t)l->spec.world;
+    if (position > last)
+        return FT_FAIL(FT_EINVAL, "position %llu of an epoch of %llu samples",
+                       (unsigned long long)position, (unsigned long long)l->feed.count);
     ft_epoch_order_skip(&l->order, position);
     return FT_OK;
 }

@@ -195,6 +195,8 @@ static void test_resume_refused(void **state) {
         { "full", "none", "shuffle none", FT_ECONFLICT },
         { "\"fettle_loader\":1", "\"fettle_loader\":9", "version 9", FT_EUNSUPPORTED },
         { "\"position\":0", "\"position\":-4", "negative", FT_EPARSE },
+        { "\"position\":0", "\"position\":1000000000", "position 1000000000 of an epoch",
+          FT_EINVAL },
         { "\"data\":\"", "\"data\":\"x", "other data", FT_ECONFLICT },
         { "\"epoch\":0", "\"epoch\":\"a\"", "expected a number", FT_EPARSE },
         { "}", "", "", FT_EPARSE },

@@ -48,13 +48,12 @@ static ft_err frame(ft_str *payload, size_t *frame_bytes, ft_record_read *r, uin
     ft_str view;
     FT_TRY(ft_record_fits(r, len));
     FT_TRY(ft_input_peek(&view, r->in, FRAME_BYTES + padded((size_t)len)));
-    if (view.len < FRAME_BYTES + len) { /* its last zeros may be absent at the end of the file */
+    if (view.len < FRAME_BYTES + padded((size_t)len)) {
         FT_TRY(resync(r));
         return FT_FAIL(FT_ECORRUPT, "the file ends within a record of %llu bytes",
                        (unsigned long long)len);
     }
     *frame_bytes = FRAME_BYTES + padded((size_t)len);
-    if (*frame_bytes > view.len) *frame_bytes = view.len;
     *payload = ft_str_slice(view, FRAME_BYTES, (size_t)len);
     return FT_OK;
 }
@@ -132,13 +131,16 @@ static ft_err recordio_next(ft_record_read *r, ft_record *out) {
     return FT_OK;
 }
 
-/* Past a frame; its last zeros may be absent at the end of the file. */
+/* Past a frame and the zeros behind it. */
 static ft_err frame_pass(ft_record_read *r, uint64_t len) {
     ft_str view;
     FT_TRY(ft_input_seek(r->in, ft_input_offset(r->in) + FRAME_BYTES + len));
     size_t pad = (size_t)(-len & 3);
     FT_TRY(ft_input_peek(&view, r->in, pad));
-    ft_input_skip(r->in, pad < view.len ? pad : view.len);
+    if (view.len < pad)
+        return FT_FAIL(FT_ECORRUPT, "the file ends within a record of %llu bytes",
+                       (unsigned long long)len);
+    ft_input_skip(r->in, pad);
     return FT_OK;
 }
 

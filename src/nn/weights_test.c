@@ -120,6 +120,20 @@ static void test_others(void **state) {
     expect_pair("w.params", "mxnet", "arg:a", "arg:b");
 }
 
+static void test_shared_bytes(void **state) {
+    (void)state;
+    char file[300];
+    ft_nn_weights *w;
+    const char *header = "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},"
+                         "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}";
+    size_t len = strlen(header);
+    memset(file, 0, sizeof file);
+    file[0] = (char)len;
+    memcpy(file + 8, header, len);
+    EXPECT_ERR(FT_ECORRUPT, ft_nn_weights_parse(&w, ft_str_n(file, 8 + len + 2)));
+    EXPECT_WHY("2 bytes behind the header, its tensors take 4");
+}
+
 /* Cut at any byte, or with one byte changed: an error or the same tensors, never a crash. */
 static void test_damaged(void **state) {
     (void)state;
@@ -202,5 +216,6 @@ static void test_faults(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_torch), cmocka_unit_test(test_code_is_refused),
-          cmocka_unit_test(test_others), cmocka_unit_test(test_damaged),
-          cmocka_unit_test(test_load_by_name), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_others), cmocka_unit_test(test_shared_bytes),
+          cmocka_unit_test(test_damaged), cmocka_unit_test(test_load_by_name),
+          cmocka_unit_test(test_faults))

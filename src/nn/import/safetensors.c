@@ -51,7 +51,7 @@ static ft_err read_offsets(ft_json *j, uint64_t offsets[2]) {
     return count == 2 ? FT_OK : FT_FAIL(FT_ECORRUPT, "data_offsets has fewer than two numbers");
 }
 
-static ft_err read_tensor(ft_json *j, ft_nn_weights *w, ft_str name, ft_str data) {
+static ft_err read_tensor(uint64_t *taken, ft_json *j, ft_nn_weights *w, ft_str name, ft_str data) {
     ft_array a = { .dtype = FT_DTYPE_COUNT };
     uint64_t offsets[2] = { 0 };
     ft_str member, type = { 0 };
@@ -71,12 +71,13 @@ static ft_err read_tensor(ft_json *j, ft_nn_weights *w, ft_str name, ft_str data
     if (!ft_array_valid(&a) || offsets[1] < offsets[0] ||
         offsets[1] - offsets[0] != ft_array_bytes(&a))
         return FT_FAIL(FT_ECORRUPT, "data_offsets and shape do not agree");
+    *taken += offsets[1] - offsets[0];
     FT_TRY(ft_nn_weights_view(&a, w, data, offsets[0]));
     return ft_nn_weights_add(w, name, &a);
 }
 
 static ft_err read(ft_nn_weights *w, ft_str bytes) {
-    uint64_t len = header_length(bytes);
+    uint64_t len = header_length(bytes), taken = 0;
     if (len > HEADER_MAX)
         return FT_FAIL(FT_ETOOBIG, "a header of %llu bytes", (unsigned long long)len);
     ft_str data = ft_str_from(bytes, 8 + (size_t)len), name;
@@ -88,10 +89,14 @@ static ft_err read(ft_nn_weights *w, ft_str bytes) {
             FT_TRY(ft_json_skip(&j, NULL));
             continue;
         }
-        ft_err err = read_tensor(&j, w, name, data);
+        ft_err err = read_tensor(&taken, &j, w, name, data);
         if (err != FT_OK) return ft_err_prefix(err, "tensor '%.*s'", FT_STR_ARG(name));
     }
-    return ft_json_end(&j);
+    FT_TRY(ft_json_end(&j));
+    if (taken != data.len) /* the format has neither holes nor bytes that two tensors share */
+        return FT_FAIL(FT_ECORRUPT, "%zu bytes behind the header, its tensors take %llu", data.len,
+                       (unsigned long long)taken);
+    return FT_OK;
 }
 
 const ft_nn_weight_format ft_weights_safetensors = { "safetensors", sniff, read };
