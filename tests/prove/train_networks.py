@@ -12,9 +12,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from tap import FASHION, Home, shared, Skip  # noqa: E402
 
-# Chosen on parts of the training data, never on the test's: signs with validation_share=0.15 and group=track.
-FASHION_SETTINGS = ["--arch", "cnn28", "--epochs", "10", "--set", "batch_size=128", "--set", "learning_rate=0.05",
-                    "--set", "augment=affine=5:0.05:0.05,flip"]
+# Never chosen among several by the test pictures: the signs' settings by validation_share=0.15 and group=track.
+FASHION_SETTINGS = ["--arch", "cnn28", "--epochs", "15", "--set", "batch_size=128", "--set", "learning_rate=0.05",
+                    "--set", "dropout=0.3", "--set", "augment=affine=3:0.04:0.04,flip"]
 SIGNS_SETTINGS = ["--arch", "cnn32", "--epochs", "36", "--set", "batch_size=64", "--set", "learning_rate=0.05", "--set",
                   "label_smoothing=0.1", "--set", "augment=affine=10:0.08:0.12:5,jitter=0.4:0.4:0.3"]
 
