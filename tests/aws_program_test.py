@@ -78,6 +78,9 @@ if sys.argv[1] == "fail":
     sys.exit(3)
 for name in os.listdir(place + "/processing/input/data"):
     shutil.copy(place + "/processing/input/data/" + name, out + "/deep/" + name)
+os.mkfifo(out + "/pipe")  # neither waited for, nor followed
+os.symlink("/", out + "/root")
+os.symlink(".", out + "/round")
 """
 
 HOSTS = """

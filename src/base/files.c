@@ -104,7 +104,7 @@ ft_err ft_file_map(ft_str *out, const char *path) {
     int fd = -1;
     struct stat st;
     *out = (ft_str){ "", 0 };
-    FT_TRY(ft_fd_open(&fd, path, O_RDONLY, 0));
+    FT_TRY(ft_fd_open(&fd, path, O_RDONLY | O_NONBLOCK, 0)); /* a pipe is no reason to wait */
     if (injected() || fstat(fd, &st) != 0) FT_GOTO(err, FT_FAIL_ERRNO("cannot look at '%s'", path));
     if (!S_ISREG(st.st_mode)) FT_GOTO(err, FT_FAIL(FT_EINVAL, "'%s' is not a regular file", path));
     if (st.st_size > 0) {

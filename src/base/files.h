@@ -46,6 +46,9 @@ typedef struct ft_dir_walker {
     ft_arena *arena;           /* paths and names live there */
     bool (*skip)(ft_str name); /* files and folders to pass over; may be NULL */
     bool may_go;               /* what is gone when it is looked at is passed over */
+    /* What a program left: pipes, devices and links are passed over, each with a warning in the
+     * log; a link to a file that lies in the folder, too, is followed. */
+    bool own_files;
     /* `below`: the path in the folder, "a/b.txt"; NUL-terminated. */
     ft_err (*file)(void *ctx, const char *path, ft_str below, const ft_file_info *info);
     void *ctx;

@@ -348,6 +348,28 @@ static void test_tree(void **state) {
     s = (seen){ 0 };
     EXPECT_OK(ft_dir_walk(&t, root));
     assert_string_equal("a/1=3 a/2=3 a/c/deep=3 a.txt=3 b=3 ", s.text);
+    t.own_files =
+        true; /* what a program may leave: links out, links round, a link within, a pipe */
+    static const struct {
+        const char *name, *to;
+    } links[] = {
+        { "a/out", "/etc" }, { "a/file", "/etc/passwd" }, { "a/round", "." }, { "within", "a/1" }
+    };
+    for (size_t i = 0; i < FT_COUNT(links); i++) {
+        snprintf(path, sizeof path, "%s/%s", root, links[i].name);
+        EXPECT(symlink(links[i].to, path) == 0);
+    }
+    snprintf(path, sizeof path, "%s/pipe", root);
+    EXPECT(mkfifo(path, 0600) == 0);
+    ft_str map;
+    EXPECT_ERR(FT_EINVAL, ft_file_map(&map, path));
+    s = (seen){ 0 };
+    EXPECT_OK(ft_dir_walk(&t, root));
+    assert_string_equal("a/1=3 a/2=3 a/c/deep=3 a.txt=3 b=3 within=3 ", s.text);
+    for (size_t i = 0; i < FT_COUNT(links); i++) {
+        snprintf(path, sizeof path, "%s/%s", root, links[i].name);
+        EXPECT(unlink(path) == 0);
+    }
     snprintf(path, sizeof path, "%s/wrong", root);
     EXPECT_OK(ft_file_write_atomic(path, FT_STR(""), false));
     EXPECT_ERR(FT_ECORRUPT, ft_dir_walk(&t, root));

@@ -56,7 +56,7 @@ static void test_folder(void **state) {
     EXPECT_OK(ft_dataset_read(&s, r, 0, 3));
     EXPECT(!s.values[0].data && s.values[1].data);
     EXPECT_OK(ft_dataset_want(r, NULL, 0));
-    EXPECT_ERR(FT_ENOTFOUND, ft_dataset_read(&s, r, 0, 3));
+    EXPECT_ERR(FT_ECORRUPT, ft_dataset_read(&s, r, 0, 3));
     EXPECT_WHY("9.jpg', record 3");
     ft_dataset_reader_free(r);
     ft_dataset_free(d);
@@ -126,7 +126,7 @@ static void test_named(void **state) {
     EXPECT_STR("P5 dog/10.jpg", text_of(&s.values[0]));
     EXPECT_STR("10.jpg", text_of(&s.values[1])); /* below what all have in common */
     shell("rm n/dog/9.jpg");
-    EXPECT_ERR(FT_ENOTFOUND, ft_dataset_read(&s, r, 0, 1));
+    EXPECT_ERR(FT_ECORRUPT, ft_dataset_read(&s, r, 0, 1));
     EXPECT_WHY("n/dog/9.jpg', record 1");
     ft_dataset_reader_free(r);
     ft_dataset_free(d);

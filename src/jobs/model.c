@@ -51,8 +51,10 @@ ft_err ft_model_upload(ft_model_made *out, ft_store *s, ft_arena *arena, const f
     *out = (ft_model_made){ 0 };
     FT_TRY(model_uri(&out->uri, arena, job));
     FT_TRY(ft_uri_parse(&u.to, out->uri));
-    FT_GOTO(err,
-            ft_dir_walk(&(ft_dir_walker){ .arena = arena, .file = file_upload, .ctx = &u }, dir));
+    FT_GOTO(err, ft_dir_walk(
+                     &(ft_dir_walker){
+                         .arena = arena, .own_files = true, .file = file_upload, .ctx = &u },
+                     dir));
     if (out->files == 0)
         FT_GOTO(err, FT_FAIL(FT_ENOTFOUND, "algorithm %.*s left no model in %s",
                              FT_STR_ARG(job->algorithm), dir));
@@ -94,8 +96,10 @@ ft_err ft_folder_archive(ft_store *s, ft_arena *arena, ft_str uri, const char *d
     FT_TRY(ft_object_write(&writer, s, at.bucket, at.key,
                            &(ft_object_put_opts){ .content_type = FT_STR("application/gzip") }));
     FT_GOTO(err, ft_tar_new(&a.tar, archive_write, writer));
-    FT_GOTO(err,
-            ft_dir_walk(&(ft_dir_walker){ .arena = arena, .file = archive_file, .ctx = &a }, dir));
+    FT_GOTO(err, ft_dir_walk(
+                     &(ft_dir_walker){
+                         .arena = arena, .own_files = true, .file = archive_file, .ctx = &a },
+                     dir));
     FT_GOTO(err, ft_tar_end(a.tar));
     ft_object object;
     ft_object_writer *whole = writer;

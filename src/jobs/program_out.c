@@ -87,9 +87,12 @@ static ft_err sync_all(ft_program_sync *y, bool all) {
         };
         if (!f->uri.len || !ft_file_exists(f->path)) continue;
         err = ft_uri_parse(&w.to, f->uri);
-        ft_dir_walker tree = {
-            .arena = &arena, .skip = is_temporary, .may_go = true, .file = file_keep, .ctx = &w
-        };
+        ft_dir_walker tree = { .arena = &arena,
+                               .skip = is_temporary,
+                               .may_go = true,
+                               .own_files = true,
+                               .file = file_keep,
+                               .ctx = &w };
         if (err == FT_OK) err = ft_dir_walk(&tree, f->path);
         if (err == FT_OK) f->seen_ns = w.now_ns - SETTLE_NS;
     }
@@ -187,7 +190,8 @@ static ft_err output_upload(ft_store *s, ft_arena *arena, const char *root, ft_s
     while (uri.len && uri.at[uri.len - 1] == '/') uri.len--;
     FT_TRY(ft_uri_parse(&o.to, uri));
     if (!ft_file_exists(dir)) return FT_OK;
-    return ft_dir_walk(&(ft_dir_walker){ .arena = arena, .file = output_file, .ctx = &o }, dir);
+    return ft_dir_walk(
+        &(ft_dir_walker){ .arena = arena, .own_files = true, .file = output_file, .ctx = &o }, dir);
 }
 
 static ft_err outputs_upload(ft_store *s, ft_arena *arena, const char *root, ft_str json) {
