@@ -381,7 +381,7 @@ static void print_summary(const running *r, ft_str plan, ft_arena *arena) {
     printf("%s%s%s: %d nodes, %.2f million parameters, %.2f GFLOP a run\n", n->format,
            n->arch ? ", " : "", n->arch ? n->arch->name : "", n->graph->node_count,
            (double)sizes.parameters / 1e6, (double)flops_of(plan, arena) / 1e9);
-    printf("weights %s; activations %s, the largest two of them %s\n",
+    printf("weights %s; memory of a run %s; the largest two activations %s\n",
            ft_text_size(weights, sizes.weight_bytes),
            ft_text_size(memory, (uint64_t)number_at(plan, "arena_bytes")),
            ft_text_size(two, (uint64_t)number_at(plan, "largest_two_bytes")));

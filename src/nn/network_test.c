@@ -180,6 +180,12 @@ static void test_predictor(void **state) {
     EXPECT(ask(m, &again, "text/csv", FT_STR("1,2,3\n"), "", &arena) == FT_EINVAL);
     EXPECT(ask(m, &again, "application/json", FT_STR("{\"instances\": [[1], [2, 3]]}"), "",
                &arena) == FT_EPARSE);
+    EXPECT_ERR(FT_EPARSE, ask(m, &again, "application/json", FT_STR("{bad"), "", &arena));
+    EXPECT_WHY("line 1, column 2");
+    EXPECT_ERR(FT_EPARSE, ask(m, &again, "application/json", FT_STR("{\"x\": 1}"), "", &arena));
+    EXPECT_WHY("the body has no input");
+    EXPECT_ERR(FT_EMEDIA, ask(m, &again, "video/mp4", FT_STR("1,2"), "", &arena));
+    EXPECT_WHY("image/jpeg, image/png, application/x-npy");
     EXPECT(ask(m, &again, "image/png", FT_STR("nothing"), "", &arena) != FT_OK);
     ft_nn_network_free(n);
     ft_buf_fini(&row);

@@ -282,8 +282,9 @@ static ft_err json_as_inputs(ft_array *out, const ft_nn_graph *g, ft_str body, f
         ft_array a;
         snprintf(name, sizeof name, "%.*s", FT_STR_ARG(v->name));
         bool named = ft_str_trim(raw).len && ft_str_trim(raw).at[0] == '{';
-        if (named && ft_json_find(&one, raw, name) != FT_OK)
-            return FT_FAIL(FT_EPARSE, "the body has no input \"%s\"", name);
+        ft_err err = named ? ft_json_find(&one, raw, name) : FT_OK;
+        if (err == FT_ENOTFOUND) return FT_FAIL(FT_EPARSE, "the body has no input \"%s\"", name);
+        FT_TRY(err);
         if (!named && g->input_count > 1)
             return FT_FAIL(FT_EPARSE, "this network has %d inputs: send {\"inputs\": {\"%s\": …}}",
                            g->input_count, name);
@@ -311,7 +312,13 @@ static ft_err read_inputs(ft_array *out, const model *m, const ft_payload *in, f
         FT_TRY(ft_npy_read(&a, arena, in->bytes));
         return array_as_input(out, first, &a, arena);
     }
-    return rows_as_input(out, first, in, arena);
+    ft_err err = rows_as_input(out, first, in, arena);
+    if (err != FT_EMEDIA || item_count(first) <= 0) return err;
+    return FT_FAIL(
+        FT_EMEDIA,
+        "content type '%.*s' is not read here: image/jpeg, image/png, application/x-npy, "
+        "application/json and text/csv are",
+        FT_STR_ARG(in->content_type));
 }
 
 /* ---- answers */

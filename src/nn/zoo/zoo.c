@@ -122,6 +122,7 @@ ft_err ft_nn_arch_guess(const ft_nn_arch **out, ft_nn_arch_opts *opts, const ft_
     return FT_FAIL(
         FT_EUNSUPPORTED,
         "these weights belong to no architecture known here; nearest is %s, of which %zu "
-        "weights are missing or shaped otherwise",
-        nearest->name, least);
+        "weights are missing, too many or shaped otherwise: a network.json beside them with "
+        "{\"arch\": \"%s\"} tells which",
+        nearest->name, least, nearest->name);
 }
