@@ -119,6 +119,8 @@ static void test_lengths(void **state) {
         { POST("Cont ent: 2\r\n", ""), 400, 0 },
         { POST("no colon\r\n", ""), 400, 0 },
         { "POST /echo HTTP/1.1\r\n\r\n", 400, 0 }, /* HTTP/1.1 without Host */
+        { "GET /echo HTTP/1.1\r\n" HOST HOST "\r\n", 400, 0 },
+        { "GET /echo HTTP/1.0\r\n" HOST HOST "\r\n", 400, 0 },
     };
     for (size_t i = 0; i < FT_COUNT(rows); i++) {
         handled = 0;

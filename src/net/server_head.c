@@ -62,7 +62,8 @@ static ft_err length_take(ft_connection *c, ft_str value, bool again) {
 static ft_err headers_take(ft_connection *c, bool host_wanted) {
     c->content_length = 0;
     c->chunked = false;
-    bool has_length = false, has_host = !host_wanted;
+    bool has_length = false;
+    int hosts = 0;
     ft_http_headers_read(c);
     if (c->header_count > FT_HEADERS_MAX) {
         int count = c->header_count;
@@ -75,7 +76,7 @@ static ft_err headers_take(ft_connection *c, bool host_wanted) {
         if (!is_token(name))
             return refuse_framing(
                 c, FT_FAIL(FT_EPARSE, "header name '%.*s' holds a blank", FT_STR_ARG(name)));
-        has_host |= ft_str_ieq(name, FT_STR("host"));
+        hosts += ft_str_ieq(name, FT_STR("host"));
         if (ft_str_ieq(name, FT_STR("content-length"))) {
             FT_TRY(length_take(c, value, has_length));
             has_length = true;
@@ -88,7 +89,9 @@ static ft_err headers_take(ft_connection *c, bool host_wanted) {
             c->chunked = true;
         }
     }
-    if (!has_host) return refuse_framing(c, FT_FAIL(FT_EPARSE, "a request without Host"));
+    if (hosts == 0 && host_wanted)
+        return refuse_framing(c, FT_FAIL(FT_EPARSE, "a request without Host"));
+    if (hosts > 1) return refuse_framing(c, FT_FAIL(FT_EPARSE, "a request with %d Hosts", hosts));
     if (has_length && c->chunked)
         return refuse_framing(c, FT_FAIL(FT_EPARSE, "Content-Length beside Transfer-Encoding"));
     bool has_body = has_length || c->chunked;
