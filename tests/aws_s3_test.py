@@ -519,6 +519,60 @@ def presigned_addresses_work_without_a_client(t):
 
 
 @case
+def what_was_not_signed_is_refused(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    s3.put_object(Bucket="data", Key="secret", Body=b"secret")
+    host = urllib.parse.urlsplit(aws.url).netloc
+
+    def send(target, headers, method="PUT", body=b"x", first=()):
+        c = aws.connect()
+        with contextlib.closing(c):
+            c.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            for name, value in [*first, ("Host", host), *headers, ("Content-Length", str(len(body)))]:
+                c.putheader(name, value)
+            c.endheaders(body)
+            r = c.getresponse()
+            return r.status, r.read()
+
+    unsigned = b"There were headers present in the request which were not signed"
+    added = [("x-amz-copy-source", "data/secret"), ("x-amz-meta-a", "b"), ("X-Amz-Acl", "private")]
+    for version, who in (("s3v4", {"Bucket": "data", "Key": "made"}), ("s3", {"Bucket": "data", "Key": "made"})):
+        url = aws.client("s3", signature_version=version).generate_presigned_url("put_object", Params=who)
+        target = url[len(aws.url):]
+        for header in added:
+            status, body = send(target, [header], body=b"")
+            assert (status, code_of(body)) == (403, "AccessDenied") and unsigned in body, (version, header, body)
+        for name, value in (("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), ("X-Amzn-Trace-Id", "Root=1"), ("X-Other", "1")):
+            assert send(target, [(name, value)])[0] == 200, (version, name)
+    # A link to an object is no key to the other services.
+    url = aws.client("s3", signature_version="s3v4").generate_presigned_url("get_object", Params=who)
+    status, body = send(url[len(aws.url):], [("X-Amz-Target", "SageMaker.ListModels")], "GET", b"{}")
+    assert status == 403 and b"scoped" in body, (status, body)
+    s3.delete_object(Bucket="data", Key="made")
+
+    made = aws.sign("PUT", "/data/made", b"x", {"x-amz-meta-a": "1"})
+    signed = list(made.items())
+    for header in [("x-amz-meta-b", "2"), *added[:1]]:
+        status, body = send("/data/made", signed + [header])
+        assert (status, code_of(body)) == (403, "AccessDenied") and unsigned in body, (header, body)
+    # Every value of a name is signed.
+    for extra, first in (([("x-amz-meta-a", "2")], ()), ([], [("x-amz-meta-a", "2")]),
+                         ([], [("x-amz-content-sha256", "UNSIGNED-PAYLOAD")])):
+        status, body = send("/data/made", signed + extra, first=first)
+        assert (status, code_of(body)) == (403, "SignatureDoesNotMatch"), (extra, first, body)
+    status, body = send("/data/made", signed, first=[("Host", "other.s3.amazonaws.com")])
+    assert status == 400, (status, body)
+    assert error_of(s3.head_object, Bucket="data", Key="made") == "404"
+    both = dict(aws.sign("PUT", "/data/made", b"x", {"x-amz-meta-a": "1,2"}))
+    del both["x-amz-meta-a"]
+    status, body = send("/data/made", [("x-amz-meta-a", "1"), *both.items(), ("x-amz-meta-a", "2")])
+    assert status == 200, body
+    assert s3.head_object(Bucket="data", Key="made")["Metadata"] == {"a": "1,2"}
+
+
+@case
 def an_object_without_a_signature_is_denied(t):
     aws = Aws(t)
     s3 = aws.client("s3")

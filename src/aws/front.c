@@ -51,6 +51,48 @@ static ft_err bucket_check(ft_aws_call *c) {
     return ft_aws_fail(c, 404, "NoSuchBucket", "The specified bucket does not exist");
 }
 
+/* What S3 lets a client leave unsigned: the values stand in the signed text by themselves, or
+ * nothing is done by them. */
+static bool is_free(ft_str name) {
+    return !ft_str_ieq(ft_str_slice(name, 0, 6), FT_STR("x-amz-")) ||
+           ft_str_ieq(name, FT_STR("x-amz-content-sha256")) ||
+           ft_str_ieq(name, FT_STR("x-amz-date")) ||
+           ft_str_ieq(name, FT_STR("x-amz-security-token"));
+}
+
+static bool is_listed(ft_str list, ft_str name) {
+    while (list.at)
+        if (ft_str_ieq(ft_str_cut(&list, ';'), name)) return true;
+    return false;
+}
+
+/* Who holds a signed request, or a link, must not turn it into another one by a header of his own:
+ * a PUT with x-amz-copy-source reads. Links of version 2 sign no headers. */
+static ft_err headers_check(ft_aws_call *c, const ft_sig *sig) {
+    ft_str name, value;
+    bool v4 = sig->form != FT_SIG_V2_QUERY, host = !v4;
+    if (c->service->protocol != FT_AWS_REST_XML) return FT_OK;
+    host |= is_listed(sig->signed_headers, FT_STR("host"));
+    for (size_t i = 0; ft_request_each_header(c->req, i, &name, &value); i++) {
+        bool free = ft_str_ieq(name, FT_STR("host")) ? host : is_free(name);
+        if (!free && !is_listed(sig->signed_headers, name))
+            return ft_aws_fail(c, 403, "AccessDenied",
+                               "There were headers present in the request which were not signed: "
+                               "%.*s",
+                               FT_STR_ARG(name));
+    }
+    return FT_OK;
+}
+
+/* The target's header tells the service of a JSON call; whoever signed it for another one did not
+ * mean this. */
+static ft_err scope_check(ft_aws_call *c, const ft_sig *sig) {
+    const char *name = c->service->name;
+    if (!name[0] || ft_str_is(sig->service, name)) return FT_OK;
+    return ft_aws_fail(c, 403, ft_aws_auth_words_of(c)->wrong,
+                       "Credential should be scoped to correct service: '%s'.", name);
+}
+
 ft_err ft_aws_authenticate(ft_aws_call *c, const ft_sig *sig, ft_str body_sha256) {
     const ft_aws_auth_words *w = ft_aws_auth_words_of(c);
     ft_sig_request req = ft_aws_sig_request(c->req);
@@ -73,7 +115,8 @@ ft_err ft_aws_authenticate(ft_aws_call *c, const ft_sig *sig, ft_str body_sha256
     c->secret = secret;
     switch (outcome) {
     case FT_SIG_GOOD:
-        return FT_OK;
+        FT_TRY(scope_check(c, sig));
+        return headers_check(c, sig);
     case FT_SIG_WRONG:
         return ft_aws_fail(
             c, 403, w->wrong,

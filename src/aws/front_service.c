@@ -5,15 +5,25 @@
 
 #define LOCAL ".localhost"
 
+ft_str ft_aws_header_all(const ft_request *req, ft_str name) {
+    ft_str value = { 0 }, found, one;
+    for (size_t i = 0; ft_request_each_header(req, i, &found, &one); i++) {
+        if (!ft_str_ieq(found, name)) continue;
+        if (!value.at)
+            value = one;
+        else if (ft_arena_printf(&value, req->arena, "%.*s,%.*s", FT_STR_ARG(value),
+                                 FT_STR_ARG(one)) != FT_OK)
+            return FT_STR(""); /* no signature fits it */
+    }
+    return value;
+}
+
 static ft_str header_of(const void *ctx, ft_str name) {
-    char text[128];
-    if (name.len >= sizeof text) return (ft_str){ 0 };
-    memcpy(text, name.at, name.len);
-    text[name.len] = '\0';
-    ft_str value = ft_request_header(ctx, text);
+    const ft_request *req = ctx;
+    ft_str value = ft_aws_header_all(req, name);
     /* boto3 signs the type of a JSON body into links that have none (Polly's); whoever follows one
      * sends no type. */
-    if (!value.at && ft_str_is(name, "content-type") && ft_request_query(ctx, "X-Amz-Signature").at)
+    if (!value.at && ft_str_is(name, "content-type") && ft_request_query(req, "X-Amz-Signature").at)
         return FT_STR("application/json");
     return value;
 }

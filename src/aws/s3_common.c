@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "aws/front_in.h"
 #include "aws/s3_in.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -131,6 +132,14 @@ ft_err ft_s3_put_conditions(ft_object_put_opts *opts, ft_aws_call *c) {
 /* ---- metadata: {"color":"red","content-encoding":"gzip"} with user names without their prefix
  * under "meta:" */
 
+/* Did an earlier header have this name? Then its values are kept already. */
+static bool is_again(ft_aws_call *c, size_t at, ft_str name) {
+    ft_str before, unused;
+    for (size_t i = 0; i < at && ft_request_each_header(c->req, i, &before, &unused); i++)
+        if (ft_str_ieq(before, name)) return true;
+    return false;
+}
+
 ft_err ft_s3_put_opts(ft_object_put_opts *out, ft_aws_call *c) {
     ft_buf buf = { 0 };
     ft_json_out w;
@@ -142,8 +151,10 @@ ft_err ft_s3_put_opts(ft_object_put_opts *out, ft_aws_call *c) {
     ft_json_out_object(&w);
     for (size_t i = 0; ft_request_each_header(c->req, i, &name, &value); i++) {
         if (name.len <= sizeof META - 1 ||
-            !ft_str_ieq(ft_str_slice(name, 0, sizeof META - 1), FT_STR(META)))
+            !ft_str_ieq(ft_str_slice(name, 0, sizeof META - 1), FT_STR(META)) ||
+            is_again(c, i, name))
             continue;
+        value = ft_aws_header_all(c->req, name);
         char lower[128];
         size_t n = 0;
         for (ft_str rest = ft_str_from(name, sizeof META - 1); n < rest.len && n < sizeof lower - 1;

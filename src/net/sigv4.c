@@ -455,8 +455,8 @@ done:
 /* What stands for the body in the canonical request. */
 static ft_str payload_of(const ft_sig *sig, ft_str body_sha256) {
     if (sig->payload.at) return sig->payload;
-    if (sig->form == FT_SIG_V4_QUERY)
-        return ft_str_is(sig->service, "s3") ? FT_STR("UNSIGNED-PAYLOAD") : FT_STR(EMPTY_SHA256);
+    if (sig->form == FT_SIG_V4_QUERY && ft_str_is(sig->service, "s3"))
+        return FT_STR("UNSIGNED-PAYLOAD");
     return body_sha256.len ? body_sha256 : FT_STR(EMPTY_SHA256);
 }
 
