@@ -896,6 +896,10 @@ def access_keys_are_made_listed_and_removed(t):
     t.run("keys", "rm", "OWNID")
     assert t.run("keys", "rm", "OWNID", ok=False).returncode != 0
     assert t.run("aws", "env", ok=False).returncode != 0, "no server runs"
+    p = t.run("aws", "env", "--url", "http://x", "--key", "AKIANOPE", ok=False)
+    assert p.returncode == 66 and "no access key AKIANOPE" in p.stderr, (p.returncode, p.stderr)
+    assert [r["id"] for r in t.json("keys", "ls")] == [made["id"]], "no key was made"
+    assert t.json("aws", "env", "--url", "http://x", "--key", made["id"])["AWS_SECRET_ACCESS_KEY"] == made["secret"]
 
 
 main()

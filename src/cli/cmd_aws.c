@@ -12,7 +12,8 @@
 #define CERTIFICATE "tls/cert.pem" /* in the home: what `fettle serve --tls` made */
 
 static const ft_param env_options[] = {
-    { "key", FT_PARAM_STRING, "", .doc = "ID: access key to use; else the newest, or a new one" },
+    { "key", FT_PARAM_STRING, "",
+      .doc = "ID: access key to use, one that is there; else the newest, or a new one" },
     { "url", FT_PARAM_STRING, "", .doc = "URL: else that of the server that serves this home" },
     { "region", FT_PARAM_STRING, "us-east-1", .doc = "NAME: region that clients put into names" },
     { 0 }
@@ -26,7 +27,7 @@ typedef struct setting {
 static ft_err key_find(ft_aws_key *out, ft_cli *cli, ft_store *s) {
     ft_str id = ft_params_str(cli->options, "key");
     ft_err err = ft_aws_key_get(out, s, &cli->arena, id);
-    if (err != FT_ENOTFOUND) return err;
+    if (err != FT_ENOTFOUND || id.len) return err;
     ft_err_clear();
     return ft_aws_key_add(out, s, &cli->arena, id, FT_STR("made by fettle aws env"));
 }
