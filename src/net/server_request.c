@@ -88,7 +88,12 @@ static void route_for_words(ft_connection *c) {
     const ft_server_opts *o = &c->worker->server->opts;
     if (ft_target_parse(&c->target, &c->arena, c->req.raw_target) == FT_OK)
         c->req.path = c->target.path;
-    if (c->req.path.at && o->front) c->route = o->front(&c->req, o->app);
+    if (!c->req.path.at) return;
+    if (o->front) c->route = o->front(&c->req, o->app);
+    if (c->route || !o->behind || !c->target.path.at) return;
+    ft_route_match m;
+    ft_route_find(&m, c->worker->server->routes, c->req.method, &c->target);
+    if (!m.route && !m.allow[0]) c->route = o->behind(&c->req, o->app);
 }
 
 /* Refused, but answered when the body is read, so that the client listens. */
