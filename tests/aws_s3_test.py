@@ -606,6 +606,25 @@ def names_and_numbers_out_of_bounds_are_refused(t):
         code, text, status = failure_of(call, Bucket="data", Key="a\0b", **more)
         assert (code, status) == ("InvalidURI", 400) and "%00" in text, (call, code, text, status)
     s3.put_object(Bucket="data", Key="k", Body=b"x")  # the connection goes on
+    for headers, code in (({"x-amz-storage-class": "ZAP"}, "InvalidStorageClass"),
+                          ({"x-amz-storage-class": "ZAP", "x-amz-copy-source": "data/k"}, "InvalidStorageClass"),
+                          ({"x-amz-metadata-directive": "ZAP", "x-amz-copy-source": "data/k"}, "InvalidArgument")):
+        status, _, body = aws.raw("PUT", "/data/no", headers=headers)
+        assert (status, code_of(body)) == (400, code), (headers, status, body)
+    assert error_of(s3.head_object, Bucket="data", Key="no") == "404"
+    s3.put_object(Bucket="data", Key="k", Body=b"x", StorageClass="STANDARD_IA")
+    for name in ("dab", "other"):
+        s3.create_bucket(Bucket=name)
+    names, token = [], ""
+    while token is not None:  # boto3 of this machine knows no pages of buckets
+        root = ElementTree.fromstring(aws.raw("GET", "/?max-buckets=1&prefix=da" + token)[2])
+        page = [n.text for n in root.iter() if n.tag.endswith("}Name")]
+        assert len(page) == 1, page
+        names += page
+        more = [n.text for n in root.iter() if n.tag.endswith("}ContinuationToken")]
+        token = f"&continuation-token={more[0]}" if more else None
+    assert names == ["dab", "data"], names
+    assert code_of(aws.raw("GET", "/?max-buckets=0")[2]) == "InvalidArgument"
     assert t.http("GET", "/jobs/%00")[0] == 400
 
 

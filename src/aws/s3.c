@@ -3,10 +3,38 @@
 #include "aws/services_in.h"
 #include "base/check.h"
 
+#define BUCKETS_MAX 10000 /* S3's, of one page */
+
+/* Which of them by their names: `prefix`, and those after the last page's end. Without max-buckets
+ * it is all of them. */
+static ft_err buckets_choose(ft_bucket *buckets, size_t *count, ft_str *next, ft_aws_call *c) {
+    ft_str max = ft_request_query(c->req, "max-buckets"),
+           prefix = ft_request_query(c->req, "prefix"),
+           after = ft_request_query(c->req, "continuation-token");
+    int64_t most = INT64_MAX;
+    size_t n = 0;
+    if (max.at && (!ft_str_i64(&most, max) || most < 1 || most > BUCKETS_MAX))
+        return ft_aws_fail(c, 400, "InvalidArgument",
+                           "Argument max-buckets must be an integer between 1 and %d", BUCKETS_MAX);
+    for (size_t i = 0; i < *count; i++) {
+        if (!ft_str_starts(buckets[i].name, prefix) || ft_str_cmp(buckets[i].name, after) <= 0)
+            continue;
+        if ((int64_t)n == most) {
+            *next = buckets[n - 1].name;
+            break;
+        }
+        buckets[n++] = buckets[i];
+    }
+    *count = n;
+    return FT_OK;
+}
+
 static ft_err list_buckets(ft_aws_call *c) {
     ft_bucket *buckets;
     size_t count;
+    ft_str next = { 0 };
     FT_TRY(ft_bucket_list(&buckets, &count, c->store, c->arena));
+    FT_TRY(buckets_choose(buckets, &count, &next, c));
     ft_xml_open_ns(&c->xml, "ListAllMyBucketsResult", FT_S3_XMLNS);
     ft_xml_open(&c->xml, "Owner");
     ft_xml_text(&c->xml, "ID", FT_STR(FT_AWS_ACCOUNT));
@@ -22,6 +50,7 @@ static ft_err list_buckets(ft_aws_call *c) {
         ft_xml_close(&c->xml);
     }
     ft_xml_close(&c->xml);
+    if (next.len) ft_xml_text(&c->xml, "ContinuationToken", next);
     ft_xml_close(&c->xml);
     return FT_OK;
 }

@@ -103,6 +103,20 @@ ft_err ft_s3_url(ft_str *out, ft_aws_call *c, ft_str key) {
     return FT_OK;
 }
 
+/* One of S3's names; all objects are kept in one way. */
+ft_err ft_s3_class_check(ft_aws_call *c) {
+    static const char *const classes[] = {
+        "STANDARD",       "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING",
+        "GLACIER",        "DEEP_ARCHIVE",       "OUTPOSTS",    "GLACIER_IR", "SNOW",
+        "EXPRESS_ONEZONE"
+    };
+    ft_str asked = ft_request_header(c->req, "x-amz-storage-class");
+    for (size_t i = 0; i < FT_COUNT(classes); i++)
+        if (!asked.at || ft_str_is(asked, classes[i])) return FT_OK;
+    return ft_aws_fail(c, 400, "InvalidStorageClass",
+                       "The storage class you specified is not valid");
+}
+
 /* Headers that would be a lie to accept and leave undone. */
 static ft_err undoable(ft_aws_call *c) {
     static const char *const names[] = { "x-amz-tagging", "x-amz-object-lock-mode",
@@ -114,7 +128,7 @@ static ft_err undoable(ft_aws_call *c) {
             return ft_aws_fail(c, 501, "NotImplemented",
                                "The header %s implies functionality that is not implemented",
                                names[i]);
-    return FT_OK;
+    return ft_s3_class_check(c);
 }
 
 ft_err ft_s3_put_conditions(ft_object_put_opts *opts, ft_aws_call *c) {

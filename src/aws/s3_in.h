@@ -29,6 +29,8 @@ ft_err ft_s3_quoted(ft_str *out, ft_aws_call *c, const char *etag);
 ft_err ft_s3_url(ft_str *out, ft_aws_call *c, ft_str key);
 /* Content type and user metadata of a request's headers, for a put; in the arena. */
 ft_err ft_s3_put_opts(ft_object_put_opts *out, ft_aws_call *c);
+/* InvalidStorageClass for an x-amz-storage-class that is none of S3's. */
+ft_err ft_s3_class_check(ft_aws_call *c);
 /* Headers of an object: ETag, Last-Modified, Content-Type, x-amz-meta-* and the kept ones. */
 ft_err ft_s3_object_headers(ft_aws_call *c, const ft_object *o);
 /* If-Match, If-None-Match, If-(Un)Modified-Since; `prefix` "" or "x-amz-copy-source-". Fails with

@@ -166,8 +166,11 @@ static ft_err copy_reply(ft_aws_call *c, const char *root, const ft_object *made
 /* The new object's description: the source's, or the request's when it says so. */
 static ft_err copy_opts(ft_object_put_opts *opts, ft_aws_call *c, const ft_object *from,
                         bool same) {
-    bool replace = ft_str_is(ft_request_header(c->req, "x-amz-metadata-directive"), "REPLACE");
-    if (replace) return ft_s3_put_opts(opts, c);
+    ft_str directive = ft_request_header(c->req, "x-amz-metadata-directive");
+    if (ft_str_is(directive, "REPLACE")) return ft_s3_put_opts(opts, c);
+    if (directive.at && !ft_str_is(directive, "COPY"))
+        return ft_aws_fail(c, 400, "InvalidArgument", "Unknown metadata directive.");
+    FT_TRY(ft_s3_class_check(c));
     *opts = (ft_object_put_opts){ .content_type = from->content_type,
                                   .metadata_json = from->metadata_json };
     if (same)
