@@ -71,6 +71,13 @@ def the_texts_that_clients_look_for(t):
     code, text, status = failure_of(h.ask, "nobody", [1])
     assert (code, status) == ("ValidationError", 400), (code, status)
     assert text == "Endpoint nobody of account 123456789012 not found.", text
+    for name in ("a/b", "../x", "x" * 64, "é", "e?x=1", "."):
+        code, text, status = failure_of(h.ask, name, [1])
+        assert (code, status) == ("ValidationError", 400) and "endpointName" in text, (name, code, text, status)
+    code, text, status = failure_of(h.runtime.invoke_endpoint_async, EndpointName="e", InputLocation="s3://models/x")
+    assert (code, status) == ("NotImplemented", 501) and "InvokeEndpointAsync" in text, (code, text, status)
+    status, _, answer = h.aws.raw("POST", "/endpoints/e/invocations-response-stream", b"1", service="sagemaker")
+    assert status == 501 and b"ResponseStream" in answer, answer
 
 
 @case

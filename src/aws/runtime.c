@@ -1,15 +1,24 @@
 /* runtime.c -- SageMaker's runtime: InvokeEndpoint, by the same way as the server's own door
  * (serve/invoke.h). */
 #include "aws/hosting_in.h"
+#include "aws/sagemaker_in.h"
 #include "aws/services_in.h"
 #include "base/err.h"
 #include "serve/invoke.h"
+
+/* In the words of this service, which has another code for it. */
+static ft_err name_check(ft_aws_call *c, ft_str name) {
+    ft_err err = ft_sagemaker_name_check(c, "endpointName", name);
+    if (err != FT_OK && c->error_code) c->error_code = "ValidationError";
+    return err;
+}
 
 /* The text that clients look for; what is known beyond that follows it. */
 static ft_err not_live(ft_aws_call *c, ft_worker *w, ft_str name) {
     ft_endpoint row;
     ft_err err = ft_endpoint_get(&row, w->store, c->arena, name);
     ft_err_clear();
+    FT_TRY(name_check(c, name));
     if (err && err != FT_ENOTFOUND) return err;
     return ft_aws_fail(c, 400, "ValidationError", "Endpoint %.*s of account %s not found.%s%.*s%s",
                        FT_STR_ARG(name), FT_AWS_ACCOUNT, err ? "" : " It is ",
@@ -104,12 +113,47 @@ static ft_err invoke_endpoint(ft_aws_call *c) {
     return FT_OK;
 }
 
+/* A name with slashes in it came here. */
+static ft_err invoke_unnamed(ft_aws_call *c) {
+    ft_str name = c->path[0], end = FT_STR("/invocations");
+    if (ft_str_ends(name, end)) name.len -= end.len;
+    FT_TRY(name_check(c, name));
+    return ft_aws_fail(c, 400, "UnknownOperationException", "%s has no operation %.*s here",
+                       c->service->title, FT_STR_ARG(c->req->path));
+}
+
+static ft_err invoke_async(ft_aws_call *c) {
+    return ft_aws_fail(c, 501, "NotImplemented",
+                       "Endpoints answer at once here: InvokeEndpointAsync is not built");
+}
+
+static ft_err invoke_stream(ft_aws_call *c) {
+    return ft_aws_fail(c, 501, "NotImplemented",
+                       "Endpoints answer in one piece here: InvokeEndpointWithResponseStream is "
+                       "not built");
+}
+
 static const ft_aws_op ops[] = {
     { .name = "InvokeEndpoint",
       .method = "POST",
       .path = "/endpoints/{EndpointName}/invocations",
       .raw = true,
       .run = invoke_endpoint },
+    { .name = "InvokeEndpointAsync",
+      .method = "POST",
+      .path = "/endpoints/{EndpointName}/async-invocations",
+      .raw = true,
+      .run = invoke_async },
+    { .name = "InvokeEndpointWithResponseStream",
+      .method = "POST",
+      .path = "/endpoints/{EndpointName}/invocations-response-stream",
+      .raw = true,
+      .run = invoke_stream },
+    { .name = "InvokeEndpoint",
+      .method = "POST",
+      .path = "/endpoints/{EndpointName+}",
+      .raw = true,
+      .run = invoke_unnamed },
     { 0 },
 };
 
