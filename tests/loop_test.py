@@ -236,7 +236,7 @@ def bad_requests_get_the_right_status_and_the_server_goes_on(t):
                 ("POST", path, "1,2,3", csv_type, 400), ("POST", path, row.replace("0.5", "x", 1), csv_type, 400),
                 ("POST", path, '{"instances": [[1, 2', {"Content-Type": "application/json"}, 400),
                 ("POST", path, '[' * 100000, {"Content-Type": "application/json"}, 400),
-                ("POST", path, row, {"Content-Type": "image/png"}, 415), ("GET", "/nothing", None, {}, 404),
+                ("POST", path, row, {"Content-Type": "image/png"}, 415), ("GET", "/Nothing", None, {}, 404),
                 ("POST", path, "1," * (4 << 20), csv_type, 413)]
     for method, where, sent, head, want in expected:
         status, _, body = t.http(method, where, sent, head)

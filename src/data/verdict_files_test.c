@@ -63,6 +63,13 @@ static double run(ft_stages *out, const char *path, const char *transforms) {
     return spent / (double)(now.samples - first.samples);
 }
 
+/* Within 20 % where the machine is the test's own ("verdict" of ./run prove sets FETTLE_EXACT);
+ * elsewhere others' work on the same cores shifts even CPU time, and only the size is asserted. */
+static bool near(double predicted, double measured) {
+    double most = getenv("FETTLE_EXACT") ? 1.25 : 2.5;
+    return predicted * most > measured && predicted < measured * most;
+}
+
 /* The verdict of `path`, and what its remedy, taken, gives: in CPU seconds. */
 static void compare(const char *name, const char *path, const char *transforms, const char *packed,
                     const char *rest, ft_remedy remedy) {
@@ -79,7 +86,7 @@ static void compare(const char *name, const char *path, const char *transforms, 
         EXPECT_OK(ft_data_judge(&v, &before, &costs));
         predicted = v.gain_cpu;
         measured = cost / then;
-        if (predicted > 0.8 * measured && predicted < 1.25 * measured) break;
+        if (near(predicted, measured)) break;
         print_message("# %s, round %d: predicted %.2f, measured %.2f\n", name, i, predicted,
                       measured);
     }
@@ -87,7 +94,7 @@ static void compare(const char *name, const char *path, const char *transforms, 
                   measured);
     EXPECT(v.remedy == remedy);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    EXPECT(predicted > 0.8 * measured && predicted < 1.25 * measured);
+    EXPECT(near(predicted, measured));
 #endif
 }
 

@@ -44,6 +44,8 @@ CHECKS = [
      [peer("datasets"), "tests/prove/dataset_readers.py"], 300),
     ("sagemaker-records", "SageMaker's own RecordIO writer, the same bytes",
      [peer("sagemaker2"), "tests/prove/dataset_readers.py", "sagemaker"], 300),
+    ("verdict", "gains predicted for twelve made and four real sets, within 20 %",
+     ["env", "FETTLE_EXACT=1", "sh", "-c", "build/data_verdict_test && build/data_verdict_files_test"], 300),
     ("webdataset-loader", "a tar of JPEGs beside WebDataset", [PYTHON, "tests/prove/webdataset_loader.py"], 600),
     ("number-words", "100,000 numbers in words as num2words and inflect say them",
      ["env", "FETTLE_NUMBERS=100000", "build/speech_words_test"], 600),
