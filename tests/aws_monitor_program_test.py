@@ -137,7 +137,7 @@ def a_monitor_that_hangs_can_be_stopped(t):
     h.sm.create_monitoring_schedule(MonitoringScheduleName="s", MonitoringScheduleConfig=h.own("e"))
     job = until(lambda: h.executions("s"), what="an execution")[0]["ProcessingJobArn"].split("/")[-1]
     assert h.sm.describe_processing_job(ProcessingJobName=job)["ProcessingJobStatus"] == "InProgress"
-    until(lambda: t.sql(f"select secondary from job where name = '{job}'")[0]["secondary"] == "Training", what="it runs")
+    until(lambda: t.sql(f"select 1 from job where name = '{job}' and secondary = 'Training'"), what="it runs")
     h.sm.stop_processing_job(ProcessingJobName=job)
     assert h.done("s")["MonitoringExecutionStatus"] == "Stopped"
     assert h.sm.describe_processing_job(ProcessingJobName=job)["ProcessingJobStatus"] == "Stopped"
