@@ -775,6 +775,13 @@ def waiting_clients_are_told_to_go_on_and_cut_uploads_leave_nothing(t):
     assert s.recv(4096).startswith(b"HTTP/1.1 200")
     s.close()
     assert s3.get_object(Bucket="data", Key="slow")["Body"].read() == body
+    wrong = {**signed, "Authorization": signed["Authorization"].replace("Signature=", "Signature=0")}
+    for target, headers, code in (("/data/slow", wrong, "SignatureDoesNotMatch"),
+                                  ("/absent/k", aws.sign("PUT", "/absent/k", body), "NoSuchBucket")):
+        s = begin({**headers, "Content-Length": len(body), "Expect": "100-continue"}, target)
+        answer = b"".join(iter(lambda: s.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 40") and code.encode() in answer, answer
+        s.close()
     s = begin({k: v for k, v in signed.items()})  # no length at all
     answer = s.recv(65536)
     assert b" 411 " in answer.split(b"\r\n")[0] and b"MissingContentLength" in answer, answer

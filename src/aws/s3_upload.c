@@ -176,6 +176,14 @@ static ft_err piece(ft_request *req, void **state, ft_str bytes) {
     return FT_OK;
 }
 
+/* Who may not put the object here learns it before the body is sent. */
+static bool refuses_early(ft_request *req, void **state) {
+    upload **u = (upload **)state;
+    if (upload_open(u, req) == FT_OK) return (*u)->err != FT_OK;
+    ft_err_clear();
+    return false;
+}
+
 /* ---- the end: is it what the client said it is? */
 
 static ft_err length_compare(upload *u) {
@@ -235,4 +243,5 @@ const ft_route ft_aws_stream_route = { .method = "*",
                                        .handle = handle,
                                        .piece = piece,
                                        .drop = upload_drop,
+                                       .refuses_early = refuses_early,
                                        .refuse = ft_aws_refuse };

@@ -62,11 +62,11 @@ static ft_err moved(ft_request *req, ft_response *resp) {
 }
 
 static const ft_route routes[] = {
-    { "*", "/echo", "", 0, echo, NULL, NULL, NULL },
-    { "GET", "/fails", "", 0, fails, NULL, NULL, NULL },
-    { "GET", "/endless", "", 0, endless, NULL, NULL, NULL },
-    { "GET", "/silent", "", 0, silent, NULL, NULL, NULL },
-    { "GET", "/moved", "", 0, moved, NULL, NULL, NULL },
+    { "*", "/echo", "", 0, echo, NULL, NULL, NULL, NULL },
+    { "GET", "/fails", "", 0, fails, NULL, NULL, NULL, NULL },
+    { "GET", "/endless", "", 0, endless, NULL, NULL, NULL, NULL },
+    { "GET", "/silent", "", 0, silent, NULL, NULL, NULL, NULL },
+    { "GET", "/moved", "", 0, moved, NULL, NULL, NULL, NULL },
     { 0 },
 };
 static const ft_route *const tables[] = { routes, NULL };

@@ -28,9 +28,9 @@ static ft_err keep_piece(ft_request *req, void **state, ft_str piece) {
 static void keep_drop(void *state) { atomic_fetch_add((atomic_int *)state, 1); }
 
 static const ft_route routes[] = {
-    { "POST", "/echo", "", 1000, echo, NULL, NULL, NULL },
-    { "GET", "/echo", "", 1000, echo, NULL, NULL, NULL },
-    { "PUT", "/stream", "", 1 << 20, echo, keep_piece, keep_drop, NULL },
+    { "POST", "/echo", "", 1000, echo, NULL, NULL, NULL, NULL },
+    { "GET", "/echo", "", 1000, echo, NULL, NULL, NULL, NULL },
+    { "PUT", "/stream", "", 1 << 20, echo, keep_piece, keep_drop, NULL, NULL },
     { 0 },
 };
 static const ft_route *const tables[] = { routes, NULL };

@@ -105,6 +105,9 @@ typedef struct ft_route {
      * own words, instead of the server's. `status` is what it will be answered with, unless the
      * response says another. NULL: the server's. */
     ft_err (*refuse)(ft_request *req, ft_response *resp, ft_err err, int status, ft_str why);
+    /* The client waits for leave to send its body (Expect: 100-continue), which would be for
+     * nothing: `handle` answers at once. `*state` as for `piece`. NULL: all are let send. */
+    bool (*refuses_early)(ft_request *req, void **state);
 } ft_route;
 
 typedef struct ft_server_opts {

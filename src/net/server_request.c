@@ -132,11 +132,18 @@ enum MHD_Result ft_http_answer_broken(ft_connection *c, int status, ft_err err) 
     return answer_refused(c);
 }
 
+static enum MHD_Result on_body_end(ft_connection *c);
+
 static enum MHD_Result on_head(ft_connection *c, const char *url, const char *version) {
     c->head_done = true;
     c->worker->in_flight++;
     if (c->link) c->link->since_us = c->worker->now_us;
     ft_err err = ft_http_head_take(c, url, version);
+    if (err == FT_OK && expects_continue(c) && c->route->refuses_early &&
+        c->route->refuses_early(&c->req, &c->req.state)) {
+        c->close = true;
+        return on_body_end(c);
+    }
     if (err == FT_OK) return MHD_YES;
     refuse_later(c, err);
     bool at_once = c->close || expects_continue(c) ||

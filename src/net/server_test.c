@@ -186,22 +186,24 @@ static ft_err own_words(ft_request *req, ft_response *resp, ft_err err, int stat
 }
 
 static const ft_route routes[] = {
-    { "POST", "/echo", "body back", 100000, echo, NULL, NULL, NULL },
-    { "GET", "/echo", "", 0, echo, NULL, NULL, NULL },
-    { "POST", "/later", "body back, later", 0, later, NULL, NULL, NULL },
-    { "*", "/tell/{a}/{b}", "", 0, tell, NULL, NULL, NULL },
-    { "*", "/any/{rest*}", "", 0, tell, NULL, NULL, NULL },
-    { "GET", "/fails/{name}", "", 0, fails, NULL, NULL, NULL },
-    { "GET", "/forge", "", 0, forge, NULL, NULL, NULL },
-    { "GET", "/context", "", 0, context, NULL, NULL, NULL },
-    { "GET", "/file", "", 0, send_file, NULL, NULL, NULL },
-    { "PUT", "/sum", "", 1 << 30, sum_handle, sum_piece, sum_drop, NULL },
-    { "GET", "/count", "", 0, count, NULL, NULL, NULL },
+    { "POST", "/echo", "body back", 100000, echo, NULL, NULL, NULL, NULL },
+    { "GET", "/echo", "", 0, echo, NULL, NULL, NULL, NULL },
+    { "POST", "/later", "body back, later", 0, later, NULL, NULL, NULL, NULL },
+    { "*", "/tell/{a}/{b}", "", 0, tell, NULL, NULL, NULL, NULL },
+    { "*", "/any/{rest*}", "", 0, tell, NULL, NULL, NULL, NULL },
+    { "GET", "/fails/{name}", "", 0, fails, NULL, NULL, NULL, NULL },
+    { "GET", "/forge", "", 0, forge, NULL, NULL, NULL, NULL },
+    { "GET", "/context", "", 0, context, NULL, NULL, NULL, NULL },
+    { "GET", "/file", "", 0, send_file, NULL, NULL, NULL, NULL },
+    { "PUT", "/sum", "", 1 << 30, sum_handle, sum_piece, sum_drop, NULL, NULL },
+    { "GET", "/count", "", 0, count, NULL, NULL, NULL, NULL },
     { 0 },
 };
 static const ft_route *const tables[] = { routes, NULL };
 
-static const ft_route front_route = { "*", "/{rest*}", "", 1000, tell, NULL, NULL, own_words };
+static const ft_route front_route = {
+    "*", "/{rest*}", "", 1000, tell, NULL, NULL, own_words, NULL
+};
 
 /* Whatever their path, requests with this header. */
 static const ft_route *front(const ft_request *req, void *app) {
