@@ -3,6 +3,7 @@
 #include "aws/hosting_in.h"
 #include "aws/sagemaker_in.h"
 #include "aws/services_in.h"
+#include "base/check.h"
 #include "base/err.h"
 #include "serve/invoke.h"
 
@@ -113,24 +114,23 @@ static ft_err invoke_endpoint(ft_aws_call *c) {
     return FT_OK;
 }
 
-/* A name with slashes in it came here. */
-static ft_err invoke_unnamed(ft_aws_call *c) {
+/* What is under an endpoint beside its invocations: a name with slashes, and the two ways to invoke
+ * that are no operations here. */
+static ft_err invoke_otherwise(ft_aws_call *c) {
+    static const char *const ends[][2] = {
+        { "/async-invocations", "InvokeEndpointAsync" },
+        { "/invocations-response-stream", "InvokeEndpointWithResponseStream" },
+    };
     ft_str name = c->path[0], end = FT_STR("/invocations");
+    for (size_t i = 0; i < FT_COUNT(ends); i++)
+        if (ft_str_ends(name, ft_str_of(ends[i][0])))
+            return ft_aws_fail(c, 501, "NotImplemented",
+                               "Endpoints answer at once and in one piece here: %s is not built",
+                               ends[i][1]);
     if (ft_str_ends(name, end)) name.len -= end.len;
     FT_TRY(name_check(c, name));
     return ft_aws_fail(c, 400, "UnknownOperationException", "%s has no operation %.*s here",
                        c->service->title, FT_STR_ARG(c->req->path));
-}
-
-static ft_err invoke_async(ft_aws_call *c) {
-    return ft_aws_fail(c, 501, "NotImplemented",
-                       "Endpoints answer at once here: InvokeEndpointAsync is not built");
-}
-
-static ft_err invoke_stream(ft_aws_call *c) {
-    return ft_aws_fail(c, 501, "NotImplemented",
-                       "Endpoints answer in one piece here: InvokeEndpointWithResponseStream is "
-                       "not built");
 }
 
 static const ft_aws_op ops[] = {
@@ -139,21 +139,11 @@ static const ft_aws_op ops[] = {
       .path = "/endpoints/{EndpointName}/invocations",
       .raw = true,
       .run = invoke_endpoint },
-    { .name = "InvokeEndpointAsync",
-      .method = "POST",
-      .path = "/endpoints/{EndpointName}/async-invocations",
-      .raw = true,
-      .run = invoke_async },
-    { .name = "InvokeEndpointWithResponseStream",
-      .method = "POST",
-      .path = "/endpoints/{EndpointName}/invocations-response-stream",
-      .raw = true,
-      .run = invoke_stream },
     { .name = "InvokeEndpoint",
       .method = "POST",
       .path = "/endpoints/{EndpointName+}",
       .raw = true,
-      .run = invoke_unnamed },
+      .run = invoke_otherwise },
     { 0 },
 };
 
