@@ -29,7 +29,8 @@ ft_err ft_aws_authenticate(ft_aws_call *c, const ft_sig *sig, ft_str body_sha256
 /* ft_route.refuse of both routes. */
 ft_err ft_aws_refuse(ft_request *req, ft_response *resp, ft_err err, int status, ft_str why);
 ft_sig_request ft_aws_sig_request(const ft_request *req);
-/* All values of a name, as they are signed: with ',' between them; at == NULL when there is none. */
+/* All values of a name, as they are signed: with ',' between them; at == NULL when there is none.
+ */
 ft_str ft_aws_header_all(const ft_request *req, ft_str name);
 /* A path or target with the bucket that the Host header may name before it. */
 ft_str ft_aws_path(const ft_request *req, ft_str path);
