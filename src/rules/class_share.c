@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "rules/rule_in.h"
+#include "rules/scores_in.h"
 
 /* More different values than this are no classes: the model is a regression. */
 #define CLASSES_MAX 10000
@@ -87,13 +87,6 @@ static void scores_to_classes(tally *t, double threshold) {
     memcpy(t->counts, counts, sizeof counts);
 }
 
-static ft_err column_of(int *out, const ft_stream_kind *kind, ft_str name) {
-    for (*out = 0; kind->columns[*out].name; ++*out)
-        if (ft_str_is(name, kind->columns[*out].name)) return FT_OK;
-    return FT_FAIL(FT_EINVAL, "column: stream %s has no column '%.*s'", kind->name,
-                   FT_STR_ARG(name));
-}
-
 static ft_err count_window(tally *t, const ft_rule_input *in, int column, double threshold) {
     ft_cursor *c;
     ft_record r;
@@ -119,7 +112,7 @@ static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in,
     int column;
     double most = ft_params_float(p, "threshold_percent");
     int64_t least = ft_params_int(p, "min_records");
-    FT_TRY(column_of(&column, in->kind, ft_params_str(p, "column")));
+    FT_TRY(ft_rule_column(&column, in->kind, ft_params_str(p, "column")));
     FT_TRY(ft_arena_items(&t.classes, in->arena, CLASSES_MAX));
     FT_TRY(ft_arena_items(&t.counts, in->arena, CLASSES_MAX));
     FT_TRY(count_window(&t, in, column, ft_params_float(p, "threshold")));

@@ -1,7 +1,7 @@
 /* perturbed_inputs.c -- fires when too many of the captured pictures of a window look perturbed:
  * their grain, the noise of their smooth places (media/measure.h), is more than nearly all pictures
- * of the baseline have. What
- * is added to a picture to mislead a network has no shape that a camera would give it. */
+ * of the baseline have. What is added to a picture to mislead a network has no shape that a camera
+ * would give it. */
 #include <math.h>
 
 #include "base/check.h"
@@ -16,23 +16,13 @@ static const ft_param params[] = {
       .max = INFINITY,
       .required = true,
       .doc = "a picture with more grain is perturbed; the baseline's 98th percentile" },
-    { .name = "threshold_percent",
-      .type = FT_PARAM_FLOAT,
-      .default_text = "10",
-      .min = 0,
-      .max = 100,
-      .doc = "largest share of such pictures, in percent" },
-    { .name = "min_records",
-      .type = FT_PARAM_INT,
-      .default_text = "20",
-      .min = 1,
-      .max = 1e9,
-      .doc = "fewer pictures in the window are not judged" },
+    FT_RULE_SHARE_PARAMS("10", "largest share of such pictures, in percent",
+                         "fewer pictures in the window are not judged"),
     { 0 },
 };
 
 typedef struct tally {
-    uint64_t total, perturbed;
+    ft_rule_share share;
     double limit, sum;
 } tally;
 
@@ -45,17 +35,17 @@ static void add(tally *t, ft_str input, ft_str encoding) {
     ft_buf_fini(&bytes);
     ft_err_clear();
     if (err != FT_OK) return;
-    t->total++;
+    t->share.total++;
     t->sum += m.grain;
-    t->perturbed += m.grain > t->limit;
+    t->share.found += m.grain > t->limit;
 }
 
 static ft_err read_window(tally *t, const ft_rule_input *in) {
     ft_cursor *c;
     ft_record r;
     int input, encoding;
-    FT_TRY(ft_rule_column(&input, in->kind, "input"));
-    FT_TRY(ft_rule_column(&encoding, in->kind, "encoding_in"));
+    FT_TRY(ft_rule_column(&input, in->kind, FT_STR("input")));
+    FT_TRY(ft_rule_column(&encoding, in->kind, FT_STR("encoding_in")));
     ft_cursor_opts opts = { .key = in->key,
                             .from = in->from,
                             .until = in->at,
@@ -73,27 +63,21 @@ static ft_err read_window(tally *t, const ft_rule_input *in) {
 static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in, ft_verdict *out) {
     FT_UNUSED(state);
     tally t = { .limit = ft_params_float(p, "grain_limit") };
-    double most = ft_params_float(p, "threshold_percent");
+    ft_rule_share *u = &t.share;
+    bool fired;
     FT_TRY(read_window(&t, in));
-    if (t.total < (uint64_t)ft_params_int(p, "min_records"))
-        return ft_rule_wait(out, in, "%llu pictures in the window; %lld are needed",
-                            (unsigned long long)t.total,
-                            (long long)ft_params_int(p, "min_records"));
-    double percent = 100.0 * (double)t.perturbed / (double)t.total;
-    if (percent <= most) return ft_rule_no_issue(out, in);
+    FT_TRY(ft_rule_share_judge(&fired, u, p, in, out, "pictures"));
+    if (!fired) return FT_OK;
     ft_rule_evidence e;
     ft_rule_issue_begin(&e);
-    ft_rule_note_i64(&e, "perturbed", (int64_t)t.perturbed);
-    ft_rule_note_i64(&e, "records", (int64_t)t.total);
-    ft_rule_note_f64(&e, "mean_grain", t.sum / (double)t.total);
+    ft_rule_share_note(&e, u, "perturbed");
+    ft_rule_note_f64(&e, "mean_grain", t.sum / (double)u->total);
     ft_rule_note_f64(&e, "grain_limit", t.limit);
-    ft_rule_note_f64(&e, "percent", percent);
-    ft_rule_note_f64(&e, "threshold_percent", most);
     return ft_rule_issue_end(
         out, in, &e,
         "%llu of %llu pictures (%.2f %%) are grainier than %.4g, as few of the "
         "baseline are; at most %g %% was expected",
-        (unsigned long long)t.perturbed, (unsigned long long)t.total, percent, t.limit, most);
+        (unsigned long long)u->found, (unsigned long long)u->total, u->percent, t.limit, u->most);
 }
 
 const ft_rule ft_rule_perturbed_inputs = {

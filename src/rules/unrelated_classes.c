@@ -17,25 +17,15 @@ static const ft_param params[] = {
       .max = 100,
       .min_open = true,
       .doc = "each of the three has less than this" },
-    { .name = "threshold_percent",
-      .type = FT_PARAM_FLOAT,
-      .default_text = "10",
-      .min = 0,
-      .max = 100,
-      .doc = "largest share of such answers, in percent" },
-    { .name = "min_records",
-      .type = FT_PARAM_INT,
-      .default_text = "20",
-      .min = 1,
-      .max = 1e9,
-      .doc = "fewer predictions in the window are not judged" },
+    FT_RULE_SHARE_PARAMS("10", "largest share of such answers, in percent",
+                         "fewer predictions in the window are not judged"),
     { 0 },
 };
 
 typedef struct tally {
     int group[FT_RULE_SCORES_MAX]; /* by class; 0: alone */
     double below;
-    uint64_t total, torn;
+    ft_rule_share share;
 } tally;
 
 /* "9+10+41" or "0-8" as group number `number`. */
@@ -88,35 +78,29 @@ static void add(void *ctx, ft_str output) {
         }
         top[k] = best;
     }
-    t->total++;
+    t->share.total++;
     bool apart =
         !related(t, top[0], top[1]) && !related(t, top[0], top[2]) && !related(t, top[1], top[2]);
-    t->torn += apart && 100 * p[top[0]] < t->below;
+    t->share.found += apart && 100 * p[top[0]] < t->below;
 }
 
 static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in, ft_verdict *out) {
     FT_UNUSED(state);
     tally t = { .below = ft_params_float(p, "below_percent") };
-    double most = ft_params_float(p, "threshold_percent");
+    ft_rule_share *u = &t.share;
+    bool fired;
     FT_TRY(groups_read(&t, p));
     FT_TRY(ft_rule_outputs(in, add, &t));
-    if (t.total < (uint64_t)ft_params_int(p, "min_records"))
-        return ft_rule_wait(
-            out, in, "%llu answers with three or more probabilities in the window; %lld are needed",
-            (unsigned long long)t.total, (long long)ft_params_int(p, "min_records"));
-    double percent = 100.0 * (double)t.torn / (double)t.total;
-    if (percent <= most) return ft_rule_no_issue(out, in);
+    FT_TRY(ft_rule_share_judge(&fired, u, p, in, out, "answers with three or more probabilities"));
+    if (!fired) return FT_OK;
     ft_rule_evidence e;
     ft_rule_issue_begin(&e);
-    ft_rule_note_i64(&e, "torn", (int64_t)t.torn);
-    ft_rule_note_i64(&e, "records", (int64_t)t.total);
-    ft_rule_note_f64(&e, "percent", percent);
-    ft_rule_note_f64(&e, "threshold_percent", most);
+    ft_rule_share_note(&e, u, "torn");
     return ft_rule_issue_end(out, in, &e,
                              "%llu of %llu answers (%.2f %%) are torn between three unrelated "
                              "classes, each below %g %%; at most %g %% was expected",
-                             (unsigned long long)t.torn, (unsigned long long)t.total, percent,
-                             t.below, most);
+                             (unsigned long long)u->found, (unsigned long long)u->total, u->percent,
+                             t.below, u->most);
 }
 
 const ft_rule ft_rule_unrelated_classes = {
