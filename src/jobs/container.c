@@ -69,7 +69,7 @@ static ft_err folder(const ft_container *c, const char *name) {
 /* ---- inputs */
 
 static ft_err file_copy(const char *from, const char *to) {
-    static char bytes[COPY_BYTES];
+    static _Thread_local char bytes[COPY_BYTES];
     int in = -1, out = -1;
     size_t got;
     ft_err err;

@@ -1,9 +1,11 @@
 /* Programs of users as jobs: real processes, shell commands, the tree at /opt/ml or beside it. */
 #include "jobs/program.h"
 
-#include "base/json.h"
+#include <pthread.h>
 #include <sys/stat.h>
 
+#include "base/files.h"
+#include "base/json.h"
 #include "jobs/container.h"
 #include "jobs/image.h"
 #include "jobs/toy_test.h"
@@ -375,6 +377,45 @@ static void test_faults(void **state) {
     world_end(&w);
 }
 
+/* Variants of an endpoint make their trees at the same time, each on a thread of its own. */
+typedef struct copying {
+    pthread_t thread;
+    ft_str bytes;
+    char from[400], to[400];
+    bool same;
+} copying;
+
+static void *copy_often(void *arg) {
+    copying *c = arg;
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_str got;
+    c->same = true;
+    for (int i = 0; i < 300; i++) {
+        EXPECT_OK(ft_container_copy(&arena, c->from, c->to));
+        EXPECT_OK(ft_file_read(&got, &arena, c->to, c->bytes.len));
+        c->same &= ft_str_eq(got, c->bytes);
+        ft_arena_reset(&arena);
+    }
+    ft_arena_fini(&arena);
+    return NULL;
+}
+
+static void test_copies_at_once(void **state) {
+    (void)state;
+    static char fill[2][100000];
+    copying c[2];
+    for (int i = 0; i < 2; i++) {
+        memset(fill[i], 'a' + i, sizeof fill[i]);
+        c[i].bytes = ft_str_n(fill[i], sizeof fill[i]);
+        snprintf(c[i].from, sizeof c[i].from, "%s/copied%d", test_dir(), i);
+        snprintf(c[i].to, sizeof c[i].to, "%s/copy%d", test_dir(), i);
+        EXPECT_OK(ft_file_write_atomic(c[i].from, c[i].bytes, false));
+    }
+    for (int i = 0; i < 2; i++) EXPECT(pthread_create(&c[i].thread, NULL, copy_often, &c[i]) == 0);
+    for (int i = 0; i < 2; i++) EXPECT(pthread_join(c[i].thread, NULL) == 0);
+    EXPECT(c[0].same && c[1].same);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     world w;
@@ -409,7 +450,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_hosts),        cmocka_unit_test(test_checkpoints),
         cmocka_unit_test(test_tensors),      cmocka_unit_test(test_message),
         cmocka_unit_test(test_images),       cmocka_unit_test(test_podman),
-        cmocka_unit_test(test_requirements), cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_requirements), cmocka_unit_test(test_copies_at_once),
+        cmocka_unit_test(test_faults),
     };
     return test_end(cmocka_run_group_tests(list, NULL, NULL));
 }
