@@ -2,14 +2,17 @@
 """nn_infer.py -- networks beside python3-torch (frozen, eager) and the newest ONNX Runtime.
 
 Each network, batch and number of threads: every engine in a process of its own, by turns, on the same pixels and weights (random,
-exported by torch); the best of the rounds is compared, in CPU time with one thread (the machine may be shared), in wall
-time with two. Answers are compared; a figure without an equal answer is not given.
+exported by torch); the medians of the rounds are compared, in CPU time with one thread (the machine may be shared), in wall
+time with two. An engine that is not at its turn is stopped: the threads of a pool look for their next job long after the
+last one, on the processor that the next engine needs. Answers are compared; a figure without an equal answer is not given.
 ONNX Runtime is in a folder of its own: tests/prove/peers.sh ort.
 
 usage: nn_infer.py OUT.json [--rounds=N] [--only=TEXT] [--tool=PROGRAM]
 """
 import json
 import os
+import signal
+import statistics
 import subprocess
 import sys
 
@@ -49,15 +52,21 @@ class Engine:
                                         stderr=subprocess.DEVNULL)
         line = self.process.stdout.readline().split()
         self.start = float(line[1]) if line else None
-        self.runs, self.best = runs, [1e30, 1e30]
+        self.runs, self.rounds = runs, []
+        self.process.send_signal(signal.SIGSTOP)
 
     def turn(self):
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.write(f"{self.runs}\n")
         self.process.stdin.flush()
-        got = [float(v) for v in self.process.stdout.readline().split()]
-        self.best = [min(a, b) for a, b in zip(self.best, got)]
+        self.rounds.append([float(v) for v in self.process.stdout.readline().split()])
+        self.process.send_signal(signal.SIGSTOP)
+
+    def median(self, clock):
+        return statistics.median(r[clock] for r in self.rounds)
 
     def end(self):
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.close()
         self.process.wait()
 
@@ -119,7 +128,7 @@ def case(net, batch, threads, tool, work, rounds, math):
     ours, clock, rows = running["ours"], 0 if threads == 1 else 1, []
     peers = ("ort",) if net == "movenet" else ("torch-frozen", "torch-eager", "ort")
     for peer in peers if math == "f32" else ("torch-bf16",):
-        row = {"case": f"{name}-vs-{peer}", "ours": ours.best[clock], "peer": None, "ratio": None,
+        row = {"case": f"{name}-vs-{peer}", "ours": ours.median(clock), "peer": None, "ratio": None,
                "unit": "CPU ms" if threads == 1 else "ms", "runs": rounds}
         e = running.get(peer)
         if e is None or e.start is None:
@@ -134,8 +143,8 @@ def case(net, batch, threads, tool, work, rounds, math):
                 row["not_run"] = f"answers differ by {row['difference']:.2g}"
                 rows.append(row)
                 continue
-            row["peer"] = e.best[clock]
-            row["ratio"] = e.best[clock] / ours.best[clock]
+            row["peer"] = e.median(clock)
+            row["ratio"] = row["peer"] / row["ours"]
         rows.append(row)
     if math == "f32" and batch == 1:
         peer = running.get("ort")
