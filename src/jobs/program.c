@@ -1,5 +1,5 @@
-/* program.c -- see program.h: the command, the processes, how they ended. What they leave is
- * program_out.c's. */
+/* program.c -- see program.h: the processes and how they ended. Their command is
+ * program_command.c's, what they leave program_out.c's. */
 #include "jobs/program.h"
 
 #include <stdio.h>
@@ -16,202 +16,14 @@
 #include "jobs/job.h"
 #include "jobs/program_in.h"
 
-#define ARGV_MAX      1000
 #define LOOK_US       (FT_SECOND_US / 20)
 #define FAILURE_CHARS 1024 /* of output/failure */
-#define LINE_KEPT     400
 #define FILE_MAX      65536
 #define PROGRAM_BYTES 4096
 
-struct run;
-typedef struct host { /* one of the processes that share the work */
-    struct run *run;
-    ft_container c;
-    const char *argv[ARGV_MAX + 1];
-    size_t argc;
-    const char *file; /* what run-model reads */
-    ft_proc *proc;
-    char last[LINE_KEPT]; /* the last line it printed */
-    char container[128];  /* podman's name for it */
-} host;
+/* ---- making them */
 
-typedef struct run {
-    const ft_train_args *args;
-    ft_arena arena;
-    ft_supervisor *sup;
-    ft_feeder *feeder; /* of pipes; NULL: none */
-    ft_program_sync sync;
-    host *hosts;
-    int host_count;
-    bool script, image, processing;
-} run;
-
-/* ---- the command */
-
-static ft_err arg_add(host *r, ft_str text) {
-    if (r->argc == ARGV_MAX) return FT_FAIL(FT_ETOOBIG, "more than %d arguments", ARGV_MAX);
-    FT_TRY(ft_arena_str(&text, &r->run->arena, text));
-    r->argv[r->argc++] = text.at;
-    return FT_OK;
-}
-
-static ft_err texts_add(host *r, const char *name) {
-    ft_str text;
-    ft_json j;
-    ft_json_init(&j, ft_params_str(r->run->args->params, name), &r->run->arena,
-                 &(ft_json_opts){ .name = name });
-    FT_TRY(ft_json_enter_array(&j));
-    while (ft_json_next_item(&j)) {
-        FT_TRY(ft_json_string(&j, &text));
-        FT_TRY(arg_add(r, text));
-    }
-    return ft_json_end(&j);
-}
-
-/* The SDK's script mode writes each value as JSON: "\"abc\"", "0.1", "true". Python's words come
- * out, as its own toolkit gives them; what is no JSON is taken as it stands. `json` gets the value
- * for SM_HPS. */
-static void value_decode(ft_str *text, ft_str *json, ft_arena *arena, ft_str given) {
-    ft_json j;
-    ft_json_kind kind;
-    ft_str raw;
-    bool good;
-    *text = given;
-    *json = (ft_str){ 0 };
-    ft_json_init(&j, given, arena, NULL);
-    good = ft_json_peek(&j, &kind) == FT_OK;
-    good = good && ft_json_skip(&j, &raw) == FT_OK && ft_json_end(&j) == FT_OK;
-    ft_err_clear();
-    if (!good) return;
-    *json = raw;
-    if (kind == FT_JSON_STRING) {
-        ft_json_init(&j, given, arena, NULL);
-        if (ft_json_string(&j, text) != FT_OK) *text = raw;
-    } else if (kind == FT_JSON_BOOL)
-        *text = ft_str_is(raw, "true") ? FT_STR("True") : FT_STR("False");
-    else if (kind == FT_JSON_NULL)
-        *text = FT_STR("None");
-    else
-        *text = raw;
-}
-
-typedef struct hyper {
-    ft_str name, text, json;
-} hyper;
-
-static int by_name(const void *a, const void *b) {
-    return ft_str_cmp(((const hyper *)a)->name, ((const hyper *)b)->name);
-}
-
-static ft_err hypers_read(hyper **out, size_t *count, host *r) {
-    ft_str name, value;
-    ft_json j;
-    FT_TRY(ft_arena_items(out, &r->run->arena, ARGV_MAX / 2));
-    ft_json_init(&j, ft_params_str(r->run->args->params, "hyperparameters"), &r->run->arena,
-                 &(ft_json_opts){ .name = "hyperparameters" });
-    FT_TRY(ft_json_enter_object(&j));
-    while (ft_json_next_member(&j, &name)) {
-        FT_TRY(ft_json_string(&j, &value));
-        if (ft_str_starts(name, FT_STR("sagemaker_"))) continue;
-        if (*count == ARGV_MAX / 2 - 10) return FT_FAIL(FT_ETOOBIG, "too many hyperparameters");
-        hyper *h = &(*out)[(*count)++];
-        h->name = name;
-        value_decode(&h->text, &h->json, &r->run->arena, value);
-    }
-    qsort(*out, *count, sizeof **out, by_name);
-    return ft_json_end(&j);
-}
-
-static ft_err hyper_add(host *r, ft_json_out *all, const hyper *h) {
-    ft_str text, upper;
-    FT_TRY(ft_arena_printf(&text, &r->run->arena, h->name.len == 1 ? "-%.*s" : "--%.*s",
-                           FT_STR_ARG(h->name)));
-    FT_TRY(arg_add(r, text));
-    FT_TRY(arg_add(r, h->text));
-    FT_TRY(ft_arena_printf(&upper, &r->run->arena, "SM_HP_%.*s", FT_STR_ARG(h->name)));
-    for (size_t i = 6; i < upper.len; i++)
-        if (upper.at[i] >= 'a' && upper.at[i] <= 'z') ((char *)upper.at)[i] -= 32;
-    FT_TRY(ft_container_env(&r->c, upper, h->text));
-    ft_json_out_name_str(all, h->name);
-    if (h->json.at)
-        ft_json_out_raw(all, h->json);
-    else
-        ft_json_out_str(all, h->text);
-    return FT_OK;
-}
-
-static ft_err user_args_tell(host *r, size_t first) {
-    ft_buf buf = { 0 };
-    ft_json_out w;
-    ft_json_out_init(&w, &buf, false);
-    ft_json_out_array(&w);
-    for (size_t i = first; i < r->argc; i++) ft_json_out_text(&w, r->argv[i]);
-    ft_json_out_close(&w);
-    ft_err err = buf.err;
-    if (err == FT_OK) err = ft_container_env(&r->c, FT_STR("SM_USER_ARGS"), ft_buf_str(&buf));
-    ft_buf_fini(&buf);
-    return err;
-}
-
-static ft_err script_read(host *r, ft_str script) {
-    ft_buf buf = { 0 };
-    ft_json_out all;
-    ft_str module = script;
-    hyper *list;
-    size_t count = 0, first;
-    ft_err err;
-    FT_TRY(arg_add(r, FT_STR("python3")));
-    FT_TRY(arg_add(r, script));
-    first = r->argc;
-    FT_TRY(hypers_read(&list, &count, r));
-    ft_json_out_init(&all, &buf, false);
-    ft_json_out_object(&all);
-    for (size_t i = 0; i < count; i++) FT_GOTO(err, hyper_add(r, &all, &list[i]));
-    ft_json_out_close(&all);
-    FT_GOTO(err, buf.err);
-    FT_GOTO(err, ft_container_env(&r->c, FT_STR("SM_HPS"), ft_buf_str(&buf)));
-    FT_GOTO(err, user_args_tell(r, first));
-    if (ft_str_ends(module, FT_STR(".py"))) module.len -= 3;
-    err = ft_container_env(&r->c, FT_STR("SM_MODULE_NAME"), module);
-done:
-    ft_buf_fini(&buf);
-    return err;
-}
-
-/* The image's own program, or the command in it. */
-static ft_err image_read(host *r) {
-    const char **texts, **entry;
-    size_t commands;
-    FT_TRY(texts_add(r, "command"));
-    commands = r->argc;
-    FT_TRY(ft_arena_items(&entry, &r->run->arena, commands + 1));
-    for (size_t i = 0; i < commands; i++) entry[i] = r->argv[i];
-    FT_TRY(texts_add(r, "arguments"));
-    size_t count = r->argc - commands;
-    FT_TRY(ft_arena_items(&texts, &r->run->arena, count + 1));
-    for (size_t i = 0; i < count; i++) texts[i] = r->argv[commands + i];
-    r->argc = 0;
-    snprintf(r->container, sizeof r->container, "fettle-%.*s-%d", FT_STR_ARG(r->c.job), r->c.host);
-    ft_image_podman ask = { .image = ft_params_str(r->run->args->params, "image"),
-                            .name = r->container,
-                            .root = r->c.root,
-                            .env = (const char *const *)r->c.env,
-                            .word = r->run->processing || commands ? NULL : "train",
-                            .entrypoint = entry,
-                            .arguments = texts };
-    return ft_image_podman_argv(r->argv, &r->argc, ARGV_MAX, &r->run->arena, &ask);
-}
-
-static ft_err command_read(host *r) {
-    ft_str script = ft_params_str(r->run->args->params, "script");
-    if (r->run->image) return image_read(r);
-    if (script.len) return script_read(r, script);
-    FT_TRY(texts_add(r, "command"));
-    FT_TRY(texts_add(r, "arguments"));
-    return r->argc ? FT_OK : FT_FAIL(FT_EINVAL, "the command is empty");
-}
-
-static ft_err pipes_start(host *h) {
+static ft_err pipes_start(ft_program_host *h) {
     const char *data;
     FT_TRY(ft_path_join(&data, &h->run->arena, h->c.root, "input/data"));
     for (size_t i = 0; i < h->run->args->channel_count; i++) {
@@ -222,13 +34,13 @@ static ft_err pipes_start(host *h) {
     return FT_OK;
 }
 
-static ft_err host_make(host *h, run *r, int number) {
+static ft_err host_make(ft_program_host *h, ft_program_run *r, int number) {
     static const char place[] = FT_CONTAINER_PLACE "/code";
     ft_str file;
     h->run = r;
     FT_TRY(ft_container_make(&h->c, &r->arena, r->args, r->processing, number, r->host_count));
     FT_TRY(pipes_start(h));
-    FT_TRY(command_read(h));
+    FT_TRY(ft_program_command(h));
     FT_TRY(ft_arena_printf(&file, &r->arena, "%s.json", h->c.root));
     h->file = file.at;
     return ft_container_run_write(
@@ -244,14 +56,14 @@ static ft_err host_make(host *h, run *r, int number) {
 
 /* ---- running */
 
-static void say(host *h, ft_str line) {
+static void say(ft_program_host *h, ft_str line) {
     const ft_train_args *args = h->run->args;
     ft_str whole = line;
     if (!args->line) return;
     if (h->run->host_count > 1) {
-        char text[LINE_KEPT];
+        char text[FT_PROGRAM_LINE_KEPT];
         int n = snprintf(text, sizeof text, "[algo-%d] %.*s", h->c.host,
-                         FT_STR_ARG(ft_str_slice(line, 0, LINE_KEPT - 20)));
+                         FT_STR_ARG(ft_str_slice(line, 0, FT_PROGRAM_LINE_KEPT - 20)));
         whole = ft_str_n(text, (size_t)n);
         args->line(args->ctx, whole);
         return;
@@ -260,12 +72,12 @@ static void say(host *h, ft_str line) {
 }
 
 static void on_line(void *ctx, ft_str line) {
-    host *h = ctx;
+    ft_program_host *h = ctx;
     const ft_train_args *args = h->run->args;
     ft_str kept = ft_str_trim(line);
     if (kept.len)
         snprintf(h->last, sizeof h->last, "%.*s",
-                 FT_STR_ARG(ft_str_slice(kept, 0, LINE_KEPT - 10)));
+                 FT_STR_ARG(ft_str_slice(kept, 0, FT_PROGRAM_LINE_KEPT - 10)));
     say(h, line);
     if (args->progress && kept.len && h->c.host == 1) args->progress(args->ctx, 0, 0, h->last);
 }
@@ -278,7 +90,7 @@ ft_err ft_program_grace(int64_t *out_us) {
     return err == FT_OK ? FT_OK : ft_err_prefix(err, "FETTLE_PROGRAM_GRACE");
 }
 
-static ft_err host_start(host *h) {
+static ft_err host_start(ft_program_host *h) {
     char program[PROGRAM_BYTES];
     const char *argv[] = { program, "run-model", h->file, NULL };
     ft_proc_spec spec = {
@@ -290,7 +102,7 @@ static ft_err host_start(host *h) {
 }
 
 /* All are over; the first that failed has the others stopped. */
-static bool over(run *r, bool *told) {
+static bool over(ft_program_run *r, bool *told) {
     bool all = true, stop = atomic_load(r->args->stop);
     for (int i = 0; i < r->host_count; i++) {
         ft_proc_end end = ft_proc_result(r->hosts[i].proc);
@@ -305,7 +117,7 @@ static bool over(run *r, bool *told) {
     return all;
 }
 
-static ft_err hosts_run(run *r) {
+static ft_err hosts_run(ft_program_run *r) {
     bool told = false;
     ft_err err = FT_OK;
     FT_TRY(ft_supervisor_new(&r->sup));
@@ -329,7 +141,7 @@ ft_str ft_program_shortened(ft_str text, size_t characters) {
     return ft_str_slice(text, 0, i);
 }
 
-static ft_err failure_text(ft_str *out, host *h, const ft_proc_end *end) {
+static ft_err failure_text(ft_str *out, ft_program_host *h, const ft_proc_end *end) {
     const char *path;
     FT_TRY(ft_path_join(&path, &h->run->arena, h->c.root, "output/failure"));
     *out = FT_STR("");
@@ -344,13 +156,13 @@ static ft_err failure_text(ft_str *out, host *h, const ft_proc_end *end) {
                            h->last[0] ? h->last : ft_proc_end_text(end));
 }
 
-static ft_err ended(run *r) {
+static ft_err ended(ft_program_run *r) {
     ft_str text;
     if (atomic_load(r->args->stop)) return FT_FAIL(FT_ECANCELED, "stopped on request");
     for (int pass = 0; pass < 2;
          pass++) /* one that failed by itself before those that were stopped */
         for (int i = 0; i < r->host_count; i++) {
-            host *h = &r->hosts[i];
+            ft_program_host *h = &r->hosts[i];
             ft_proc_end end = ft_proc_result(h->proc);
             if (end.exit_code == 0 || (pass == 0 && end.by_request)) continue;
             FT_TRY(failure_text(&text, h, &end));
@@ -363,7 +175,7 @@ static ft_err ended(run *r) {
 
 /* What the other hosts left joins the first's; of two files of one name the later host's stays. A
  * processing job's outputs are joined as objects, wherever they lie (program_out.c). */
-static ft_err hosts_join(run *r) {
+static ft_err hosts_join(ft_program_run *r) {
     static const char *const folders[] = { "model", "output/data" };
     for (int i = 1; i < r->host_count; i++)
         for (size_t k = 0; k < FT_COUNT(folders); k++) {
@@ -376,7 +188,7 @@ static ft_err hosts_join(run *r) {
 }
 
 /* ml/model becomes the job's model. */
-static ft_err model_take(run *r) {
+static ft_err model_take(ft_program_run *r) {
     const char *path;
     FT_TRY(ft_path_join(&path, &r->arena, r->hosts[0].c.root, "model"));
     FT_TRY(ft_dir_make(path)); /* a program may remove it */
@@ -384,7 +196,7 @@ static ft_err model_take(run *r) {
     return ft_file_rename(path, r->args->out_dir);
 }
 
-static ft_err run_in(run *r) {
+static ft_err run_in(ft_program_run *r) {
     const ft_params *params = r->args->params;
     r->script = ft_params_str(params, "script").len > 0;
     r->image = ft_params_str(params, "image").len > 0;
@@ -401,7 +213,7 @@ static ft_err run_in(run *r) {
 }
 
 static ft_err train_as(const ft_train_args *args, bool processing) {
-    run *r = calloc(1, sizeof *r);
+    ft_program_run *r = calloc(1, sizeof *r);
     if (!r) return FT_FAIL(FT_ENOMEM, "no memory to run a program");
     r->args = args;
     r->processing = processing;
