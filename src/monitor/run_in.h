@@ -1,4 +1,4 @@
-/* run_in.h -- one monitor run in the making: what run.c gathers and run_report.c shows. */
+/* run_in.h -- one monitor run in the making: what its files gather and show. */
 #ifndef FT_MONITOR_RUN_IN_H
 #define FT_MONITOR_RUN_IN_H
 
@@ -33,6 +33,15 @@ typedef struct ft_run {
     ft_str uri; /* s3:// prefix of the run's files */
 } ft_run;
 
+/* A baseline made elsewhere of a training file, label first: requests have one value less, and the
+ * label is compared with nothing. */
+ft_err ft_run_label_drop(ft_run *r);
+ft_err ft_run_window_begin(ft_run *r);
+ft_err ft_run_window_read(ft_run *r);
+/* Each feature's shift from the baseline. */
+ft_err ft_run_window_measure(ft_run *r);
+/* The shifts as records of the stream `drift`, with their lineage. */
+ft_err ft_run_drift(ft_run *r);
 /* report.html of the run. */
 ft_err ft_run_report(ft_buf *out, ft_run *r);
 

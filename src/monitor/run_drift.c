@@ -1,0 +1,115 @@
+/* run_drift.c -- how far a window lies from its baseline, as records of the stream `drift`, and
+ * where they come from. */
+#include <math.h>
+
+#include "monitor/run_in.h"
+#include "store/lineage.h"
+#include "streams/format.h"
+
+/* ---- the stream of drift */
+
+static const ft_column drift_columns[] = {
+    [FT_DRIFT_TIME] = { "time_us", FT_VALUE_INT, "last microsecond of the window, since 1970" },
+    [FT_DRIFT_FEATURE] = { "feature", FT_VALUE_TEXT,
+                           "its name; \"prediction\": the answer; \"prediction=3\": a class" },
+    [FT_DRIFT_PSI] = { "psi", FT_VALUE_F64, "population stability index against the baseline" },
+    [FT_DRIFT_NOISE] = { "noise", FT_VALUE_F64, "the index from which on it is significant" },
+    [FT_DRIFT_MISSING] = { "missing_share", FT_VALUE_F64, "share of missing values" },
+    [FT_DRIFT_MEAN] = { "mean", FT_VALUE_F64, "mean of the numbers" },
+    [FT_DRIFT_SHARE] = { "share", FT_VALUE_F64, "of the class among the answers" },
+    [FT_DRIFT_RECORDS] = { "records", FT_VALUE_INT, "rows in the window" },
+    { 0 }
+};
+
+const ft_stream_kind ft_kind_drift = {
+    .name = "drift",
+    .key = "endpoint",
+    .doc = "how far traffic lies from the baseline, a record a feature for each monitor run",
+    .columns = drift_columns,
+    .order_column = FT_DRIFT_TIME,
+    .format = &ft_format_rows,
+};
+
+/* ---- drift as records */
+
+static ft_value number(double v) { return isnan(v) ? (ft_value){ 0 } : ft_value_f64(v); }
+
+static void drift_values(ft_value v[FT_DRIFT_COLUMNS], const ft_run *r, size_t i) {
+    const ft_stat *f = &r->window.stats->features[i];
+    uint64_t all = f->present + f->missing + f->bad;
+    memset(v, 0, FT_DRIFT_COLUMNS * sizeof *v);
+    v[FT_DRIFT_TIME] = ft_value_int(r->until - 1);
+    v[FT_DRIFT_FEATURE] = ft_value_text(f->name);
+    v[FT_DRIFT_PSI] = number(r->shifts[i].psi);
+    v[FT_DRIFT_NOISE] = number(r->shifts[i].noise);
+    v[FT_DRIFT_MISSING] = number(all ? (double)f->missing / (double)all : NAN);
+    if (!f->is_text && f->present) v[FT_DRIFT_MEAN] = number(f->moments.mean);
+    v[FT_DRIFT_RECORDS] = ft_value_int((int64_t)all);
+}
+
+static ft_err append_classes(ft_stream_writer *w, const ft_run *r, size_t i) {
+    const ft_stat *f = &r->window.stats->features[i];
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_value v[FT_DRIFT_COLUMNS];
+    ft_err err = FT_OK;
+    for (size_t c = 0; c < f->value_count && err == FT_OK; c++) {
+        ft_str name;
+        FT_GOTO(err, ft_arena_printf(&name, &arena, "%.*s=%.*s", FT_STR_ARG(f->name),
+                                     FT_STR_ARG(f->values[c].value)));
+        drift_values(v, r, i);
+        v[FT_DRIFT_FEATURE] = ft_value_text(name);
+        v[FT_DRIFT_PSI] = v[FT_DRIFT_NOISE] = (ft_value){ 0 };
+        v[FT_DRIFT_SHARE] = number((double)f->values[c].count / (double)f->present);
+        err = ft_stream_append(w, v);
+    }
+done:
+    ft_arena_fini(&arena);
+    return err;
+}
+
+/* The endpoint's versions that a capture segment is of. */
+static ft_err note_endpoints(ft_run *r, ft_str node, ft_str capture) {
+    ft_lineage_step *steps;
+    size_t count;
+    ft_err err = ft_lineage_walk(&steps, &count, r->s, r->arena, capture);
+    if (err == FT_ENOTFOUND) return ft_err_clear(), FT_OK; /* lines that another system wrote */
+    FT_TRY(err);
+    for (size_t i = 0; i < count; i++)
+        if (steps[i].depth == 1 && !steps[i].missing &&
+            ft_str_starts(steps[i].id, FT_STR("endpoint:")))
+            FT_TRY(ft_lineage_edge(r->s, node, steps[i].id));
+    return FT_OK;
+}
+
+/* capture:<drift segment> -> capture:<segments that were read>, endpoint:<version>: a verdict on
+ * drift leads to the requests. */
+static ft_err note_lineage(ft_run *r, ft_str segment) {
+    ft_str node, parent, note;
+    FT_TRY(ft_arena_printf(&node, r->arena, "capture:%.*s", FT_STR_ARG(segment)));
+    FT_TRY(ft_arena_printf(&note, r->arena, "drift of endpoint %.*s, measured on %llu requests",
+                           FT_STR_ARG(r->endpoint), (unsigned long long)r->records));
+    FT_TRY(ft_lineage_node(r->s, node, note));
+    for (size_t i = 0; i < r->segment_count; i++) {
+        FT_TRY(ft_arena_printf(&parent, r->arena, "capture:%.*s", FT_STR_ARG(r->segments[i])));
+        FT_TRY(ft_lineage_edge(r->s, node, parent));
+        FT_TRY(note_endpoints(r, node, parent));
+    }
+    return FT_OK;
+}
+
+ft_err ft_run_drift(ft_run *r) {
+    ft_stream_writer *w;
+    ft_value v[FT_DRIFT_COLUMNS];
+    ft_err err;
+    FT_TRY(ft_stream_write(&w, r->s, &ft_kind_drift, r->endpoint, NULL));
+    for (size_t i = 0; i < r->window.stats->count; i++) {
+        drift_values(v, r, i);
+        FT_GOTO(err, ft_stream_append(w, v));
+        if (i == r->window.inputs && r->window.stats->features[i].is_text)
+            FT_GOTO(err, append_classes(w, r, i));
+    }
+    err = note_lineage(r, ft_stream_segment(w));
+done:;
+    ft_err closed = ft_stream_close(w);
+    return err ? err : closed;
+}
