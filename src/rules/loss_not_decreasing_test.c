@@ -156,6 +156,8 @@ static void test_names(void **state) {
     float pair[2] = { 1, 1 };
     for (int64_t step = 0; step <= 10; step += 10) {
         scene_scalar(&s, step, "train-auc", 0.5); /* no loss: rising is good */
+        scene_scalar(&s, step, "validation-accuracy", 0.5);
+        scene_scalar(&s, step, "validation-ndcg@5", 0.5);
         scene_scalar(&s, step, "train-x", 10.0 - (double)step / 2);
         scene_f32(&s, step, "train-pair", pair, 2, 0); /* no scalar */
     }

@@ -187,7 +187,7 @@ static ft_err judge_losses(bool *issue, size_t *checked, const ft_rule_input *in
                            const ft_params *p, ft_verdict *out) {
     ft_str *names;
     size_t count;
-    FT_TRY(ft_trial_names(&names, &count, in->trial, in->arena, FT_STR("losses"), FT_STR("")));
+    FT_TRY(ft_rule_losses(&names, &count, in, p, true));
     for (size_t i = 0; i < count && !*issue; i++) {
         if (!ft_rule_saved_at(in->trial, names[i], in->at)) continue;
         ++*checked;

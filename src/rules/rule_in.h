@@ -49,7 +49,8 @@ typedef struct ft_rule_series { /* one scalar tensor over the steps of one mode 
     const int64_t *step;   /* steps in the mode's own count */
 } ft_rule_series;
 /* The losses: of collection "losses" when the trial has it with tensors in it, else by name as in
- * ft_rule_tensors. `all` false: only what the parameters say. */
+ * ft_rule_tensors. Metrics that are better the larger they are count as none. Without
+ * `use_losses_collection`: only what the parameters say. */
 ft_err ft_rule_losses(ft_str **out, size_t *count, const ft_rule_input *in, const ft_params *p,
                       bool use_losses_collection);
 /* `mode` 0: the first of EVAL, TRAIN that the tensor was saved in, else all steps. GLOBAL: all. */

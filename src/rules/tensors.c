@@ -72,10 +72,30 @@ ft_err ft_rule_tensors(ft_str **out, size_t *count, const ft_rule_input *in, con
     return FT_OK;
 }
 
+/* smdebug's expression of the collection holds every metric but those on "auc" and "map"; in these,
+ * too, more is better ("train-accuracy", "validation-ndcg@5"). */
+static bool is_loss(ft_str name) {
+    static const char *const rising[] = { "accuracy", "aucpr", "ndcg", "map", "pre", "auc" };
+    ft_str rest = name, word = { 0 };
+    while (rest.len) word = ft_str_cut(&rest, '-');
+    word = ft_str_cut(&word, '@');
+    for (size_t i = 0; i < FT_COUNT(rising); i++)
+        if (ft_str_is(word, rising[i])) return false;
+    return true;
+}
+
+static void losses_keep(name_list *all) {
+    size_t n = 0;
+    for (size_t i = 0; i < all->count; i++)
+        if (is_loss(all->at[i])) all->at[n++] = all->at[i];
+    all->count = n;
+}
+
 ft_err ft_rule_losses(ft_str **out, size_t *count, const ft_rule_input *in, const ft_params *p,
                       bool use_losses_collection) {
     name_list all = { 0 };
     if (use_losses_collection) FT_TRY(names_add(&all, in, FT_STR("losses"), FT_STR("")));
+    losses_keep(&all);
     if (!all.count) FT_TRY(names_asked(&all, in, p));
     *out = all.at;
     *count = all.count;
