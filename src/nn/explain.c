@@ -296,8 +296,7 @@ static ft_err gradcam(ft_nn_map *m, ft_nn_explainer *e, ft_arena *arena) {
         for (int64_t i = 0; i < items; i++) sum[i] += (float)(weight / (double)items) * at[i];
     }
     for (int64_t i = 0; i < items; i++) sum[i] = fmaxf(sum[i], 0);
-    ft_nn_map_zoom(m, sum, (int)a.shape[3], (int)a.shape[2]);
-    return FT_OK;
+    return ft_nn_map_zoom(m, sum, (int)a.shape[3], (int)a.shape[2], arena);
 }
 
 /* ---- */

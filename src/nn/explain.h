@@ -90,7 +90,7 @@ ft_err ft_nn_map_new(ft_nn_map *out, ft_arena *arena, int width, int height);
 ft_err ft_nn_map_add(ft_nn_map *m, const ft_array *gradient, const float *factor, int64_t factors,
                      ft_arena *arena);
 /* m += `from` (height x width), bilinear with corners on corners. */
-void ft_nn_map_zoom(ft_nn_map *m, const float *from, int width, int height);
+ft_err ft_nn_map_zoom(ft_nn_map *m, const float *from, int width, int height, ft_arena *arena);
 /* What BatchNormalization adds to each channel: bias - weight x mean / sqrt(variance + epsilon). */
 void ft_nn_norm_bias(float *out, int64_t channels, const float *weight, const float *bias,
                      const float *mean, const float *variance, double epsilon);

@@ -16,22 +16,44 @@ ft_err ft_nn_map_new(ft_nn_map *out, ft_arena *arena, int width, int height) {
     return FT_OK;
 }
 
-void ft_nn_map_zoom(ft_nn_map *m, const float *from, int width, int height) {
-    float sx = m->width > 1 ? (float)(width - 1) / (float)(m->width - 1) : 0;
-    float sy = m->height > 1 ? (float)(height - 1) / (float)(m->height - 1) : 0;
-    for (int y = 0; y < m->height; y++) {
-        float at = (float)y * sy;
-        int y0 = (int)at < height - 1 ? (int)at : height - 1, y1 = y0 + (y0 < height - 1);
-        float fy = at - (float)y0;
-        const float *a = from + (size_t)y0 * (size_t)width, *b = from + (size_t)y1 * (size_t)width;
-        for (int x = 0; x < m->width; x++) {
-            float ax = (float)x * sx;
-            int x0 = (int)ax < width - 1 ? (int)ax : width - 1, x1 = x0 + (x0 < width - 1);
-            float fx = ax - (float)x0;
-            float top = a[x0] + (a[x1] - a[x0]) * fx, low = b[x0] + (b[x1] - b[x0]) * fx;
-            m->at[(size_t)y * (size_t)m->width + (size_t)x] += top + (low - top) * fy;
-        }
+typedef struct across { /* of one column of the map: between which two of the layer's */
+    int left, right;
+    float share;
+} across;
+
+static void across_fill(across *to, int count, int width) {
+    float step = count > 1 ? (float)(width - 1) / (float)(count - 1) : 0;
+    for (int x = 0; x < count; x++) {
+        float at = (float)x * step;
+        int left = (int)at < width - 1 ? (int)at : width - 1;
+        to[x] = (across){ left, left + (left < width - 1), at - (float)left };
     }
+}
+
+static void row_widen(float *to, const float *from, const across *a, int count) {
+    for (int x = 0; x < count; x++)
+        to[x] = from[a[x].left] + (from[a[x].right] - from[a[x].left]) * a[x].share;
+}
+
+/* First every row of the layer is as wide as the map, then rows lie between two of those. */
+ft_err ft_nn_map_zoom(ft_nn_map *m, const float *from, int width, int height, ft_arena *arena) {
+    size_t wide = (size_t)m->width;
+    float *rows;
+    across *columns, *lines;
+    FT_TRY(ft_arena_items(&columns, arena, wide));
+    FT_TRY(ft_arena_items(&lines, arena, (size_t)m->height));
+    FT_TRY(ft_arena_items(&rows, arena, wide * (size_t)height));
+    across_fill(columns, m->width, width);
+    across_fill(lines, m->height, height);
+    for (int y = 0; y < height; y++)
+        row_widen(rows + (size_t)y * wide, from + (size_t)y * (size_t)width, columns, m->width);
+    for (int y = 0; y < m->height; y++) {
+        const float *top = rows + (size_t)lines[y].left * wide;
+        const float *low = rows + (size_t)lines[y].right * wide;
+        float *to = m->at + (size_t)y * wide, share = lines[y].share;
+        for (size_t x = 0; x < wide; x++) to[x] += top[x] + (low[x] - top[x]) * share;
+    }
+    return FT_OK;
 }
 
 #define LANES 16 /* extremes that are kept beside each other, for the compiler's vectors */
@@ -85,8 +107,7 @@ ft_err ft_nn_map_add(ft_nn_map *m, const ft_array *gradient, const float *factor
     for (int k = 0; k < LANES; k++) least = fminf(least, e.least[k]), most = fmaxf(most, e.most[k]);
     float range = most - least + SCALE_LEAST;
     for (int64_t i = 0; i < items; i++) sum[i] = (sum[i] - (float)channels * least) / range;
-    ft_nn_map_zoom(m, sum, (int)gradient->shape[3], (int)gradient->shape[2]);
-    return FT_OK;
+    return ft_nn_map_zoom(m, sum, (int)gradient->shape[3], (int)gradient->shape[2], arena);
 }
 
 void ft_nn_norm_bias(float *out, int64_t channels, const float *weight, const float *bias,
@@ -103,7 +124,7 @@ static ft_err fitted(const float **out, const ft_nn_map *m, int width, int heigh
     *out = m->at;
     if (width == m->width && height == m->height) return FT_OK;
     FT_TRY(ft_nn_map_new(&to, arena, width, height));
-    ft_nn_map_zoom(&to, m->at, m->width, m->height);
+    FT_TRY(ft_nn_map_zoom(&to, m->at, m->width, m->height, arena));
     *out = to.at;
     return FT_OK;
 }

@@ -99,7 +99,7 @@ static ft_err backward(const ft_nn_call *c) {
     ft_nn_conv_shape s;
     uint32_t left;
     FT_TRY(shape_of(&s, c->node, c->in, c->out));
-    FT_TRY(ft_nn_conv_backward(c, &left));
+    FT_TRY(ft_nn_conv_backward(c, &s, &left));
     if (left & 1) ft_nn_conv_plain_transposed(&s, &c->in_grad[0], &c->in[1], NULL, c->out_grad);
     if (!(left & 2)) return FT_OK;
     if (c->in_grad[1].data) ft_nn_conv_plain_weights(&s, &c->in[0], &c->in_grad[1], c->out_grad);

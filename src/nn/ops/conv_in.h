@@ -26,9 +26,21 @@ static inline const float *ft_nn_conv_scale(const ft_nn_node *n) {
 
 typedef struct ft_nn_conv_state {
     ft_nn_kernel forward, back_data, back_weights;
+    ft_nn_kernel back_turned; /* in back_data's place: conv_back.c */
+    bool few;                 /* in both's place */
     bool posts_after;
     int64_t images; /* `forward` is for one image and runs so often; 1: for all */
 } ft_nn_conv_state;
+
+/* Would Winograd's algorithm be quicker, and is its memory to be had? Bytes of scratch it may take.
+ */
+bool ft_nn_conv_winograd_pays(const ft_nn_prepare *p, const ft_nn_conv_shape *s);
+size_t ft_nn_conv_winograd_room(const ft_nn_prepare *p);
+/* Back to the data: what is quicker than the library's backward kernel is made, or nothing. */
+ft_err ft_nn_conv_back_prepare(ft_nn_conv_state *state, ft_nn_prepare *p,
+                               const ft_nn_conv_shape *s);
+/* By whatever kernel there is; `*done` false: by none. */
+ft_err ft_nn_conv_back_data(const ft_nn_call *c, const ft_nn_conv_shape *s, bool *done);
 
 /* All but the window, which the node's own rule gives: x and y as above, the weight. */
 void ft_nn_conv_shape_of(ft_nn_conv_shape *s, const ft_nn_node *n, const ft_array *x,
@@ -51,6 +63,6 @@ void ft_nn_conv_unprepare(void *state);
 /* Runs the state's kernel; posts are the kernel's. */
 ft_err ft_nn_conv_forward(const ft_nn_call *c);
 /* What of the gradients the kernels can do is done; the rest is told: bit 0 data, 1 weights. */
-ft_err ft_nn_conv_backward(const ft_nn_call *c, uint32_t *left);
+ft_err ft_nn_conv_backward(const ft_nn_call *c, const ft_nn_conv_shape *s, uint32_t *left);
 
 #endif

@@ -134,7 +134,7 @@ static ft_err backward(const ft_nn_call *c) {
     ft_nn_conv_shape s;
     uint32_t left;
     FT_TRY(shape_of(&s, c->node, c->in, c->out));
-    FT_TRY(ft_nn_conv_backward(c, &left));
+    FT_TRY(ft_nn_conv_backward(c, &s, &left));
     if (left & 1) ft_nn_conv_plain(&s, c->out_grad, &c->in[1], NULL, &c->in_grad[0]);
     if (!(left & 2)) return FT_OK;
     if (c->in_grad[1].data) ft_nn_conv_plain_weights(&s, c->out_grad, &c->in_grad[1], &c->in[0]);

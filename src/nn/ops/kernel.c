@@ -81,7 +81,7 @@ ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input,
     unsigned char key[KEY_BYTES_MAX];
     const void *weights = p->in[input].data, *packed;
     size_t bytes = ft_dnn_pack_bytes(k->dnn), plain = ft_array_bytes(&p->in[input]);
-    if (!weights || p->training || (bytes == 0 && !change)) return FT_OK;
+    if (!weights || (bytes == 0 && !change)) return FT_OK;
     packing with = { k->dnn, weights, plain, change };
     ft_nn_packer packer = { .bytes = bytes ? bytes : plain,
                             .scratch_bytes = bytes && change ? plain : 0,
@@ -95,7 +95,8 @@ ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input,
         FT_TRY(ft_nn_store_packed(&packed, p->store, weights, key, key_bytes, &packer));
     }
     FT_TRY(ft_dnn_packed(k->dnn, packed));
-    p->scratch_bytes = ft_dnn_scratch_bytes(k->dnn); /* less: nothing to reorder at each run */
+    /* less: nothing to reorder at each run; going back asks for more by itself */
+    if (!p->training) p->scratch_bytes = ft_dnn_scratch_bytes(k->dnn);
     return FT_OK;
 }
 
