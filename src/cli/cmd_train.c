@@ -315,15 +315,22 @@ static void on_worker_stop(int signal) {
     atomic_store(&worker_stop, true);
 }
 
+/* What the first rank fetches, or reads through a pipe, the others do not have. */
+static ft_err ranks_local(const ft_job_channel *channels, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (channels[i].source.len)
+            return FT_FAIL(FT_EUNSUPPORTED,
+                           "%.*s: several ranks read local files alone, and '%.*s' is none; copy "
+                           "the data to one path on every machine and name that",
+                           FT_STR_ARG(channels[i].name), FT_STR_ARG(channels[i].source));
+    return FT_OK;
+}
+
 static ft_err worker_run(ft_cli *cli, const ft_algorithm *algorithm, const ft_params *params,
                          const ft_job_channel *from, size_t count) {
     ft_channel channels[CHANNELS_MAX] = { 0 };
-    for (size_t i = 0; i < count; i++) {
-        if (from[i].source.len)
-            return FT_FAIL(FT_EUNSUPPORTED, "several ranks read local files alone: '%.*s'",
-                           FT_STR_ARG(from[i].path));
+    for (size_t i = 0; i < count; i++)
         channels[i] = (ft_channel){ .name = from[i].name, .path = from[i].path };
-    }
     signal(SIGTERM, on_worker_stop);
     signal(SIGINT, on_worker_stop);
     ft_train_args args = { .params = params,
@@ -424,8 +431,9 @@ static ft_err run(ft_cli *cli) {
     if (ft_params_given(cli->options, "validation"))
         FT_TRY(channel_of(&channels[channel_count++], cli, "validation"));
     int rank;
-    if (ft_nn_ranks_told(&rank) && rank > 0)
-        return worker_run(cli, algorithm, params, channels, channel_count);
+    bool ranks = ft_nn_ranks_told(&rank);
+    if (ranks) FT_TRY(ranks_local(channels, channel_count));
+    if (ranks && rank > 0) return worker_run(cli, algorithm, params, channels, channel_count);
     ft_watch_spec watches[RULES_MAX] = { 0 };
     ft_job_spec spec = { .name = ft_params_str(cli->options, "job"),
                          .algorithm = cli->args[0],

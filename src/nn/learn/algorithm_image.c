@@ -11,13 +11,19 @@
 #define STEP_BYTES_MAX ((size_t)8 << 30)
 
 static const ft_param params[] = {
-    { "arch", FT_PARAM_STRING, "resnet18",
-      .doc = "architecture (resnet18, resnet34, resnet50, mobilenet_v2, cnn28, cnn32 …)" },
-    { "epochs", FT_PARAM_INT, "10", .min = 1, .max = 1e6, .doc = "times over the training data" },
-    { "batch_size", FT_PARAM_INT, "64", .min = 1, .max = 65536,
-      .doc = "pictures a step (of each rank)" },
-    { "learning_rate", FT_PARAM_FLOAT, "0.05", .min = 0, .max = INFINITY, .min_open = true,
-      .doc = "how far a step goes, after the warm-up" },
+    { "arch", FT_PARAM_STRING, NULL,
+      .doc =
+          "architecture (resnet18, resnet34, resnet50, mobilenet_v2, cnn28, cnn32 …); what suits "
+          "the pictures' size, or the weights of `from`, when not given" },
+    { "epochs", FT_PARAM_INT, NULL, .min = 1, .max = 1e6,
+      .doc = "times over the training data; 10 to 100, so that some 200,000 pictures are seen "
+             "(50,000 by large networks), when not given" },
+    { "batch_size", FT_PARAM_INT, NULL, .min = 1, .max = 65536,
+      .doc = "pictures a step (of each rank); 64 over all ranks, down to 8 for few pictures, when "
+             "not given" },
+    { "learning_rate", FT_PARAM_FLOAT, NULL, .min = 0, .max = INFINITY, .min_open = true,
+      .doc = "how far a step goes, after the warm-up; when not given 0.05 (adam, adamw: 0.001) for "
+             "64 pictures a step, in proportion, and a tenth of it with weights of `from`" },
     { "optimizer", FT_PARAM_CHOICE, "sgd", .choices = "sgd|adam|adamw",
       .doc = "how weights follow their gradients (torch's formulas)" },
     { "momentum", FT_PARAM_FLOAT, "0.9", .min = 0, .max = 1, .max_open = true, .doc = "of sgd" },
@@ -34,9 +40,9 @@ static const ft_param params[] = {
       .doc = "step: epochs between two drops" },
     { "lr_step_factor", FT_PARAM_FLOAT, "0.1", .min = 0, .max = 1, .min_open = true,
       .doc = "step: what a drop multiplies with" },
-    { "warmup_epochs", FT_PARAM_FLOAT, "1", .min = 0, .max = 1e6,
-      .doc = "epochs of a straight rise to the learning rate" },
-    { "label_smoothing", FT_PARAM_FLOAT, "0", .min = 0, .max = 1, .max_open = true,
+    { "warmup_epochs", FT_PARAM_FLOAT, NULL, .min = 0, .max = 1e6,
+      .doc = "epochs of a straight rise to the learning rate; a twentieth of all when not given" },
+    { "label_smoothing", FT_PARAM_FLOAT, "0.1", .min = 0, .max = 1, .max_open = true,
       .doc = "share of each label that is given to all classes" },
     { "dropout", FT_PARAM_FLOAT, NULL, .min = 0, .max = 1, .max_open = true,
       .doc = "share that Dropout drops; the architecture's when not given" },
@@ -79,7 +85,7 @@ static const ft_param params[] = {
 
 static ft_err validate(const ft_params *p) {
     const ft_nn_arch *arch;
-    FT_TRY(ft_nn_arch_find(&arch, ft_params_str(p, "arch")));
+    if (ft_params_given(p, "arch")) FT_TRY(ft_nn_arch_find(&arch, ft_params_str(p, "arch")));
     if (ft_params_int(p, "head_epochs") > 0 && !ft_params_given(p, "from"))
         return FT_FAIL(FT_EINVAL, "head_epochs: there are no weights that the last layer could be "
                                   "trained on; give from=FILE");
@@ -119,11 +125,13 @@ static double rate_now(const ft_image_run *r) {
     const ft_params *p = r->params;
     ft_str kind = ft_params_str(p, "lr_schedule");
     int64_t begun = r->head_epochs * r->epoch_steps;
-    double warm = ft_params_float(p, "warmup_epochs") * (double)r->epoch_steps;
+    double warm = ft_params_given(p, "warmup_epochs")
+                      ? ft_params_float(p, "warmup_epochs") * (double)r->epoch_steps
+                      : (double)(r->steps - begun) / 20;
     ft_nn_schedule s = { .kind = ft_str_is(kind, "cosine") ? FT_NN_COSINE
                                  : ft_str_is(kind, "step") ? FT_NN_STEP
                                                            : FT_NN_CONSTANT,
-                         .rate = ft_params_float(p, "learning_rate"),
+                         .rate = r->rate,
                          .factor = ft_params_float(p, "lr_step_factor"),
                          .every = ft_params_int(p, "lr_step_epochs") * r->epoch_steps,
                          .steps = r->steps - begun,
@@ -281,6 +289,7 @@ static ft_err run(ft_image_run *r) {
     FT_TRY(validate(r->params));
     FT_TRY(ft_image_data_open(r));
     FT_TRY(ft_image_model_build(r));
+    FT_TRY(ft_image_plan_choose(r));
     FT_TRY(best_room(r));
     FT_TRY(ft_image_fingerprint(r));
     FT_TRY(ft_image_phase(r));
@@ -299,12 +308,10 @@ static ft_err run(ft_image_run *r) {
 static ft_err train(const ft_train_args *args) {
     ft_image_run r = { .args = args,
                        .params = args->params,
-                       .epochs = ft_params_int(args->params, "epochs"),
                        .head_epochs = ft_params_int(args->params, "head_epochs"),
                        .threads = (int)ft_params_int(args->params, "threads"),
                        .arena = FT_ARENA_INIT((size_t)16 << 30),
                        .step_arena = FT_ARENA_INIT(STEP_BYTES_MAX) };
-    r.epochs += r.head_epochs;
     if (!r.threads) r.threads = args->threads > 0 ? args->threads : 1;
     if (ft_str_is(ft_params_str(args->params, "precision"), "bf16")) r.math = FT_NN_MATH_BF16;
     ft_err err = ft_nn_ranks_join(&r.ranks);

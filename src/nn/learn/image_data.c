@@ -64,7 +64,8 @@ static void learn_text(ft_buf *b, const ft_image_run *r) {
     else if (r->arch->size > 64)
         ft_buf_printf(b, "random_resized_crop=%d:%d:0.35:1,flip", r->size, r->size);
     else
-        ft_buf_printf(b, "resize=%d:%d,affine=8:0.07:0.08", r->size, r->size);
+        ft_buf_printf(b, "resize=%d:%d,affine=10:0.08:0.12:5%s", r->size, r->size,
+                      r->channels == 3 ? ",jitter=0.4:0.4:0.3" : "");
 }
 
 static ft_err loader_new(ft_loader **out, ft_image_run *r, bool judge) {
@@ -75,8 +76,7 @@ static ft_err loader_new(ft_loader **out, ft_image_run *r, bool judge) {
     else
         learn_text(&text, r);
     normalise_text(&text, r);
-    ft_loader_spec spec = { .batch = judge ? SCORE_BATCH
-                                           : (size_t)ft_params_int(r->params, "batch_size"),
+    ft_loader_spec spec = { .batch = judge ? SCORE_BATCH : (size_t)r->batch,
                             .drop_last = !judge,
                             .shuffle = judge ? FT_SHUFFLE_NONE : FT_SHUFFLE_FULL,
                             .seed = (uint64_t)ft_params_int(r->params, "seed"),
@@ -100,8 +100,8 @@ ft_err ft_image_loader_open(ft_image_run *r) {
     uint64_t steps = ft_loader_steps(r->loader);
     if (steps == 0)
         return FT_FAIL(FT_EINVAL, "%llu pictures are less than one batch of %lld on %d ranks",
-                       (unsigned long long)r->train->learn.count,
-                       (long long)ft_params_int(r->params, "batch_size"), r->ranks.world);
+                       (unsigned long long)r->train->learn.count, (long long)r->batch,
+                       r->ranks.world);
     r->epoch_steps = (int64_t)steps;
     return FT_OK;
 }

@@ -90,9 +90,7 @@ static ft_err dropout_set(ft_image_run *r) {
 
 ft_err ft_image_model_build(ft_image_run *r) {
     ft_str from = ft_params_str(r->params, "from");
-    FT_TRY(ft_nn_arch_find(&r->arch, ft_params_str(r->params, "arch")));
-    r->size = (int)ft_params_int(r->params, "image_size");
-    if (!r->size) r->size = r->arch->size;
+    FT_TRY(ft_image_arch_choose(r));
     r->channels = r->train->channels ? r->train->channels : r->arch->channels;
     FT_TRY(looks_read(r));
     FT_TRY(

@@ -25,6 +25,8 @@ typedef struct ft_image_run {
     const ft_nn_arch *arch;
     ft_nn_graph *graph;
     int channels, size;
+    int64_t batch; /* pictures a step, of this rank */
+    double rate;   /* of learning, after the warm-up */
     float mean[3], std[3];
     int threads;
     ft_nn_math math;
@@ -36,7 +38,7 @@ typedef struct ft_image_run {
     /* Where it stands. */
     ft_nn_trainer *trainer;
     ft_nn_names *names; /* of layers, when a tap wants them; NULL: not asked yet */
-    bool head; /* only the last layer learns */
+    bool head;          /* only the last layer learns */
     int64_t epoch, epochs, head_epochs;
     int64_t step, steps; /* done of all */
     int64_t epoch_steps;
@@ -54,6 +56,9 @@ typedef struct ft_image_run {
 
 static inline bool ft_image_first(const ft_image_run *r) { return r->ranks.rank == 0; }
 
+/* image_choose.c: the network and its size; batch, epochs and rate; what is given is taken. */
+ft_err ft_image_arch_choose(ft_image_run *r);
+ft_err ft_image_plan_choose(ft_image_run *r);
 /* image_data.c: channels, transforms, loaders. */
 ft_err ft_image_data_open(ft_image_run *r);
 ft_err ft_image_loader_open(ft_image_run *r);

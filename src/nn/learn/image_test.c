@@ -12,10 +12,12 @@
 #include "nn/sanitizer_test.h"
 #include "tests/test.h"
 
-#define SIDE 28
+#define SIDE     28
+#define SIDE_MAX 64
 
 typedef struct told {
     int lines, steps;
+    char plan[300];  /* what was chosen */
     double accuracy; /* the last that a line told */
     int64_t stop_at;
     atomic_bool stop;
@@ -35,22 +37,23 @@ static void folder_make(const char *name) {
 }
 
 /* A grey picture: a bright bar whose place tells its class, and noise. */
-static void picture_write(const char *path, int class, int classes, ft_random *r) {
-    unsigned char pixels[SIDE * SIDE];
+static void picture_write(const char *path, int class, int classes, int side, ft_random *r) {
+    unsigned char pixels[SIDE_MAX * SIDE_MAX];
     FILE *f = fopen(path, "wb");
     assert_non_null(f);
-    for (int y = 0; y < SIDE; y++)
-        for (int x = 0; x < SIDE; x++) {
-            bool bar = x * classes / SIDE == class;
-            pixels[y * SIDE + x] = (unsigned char)((bar ? 180 : 20) + (int)ft_random_below(r, 40));
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++) {
+            bool bar = x * classes / side == class;
+            pixels[y * side + x] = (unsigned char)((bar ? 180 : 20) + (int)ft_random_below(r, 40));
         }
-    fprintf(f, "P5\n%d %d\n255\n", SIDE, SIDE);
-    assert_int_equal(fwrite(pixels, 1, sizeof pixels, f), sizeof pixels);
+    fprintf(f, "P5\n%d %d\n255\n", side, side);
+    size_t bytes = (size_t)(side * side);
+    assert_int_equal(fwrite(pixels, 1, bytes, f), bytes);
     assert_int_equal(fclose(f), 0);
 }
 
 /* Class folders with pictures "TRACK_FRAME.pgm", two frames of each thing. */
-static const char *pictures_make(const char *name, int classes, int each) {
+static const char *pictures_sized(const char *name, int classes, int each, int side) {
     ft_random r;
     char path[200];
     ft_random_seed(&r, 4);
@@ -60,16 +63,21 @@ static const char *pictures_make(const char *name, int classes, int each) {
         folder_make(path);
         for (int i = 0; i < each; i++) {
             snprintf(path, sizeof path, "%s/class%d/%05d_%05d.pgm", name, c, i / 2, i % 2);
-            picture_write(file_of(path), c, classes, &r);
+            picture_write(file_of(path), c, classes, side, &r);
         }
     }
     return name;
 }
 
+static const char *pictures_make(const char *name, int classes, int each) {
+    return pictures_sized(name, classes, each, SIDE);
+}
+
 static void on_line(void *ctx, ft_str line) {
     told *t = ctx;
     const char *at = memmem(line.at, line.len, "validation-accuracy:", 20);
-    t->lines++;
+    t->lines += line.len && line.at[0] == '['; /* an epoch's */
+    if (!t->lines) snprintf(t->plan, sizeof t->plan, "%.*s", FT_STR_ARG(line));
     if (at) t->accuracy = atof(at + 20);
 }
 
@@ -139,6 +147,32 @@ static void test_learns_and_serves(void **state) {
     EXPECT_STR("class1", n->labels[1]);
     EXPECT(n->graph->values[n->graph->inputs[0]].shape[1] == 1);
     ft_nn_network_free(n);
+}
+
+/* What is not given follows from the pictures: their sizes and number. */
+static void test_chooses(void **state) {
+    (void)state;
+    told t = { 0 };
+    const char *few = pictures_make("few", 3, 40);
+    EXPECT_OK(learn(&t, few, "epochs=1", "chosen", "none5"));
+    EXPECT_STR("cnn28 of 28 x 28, 120 pictures of 3 classes, 1 epoch, batch_size 8, "
+               "learning_rate 0.00625",
+               ft_str_of(t.plan));
+    char settings[600];
+    snprintf(settings, sizeof settings, "epochs=1,optimizer=adam,from=%s/chosen/model.safetensors",
+             test_dir());
+    EXPECT_OK(learn(&t, few, settings, "tuned2", "none6"));
+    EXPECT(strstr(t.plan, "cnn28 of 28 x 28") && strstr(t.plan, "learning_rate 1.25e-05"));
+    pictures_sized("middle", 2, 40, 60);
+    EXPECT_OK(learn(&t, "middle", "epochs=1", "chosen2", "none7"));
+    EXPECT(strstr(t.plan, "cnn32 of 64 x 64, 80 pictures") != NULL);
+    ft_nn_network *n;
+    EXPECT_OK(ft_nn_network_read(&n, file_of("chosen2")));
+    EXPECT(n->graph->values[n->graph->inputs[0]].shape[3] == 64);
+    ft_nn_network_free(n);
+    t.stop_at = 1; /* a hundred epochs, of which the first step is enough */
+    EXPECT_ERR(FT_ECANCELED, learn(&t, few, "threads=1", "chosen3", "none8"));
+    EXPECT(strstr(t.plan, ", 100 epochs,") != NULL);
 }
 
 /* Stopped in the middle of an epoch and gone on with: the weights of an uninterrupted run, Dropout,
@@ -224,7 +258,7 @@ static void test_divides_signs(void **state) {
         snprintf(path, sizeof path, "signs/%05d", class);
         folder_make(path);
         snprintf(path, sizeof path, "signs/%05d/%05d_%05d.pgm", class, track, frame);
-        picture_write(file_of(path), class % 7, 7, &r);
+        picture_write(file_of(path), class % 7, 7, SIDE, &r);
     }
     fclose(f);
     ft_nn_images *m;
@@ -302,7 +336,8 @@ static void test_unreadable_picture(void **state) {
     EXPECT_OK(learn(&t, data, SMALL "epochs=1,bad_max=1", "x", "c3"));
 }
 
-TEST_MAIN(cmocka_unit_test(test_learns_and_serves), cmocka_unit_test(test_resumes_bit_by_bit),
+TEST_MAIN(cmocka_unit_test(test_learns_and_serves), cmocka_unit_test(test_chooses),
+          cmocka_unit_test(test_resumes_bit_by_bit),
           cmocka_unit_test(test_from_weights_in_two_steps),
           cmocka_unit_test(test_divides_by_groups), cmocka_unit_test(test_divides_signs),
           cmocka_unit_test(test_wrong_settings),

@@ -317,6 +317,8 @@ static ft_str side_where(void *self, const ft_sample *s) {
 
 static void side_free(void *self) { free(self); }
 
+int ft_nn_images_field(const ft_nn_images *m) { return image_field(&m->feed); }
+
 ft_err ft_nn_images_loader(ft_loader **out, ft_nn_images *m, bool judge, ft_loader_spec *spec) {
     side *s = ft_fault_here() ? NULL : calloc(1, sizeof *s);
     *out = NULL;

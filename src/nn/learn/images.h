@@ -44,6 +44,8 @@ typedef struct ft_nn_images {
  */
 ft_err ft_nn_images_open(ft_nn_images **out, ft_str path, const ft_nn_images_opts *opts);
 void ft_nn_images_free(ft_nn_images *m); /* fine on NULL */
+/* The field of the pictures. */
+int ft_nn_images_field(const ft_nn_images *m);
 /* A loader of one side; `spec` is completed (fields). */
 ft_err ft_nn_images_loader(ft_loader **out, ft_nn_images *m, bool judge, ft_loader_spec *spec);
 /* The loader's batch: its pictures, and its labels as int64 in the arena. */
