@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,7 +202,6 @@ static void *worker_main(void *ctx) {
     if (w->daemon) ft_mhd_api.stop_daemon(w->daemon);
     ft_http_requests_free(w);
     if (w->context && w->server->opts.thread_free) w->server->opts.thread_free(w->context);
-    ft_fd_close(&w->wake_fd);
     return NULL;
 }
 
@@ -250,6 +250,7 @@ ft_err ft_server_start(ft_server **out, const ft_server_opts *opts) {
     s->opts = *opts;
     s->count = count;
     s->listen_fd = -1;
+    for (int i = 0; i < count; i++) s->workers[i].wake_fd = -1;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->ready, NULL);
     FT_GOTO(err, ft_route_tree_new(&s->routes, &s->arena, opts->routes));
@@ -267,8 +268,12 @@ int ft_server_port(const ft_server *s) { return s->port; }
 void ft_server_stop(ft_server *s) {
     if (!s) return;
     atomic_store(&s->stop, true);
-    for (int i = 0; i < s->count; i++)
-        if (s->workers[i].running) pthread_join(s->workers[i].thread, NULL);
+    for (int i = 0; i < s->count; i++) {
+        ft_http_worker *w = &s->workers[i];
+        if (w->running) pthread_join(w->thread, NULL);
+        while (atomic_load(&w->waking)) sched_yield();
+        ft_fd_close(&w->wake_fd);
+    }
     ft_fd_close(&s->listen_fd);
     pthread_cond_destroy(&s->ready);
     pthread_mutex_destroy(&s->lock);

@@ -78,6 +78,7 @@ struct ft_http_worker {
     bool stopping;
     bool ending;       /* no answer is waited for any more */
     int wake_fd;       /* written to by other threads: ends the wait for the next event */
+    atomic_int waking; /* threads that are about to write to it */
     atomic_bool woken; /* pulled answers that wait are asked again */
     ft_connection *free;
     int free_count;

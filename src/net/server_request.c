@@ -191,12 +191,16 @@ static enum MHD_Result answer_later(ft_connection *c, const ft_response *resp) {
     return MHD_YES;
 }
 
+/* A request that was resumed may be answered, and its server stopped, before the word is written.
+ */
 void ft_request_wake(ft_request *req) {
     uint64_t one = 1;
-    int fd = req->conn->worker->wake_fd;
+    ft_http_worker *w = req->conn->worker;
+    atomic_fetch_add(&w->waking, 1);
     ft_mhd_api.resume_connection(req->conn->mhd);
     /* The library does not look up by itself: it would see it at the next tick. */
-    if (write(fd, &one, sizeof one) < 0) return;
+    (void)!write(w->wake_fd, &one, sizeof one);
+    atomic_fetch_sub(&w->waking, 1);
 }
 
 ft_waker *ft_request_waker(const ft_request *req) { return req->conn->worker; }
@@ -204,7 +208,7 @@ ft_waker *ft_request_waker(const ft_request *req) { return req->conn->worker; }
 void ft_waker_wake(ft_waker *waker) {
     uint64_t one = 1;
     if (atomic_exchange(&waker->woken, true)) return; /* somebody's word is on its way */
-    if (write(waker->wake_fd, &one, sizeof one) < 0) return;
+    (void)!write(waker->wake_fd, &one, sizeof one);
 }
 
 static enum MHD_Result on_body_end(ft_connection *c) {
