@@ -322,7 +322,7 @@ static ft_err ranks_local(const ft_job_channel *channels, size_t count) {
             return FT_FAIL(FT_EUNSUPPORTED,
                            "%.*s: several ranks read local files alone, and '%.*s' is none; copy "
                            "the data to one path on every machine and name that",
-                           FT_STR_ARG(channels[i].name), FT_STR_ARG(channels[i].source));
+                           FT_STR_ARG(channels[i].name), FT_STR_ARG(channels[i].path));
     return FT_OK;
 }
 
