@@ -219,18 +219,18 @@ def detector(w, a, s):
     attacks of another kind and strength than above."""
     print("7. The detector of perturbed pictures")
     rule = w.json("sql", "select params as p from watch where rule = 'PerturbedInputs'", quiet=True)[0]["p"]
-    limit = json.loads(rule)["grain_limit"]
+    limits = [word for name, limit in json.loads(rule).items() for word in ("--set", f"{name}={limit}")]
     told = {}
     for name, method, eps in (("clean", None, 0), ("noise", "noise", s["eps"] / 2), ("fgsm", "fgsm", s["eps"] / 2),
-                              ("pgd", "pgd", s["eps"] / 2)):
+                              ("pgd", "pgd", s["eps"] / 2), ("fgsm-weak", "fgsm", s["eps"] / 4), ("pgd-weak", "pgd", s["eps"] / 4)):
         folder = pick(w, "probe", s, a.seed + 900, min(200, a.requests))
         if method:
             attack(w, a, s, folder, f"{w.folder}/probed-{name}", method, eps)
             folder = f"{w.folder}/probed-{name}"
         w.run("deploy", w.model, "--endpoint", "probe-" + name, "--capture", 100, quiet=True)
         send(w, folder, "probe-" + name)
-        rows = w.json("rules", "try", "PerturbedInputs", "endpoint/probe-" + name, "--set", f"grain_limit={limit}",
-                      "--set", "threshold_percent=0", "--set", "min_records=1", quiet=True)
+        rows = w.json("rules", "try", "PerturbedInputs", "endpoint/probe-" + name, *limits, "--set", "threshold_percent=0",
+                      "--set", "min_records=1", quiet=True)
         seen = [r["evidence"] if isinstance(r.get("evidence"), dict) else json.loads(r.get("evidence") or "{}") for r in rows]
         sent = min(200, a.requests)
         told[name] = dict(eps=eps, share=round(sum(e.get("perturbed", 0) for e in seen) / sent, 3))

@@ -4,8 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-const char *const ft_measure_names[FT_MEASURES] = { "brightness", "contrast", "colour",
-                                                    "edges",      "noise",    "grain" };
+const char *const ft_measure_names[FT_MEASURES] = { "brightness",  "contrast", "colour",
+                                                    "edges",       "noise",    "grain",
+                                                    "colour_grain" };
 
 static double luma(const ft_image *image, int x, int y) {
     const uint8_t *p =
@@ -38,32 +39,66 @@ static double edges_of(const ft_image *image) {
     return count ? sum / (double)count : 0;
 }
 
-static double differenced(const ft_image *image, int x, int y) {
+/* What a twice differenced place leaves. */
+typedef struct left {
+    double luma;    /* its size */
+    double colours; /* mean size of red less green and blue less green */
+} left;
+
+static left differenced(const ft_image *image, int x, int y) {
     static const int weights[3][3] = { { 1, -2, 1 }, { -2, 4, -2 }, { 1, -2, 1 } };
     double v = 0;
+    int red = 0, blue = 0;
     for (int j = -1; j <= 1; j++)
-        for (int i = -1; i <= 1; i++) v += weights[j + 1][i + 1] * luma(image, x + i, y + j);
-    return fabs(v);
+        for (int i = -1; i <= 1; i++) {
+            int weight = weights[j + 1][i + 1];
+            v += weight * luma(image, x + i, y + j);
+            if (image->channels == 1) continue;
+            const uint8_t *p =
+                image->data + (size_t)(y + j) * image->stride_bytes + 3 * (size_t)(x + i);
+            red += weight * (p[0] - p[1]);
+            blue += weight * (p[2] - p[1]);
+        }
+    return (left){ fabs(v), (abs(red) + abs(blue)) / (2 * 255.0) };
+}
+
+enum { STEPS = 8192, LARGEST = 16 }; /* sizes are counted in steps: of colours up to 16 */
+
+typedef struct sizes {
+    int64_t counts[STEPS];
+} sizes;
+
+static void sizes_add(sizes *s, double v) {
+    int step = (int)(v * STEPS / LARGEST);
+    s->counts[step < STEPS ? step : STEPS - 1]++;
+}
+
+/* The size that `share` of the places stay below. */
+static double sizes_quantile(const sizes *s, int64_t places, double share) {
+    int64_t below = 0;
+    int at = 0;
+    while (at < STEPS - 1 && (double)(below += s->counts[at]) < share * (double)places) at++;
+    return at * (double)LARGEST / STEPS;
 }
 
 /* A normal noise of deviation 1 is differenced to one of 6, whose mean size is sqrt(2 / pi) of
- * that; a quarter of its sizes are below 0.3186 of it. Sizes are counted in 4096 steps. */
+ * that; a quarter of its sizes are below 0.3186 of it. */
 static void noise_of(ft_measure *out, const ft_image *image) {
-    enum { STEPS = 4096, LARGEST = 8 };
-    int64_t counts[STEPS] = { 0 }, places = 0, below = 0;
+    sizes lumas = { 0 }, colours = { 0 };
+    int64_t places = 0;
     double sum = 0;
-    int quarter = 0;
     if (image->width < 3 || image->height < 3) return;
     for (int y = 1; y + 1 < image->height; y++)
         for (int x = 1; x + 1 < image->width; x++, places++) {
-            double v = differenced(image, x, y);
-            int step = (int)(v * STEPS / LARGEST);
-            sum += v;
-            counts[step < STEPS ? step : STEPS - 1]++;
+            left v = differenced(image, x, y);
+            sum += v.luma;
+            sizes_add(&lumas, v.luma);
+            sizes_add(&colours, v.colours);
         }
-    while (quarter < STEPS - 1 && (below += counts[quarter]) * 4 < places) quarter++;
     out->noise = sqrt(M_PI / 2) / 6 * sum / (double)places;
-    out->grain = quarter * (double)LARGEST / STEPS / (6 * 0.3186);
+    out->grain = sizes_quantile(&lumas, places, 0.25) / (6 * 0.3186);
+    out->colour_grain =
+        sizes_quantile(&colours, places, 0.5) / (sizes_quantile(&lumas, places, 0.5) + 1 / 255.0);
 }
 
 void ft_image_measure(ft_measure *out, const ft_image *image) {

@@ -13,7 +13,10 @@
 #include "watch/watch.h"
 
 #define PICTURE_BYTES_MAX ((size_t)64 << 20)
-#define GRAINY_SHARE      0.02 /* of the baseline's pictures exceed the limit of PerturbedInputs */
+/* Shares of the baseline's pictures that exceed a limit of PerturbedInputs: of one, as grey
+ * pictures have it, or of each of two. */
+#define GREY_SHARE   0.02
+#define COLOUR_SHARE 0.01
 
 const char *ft_picture_feature(size_t i) {
     return i < FT_MEASURES ? ft_measure_names[i] : "confidence";
@@ -30,8 +33,9 @@ ft_err ft_picture_row(float out[FT_PICTURE_FEATURES], const ft_payload *in,
                       const ft_answer *answer) {
     ft_measure m;
     FT_TRY(ft_picture_measure(&m, in->bytes));
-    double values[FT_PICTURE_FEATURES] = { m.brightness, m.contrast, m.colour,          m.edges,
-                                           m.noise,      m.grain,    answer->confidence };
+    double values[FT_PICTURE_FEATURES] = { m.brightness,   m.contrast,        m.colour,
+                                           m.edges,        m.noise,           m.grain,
+                                           m.colour_grain, answer->confidence };
     for (int i = 0; i < FT_PICTURE_FEATURES; i++) out[i] = (float)values[i];
     return FT_OK;
 }
@@ -115,24 +119,33 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The grain that GRAINY_SHARE of the pictures exceed. */
-static ft_err grain_limit(double *out, const gathering *g, ft_arena *arena) {
-    float *grain;
-    FT_TRY(ft_arena_items(&grain, arena, g->count));
+enum { GRAIN = FT_MEASURES - 2, COLOUR_GRAIN };
+
+/* What `share` of the pictures exceed of a feature. */
+static ft_err limit_of(double *out, const gathering *g, int feature, double share,
+                       ft_arena *arena) {
+    float *values;
+    FT_TRY(ft_arena_items(&values, arena, g->count));
     for (size_t i = 0; i < g->count; i++)
-        grain[i] = g->rows[i * FT_PICTURE_FEATURES + FT_MEASURES - 1];
-    qsort(grain, g->count, sizeof *grain, by_value);
-    *out = grain[(size_t)((1 - GRAINY_SHARE) * (double)(g->count - 1))];
+        values[i] = g->rows[i * FT_PICTURE_FEATURES + (size_t)feature];
+    qsort(values, g->count, sizeof *values, by_value);
+    *out = values[(size_t)((1 - share) * (double)(g->count - 1))];
     return FT_OK;
 }
 
 static ft_err rule_add(ft_store *s, ft_str endpoint, const gathering *g, ft_arena *arena) {
     ft_watch_spec spec = { .rule = FT_STR("PerturbedInputs"), .actions = FT_STR("alert") };
-    double limit = 0;
+    double grain = 0, colour = 0;
     int64_t id;
-    FT_TRY(grain_limit(&limit, g, arena));
+    FT_TRY(limit_of(&colour, g, COLOUR_GRAIN, COLOUR_SHARE, arena));
+    FT_TRY(limit_of(&grain, g, GRAIN, colour > 0 ? COLOUR_SHARE : GREY_SHARE, arena));
     FT_TRY(ft_arena_printf(&spec.subject, arena, "endpoint/%.*s", FT_STR_ARG(endpoint)));
-    FT_TRY(ft_arena_printf(&spec.params_json, arena, "{\"grain_limit\":\"%.6g\"}", limit));
+    if (colour > 0)
+        FT_TRY(ft_arena_printf(&spec.params_json, arena,
+                               "{\"grain_limit\":\"%.6g\",\"colour_grain_limit\":\"%.6g\"}", grain,
+                               colour));
+    else
+        FT_TRY(ft_arena_printf(&spec.params_json, arena, "{\"grain_limit\":\"%.6g\"}", grain));
     ft_err err = ft_watch_add(&id, s, &spec);
     if (err != FT_EEXIST) return err;
     ft_err_clear();

@@ -12,7 +12,7 @@
 #include "store/store.h"
 
 #define FT_PICTURE_FEATURES (FT_MEASURES + 1)
-/* "brightness" … "grain", "confidence" */
+/* "brightness" … "colour_grain", "confidence" */
 const char *ft_picture_feature(size_t i);
 
 bool ft_is_picture(const ft_payload *in);
@@ -22,7 +22,7 @@ ft_err ft_picture_row(float out[FT_PICTURE_FEATURES], const ft_payload *in,
                       const ft_answer *answer);
 
 /* The endpoint's baseline from a folder of pictures (labels are not needed), as `model` answers
- * them; and the rule PerturbedInputs with the grain that few of them exceed. What is no picture is
+ * them; and the rule PerturbedInputs with the grains that few of them exceed. What is no picture is
  * passed over and counted. FT_EINVAL for a folder without pictures. Pictures that the model was
  * trained on make it look surer than it is: give others. `most` 0: all. */
 ft_err ft_monitor_baseline_pictures(ft_store *s, ft_str endpoint, const char *folder,

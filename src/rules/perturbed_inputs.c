@@ -1,7 +1,7 @@
 /* perturbed_inputs.c -- fires when too many of the captured pictures of a window look perturbed:
- * their grain, the noise of their smooth places (media/measure.h), is more than nearly all pictures
- * of the baseline have. What is added to a picture to mislead a network has no shape that a camera
- * would give it. */
+ * their grain, the noise of their smooth places, or their colours' (media/measure.h) is more than
+ * nearly all pictures of the baseline have. What is added to a picture to mislead a network has no
+ * shape that a camera would give it. */
 #include <math.h>
 
 #include "base/check.h"
@@ -15,7 +15,12 @@ static const ft_param params[] = {
       .min = 0,
       .max = INFINITY,
       .required = true,
-      .doc = "a picture with more grain is perturbed; the baseline's 98th percentile" },
+      .doc = "a picture with more grain is perturbed; the baseline's 98th percentile, or 99th" },
+    { .name = "colour_grain_limit",
+      .type = FT_PARAM_FLOAT,
+      .min = 0,
+      .max = INFINITY,
+      .doc = "the same of its colours; the baseline's 99th percentile, none for grey pictures" },
     FT_RULE_SHARE_PARAMS("10", "largest share of such pictures, in percent",
                          "fewer pictures in the window are not judged"),
     { 0 },
@@ -23,7 +28,8 @@ static const ft_param params[] = {
 
 typedef struct tally {
     ft_rule_share share;
-    double limit, sum;
+    double limit, colour_limit;
+    double sum, colour_sum;
 } tally;
 
 /* What cannot be read as a picture is not counted. */
@@ -37,7 +43,8 @@ static void add(tally *t, ft_str input, ft_str encoding) {
     if (err != FT_OK) return;
     t->share.total++;
     t->sum += m.grain;
-    t->share.found += m.grain > t->limit;
+    t->colour_sum += m.colour_grain;
+    t->share.found += m.grain > t->limit || m.colour_grain > t->colour_limit;
 }
 
 static ft_err read_window(tally *t, const ft_rule_input *in) {
@@ -62,7 +69,9 @@ static ft_err read_window(tally *t, const ft_rule_input *in) {
 
 static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in, ft_verdict *out) {
     FT_UNUSED(state);
-    tally t = { .limit = ft_params_float(p, "grain_limit") };
+    tally t = { .limit = ft_params_float(p, "grain_limit"), .colour_limit = INFINITY };
+    if (ft_params_given(p, "colour_grain_limit"))
+        t.colour_limit = ft_params_float(p, "colour_grain_limit");
     ft_rule_share *u = &t.share;
     bool fired;
     FT_TRY(read_window(&t, in));
@@ -73,11 +82,14 @@ static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in,
     ft_rule_share_note(&e, u, "perturbed");
     ft_rule_note_f64(&e, "mean_grain", t.sum / (double)u->total);
     ft_rule_note_f64(&e, "grain_limit", t.limit);
-    return ft_rule_issue_end(
-        out, in, &e,
-        "%llu of %llu pictures (%.2f %%) are grainier than %.4g, as few of the "
-        "baseline are; at most %g %% was expected",
-        (unsigned long long)u->found, (unsigned long long)u->total, u->percent, t.limit, u->most);
+    ft_rule_note_f64(&e, "mean_colour_grain", t.colour_sum / (double)u->total);
+    if (isfinite(t.colour_limit)) ft_rule_note_f64(&e, "colour_grain_limit", t.colour_limit);
+    return ft_rule_issue_end(out, in, &e,
+                             "%llu of %llu pictures (%.2f %%) are grainier, in brightness or "
+                             "colours, than nearly all of "
+                             "the baseline's; at most %g %% was expected",
+                             (unsigned long long)u->found, (unsigned long long)u->total, u->percent,
+                             u->most);
 }
 
 const ft_rule ft_rule_perturbed_inputs = {
