@@ -386,4 +386,6 @@ const char *ft_nn_math_words(void) {
     return amx ? "f32, bfloat16 by AMX" : "f32, bfloat16 by AVX-512 (no AMX)";
 }
 
+void ft_nn_session_seed(ft_nn_session *s, uint64_t seed) { s->opts.seed = seed - s->runs; }
+
 void ft_nn_session_time(ft_nn_session *s, bool timed) { s->timed = timed; }

@@ -50,6 +50,9 @@ void ft_nn_session_free(ft_nn_session *s); /* fine on NULL */
 ft_err ft_nn_run(ft_nn_session *s, const ft_array *inputs, ft_array *outputs, ft_arena *arena,
                  ft_tap *tap);
 
+/* The next run draws its random numbers as a new session's first run with this seed does. */
+void ft_nn_session_seed(ft_nn_session *s, uint64_t seed);
+
 /* What was planned, as members of the open JSON object: bytes of weights and arena, the plan by
  * node (kernel, layout, time of the last run when `timed`), nodes fused away. */
 void ft_nn_session_describe(const ft_nn_session *s, ft_json_out *w);

@@ -38,8 +38,9 @@ static ft_err emit(layout *l, const ft_nn_node *n) {
 static int to_last(int a, int ndim) { return a == 0 ? 0 : a == 1 ? ndim - 1 : a - 1; }
 static int to_given(int a, int ndim) { return a == 0 ? 0 : a == ndim - 1 ? 1 : a + 1; }
 
+/* Lines (sound: one spatial axis) stay as they are: see ops/conv_kernel.c. */
 static bool can_turn(const layout *l, int v) {
-    return v != FT_NN_NONE && l->g->values[v].ndim >= 3;
+    return v != FT_NN_NONE && l->g->values[v].ndim >= 4;
 }
 static int *form(layout *l, int v, bool last) { return last ? &l->last[v] : &l->given[v]; }
 
@@ -183,7 +184,7 @@ static ft_err widened(int *out, layout *l, int v, int ndim) {
  * constants are widened first. False in `out` when an input cannot. */
 static ft_err elementwise_inputs(bool *can, layout *l, const ft_nn_node *n, int *inputs) {
     int ndim = l->g->values[n->outputs[0]].ndim;
-    *can = ndim >= 3;
+    *can = ndim >= 4;
     for (size_t i = 0; i < n->input_count && *can; i++) {
         int v = inputs[i] = n->inputs[i];
         if (v == FT_NN_NONE || l->g->values[v].ndim == 0) continue;
