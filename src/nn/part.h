@@ -10,8 +10,8 @@
 #include "nn/graph.h"
 
 /* The nodes that `outputs` need, back to `inputs`, which become the new graph's inputs in that
- * order. Value numbers stay what they were. An input of `g` that is not among `inputs` and is needed
- * becomes one, behind them. FT_EINVAL for a value that is not there. */
+ * order. Value numbers stay what they were. An input of `g` that is not among `inputs` and is
+ * needed becomes one, behind them. FT_EINVAL for a value that is not there. */
 ft_err ft_nn_graph_part(ft_nn_graph **out, const ft_nn_graph *g, const int *inputs,
                         size_t input_count, const int *outputs, size_t output_count);
 
