@@ -62,6 +62,41 @@ def a_trained_network_serves(t):
     assert scores.index(max(scores)) == 2 and abs(sum(scores) - 1) < 1e-3, scores
 
 
+@case
+def a_killed_job_is_gone_on_with(t):
+    folder = pictures(t, 24)
+    words = ["train", "image", "--train", folder, "--epochs", 6, "--set", "batch_size=8", "--set", "threads=1", "--set",
+             "checkpoint_steps=5"]
+    t.run(*words, "--job", "whole")
+    p = t.start(*map(str, words), "--job", "cut")
+    kept = os.path.join(t.path, "jobs", "cut", "checkpoint", "image.safetensors")
+    until(lambda: os.path.exists(kept) or p.poll() is not None, seconds=100)
+    for pid in os.listdir("/proc"):
+        if pid.isdigit() and mine(pid, t.path) and is_job(pid, "cut"):
+            os.kill(int(pid), signal.SIGKILL)
+    p.communicate(timeout=60)
+    if p.returncode == 0:
+        raise Skip("the job was quicker than the kill")
+    before = open(kept, "rb").read()
+    assert t.run(*words, "--job", "again", "--resume", "nobody", ok=False).returncode != 0
+    other = t.run(*words, "--set", "seed=2", "--job", "other", "--resume", "cut", ok=False)
+    assert "a checkpoint of other data or parameters" in other.stderr, other.stderr
+    t.run(*words, "--job", "again", "--resume", "cut")
+    models = [os.path.join(t.path, "objects/fettle/jobs", job, "output/model/model.safetensors") for job in ("whole", "again")]
+    assert open(models[0], "rb").read() == open(models[1], "rb").read()
+    assert losses(t, "again") == losses(t, "whole")[-len(losses(t, "again")):]
+    assert open(kept, "rb").read() == before
+    assert "input:" in t.run("lineage", "job:again").stdout
+
+
+def is_job(pid, name):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read().split(b"\0")[1:3] == [b"run-job", name.encode()]
+    except OSError:
+        return False
+
+
 def ranks(t, job, settings, wait=True):
     command = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-np", "2", FETTLE, "train", "image", "--job", job] + settings
     if not shutil.which("mpirun"):

@@ -32,6 +32,9 @@ static const ft_param options[] = {
       .doc = "N: image: times over the data; as --set epochs=N" },
     { "job", FT_PARAM_STRING, NULL,
       .doc = "NAME: the job's name (made from algorithm and time when not given)" },
+    { "resume", FT_PARAM_STRING, NULL,
+      .doc = "JOB: image: go on from the checkpoint of a job that was killed, stopped or failed, "
+             "with its data and settings" },
     { "input-mode", FT_PARAM_CHOICE, "file", .choices = "file|pipe|fastfile",
       .doc = "WORD: how the data arrives: as files, or through a pipe while it is read" },
     { "data-type", FT_PARAM_CHOICE, "S3Prefix",
@@ -77,6 +80,7 @@ static const char more[] =
     "LossNotDecreasing\n"
     "  fettle train image --arch resnet18 --train photos/ --set validation_share=0.2 "
     "--epochs 20 --save gradients:100\n"
+    "  fettle train image … --resume JOB                  # the same words again, after a crash\n"
     "  mpirun -np 2 fettle train image --arch cnn28 --train train-images-idx3-ubyte.gz";
 
 /* ---- from options to a job's specification */
@@ -441,6 +445,7 @@ static ft_err run(ft_cli *cli) {
                          .channels = channels,
                          .channel_count = channel_count,
                          .output_uri = ft_params_str(cli->options, "output"),
+                         .resume = ft_params_str(cli->options, "resume"),
                          .watches = watches };
     ft_collection *collections = NULL;
     FT_TRY(watches_read(watches, &spec.watch_count, cli));

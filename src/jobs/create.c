@@ -186,8 +186,35 @@ static ft_err folder_make(ft_store *s, ft_arena *arena, ft_str name, bool gate) 
     return FT_OK;
 }
 
+/* Its files under our name: who writes a checkpoint replaces it whole, so theirs stays. No edge
+ * joins the two: the data is the same and hashed again, and the bits are those of a job that was
+ * never cut. */
+static ft_err checkpoint_take(ft_store *s, ft_arena *arena, ft_str from, ft_str name) {
+    const char *there, *here, *at, *to;
+    ft_str *names;
+    size_t count = 0;
+    ft_job job;
+    FT_TRY(ft_job_get(&job, s, arena, from));
+    if (!ft_job_status_final(job.status))
+        return FT_FAIL(FT_ECONFLICT, "job '%.*s' has not ended: nothing goes on from it yet",
+                       FT_STR_ARG(from));
+    FT_TRY(ft_job_path(&there, s, arena, job.name, "checkpoint"));
+    FT_TRY(ft_job_path(&here, s, arena, name, "checkpoint"));
+    if (ft_file_exists(there)) FT_TRY(ft_dir_list(&names, &count, arena, there));
+    if (!count)
+        return FT_FAIL(FT_ENOTFOUND, "job '%.*s' left no checkpoint to go on from",
+                       FT_STR_ARG(from));
+    for (size_t i = 0; i < count; i++) {
+        FT_TRY(ft_path_join(&at, arena, there, names[i].at));
+        FT_TRY(ft_path_join(&to, arena, here, names[i].at));
+        FT_TRY(ft_file_link(at, to));
+    }
+    return FT_OK;
+}
+
 static ft_err job_store(ft_store *s, ft_db *db, ft_arena *arena, const ft_job *job,
-                        const ft_watch_spec *watches, size_t watch_count, bool *folder) {
+                        const ft_watch_spec *watches, size_t watch_count, ft_str resume,
+                        bool *folder) {
     ft_str node, note;
     int64_t id;
     FT_TRY(job_insert(db, job));
@@ -196,7 +223,8 @@ static ft_err job_store(ft_store *s, ft_db *db, ft_arena *arena, const ft_job *j
     for (size_t i = 0; i < watch_count; i++) FT_TRY(ft_watch_add(&id, s, &watches[i]));
     FT_TRY(ft_arena_printf(&node, arena, "job:%.*s", FT_STR_ARG(job->name)));
     FT_TRY(ft_arena_printf(&note, arena, "a training job of %.*s", FT_STR_ARG(job->algorithm)));
-    return ft_lineage_node(s, node, note);
+    FT_TRY(ft_lineage_node(s, node, note));
+    return resume.len ? checkpoint_take(s, arena, resume, job->name) : FT_OK;
 }
 
 ft_err ft_job_create(ft_str *name, ft_store *s, ft_arena *arena, const ft_job_spec *given) {
@@ -228,7 +256,7 @@ ft_err ft_job_create(ft_str *name, ft_store *s, ft_arena *arena, const ft_job_sp
     FT_TRY(ft_jobs_db(&db, s));
     FT_TRY(ft_job_path(&path, s, arena, job.name, NULL));
     FT_TRY(ft_db_begin(db));
-    ft_err err = job_store(s, db, arena, &job, watches, spec.watch_count, &folder);
+    ft_err err = job_store(s, db, arena, &job, watches, spec.watch_count, spec.resume, &folder);
     if (err != FT_OK)
         ft_db_rollback(db);
     else

@@ -71,6 +71,7 @@ typedef struct ft_job_spec {
     const ft_watch_spec *watches; /* subject and trial_uri are filled in */
     size_t watch_count;
     int64_t max_runtime_us; /* 0: none */
+    ft_str resume;          /* a job whose checkpoint this one begins with; empty: none */
 } ft_job_spec;
 /* Check everything (algorithm, parameters, channels, rules, places), then store the job. Nothing
  * is left behind by a failure. FT_EINVAL in words, FT_ENOTFOUND for a missing file, FT_EEXIST. */
