@@ -10,7 +10,9 @@
 #include "base/files.h"
 #include "nn/import/onnx.h"
 #include "nn/import/tfjs.h"
-#include "nn/op.h"
+#include "nn/graph_in.h"
+#include "nn/ops/kernel.h"
+#include "nn/ops/vector.h"
 
 /* ---- which file it is */
 
@@ -138,21 +140,45 @@ static ft_err read_weights(ft_nn_network *n, const char *path, const ft_nn_told 
     return err == FT_OK ? FT_OK : ft_err_prefix(err, "%s", path);
 }
 
+/* Sets the sign of `*odd` when any of the numbers is a NaN or infinite: an exponent of ones. */
+FT_NN_KERNEL(numbers_odd, (int32_t * odd, const char *at, int64_t count), (odd, at, count)) {
+    ft_v16i all[4] = { 0 };
+    int64_t i = 0;
+    for (; i + 4 * FT_NN_LANES <= count; i += 4 * FT_NN_LANES)
+        for (int k = 0; k < 4; k++) {
+            ft_v16i bits;
+            memcpy(&bits, at + (i + k * FT_NN_LANES) * 4, sizeof bits);
+            all[k] |= (ft_v16i)((ft_v16u)(bits & 0x7fffffff) + 0x00800000);
+        }
+    ft_v16i any = all[0] | all[1] | all[2] | all[3];
+    for (int k = 0; k < FT_NN_LANES; k++) *odd |= any[k];
+    for (uint32_t bits; i < count; i++) {
+        memcpy(&bits, at + i * 4, sizeof bits);
+        *odd |= (int32_t)((bits & 0x7fffffff) + 0x00800000);
+    }
+}
+
+static ft_err number_refuse(const ft_nn_value *v, int64_t count, const char *path) {
+    float x = 0;
+    int64_t k = 0;
+    for (; k < count; k++) {
+        memcpy(&x, (const char *)v->data + (size_t)k * sizeof x, sizeof x); /* may be unaligned */
+        if (x - x != 0) break;
+    }
+    return FT_FAIL(FT_ECORRUPT, "%s: weight '%.*s' is %s at item %lld", path, FT_STR_ARG(v->name),
+                   x != x ? "not a number" : "infinite", (long long)k);
+}
+
 /* A weight that is no number would make every answer none, or worse, some. */
 static ft_err check_numbers(const ft_nn_graph *g, const char *path) {
     for (int i = 0; i < g->value_count; i++) {
         const ft_nn_value *v = &g->values[i];
+        int32_t odd = 0;
         if (!v->data || v->dtype != FT_F32 || v->role == FT_NN_CONST) continue;
-        int64_t count = 1;
-        for (int d = 0; d < v->ndim; d++) count *= v->shape[d];
-        for (int64_t k = 0; k < count; k++) {
-            float x;
-            memcpy(&x, (const char *)v->data + (size_t)k * sizeof x,
-                   sizeof x); /* may be unaligned */
-            if (x - x == 0) continue;
-            return FT_FAIL(FT_ECORRUPT, "%s: weight '%.*s' is %s at item %lld", path,
-                           FT_STR_ARG(v->name), x != x ? "not a number" : "infinite", (long long)k);
-        }
+        ft_array a = ft_nn_value_array(v);
+        ft_nn_pages_expect(v->data, ft_array_bytes(&a));
+        numbers_odd(&odd, v->data, ft_array_count(&a));
+        if (odd < 0) return number_refuse(v, ft_array_count(&a), path);
     }
     return FT_OK;
 }

@@ -545,6 +545,49 @@ ft_err ft_dnn_packed(ft_dnn *k, const void *packed) {
     return FT_OK;
 }
 
+/* Are the dimensions after the first two one run of places, `step` apart? */
+static bool places_of(int64_t *count, int64_t *step, const dnnl_memory_desc_t *md) {
+    const int64_t *strides = md->format_desc.blocking.strides;
+    *count = 1;
+    *step = md->ndims > 2 ? strides[md->ndims - 1] : 0;
+    for (int i = md->ndims - 1; i >= 2; i--) {
+        if (md->dims[i] != 1 && strides[i] != *step * *count) return false;
+        *count *= md->dims[i];
+    }
+    return true;
+}
+
+/* Dense rows: `o` is the slowest dimension, then `i`, then the others. */
+static bool rows_dense(const dnnl_memory_desc_t *md, int o, int i, int64_t places) {
+    const int64_t *strides = md->format_desc.blocking.strides;
+    int64_t count, step;
+    if (md->format_desc.blocking.inner_nblks || !places_of(&count, &step, md)) return false;
+    return (places == 1 || step == 1) && strides[i] == places && strides[o] == places * md->dims[i];
+}
+
+bool ft_dnn_pack_blocks(const ft_dnn *k, ft_nn_blocks *out) {
+    const arg *a = weights_of(k);
+    const dnnl_memory_desc_t *md = &a->kernel;
+    const dnnl_blocking_desc_t *b = &md->format_desc.blocking;
+    int o = md->ndims == 2 ? 1 : 0, i = 1 - o, last = b->inner_nblks - 1;
+    if (!a->own_memory || a->output || md->ndims < 2 || md->format_kind != dnnl_blocked ||
+        md->data_type != dnnl_f32 || a->own.data_type != dnnl_f32 || md->offset0 ||
+        md->extra.flags || last < 0 || last > 1 || b->inner_idxs[last] != o ||
+        (last == 1 && b->inner_idxs[0] != i))
+        return false;
+    for (int d = 0; d < md->ndims; d++)
+        if (md->padded_offsets[d] || (d != o && md->padded_dims[d] != md->dims[d])) return false;
+    *out = (ft_nn_blocks){ .outer = md->dims[o],
+                           .outer_padded = md->padded_dims[o],
+                           .inner = md->dims[i],
+                           .block = b->inner_blks[last],
+                           .inner_block = last ? b->inner_blks[0] : 1,
+                           .outer_step = b->strides[o],
+                           .inner_step = b->strides[i] };
+    return places_of(&out->places, &out->place_step, md) && out->block % FT_NN_BLOCK == 0 &&
+           rows_dense(&a->own, o, i, out->places);
+}
+
 size_t ft_dnn_pack_key(const ft_dnn *k, const void **key) {
     *key = &weights_of(k)->kernel;
     return sizeof weights_of(k)->kernel;

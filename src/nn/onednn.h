@@ -13,6 +13,7 @@
 #ifndef FT_NN_ONEDNN_H
 #define FT_NN_ONEDNN_H
 
+#include "nn/blocks.h"
 #include "nn/post.h"
 
 /* FT_EABSENT names the Debian package. Idempotent. */
@@ -92,6 +93,9 @@ ft_err ft_dnn_run(ft_dnn *k, void *const data[FT_DNN_SLOTS], void *scratch);
 size_t ft_dnn_pack_bytes(const ft_dnn *k);
 ft_err ft_dnn_pack(const ft_dnn *k, void *to, const void *weights);
 ft_err ft_dnn_packed(ft_dnn *k, const void *packed);
+/* The layout as blocks.h has it; false: it is another kind. `outer` is then the caller's first
+ * dimension, and the caller has f32, dense. */
+bool ft_dnn_pack_blocks(const ft_dnn *k, ft_nn_blocks *out);
 /* Describes the layout: two kernels of one key take each other's packed weights. */
 size_t ft_dnn_pack_key(const ft_dnn *k, const void **key);
 

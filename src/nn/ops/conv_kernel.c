@@ -244,7 +244,8 @@ static ft_err forward_pack(ft_nn_kernel *k, ft_nn_prepare *p, const ft_nn_conv_s
     scaling v = { s, p->in[1].data, transposed };
     ft_nn_change change = { s->scale, weights_scale, &v };
     FT_CHECK(!s->scale || (v.w && p->in[1].dtype == FT_F32));
-    return ft_nn_kernel_pack(k, p, 1, s->scale ? &change : NULL);
+    return ft_nn_kernel_pack_rows(k, p, 1, s->scale ? &change : NULL,
+                                  s->groups == 1 && !transposed ? s->scale : NULL);
 }
 
 /* Winograd's algorithm (Lavin, Gray: Fast Algorithms for Convolutional Neural Networks, 2015) makes

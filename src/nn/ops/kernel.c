@@ -28,9 +28,7 @@ void ft_nn_kernel_free(ft_nn_kernel *k) {
     *k = (ft_nn_kernel){ 0 };
 }
 
-/* Weights are mostly views of a mapped file: its pages at once instead of by 1,600 faults
- * (ResNet-50: 3.5 of 150 ms of a session's start). Where that is not to be had nothing is lost. */
-static void pages_expect(const void *at, size_t bytes) {
+void ft_nn_pages_expect(const void *at, size_t bytes) {
     size_t page = 4096, from = (size_t)at & ~(page - 1);
     if (bytes >= 16 * page) madvise((void *)from, (size_t)at + bytes - from, MADV_POPULATE_READ);
 }
@@ -38,13 +36,20 @@ static void pages_expect(const void *at, size_t bytes) {
 typedef struct packing {
     const ft_dnn *dnn;
     const void *weights;
-    size_t bytes;
     const ft_nn_change *change;
+    const float *by; /* what `change` multiplies rows by; NULL: it is another change */
 } packing;
+
+/* Read, changed and written in one go. */
+static bool pack_at_once(const packing *p, void *to) {
+    ft_nn_blocks blocks;
+    if ((p->change && !p->by) || !ft_dnn_pack_blocks(p->dnn, &blocks)) return false;
+    return ft_nn_blocks_fill(&blocks, to, p->weights, p->by);
+}
 
 static ft_err pack(void *ctx, void *to, void *scratch) {
     const packing *p = ctx;
-    pages_expect(p->weights, p->bytes);
+    if (pack_at_once(p, to)) return FT_OK;
     bool same = ft_dnn_pack_bytes(p->dnn) == 0; /* the layout is the kernel's already */
     if (p->change) p->change->fill(p->change->ctx, same ? to : scratch);
     if (same) return FT_OK;
@@ -76,13 +81,13 @@ static ft_err pack_own(ft_nn_kernel *k, const ft_nn_packer *packer) {
     return err;
 }
 
-ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input,
-                         const ft_nn_change *change) {
+ft_err ft_nn_kernel_pack_rows(ft_nn_kernel *k, ft_nn_prepare *p, size_t input,
+                              const ft_nn_change *change, const float *by) {
     unsigned char key[KEY_BYTES_MAX];
     const void *weights = p->in[input].data, *packed;
     size_t bytes = ft_dnn_pack_bytes(k->dnn), plain = ft_array_bytes(&p->in[input]);
     if (!weights || (bytes == 0 && !change)) return FT_OK;
-    packing with = { k->dnn, weights, plain, change };
+    packing with = { k->dnn, weights, change, by };
     ft_nn_packer packer = { .bytes = bytes ? bytes : plain,
                             .scratch_bytes = bytes && change ? plain : 0,
                             .make = pack,
@@ -98,6 +103,11 @@ ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input,
     /* less: nothing to reorder at each run; going back asks for more by itself */
     if (!p->training) p->scratch_bytes = ft_dnn_scratch_bytes(k->dnn);
     return FT_OK;
+}
+
+ft_err ft_nn_kernel_pack(ft_nn_kernel *k, ft_nn_prepare *p, size_t input,
+                         const ft_nn_change *change) {
+    return ft_nn_kernel_pack_rows(k, p, input, change, NULL);
 }
 
 ft_err ft_nn_kernel_try(ft_nn_kernel *k, ft_nn_prepare *p, ft_err made) {
