@@ -67,7 +67,7 @@ static ft_err format_for(const ft_audio_format **out, const ft_params *p, ft_str
     return FT_FAIL(FT_EINVAL, "%.*s: no format by that ending; give --format", FT_STR_ARG(path));
 }
 
-static ft_err convert(ft_cli *cli, const ft_wav *w, ft_str to) {
+static ft_err convert(ft_cli *cli, const ft_wav *w, ft_str bytes, ft_str to) {
     const ft_params *p = cli->options;
     ft_part_file *file = NULL;
     ft_buf head = { 0 };
@@ -78,6 +78,7 @@ static ft_err convert(ft_cli *cli, const ft_wav *w, ft_str to) {
                              .frame_20ms = ft_params_bool(p, "frames") };
     FT_TRY(format_for(&opts.format, p, to));
     FT_GOTO(err, ft_part_file_new(&file, to.at));
+    FT_GOTO(err, ft_part_file_source(file, cli->args[0].at, bytes));
     FT_GOTO(err, ft_sound_convert(w, &opts, ft_part_file_write, file, &head));
     FT_GOTO(err, ft_part_file_commit(file, ft_buf_str(&head)));
 done:
@@ -93,7 +94,7 @@ static ft_err run(ft_cli *cli) {
     FT_TRY(ft_file_map(&bytes, from.at));
     ft_err err = read_sound(&w, bytes, from, cli->options);
     if (err != FT_OK) err = ft_err_prefix(err, "%.*s", FT_STR_ARG(from));
-    if (err == FT_OK) err = convert(cli, &w, to);
+    if (err == FT_OK) err = convert(cli, &w, bytes, to);
     if (err == FT_OK && w.cut)
         fprintf(stderr, "%.*s: the last sample is not whole and was left out\n", FT_STR_ARG(from));
     ft_file_unmap(bytes);

@@ -237,6 +237,40 @@ static void test_fails_anywhere(void **state) {
     EXPECT(strcmp(there, "Tew") == 0);
 }
 
+/* What lies in a file is copied by the kernel, or written where that fails. */
+static void test_copied(void **state) {
+    (void)state;
+    enum { SIZE = 200000 };
+    char from[300], to[300];
+    ft_buf bytes = { 0 };
+    ft_str map = { 0 }, got = { 0 };
+    ft_arena arena = FT_ARENA_INIT(4 << 20);
+    snprintf(from, sizeof from, "%s/in.pcm", test_dir());
+    snprintf(to, sizeof to, "%s/out.wav", test_dir());
+    for (int i = 0; i < SIZE; i++) EXPECT_OK(ft_buf_add_n(&bytes, &(char){ (char)(i * i) }, 1));
+    oracle_put("in.pcm", bytes.at, SIZE);
+    EXPECT_OK(ft_file_map(&map, from));
+    EACH_FAULT {
+        ft_part_file *f = NULL;
+        ft_err err = ft_part_file_new(&f, to);
+        if (err == FT_OK) err = ft_part_file_source(f, from, map);
+        if (err == FT_OK) err = ft_part_file_write(f, FT_STR("head"));
+        if (err == FT_OK) err = ft_part_file_write(f, ft_str_from(map, 5));
+        if (err == FT_OK) err = ft_part_file_write(f, ft_str_slice(map, 1, 2));
+        if (err == FT_OK) err = ft_part_file_commit(f, FT_STR("HEAD"));
+        ft_part_file_free(f);
+        if (err != FT_OK) continue;
+        ft_fault_off();
+        EXPECT_OK(ft_file_read(&got, &arena, to, SIZE + 10));
+        EXPECT(got.len == 4 + SIZE - 5 + 2 && memcmp(got.at, "HEAD", 4) == 0);
+        EXPECT(memcmp(got.at + 4, bytes.at + 5, SIZE - 5) == 0);
+        EXPECT(memcmp(got.at + 4 + SIZE - 5, bytes.at + 1, 2) == 0);
+    }
+    ft_file_unmap(map);
+    ft_buf_fini(&bytes);
+    ft_arena_fini(&arena);
+}
+
 static void test_memory_fails(void **state) {
     (void)state;
     int16_t samples[64] = { 1, 2, 3 };
@@ -252,4 +286,4 @@ static void test_memory_fails(void **state) {
 TEST_MAIN(cmocka_unit_test(test_as_sox), cmocka_unit_test(test_rate_as_sox),
           cmocka_unit_test(test_mono), cmocka_unit_test(test_telephone), cmocka_unit_test(test_raw),
           cmocka_unit_test(test_appears_whole), cmocka_unit_test(test_fails_anywhere),
-          cmocka_unit_test(test_memory_fails))
+          cmocka_unit_test(test_copied), cmocka_unit_test(test_memory_fails))

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,12 +14,15 @@
 #include "base/files.h"
 
 #define MODE 0666
+#define COPY ((size_t)64 << 10) /* less is written as it is */
 
 struct ft_part_file {
     int fd;
     bool special;   /* a device or a pipe: written to at once */
     bool committed; /* it has its name */
     bool hidden;    /* `temp` is there */
+    int source_fd;  /* -1: none */
+    ft_str source;  /* its bytes in memory */
     char path[PATH_MAX];
     char temp[PATH_MAX];
 };
@@ -67,7 +71,7 @@ ft_err ft_part_file_new(ft_part_file **out, const char *path) {
     *out = NULL;
     ft_part_file *f = ft_fault_here() ? NULL : calloc(1, sizeof *f);
     if (!f) return FT_FAIL(FT_ENOMEM, "no memory for a file");
-    f->fd = -1;
+    f->fd = f->source_fd = -1;
     ft_err err = open_file(f, path);
     if (err != FT_OK) {
         f->hidden = f->hidden && f->fd >= 0;
@@ -78,8 +82,29 @@ ft_err ft_part_file_new(ft_part_file **out, const char *path) {
     return FT_OK;
 }
 
+ft_err ft_part_file_source(ft_part_file *f, const char *path, ft_str map) {
+    ft_fd_close(&f->source_fd);
+    f->source = map;
+    return ft_fd_open(&f->source_fd, path, O_RDONLY, 0);
+}
+
+/* What the kernel copies by itself; it need not be able to, or not all of it. */
+static size_t copied(const ft_part_file *f, ft_str bytes) {
+    bool within = f->source_fd >= 0 && bytes.len >= COPY && bytes.at >= f->source.at &&
+                  bytes.at + bytes.len <= f->source.at + f->source.len;
+    off_t from = within ? bytes.at - f->source.at : 0;
+    size_t done = 0;
+    while (within && done < bytes.len) {
+        ssize_t n = ft_fault_here() ? -1 : sendfile(f->fd, f->source_fd, &from, bytes.len - done);
+        if (n <= 0) break;
+        done += (size_t)n;
+    }
+    return done;
+}
+
 ft_err ft_part_file_write(void *file, ft_str bytes) {
     ft_part_file *f = file;
+    bytes = ft_str_from(bytes, copied(f, bytes));
     return ft_fd_write(f->fd, bytes.at, bytes.len, f->path);
 }
 
@@ -116,5 +141,6 @@ void ft_part_file_free(ft_part_file *f) {
     if (!f) return;
     if (f->hidden && !f->committed) unlink(f->temp);
     ft_fd_close(&f->fd);
+    ft_fd_close(&f->source_fd);
     free(f);
 }

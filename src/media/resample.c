@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/fault.h"
+#include "media/resample_half.h"
 
 #define PASS      0.85 /* of the lower Nyquist frequency; the stop band begins at 2 - PASS */
 #define STOP_DB   70.0
@@ -36,8 +37,11 @@ struct ft_resampler {
         float coeff;
     } used[STREAM_TAPS_MAX];
     size_t used_count; /* even */
-    size_t filled;     /* of line */
-    uint64_t base;     /* input number of line[0], counted with taps / 2 zeros before the first */
+    /* Where the rate is halved: the line in whole numbers, taken in place of `line`. */
+    bool halves;
+    int16_t half_coeffs[FT_HALF_TAPS_MAX], *half_line;
+    size_t filled; /* of line */
+    uint64_t base; /* input number of line[0], counted with taps / 2 zeros before the first */
     uint64_t in_count, out_count;
 };
 
@@ -85,9 +89,34 @@ static void take_used(ft_resampler *r) {
     if (r->used_count % 2) r->used[r->used_count++] = (struct used){ 0, 0 };
 }
 
+/* Samples of the line, which are of one type or the other. */
+static void line_put(ft_resampler *r, const int16_t *in, size_t count) {
+    if (r->halves)
+        memcpy(r->half_line + r->filled, in, count * sizeof *in);
+    else
+        for (size_t i = 0; i < count; i++) r->line[r->filled + i] = in[i];
+    r->filled += count;
+}
+
+static void line_silence(ft_resampler *r, size_t count) {
+    if (r->halves)
+        memset(r->half_line + r->filled, 0, count * sizeof *r->half_line);
+    else
+        memset(r->line + r->filled, 0, count * sizeof *r->line);
+    r->filled += count;
+}
+
+static void line_drop(ft_resampler *r, size_t count) {
+    r->filled -= count;
+    if (r->halves)
+        memmove(r->half_line, r->half_line + count, r->filled * sizeof *r->half_line);
+    else
+        memmove(r->line, r->line + count, r->filled * sizeof *r->line);
+}
+
 static void begin(ft_resampler *r) {
-    r->filled = r->taps / 2 - 1;
-    memset(r->line, 0, r->filled * sizeof *r->line);
+    r->filled = 0;
+    line_silence(r, r->taps / 2 - 1);
     r->base = r->in_count = r->out_count = 0;
 }
 
@@ -105,7 +134,7 @@ ft_err ft_resampler_new(ft_resampler **out, int from_hz, int to_hz) {
     if (taps > COEFF_MAX / up)
         return FT_FAIL(FT_EINVAL, "no resampling from %d to %d Hz: their ratio is %llu/%llu",
                        from_hz, to_hz, (unsigned long long)up, (unsigned long long)down);
-    bool streams = up == 1 && down > 1 && down <= STREAMS_MAX && taps <= STREAM_TAPS_MAX;
+    bool streams = up == 1 && down > 2 && down <= STREAMS_MAX && taps <= STREAM_TAPS_MAX;
     size_t room = streams ? (taps + PIECE) / (size_t)down + 2 * SLACK : 0;
     size_t floats = taps * (size_t)up + 2 * taps + PIECE + room * (size_t)down;
     ft_resampler *r = ft_fault_here() ? NULL : malloc(sizeof *r + floats * sizeof(float));
@@ -120,6 +149,8 @@ ft_err ft_resampler_new(ft_resampler **out, int from_hz, int to_hz) {
         memset(r->streams, 0, room * (size_t)down * sizeof(float));
         take_used(r);
     }
+    r->half_line = (int16_t *)(void *)r->line;
+    r->halves = up == 1 && down == 2 && ft_half_coeffs(r->half_coeffs, r->coeffs, taps);
     begin(r);
     *out = r;
     return FT_OK;
@@ -164,7 +195,7 @@ static void filter_plain(const ft_resampler *r, place *p, int16_t *out, size_t c
 }
 
 /* Down by a whole number: the line is dealt into `down` streams, so that outputs side by side read
- * what stands side by side, and the filter's zeros (half of it, down by 2) are passed over. Each
+ * what stands side by side, and the filter's zeros are passed over. Each
  * output is summed in the same order wherever it stands in a block. */
 enum { LANES = 16 };
 typedef float lanes __attribute__((vector_size(4 * LANES)));
@@ -172,11 +203,6 @@ typedef float loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias
 
 static void deal(const ft_resampler *r, const float *from, size_t each) {
     size_t down = (size_t)r->down;
-    if (down == 2) {
-        float *a = r->streams, *b = a + r->stream_room;
-        for (size_t i = 0; i < each; i++) a[i] = from[2 * i], b[i] = from[2 * i + 1];
-        return;
-    }
     for (size_t k = 0; k < down; k++)
         for (size_t i = 0; i < each; i++) r->streams[k * r->stream_room + i] = from[i * down + k];
 }
@@ -227,6 +253,11 @@ static bool streams_quick(const ft_resampler *r, int16_t *out, size_t count) {
 #endif
 
 static void filter(const ft_resampler *r, place *p, int16_t *out, size_t count) {
+    if (r->halves) {
+        ft_half_filter(out, r->half_line + (p->at - r->base), count, r->half_coeffs, r->taps);
+        p->at += count * 2;
+        return;
+    }
     if (r->streams && count > 0) {
         deal(r, r->line + (p->at - r->base), count + r->taps / (size_t)r->down);
         if (streams_quick(r, out, count)) {
@@ -252,8 +283,7 @@ static size_t drain(ft_resampler *r, int16_t *out, uint64_t last) {
     filter(r, &p, out, (size_t)count);
     r->out_count += count;
     uint64_t used = p.at - r->base < r->filled ? p.at - r->base : r->filled;
-    r->filled -= (size_t)used;
-    memmove(r->line, r->line + used, r->filled * sizeof *r->line);
+    line_drop(r, (size_t)used);
     r->base += used;
     return (size_t)count;
 }
@@ -267,8 +297,7 @@ size_t ft_resampler_push(ft_resampler *r, int16_t *out, const int16_t *in, size_
     while (count > 0) {
         size_t room = r->taps + PIECE - r->filled, take = count < room ? count : room;
         FT_CHECK(take > 0);
-        for (size_t i = 0; i < take; i++) r->line[r->filled + i] = in[i];
-        r->filled += take;
+        line_put(r, in, take);
         r->in_count += take;
         in += take;
         count -= take;
@@ -283,8 +312,7 @@ size_t ft_resampler_end(ft_resampler *r, int16_t *out) {
     uint64_t all = (r->in_count * r->up + r->down - 1) / r->down;
     while (r->out_count < all) {
         size_t room = r->taps + PIECE - r->filled;
-        memset(r->line + r->filled, 0, room * sizeof *r->line);
-        r->filled += room;
+        line_silence(r, room);
         written += drain(r, out + written, all);
     }
     begin(r);

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "base/random.h"
+#include "media/resample_half.h"
 #include "tests/test.h"
 
 static void sine(int16_t *out, size_t count, int rate_hz, double tone_hz, double level) {
@@ -70,16 +72,48 @@ static void test_pieces(void **state) {
     static int16_t in[COUNT];
     static const size_t pieces[] = { 1, 7, 160, 4096, COUNT };
     for (int i = 0; i < COUNT; i++) in[i] = (int16_t)(i * 7919);
-    int16_t *whole = NULL;
-    size_t want = resample(&whole, 22050, 16000, in, COUNT, COUNT);
-    EXPECT(want == (COUNT * 16000u + 22049) / 22050);
-    for (size_t i = 0; i < 5; i++) {
-        int16_t *out = NULL;
-        size_t got = resample(&out, 22050, 16000, in, COUNT, pieces[i]);
-        EXPECT(got == want && memcmp(out, whole, got * sizeof *out) == 0);
-        free(out);
+    static const int from_hz[] = { 22050, 32000, 48000 }; /* any, half, a third */
+    for (size_t k = 0; k < 3; k++) {
+        int16_t *whole = NULL;
+        size_t want = resample(&whole, from_hz[k], 16000, in, COUNT, COUNT);
+        EXPECT(want == (size_t)(COUNT * 16000 + from_hz[k] - 1) / (size_t)from_hz[k]);
+        for (size_t i = 0; i < 5; i++) {
+            int16_t *out = NULL;
+            size_t got = resample(&out, from_hz[k], 16000, in, COUNT, pieces[i]);
+            EXPECT(got == want && memcmp(out, whole, got * sizeof *out) == 0);
+            free(out);
+        }
+        free(whole);
     }
-    free(whole);
+}
+
+/* Half the rate: the quick ways give the plain one's bits, at any length and place, and hold what
+ * is too loud. */
+static void test_half_as_plain(void **state) {
+    (void)state;
+    enum { TAPS = 64, COUNT = 200 };
+    int16_t coeffs[TAPS], in[2 * COUNT + TAPS], out[COUNT + 1], want[COUNT];
+    float filter[TAPS], sum = 0;
+    ft_random random;
+    ft_random_seed(&random, 7);
+    for (int k = 0; k < TAPS; k++) sum += filter[k] = (float)(ft_random_u64(&random) % 1000);
+    for (int k = 0; k < TAPS; k++) filter[k] /= sum;
+    EXPECT(ft_half_coeffs(coeffs, filter, TAPS));
+    int all = 0;
+    for (int k = 0; k < TAPS; k++) all += coeffs[k];
+    EXPECT(all == 1 << FT_HALF_BITS);
+    for (size_t i = 0; i < sizeof in / sizeof *in; i++)
+        in[i] = i < 100 ? INT16_MIN : i < 200 ? INT16_MAX : (int16_t)ft_random_u64(&random);
+    for (size_t from = 0; from < 3; from++)
+        for (size_t count = 0; from + count <= COUNT; count += 1 + count / 9) {
+            out[count] = 12345;
+            ft_half_filter(out, in + 2 * from, count, coeffs, TAPS);
+            ft_half_filter_plain(want, in + 2 * from, count, coeffs, TAPS);
+            EXPECT(memcmp(out, want, count * sizeof *out) == 0 && out[count] == 12345);
+        }
+    filter[3] = 1.5F;
+    EXPECT(!ft_half_coeffs(coeffs, filter, TAPS)); /* no room in 16 bits */
+    EXPECT(!ft_half_coeffs(coeffs, filter, 3) && !ft_half_coeffs(coeffs, filter, 0));
 }
 
 static void test_edges(void **state) {
@@ -104,4 +138,5 @@ static void test_edges(void **state) {
     }
 }
 
-TEST_MAIN(cmocka_unit_test(test_tones), cmocka_unit_test(test_pieces), cmocka_unit_test(test_edges))
+TEST_MAIN(cmocka_unit_test(test_tones), cmocka_unit_test(test_pieces),
+          cmocka_unit_test(test_half_as_plain), cmocka_unit_test(test_edges))
