@@ -74,7 +74,7 @@ extern const ft_command ft_command_train, ft_command_report, ft_command_deploy, 
     ft_command_trial_explain;
 
 extern const ft_command ft_command_speak, ft_command_convert, ft_command_prompts_build,
-    ft_command_run_espeak;
+    ft_command_voices_add, ft_command_voices_ls, ft_command_voices_rm, ft_command_run_espeak;
 
 extern const ft_command ft_command_data_pack, ft_command_data_convert, ft_command_data_unpack,
     ft_command_data_ls, ft_command_data_head, ft_command_data_check, ft_command_data_formats,
@@ -129,6 +129,9 @@ const ft_command *const ft_commands[] = {
     &ft_command_speak,
     &ft_command_convert,
     &ft_command_prompts_build,
+    &ft_command_voices_add,
+    &ft_command_voices_ls,
+    &ft_command_voices_rm,
     &ft_command_keys_add,
     &ft_command_keys_ls,
     &ft_command_keys_rm,

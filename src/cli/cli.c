@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "speech/added.h"
 
 #define WORDS_MAX 64 /* commands that a suggestion is chosen from */
 
@@ -227,6 +228,7 @@ static int command_run(ft_cli *cli, int argc, char **argv) {
         cli->options = set;
         ft_str home = ft_params_str(set, "home");
         if (home.at) cli->home = home.at;
+        ft_voices_home(cli->home);
         err = cli->command->run(cli);
     }
     if (err != FT_OK) tell_failure(cli, err);

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "cli/listing.h"
 #include "media/part_file.h"
+#include "speech/added.h"
 #include "speech/espeak.h"
 #include "speech/speech.h"
 
@@ -152,8 +153,12 @@ done:
 static ft_err list_voices(ft_cli *cli) {
     static const char *const columns[] = { "voice", "language", "sex", "engines", "what speaks" };
     ft_listing l;
+    const ft_voice **all;
+    size_t count;
+    FT_TRY(ft_voices_all(&all, &count, &cli->arena));
     ft_listing_init(&l, cli, columns, FT_COUNT(columns));
-    for (const ft_voice *v = ft_voices; v->id; v++) {
+    for (size_t i = 0; i < count; i++) {
+        const ft_voice *v = all[i];
         ft_listing_text(&l, ft_str_of(v->id));
         ft_listing_text(&l, ft_str_of(v->lang));
         ft_listing_text(&l, ft_str_of(v->sex));
@@ -213,8 +218,8 @@ const ft_command ft_command_speak = {
     .doc = "text or SSML into sound",
     .more =
         "Voices have the names of Amazon Polly's, so that what is written for them runs here; "
-        "other\nprograms really speak (--voices), and they do not sound alike. FILE appears when "
-        "it is whole.\n\n"
+        "other\nprograms really speak (--voices), and they do not sound alike. Neural voices of "
+        "your own\nare added by `fettle voices add`. FILE appears when it is whole.\n\n"
         "  fettle speak --out hello.wav \"Hello. It is 3:05 pm.\"\n"
         "  fettle speak --voice Matthew --style news --out news.mp3 article.txt\n"
         "  fettle speak --voice Lupe --format ulaw --telephone --out menu.ulaw - < menu.ssml\n"

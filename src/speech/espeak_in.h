@@ -21,15 +21,22 @@
 /* A request: this head, the voice, the text (UTF-8). */
 typedef struct ft_espeak_ask {
     uint32_t voice_len, text_len;
-    uint32_t phonemes; /* "[[…]]" in the text are espeak's phonemes */
+    uint32_t how; /* ft_espeak_how */
 } ft_espeak_ask;
+
+typedef enum ft_espeak_how {
+    FT_ESPEAK_PLAIN = 0,
+    FT_ESPEAK_PHONEMES, /* "[[…]]" in the text are espeak's phonemes */
+    FT_ESPEAK_SPELL     /* not said: every line of the text in IPA, as a line of the answer */
+} ft_espeak_how;
 
 /* An answer is a row of these, each with `len` bytes behind it. */
 typedef enum ft_espeak_kind {
     FT_ESPEAK_EVENT = 1, /* ft_espeak_event */
     FT_ESPEAK_SAMPLES,   /* int16_t */
     FT_ESPEAK_DONE,      /* int32_t: the rate */
-    FT_ESPEAK_FAILED     /* int32_t: an ft_err; then its sentence */
+    FT_ESPEAK_FAILED,    /* int32_t: an ft_err; then its sentence */
+    FT_ESPEAK_IPA        /* UTF-8: lines of what was to be spelt */
 } ft_espeak_kind;
 
 typedef struct ft_espeak_head {
@@ -48,11 +55,15 @@ const ft_phone_row *ft_espeak_phone(ft_str ipa);
 /* "ˈpe.ro" (ipa or x-sampa) as espeak-ng takes it: "p'ero", appended. FT_EPARSE names what is no
  * sound. */
 ft_err ft_espeak_phones_from(ft_buf *out, ft_str phonemes, ft_str alphabet);
+/* X-SAMPA as IPA with its marks of stress and length, appended. FT_EPARSE names what is no sound.
+ */
+ft_err ft_espeak_ipa_from(ft_buf *out, ft_str sampa);
 
 /* What was said: in the caller's buffers. */
 typedef struct ft_espeak_answer {
     ft_buf samples; /* int16_t */
     ft_buf events;  /* ft_espeak_event */
+    ft_buf ipa;     /* of ft_espeak_spell */
     int rate_hz;
 } ft_espeak_answer;
 
@@ -66,6 +77,9 @@ typedef struct ft_espeak_process {
  * again and asked again, twice; then FT_EPEER. FT_EABSENT names the package. */
 ft_err ft_espeak_say(ft_espeak_process *p, ft_espeak_answer *out, const char *voice, ft_str text,
                      bool phonemes);
+/* How a text is pronounced: `out->ipa` gets a line of IPA (with stress) for each of its lines.
+ * Errors as ft_espeak_say. */
+ft_err ft_espeak_spell(ft_espeak_process *p, ft_espeak_answer *out, const char *voice, ft_str text);
 void ft_espeak_answer_fini(ft_espeak_answer *a);
 /* Ends the process. Fine on a zeroed one. */
 void ft_espeak_process_end(ft_espeak_process *p);

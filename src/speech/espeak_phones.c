@@ -101,3 +101,27 @@ ft_err ft_espeak_phones_from(ft_buf *out, ft_str phonemes, ft_str alphabet) {
     if (out->len == begun) return FT_FAIL(FT_EPARSE, "'%.*s' has no sounds", FT_STR_ARG(phonemes));
     return out->err;
 }
+
+/* ---- X-SAMPA as IPA */
+
+ft_err ft_espeak_ipa_from(ft_buf *out, ft_str sampa) {
+    static const char *const marks[][2] = {
+        { "\"", "ˈ" }, { "%", "ˌ" },  { ":", "ː" }, { ".", "" }, { " ", " " },
+        { "-", "" },   { "_h", "ʰ" }, { "=", "̩" },  { "~", "̃" },
+    };
+    for (ft_str rest = sampa; rest.len > 0;) {
+        size_t len = 0, i = 0;
+        const ft_phone_row *row = longest(rest, true, &len);
+        if (row) {
+            ft_buf_add(out, ft_str_of(row->ipa));
+            rest = ft_str_from(rest, len);
+            continue;
+        }
+        while (i < FT_COUNT(marks) && !ft_str_starts(rest, ft_str_of(marks[i][0]))) i++;
+        if (i == FT_COUNT(marks))
+            return FT_FAIL(FT_EPARSE, "'%.*s' is no sound in X-SAMPA", FT_STR_ARG(rest));
+        ft_buf_add(out, ft_str_of(marks[i][1]));
+        rest = ft_str_from(rest, strlen(marks[i][0]));
+    }
+    return out->err;
+}

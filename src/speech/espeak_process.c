@@ -113,8 +113,8 @@ void ft_espeak_process_end(ft_espeak_process *p) {
 
 /* ---- asking */
 
-static ft_err ask(const ft_espeak_process *p, const char *voice, ft_str text, bool phonemes) {
-    ft_espeak_ask head = { (uint32_t)strlen(voice), (uint32_t)text.len, phonemes };
+static ft_err ask(const ft_espeak_process *p, const char *voice, ft_str text, ft_espeak_how how) {
+    ft_espeak_ask head = { (uint32_t)strlen(voice), (uint32_t)text.len, (uint32_t)how };
     FT_TRY(ft_espeak_send(p->fd, &head, sizeof head));
     FT_TRY(ft_espeak_send(p->fd, voice, strlen(voice)));
     return ft_espeak_send(p->fd, text.at, text.len);
@@ -148,14 +148,17 @@ static ft_err hear(const ft_espeak_process *p, ft_espeak_answer *out) {
         if (head.kind == FT_ESPEAK_FAILED) return hear_failure(p, head.len);
         if (head.kind == FT_ESPEAK_DONE && head.len == sizeof out->rate_hz)
             return ft_espeak_receive(p->fd, &out->rate_hz, sizeof out->rate_hz, SILENT_MS);
-        if (head.kind != FT_ESPEAK_EVENT && head.kind != FT_ESPEAK_SAMPLES)
-            return FT_FAIL(FT_EPEER, "espeak-ng's process answers nonsense");
-        FT_TRY(hear_into(p, head.kind == FT_ESPEAK_EVENT ? &out->events : &out->samples, head.len));
+        ft_buf *to = head.kind == FT_ESPEAK_EVENT     ? &out->events
+                     : head.kind == FT_ESPEAK_SAMPLES ? &out->samples
+                     : head.kind == FT_ESPEAK_IPA     ? &out->ipa
+                                                      : NULL;
+        if (!to) return FT_FAIL(FT_EPEER, "espeak-ng's process answers nonsense");
+        FT_TRY(hear_into(p, to, head.len));
     }
 }
 
-ft_err ft_espeak_say(ft_espeak_process *p, ft_espeak_answer *out, const char *voice, ft_str text,
-                     bool phonemes) {
+static ft_err ask_and_hear(ft_espeak_process *p, ft_espeak_answer *out, const char *voice,
+                           ft_str text, ft_espeak_how how) {
     ft_err err = FT_OK;
     if (text.len > FT_ESPEAK_TEXT_MAX)
         return FT_FAIL(FT_ETOOBIG, "a sentence of %zu bytes; %zu are the most", text.len,
@@ -163,8 +166,9 @@ ft_err ft_espeak_say(ft_espeak_process *p, ft_espeak_answer *out, const char *vo
     for (int i = 0; i < TRIES; i++) {
         ft_buf_reset(&out->samples);
         ft_buf_reset(&out->events);
+        ft_buf_reset(&out->ipa);
         err = start(p);
-        if (err == FT_OK) err = ask(p, voice, text, phonemes);
+        if (err == FT_OK) err = ask(p, voice, text, how);
         if (err == FT_OK || err == FT_EPEER) {
             ft_err heard = p->pid ? hear(p, out) : err; /* it may have said why it ends */
             err = heard;
@@ -176,7 +180,18 @@ ft_err ft_espeak_say(ft_espeak_process *p, ft_espeak_answer *out, const char *vo
     return ft_err_prefix(err, "espeak-ng, started %d times", TRIES);
 }
 
+ft_err ft_espeak_say(ft_espeak_process *p, ft_espeak_answer *out, const char *voice, ft_str text,
+                     bool phonemes) {
+    return ask_and_hear(p, out, voice, text, phonemes ? FT_ESPEAK_PHONEMES : FT_ESPEAK_PLAIN);
+}
+
+ft_err ft_espeak_spell(ft_espeak_process *p, ft_espeak_answer *out, const char *voice,
+                       ft_str text) {
+    return ask_and_hear(p, out, voice, text, FT_ESPEAK_SPELL);
+}
+
 void ft_espeak_answer_fini(ft_espeak_answer *a) {
+    ft_buf_fini(&a->ipa);
     ft_buf_fini(&a->samples);
     ft_buf_fini(&a->events);
 }

@@ -18,6 +18,7 @@
 /* The few things that are used of libespeak-ng.so.1, as its manual and ABI have them. */
 enum { OUTPUT_SYNCHRONOUS = 2, BUFFER_MS = 200 };
 enum { WITH_PHONEMES = 1, WITH_IPA = 2, WITHOUT_EXIT = 0x8000 };
+enum { SPELL_IPA = 2 };
 enum { CHARS_UTF8 = 1, TEXT_PHONEMES = 0x100, END_PAUSE = 0x1000 };
 enum { EVENT_END_OF_LIST = 0, EVENT_WORD = 1, EVENT_PHONEME = 7 };
 
@@ -40,6 +41,7 @@ typedef struct espeak_api {
     int (*set_voice)(const char *name);
     int (*synth)(const void *text, size_t size, unsigned position, int position_kind,
                  unsigned end_position, unsigned flags, unsigned *id, void *user);
+    const char *(*spell)(const void **text, int text_kind, int phoneme_kind);
 } espeak_api;
 
 static espeak_api api;
@@ -54,6 +56,7 @@ static ft_err load(void) {
         { "espeak_SetSynthCallback", offsetof(espeak_api, set_callback) },
         { "espeak_SetVoiceByName", offsetof(espeak_api, set_voice) },
         { "espeak_Synth", offsetof(espeak_api, synth) },
+        { "espeak_TextToPhonemes", offsetof(espeak_api, spell) },
     };
     if (rate_hz > 0) return FT_OK;
     FT_TRY(ft_lib_load(&handle, "libespeak-ng.so.1", "libespeak-ng1", &api, symbols,
@@ -110,6 +113,26 @@ static ft_err say(const char *text, bool phonemes) {
     return answer(FT_ESPEAK_DONE, &rate_hz, sizeof rate_hz);
 }
 
+/* Lines are written over with ends. */
+static ft_err spell(char *text) {
+    ft_buf ipa = { 0 };
+    for (char *line = text; line;) {
+        char *end = strchr(line, '\n');
+        if (end) *end = 0;
+        for (const void *at = line; at;) { /* a clause at a time */
+            const char *said = api.spell(&at, CHARS_UTF8, SPELL_IPA);
+            if (said) ft_buf_add(&ipa, ft_str_of(said));
+            if (at) ft_buf_byte(&ipa, ' ');
+        }
+        ft_buf_byte(&ipa, '\n');
+        line = end ? end + 1 : NULL;
+    }
+    ft_err err = ipa.err ? ipa.err : answer(FT_ESPEAK_IPA, ipa.at, ipa.len);
+    ft_buf_fini(&ipa);
+    FT_TRY(err);
+    return answer(FT_ESPEAK_DONE, &rate_hz, sizeof rate_hz);
+}
+
 static ft_err answer_failure(ft_err err) {
     ft_buf b = { 0 };
     int32_t code = (int32_t)err;
@@ -122,13 +145,15 @@ static ft_err answer_failure(ft_err err) {
 
 /* The library remembers the waves of the text before; a process that said nothing yet says the same
  * text always with the same samples. So each text is said by a fork. */
-static ft_err say_apart(const char *text, bool phonemes) {
+static ft_err say_apart(char *text, uint32_t how) {
     int status = 0;
     pid_t us = getpid(), pid = fork();
     if (pid < 0) return FT_FAIL(FT_ENOMEM, "no process to say a text");
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        ft_err err = getppid() == us ? say(text, phonemes) : FT_ECANCELED;
+        ft_err err = getppid() != us          ? FT_ECANCELED
+                     : how == FT_ESPEAK_SPELL ? spell(text)
+                                              : say(text, how == FT_ESPEAK_PHONEMES);
         if (err != FT_OK) err = answer_failure(err);
         _exit(err != FT_OK);
     }
@@ -146,7 +171,7 @@ static ft_err serve_one(const ft_espeak_ask *ask) {
     if (err == FT_OK) err = ft_espeak_receive(answer_fd, text, ask->text_len, -1);
     if (err == FT_OK) {
         err = ready(voice);
-        err = err == FT_OK ? say_apart(text, ask->phonemes != 0) : answer_failure(err);
+        err = err == FT_OK ? say_apart(text, ask->how) : answer_failure(err);
     }
     free(text);
     return err;

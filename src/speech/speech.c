@@ -37,13 +37,20 @@ static ft_err engine_take(void **out, const ft_voice *voice) {
     return *out ? FT_OK : voice->engine->open(out, voice);
 }
 
-/* Keep it, or close it when it failed or there are enough. */
+/* Keep it, or close it when it failed; where there are enough, the one that waits for longest. */
 static void engine_give(const ft_voice *voice, void *engine, bool sound) {
+    struct pool_entry out = { voice, engine };
     pthread_mutex_lock(&pool_lock);
-    bool keep = sound && pool_count < POOL_MAX;
-    if (keep) pool[pool_count++] = (struct pool_entry){ voice, engine };
+    if (sound && pool_count == POOL_MAX) {
+        out = pool[0];
+        memmove(pool, pool + 1, (POOL_MAX - 1) * sizeof *pool);
+        pool[POOL_MAX - 1] = (struct pool_entry){ voice, engine };
+    } else if (sound) {
+        pool[pool_count++] = out;
+        out.engine = NULL;
+    }
     pthread_mutex_unlock(&pool_lock);
-    if (!keep) voice->engine->close(engine);
+    if (out.engine) out.voice->engine->close(out.engine);
 }
 
 /* ---- the request */

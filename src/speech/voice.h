@@ -53,7 +53,7 @@ typedef struct ft_voice {
     const char *speaker; /* what really speaks: "flite slt", "espeak-ng es-419+f2" */
     const ft_engine *engine;
     const char *engine_voice; /* its name there */
-    const char *sex;          /* "Female", "Male" */
+    const char *sex;          /* "Female", "Male"; empty: not told */
     const char *lang;         /* "en-US" */
     const char *lang_name;    /* "US English" */
     bool neural, standard;    /* Polly's SupportedEngines that the name answers to */
@@ -61,7 +61,8 @@ typedef struct ft_voice {
 } ft_voice;
 
 extern const ft_voice ft_voices[]; /* ends with a NULL id */
-/* By id, case-sensitive as Polly's; FT_ENOTFOUND with the nearest name. */
+/* By id, case-sensitive as Polly's: the house's or one that was added (added.h); FT_ENOTFOUND with
+ * the nearest name. */
 ft_err ft_voice_find(const ft_voice **out, ft_str id);
 
 /* A way of speaking as numbers over the engine's own durations and F0 (style.c,

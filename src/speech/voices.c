@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/check.h"
+#include "speech/added.h"
 #include "speech/espeak.h"
 #include "speech/flite.h"
 
@@ -61,11 +62,13 @@ ft_err ft_voice_find(const ft_voice **out, ft_str id) {
         names[count++] = v->id;
     }
     *out = NULL;
+    ft_err err = ft_voice_added(out, id);
+    if (err != FT_ENOTFOUND) return err;
     if (ft_str_ends(id, FT_STR(".onnx")))
-        return FT_FAIL(FT_EUNSUPPORTED,
-                       "%.*s: networks of your own (VITS, Piper) do not speak here; the voices are "
-                       "flite's and espeak-ng's: see fettle speak --voices",
-                       FT_STR_ARG(id));
+        return FT_FAIL(FT_ENOTFOUND,
+                       "%.*s: a neural voice of your own gets a name first: fettle voices add NAME "
+                       "FILE.onnx",
+                       FT_STR_ARG(ft_str_slice(id, 0, 200)));
     const char *near = ft_str_nearest(id, names, count);
     if (near) return FT_FAIL(FT_ENOTFOUND, "no voice '%.*s'; is it %s?", FT_STR_ARG(id), near);
     return FT_FAIL(FT_ENOTFOUND, "no voice '%.*s'; see fettle speak --voices", FT_STR_ARG(id));

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "streams/format.h"
 
-#define VOICES_MAX 32
+#define VOICES_MAX 128 /* names; those of neural voices that were added, too */
 
 static const ft_column columns[] = {
     { "time_us", FT_VALUE_INT, "when it had ended, µs since 1970" },
@@ -63,7 +63,8 @@ ft_err ft_speech_recorder_new(ft_speech_recorder **out, const char *home) {
 static ft_err writer_of(ft_stream_writer **out, ft_speech_recorder *k, const ft_voice *voice) {
     size_t i = 0;
     *out = NULL;
-    while (i < VOICES_MAX && k->voices[i].voice && k->voices[i].voice != voice) i++;
+    while (i < VOICES_MAX && k->voices[i].voice && strcmp(k->voices[i].voice->id, voice->id) != 0)
+        i++;
     if (i == VOICES_MAX) return FT_FAIL(FT_EFULL, "more than %d voices are recorded", VOICES_MAX);
     if (!k->voices[i].writer)
         FT_TRY(ft_stream_write(&k->voices[i].writer, k->store, &ft_kind_speech,

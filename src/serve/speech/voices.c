@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "serve/speech/lexicons.h"
 #include "serve/speech/polly.h"
+#include "speech/added.h"
 
 #define ACCOUNT                                                                       \
     "123456789012" /* the one account of this machine, as the AWS front door tells it \
@@ -20,7 +21,7 @@ static ft_err no_token(ft_polly *p) {
 static void put_voice(ft_polly_reply *r, const ft_polly *p, const ft_voice *v) {
     ft_json_out *j = &r->json;
     ft_json_out_object(j);
-    ft_polly_text(r, "Gender", ft_str_of(v->sex));
+    if (*v->sex) ft_polly_text(r, "Gender", ft_str_of(v->sex));
     ft_polly_text(r, "Id", ft_str_of(v->id));
     ft_polly_text(r, "LanguageCode", ft_str_of(v->lang));
     ft_polly_text(r, "LanguageName", ft_str_of(v->lang_name));
@@ -43,6 +44,8 @@ ft_err ft_polly_voices(ft_polly *p) {
            lang = ft_request_query(p->req, "LanguageCode"),
            more = ft_request_query(p->req, "IncludeAdditionalLanguageCodes");
     bool neural = ft_str_is(engine, "neural"), unused;
+    const ft_voice **all;
+    size_t count;
     ft_polly_reply r;
     FT_TRY(no_token(p));
     if (engine.len && !neural && !ft_str_is(engine, "standard"))
@@ -54,10 +57,12 @@ ft_err ft_polly_voices(ft_polly *p) {
     if (more.len && !ft_str_bool(&unused, more))
         return ft_polly_refuse(p, 400, "ValidationException",
                                "IncludeAdditionalLanguageCodes: expected true or false");
+    FT_TRY(ft_voices_all(&all, &count, p->req->arena));
     ft_polly_begin(&r);
     ft_json_out_name(&r.json, "Voices");
     ft_json_out_array(&r.json);
-    for (const ft_voice *v = ft_voices; v->id; v++) {
+    for (size_t i = 0; i < count; i++) {
+        const ft_voice *v = all[i];
         if (engine.len && !(neural ? v->neural : v->standard)) continue;
         if (lang.len && !ft_str_is(lang, v->lang)) continue;
         put_voice(&r, p, v);
@@ -97,9 +102,9 @@ static ft_err content_read(ft_str *out, ft_polly *p) {
 }
 
 /* A language that some voice speaks, with or without its region. */
-static bool is_spoken(ft_str lang) {
-    for (const ft_voice *v = ft_voices; v->id; v++) {
-        ft_str own = ft_str_of(v->lang);
+static bool is_spoken(const ft_voice *const *all, size_t count, ft_str lang) {
+    for (size_t i = 0; i < count; i++) {
+        ft_str own = ft_str_of(all[i]->lang);
         if (ft_str_ieq(own, lang) ||
             (ft_str_ieq(ft_str_slice(own, 0, lang.len), lang) && own.at[lang.len] == '-'))
             return true;
@@ -109,6 +114,8 @@ static bool is_spoken(ft_str lang) {
 
 static ft_err content_check(ft_lexicon_row *row, ft_polly *p) {
     ft_lexicon *lexicon;
+    const ft_voice **all;
+    size_t count;
     row->chars = (int64_t)ft_polly_chars(row->content);
     if (row->chars > FT_LEXICON_CHARS_MAX)
         return ft_polly_refuse(p, 400, "LexiconSizeExceededException",
@@ -124,7 +131,8 @@ static ft_err content_check(ft_lexicon_row *row, ft_polly *p) {
     row->lang = ft_lexicon_lang(lexicon);
     row->alphabet = ft_lexicon_alphabet(lexicon);
     row->lexemes = (int64_t)ft_lexicon_count(lexicon);
-    if (!is_spoken(row->lang))
+    FT_TRY(ft_voices_all(&all, &count, p->req->arena));
+    if (!is_spoken(all, count, row->lang))
         return ft_polly_refuse(p, 400, "UnsupportedPlsLanguageException",
                                "No voice here speaks the lexicon's language %.*s",
                                FT_STR_ARG(row->lang));
