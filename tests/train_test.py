@@ -58,6 +58,8 @@ def a_trained_network_serves(t):
         status, _, answer = t.http("POST", "/endpoints/bars/invocations", f.read(),
                                    {"Content-Type": "application/x-image", "Accept": "text/csv"})
     assert status == 200, answer
+    said = t.run("run", "bars", one).stdout
+    assert "bar2" in said.splitlines()[0] + said.splitlines()[1], said
     scores = [float(v) for v in answer.decode().strip().split(",")]
     assert scores.index(max(scores)) == 2 and abs(sum(scores) - 1) < 1e-3, scores
 
@@ -95,6 +97,20 @@ def is_job(pid, name):
             return f.read().split(b"\0")[1:3] == [b"run-job", name.encode()]
     except OSError:
         return False
+
+
+@case
+def healthy_training_raises_no_alarm(t):
+    folder = pictures(t, 96)
+    rules = ["DeadRelu", "PoorWeightInitialization", "VanishingGradient", "ExplodingTensor", "Overfit",
+             "LossNotDecreasing:num_steps=300"]
+    words = [w for r in rules for w in ("--rule", r)] + ["--action", "stop,alert"]
+    for seed in (1, 2, 3):  # the defaults: nothing is set but how long and how often tensors are kept
+        done = t.json("train", "image", "--train", folder, "--epochs", 12, "--job", f"healthy{seed}", "--save-interval", 10,
+                      "--set", f"seed={seed}", "--set", "threads=1", "--set", "validation_share=0.2", *words)
+        assert done["status"] == "Completed", done
+        issues = t.sql("select w.rule, v.at, v.reason from verdict v join watch w on w.id = v.watch where v.outcome = 'Issue'")
+        assert not issues, issues
 
 
 def ranks(t, job, settings, wait=True):

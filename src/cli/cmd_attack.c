@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "cli/listing.h"
+#include "cli/model_place.h"
 #include "cli/network_args.h"
 #include "nn/attack.h"
 
@@ -162,7 +163,7 @@ static ft_err attack(attacking *a) {
 static ft_err run(ft_cli *cli) {
     attacking a = { .cli = cli };
     ft_str path = { 0 };
-    FT_TRY(ft_arena_str(&path, &cli->arena, cli->args[0]));
+    FT_TRY(ft_cli_model_file(&path, cli, cli->args[0]));
     FT_TRY(ft_nn_network_read(&a.network, path.at));
     ft_err err = ft_nn_explainer_new(&a.e, a.network, (int)ft_params_int(cli->options, "threads"));
     if (err == FT_OK) err = attack(&a);

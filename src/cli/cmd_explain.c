@@ -3,6 +3,7 @@
 
 #include "base/files.h"
 #include "cli/listing.h"
+#include "cli/model_place.h"
 #include "cli/network_args.h"
 #include "nn/explain.h"
 
@@ -92,7 +93,7 @@ static ft_err run(ft_cli *cli) {
     ft_nn_network *n;
     ft_nn_explainer *e = NULL;
     ft_str path = { 0 };
-    FT_TRY(ft_arena_str(&path, &cli->arena, cli->args[0]));
+    FT_TRY(ft_cli_model_file(&path, cli, cli->args[0]));
     FT_TRY(ft_nn_network_read(&n, path.at));
     ft_err err = ft_nn_explainer_new(&e, n, (int)ft_params_int(cli->options, "threads"));
     if (err == FT_OK) err = explain(e, n, cli);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "cli/listing.h"
+#include "cli/model_place.h"
 #include "cli/network_args.h"
 #include "data/npy.h"
 #include "media/image.h"
@@ -59,7 +60,7 @@ static ft_err running_open(running *r, ft_cli *cli) {
                                             ? FT_NN_MATH_BF16
                                             : FT_NN_MATH_F32 };
     ft_str path = { 0 };
-    FT_TRY(ft_arena_str(&path, &cli->arena, cli->args[0]));
+    FT_TRY(ft_cli_model_file(&path, cli, cli->args[0]));
     FT_TRY(ft_nn_network_read(&r->network, path.at));
     ft_err err = ft_nn_model_new(&r->model, r->network->graph);
     if (err != FT_OK) r->network->graph = NULL;

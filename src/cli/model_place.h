@@ -8,4 +8,8 @@
  * unpacked once to models/<its sha256> of the home; anything else stands for itself. */
 ft_err ft_cli_model_place(ft_str *out, ft_cli *cli, ft_store *s, ft_str path);
 
+/* For commands that read a network's files themselves: a path stands for itself; a job's name, or
+ * s3://bucket/prefix of a model that a job left, for the files in this home. */
+ft_err ft_cli_model_file(ft_str *out, ft_cli *cli, ft_str given);
+
 #endif
