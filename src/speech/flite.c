@@ -22,9 +22,8 @@
 #include "speech/segments.h"
 #include "speech/vocoder.h"
 
-#define SEED     0x66657474 /* of the noise: the same sentence gives the same bytes */
-#define CHUNK    2   /* frames handed on at once at the begin; then twice as many each time */
-#define HEADROOM 0.5 /* so that +6 dB does not clip */
+#define SEED  1 /* of the noise, as flite's program has it: the same text, the same bytes */
+#define CHUNK 2 /* frames handed on at once at the begin; then twice as many each time */
 /* A phrase asked for alone ends with a sentence's pause; within a sentence slt and rms make 0.6 of
  * it (medians over 40 commas). */
 #define PHRASE_PAUSE 0.6
@@ -82,7 +81,7 @@ static ft_err add_token(cst_relation *tokens, const ft_spoken *spoken, int item,
         ft_buf list = { 0 };
         ft_err err = ft_phones_from(&list, spoken->phonemes, spoken->alphabet);
         if (err == FT_OK)
-            err = ft_arena_printf(&phones, arena, odd ? "( %.*s)" : "(%.*s)",
+            err = ft_arena_printf(&phones, arena, odd ? " %.*s" : "%.*s",
                                   FT_STR_ARG(ft_buf_str(&list)));
         ft_buf_fini(&list);
         FT_TRY(err);
@@ -239,7 +238,7 @@ static ft_vocoder_frame frame_at(const speaker *k, const ft_moment *m,
     f.tract = (float)m->manner->tract;
     if (m->manner->whispered) f.level -= 0.3F;
     if (m->manner->drc && frame[1] > 0) /* quiet sounds up, loud ones a little down */
-        f.level += 0.45F * (float)(k->drc_level - (double)frame[1]);
+        f.level += 0.6F * (float)(k->drc_level - (double)frame[1]);
     return f;
 }
 
@@ -293,11 +292,14 @@ static ft_err vocode(speaker *s, const cst_cg_db *db, const ft_listener *to, ft_
                                .order = a->channels ? (int)a->channels - 2 : 24,
                                .alpha = (double)db->mlsa_alpha,
                                .postfilter = (double)db->mlsa_beta,
-                               .gain = (db->gain != 0 ? (double)db->gain : 1) * HEADROOM,
+                               .gain = db->gain != 0 ? (double)db->gain : 1,
                                .bands = db->mixed_excitation ? db->ME_num : 0,
                                .taps = db->ME_order,
                                .filters = db->me_h };
     FT_TRY(ft_vocoder_new(&s->vocoder, &model, SEED));
+    /* flite speaks the silence before the first sound, too. */
+    size_t silent_frames = (size_t)(s->p->segments[0].from_s / a->frame_s + 0.5);
+    ft_vocoder_skip(s->vocoder, silent_frames * (size_t)s->frame_samples);
     ft_err err = speak_frames(s, to, arena);
     ft_vocoder_free(s->vocoder);
     return err;

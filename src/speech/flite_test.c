@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/check.h"
+#include "base/files.h"
 #include "speech/phones.h"
 #include "speech/vocoder.h"
 #include "tests/test.h"
@@ -178,7 +179,10 @@ static void test_phones(void **state) {
                  { "x-sampa", "\"pi.k{n", "p iy1 k ae0 n" },
                  { "x-sampa", "pI\"kA:n", "p ih0 k aa1 n" },
                  { "ipa", "tʃaɪ", "ch ay0" },
-                 { "ipa", "ɹ", "r" } };
+                 { "ipa", "ɹ", "r" },
+                 { "ipa", "ˈnʌmbɚ", "n ah1 m b er0" }, /* sounds that the voices do not have */
+                 { "ipa", "ˈwɔɾɚ", "w ao1 d er0" },
+                 { "x-sampa", "\"wO4@`", "w ao1 d er0" } };
     for (size_t i = 0; i < FT_COUNT(rows); i++) {
         ft_buf out = { 0 };
         EXPECT_OK(ft_phones_from(&out, ft_str_of(rows[i].from), ft_str_of(rows[i].alphabet)));
@@ -202,6 +206,57 @@ static void test_phonemes_are_spoken(void **state) {
     EXPECT(a.phones == b.phones && (a.count != b.count || memcmp(a.samples, b.samples, a.count)));
     free(a.samples);
     free(b.samples);
+}
+
+/* What flite itself makes of a text, in the file `path`; false: there is no such program. */
+static bool flite_says(const char *voice, const char *text, const char *path) {
+    char command[600];
+    snprintf(command, sizeof command, "flite -voice %s -t '%s' -o %s 2>/dev/null", voice, text,
+             path);
+    return system(command) == 0;
+}
+
+/* How alike two waves are at their likeliest delay of up to half a second, 1: the same. */
+static double alike(const heard *h, const int16_t *other, size_t count) {
+    double best = 0;
+    for (size_t delay = 0; delay < RATE / 2; delay++) {
+        double xy = 0, xx = 0, yy = 0;
+        for (size_t i = 0; i < h->count && i + delay < count && i < RATE; i++) {
+            double x = h->samples[i], y = other[i + delay];
+            xy += x * y, xx += x * x, yy += y * y;
+        }
+        if (xx > 0 && yy > 0) best = fmax(best, xy / sqrt(xx * yy));
+    }
+    return best;
+}
+
+/* A plain sentence is what flite's program says, and so is one whose sounds are given: they reach
+ * the voice whole. */
+static void test_as_flite(void **state) {
+    (void)state;
+    static const char *const texts[][2] = {
+        { TEXT ".", TEXT "." },
+        { "They <phoneme ph='ˈnʌmbɚd'>x</phoneme> the <phoneme ph='ˈkloʊs'>x</phoneme> pages.",
+          "They numbered the close pages." },
+    };
+    char path[300];
+    ft_arena arena = FT_ARENA_INIT(1 << 20);
+    snprintf(path, sizeof path, "%s/flite.wav", test_dir());
+    for (size_t i = 0; i < FT_COUNT(texts); i++) {
+        char text[300];
+        ft_str bytes;
+        heard h;
+        if (!flite_says("slt", texts[i][1], path)) SKIP("no program flite");
+        EXPECT_OK(ft_file_read(&bytes, &arena, path, 1 << 20));
+        snprintf(text, sizeof text, i ? "<speak>%s</speak>" : "%s", texts[i][0]);
+        if (!speak(&h, text, NULL)) SKIP("no libflite1");
+        const int16_t *samples = (const int16_t *)(const void *)(bytes.at + 44);
+        double same = alike(&h, samples, (bytes.len - 44) / 2);
+        print_message("# text %zu: as flite to %.5f\n", i, same);
+        EXPECT(same > 0.999);
+        free(h.samples);
+    }
+    ft_arena_fini(&arena);
 }
 
 static void test_vocoder(void **state) {
@@ -237,4 +292,5 @@ static void test_vocoder(void **state) {
 
 TEST_MAIN(cmocka_unit_test(test_spoken), cmocka_unit_test(test_manners_are_heard),
           cmocka_unit_test(test_break), cmocka_unit_test(test_style), cmocka_unit_test(test_phones),
-          cmocka_unit_test(test_phonemes_are_spoken), cmocka_unit_test(test_vocoder))
+          cmocka_unit_test(test_phonemes_are_spoken), cmocka_unit_test(test_as_flite),
+          cmocka_unit_test(test_vocoder))

@@ -377,7 +377,7 @@ static double dynamics(const wave *base, const wave *w) {
     for (size_t at = 0; at + 320 <= w->count; at += 160) {
         double x = 20 * log10(test_rms(base->x + at, 320) + 1);
         double y = 20 * log10(test_rms(w->x + at, 320) + 1);
-        if (x < 46) continue;
+        if (x < 52) continue;
         x1 += x, y1 += y, xx += x * x, xy += x * y, count++;
     }
     return (xy - x1 * y1 / count) / (xx - x1 * x1 / count);

@@ -64,7 +64,7 @@ static const struct {
     const char *spelling;
     const char *phones; /* a '1' stands where the stress of the vowel goes */
 } ipa_also[] = {
-    { "t͡ʃ", "ch" }, { "d͡ʒ", "jh" }, { "ʧ", "ch" },  { "ʤ", "jh" },  { "eə", "eh1 r" }, { "ɪə", "ih1 r" },
+    { "ɚ", "er1" },  { "ɾ̃", "n" },    { "ɾ", "d" },    { "ɦ", "hh" },   { "t͡ʃ", "ch" }, { "d͡ʒ", "jh" }, { "ʧ", "ch" },  { "ʤ", "jh" },  { "eə", "eh1 r" }, { "ɪə", "ih1 r" },
     { "ʊə", "uh1 r" }, { "əʊ", "ow1" }, { "ɜr", "er1" }, { "əɹ", "er1" }, { "ər", "er1" },
     { "ɜ", "er1" },  { "ɒ", "aa1" },  { "ɐ", "ah1" },  { "a", "aa1" },  { "e", "eh1" },
     { "o", "ow1" },  { "ɨ", "ih1" },  { "y", "uw1" },  { "ø", "er1" },  { "œ", "er1" },
@@ -73,7 +73,7 @@ static const struct {
     { "ɣ", "g" },    { "ɫ", "l" },    { "ʔ", "t" },    { "ʍ", "w" },    { "ɕ", "sh" },
     { "ʂ", "sh" },   { "ʑ", "zh" },   { "ʐ", "zh" },   { NULL, NULL },
 }, sampa_also[] = {
-    { "@U", "ow1" }, { "r=", "er1" }, { "3:", "er1" }, { "3", "er1" },  { "Q", "aa1" },
+    { "@`", "er1" }, { "4~", "n" },   { "4", "d" },    { "h\\", "hh" }, { "@U", "ow1" }, { "r=", "er1" }, { "3:", "er1" }, { "3", "er1" },  { "Q", "aa1" },
     { "6", "ah1" },  { "a", "aa1" },  { "e", "eh1" },  { "o", "ow1" },  { "1", "ih1" },
     { "y", "uw1" },  { "2", "er1" },  { "9", "er1" },  { "r", "r" },    { "R", "r" },
     { "x", "k" },    { "C", "hh" },   { "J", "n y" },  { "L", "l y" },  { "B", "b" },
@@ -105,6 +105,15 @@ static bool takes_any(ft_str *rest, const char *const *texts) {
     return false;
 }
 
+/* Sounds that voices may tell of, but slt and rms do not have: what they say for them stands among
+ * the other spellings, and a schwa and a consonant are as good as "el". */
+static bool is_absent(const char *name) {
+    static const char *const absent[] = { "axr", "dx", "el", "em", "en", "hv", "nx", NULL };
+    for (size_t i = 0; absent[i]; i++)
+        if (strcmp(absent[i], name) == 0) return true;
+    return false;
+}
+
 /* The row with the longest spelling that `rest` begins with. */
 static const ft_phone_row *longest(ft_str rest, bool sampa) {
     const ft_phone_row *best = NULL;
@@ -112,8 +121,7 @@ static const ft_phone_row *longest(ft_str rest, bool sampa) {
     for (const ft_phone_row *r = rows; r->name; r++) {
         ft_str spelling = ft_str_of(sampa ? r->sampa : r->ipa);
         if (spelling.len <= len || !ft_str_starts(rest, spelling)) continue;
-        if (strcmp(r->name, "el") == 0 || strcmp(r->name, "em") == 0 || strcmp(r->name, "en") == 0)
-            continue; /* a schwa and a consonant say it as well */
+        if (is_absent(r->name)) continue;
         best = r;
         len = spelling.len;
     }

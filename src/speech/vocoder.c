@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/fault.h"
-#include "base/random.h"
 
 #define SECTIONS 5  /* of the Padé approximation */
-#define POINTS   64 /* of the spectrum that the postfilter's energy is taken of */
+#define RESPONSE 64 /* samples of the impulse response that the postfilter's energy is taken of */
+#define LAGS     31 /* words that the noise's generator remembers */
 
 /* One lane a section; the lanes above SECTIONS stay zero. */
 enum { LANES = 8 };
@@ -22,16 +22,25 @@ static const lanes pade = { 0.4999391F, 0.1107098F, 0.01369984F, 0.0009564853F, 
 /* Odd sections are fed back with their sign, even ones against it. */
 static const lanes sign = { 1, -1, 1, -1, 1 };
 
+/* The C library's additive generator, which flite draws its noise from: what is spoken plainly is
+ * what flite's own program says. x[n] = x[n - 3] + x[n - 31]; begun and thrown away as there. */
+typedef struct generator {
+    uint32_t x[LAGS];
+    int at;
+} generator;
+
 struct ft_vocoder {
     ft_vocoder_model model;
-    ft_random noise;
+    generator noise;
     bool begun;
     double period, phase; /* samples a pulse, since the last one */
     double period_to;
     float c[FT_VOCODER_ORDER_MAX + 2], step[FT_VOCODER_ORDER_MAX + 2]; /* filter now, a sample */
     float to[FT_VOCODER_ORDER_MAX + 2];
     double tract, alpha; /* the last tract asked for, and its constant */
-    float cosine[FT_VOCODER_ORDER_MAX + 1][POINTS];
+    /* From a filter's coefficients to the cepstrum of its response, numbers multiplied by their
+     * place (but the first). */
+    float ramp[FT_VOCODER_ORDER_MAX + 1][RESPONSE];
     /* Excitation: the last `taps` pulses and noises, newest first, twice over so that any window is
      * contiguous. */
     float pulse[2 * FT_VOCODER_TAPS_MAX + LANES], random[2 * FT_VOCODER_TAPS_MAX + LANES];
@@ -60,23 +69,43 @@ static double bent(double w, double alpha) {
     return w + 2 * atan(alpha * sin(w) / (1 - alpha * cos(w)));
 }
 
-/* cos(i w) on the bent axis, for frequencies spread over the band: what a cepstrum is summed with.
- */
-static void make_cosines(ft_vocoder *v) {
-    for (int i = 0; i <= v->model.order; i++)
-        for (int k = 0; k < POINTS; k++)
-            v->cosine[i][k] = (float)cos(i * bent(M_PI * (k + 0.5) / POINTS, v->model.alpha));
+/* A cepstrum on the bent axis, unbent: Oppenheim's recursion, cut off at RESPONSE. */
+static void unbend(double *out, const double *c, int order, double alpha) {
+    double before[RESPONSE];
+    memset(out, 0, RESPONSE * sizeof *out);
+    for (int i = order; i >= 0; i--) {
+        memcpy(before, out, sizeof before);
+        out[0] = c[i] - alpha * before[0];
+        out[1] = (1 - alpha * alpha) * before[0] - alpha * before[1];
+        for (int k = 2; k < RESPONSE; k++)
+            out[k] = before[k - 1] - alpha * (before[k] - out[k - 1]);
+    }
 }
 
-/* Energy of the filter's impulse response, by Parseval's theorem. */
+/* All of it is linear: what each coefficient alone gives is kept. */
+static void make_ramps(ft_vocoder *v) {
+    int order = v->model.order;
+    for (int i = 0; i <= order; i++) {
+        double b[FT_VOCODER_ORDER_MAX + 1] = { 0 }, c[FT_VOCODER_ORDER_MAX + 1], plain[RESPONSE];
+        b[i] = 1;
+        filter_to_cepstrum(c, b, order, v->model.alpha);
+        unbend(plain, c, order, v->model.alpha);
+        for (int k = 0; k < RESPONSE; k++) v->ramp[i][k] = (float)(plain[k] * (k ? k : 1));
+    }
+}
+
+/* Energy of the filter's minimum-phase response: h[n] = sum of k c[k] h[n - k] over n. */
 static double energy(const ft_vocoder *v, const double *b) {
-    double c[FT_VOCODER_ORDER_MAX + 1], sum = 0;
-    float spectrum[POINTS] = { 0 };
-    filter_to_cepstrum(c, b, v->model.order, v->model.alpha);
+    float c[RESPONSE] = { 0 }, h[RESPONSE] = { 0 }, sum = 0;
     for (int i = 0; i <= v->model.order; i++)
-        for (int k = 0; k < POINTS; k++) spectrum[k] += (float)c[i] * v->cosine[i][k];
-    for (int k = 0; k < POINTS; k++) sum += (double)expf(2 * spectrum[k]);
-    return sum / POINTS;
+        for (int k = 0; k < RESPONSE; k++) c[k] += (float)b[i] * v->ramp[i][k];
+    h[0] = 1; /* times exp(c[0]) */
+    for (int n = 0; n < RESPONSE; n++) {
+        if (n > 0) h[n] /= (float)n;
+        sum += h[n] * h[n];
+        for (int k = 1; k < RESPONSE - n; k++) h[n + k] += c[k] * h[n];
+    }
+    return (double)sum * exp(2 * (double)c[0]);
 }
 
 /* Formants sharpened at equal energy. */
@@ -139,9 +168,22 @@ static void take_excitation(ft_vocoder *v, const ft_vocoder_frame *f) {
     }
 }
 
-static float plus_or_minus_one(ft_vocoder *v) {
-    return ft_random_u64(&v->noise) >> 63 ? 1.0F : -1.0F;
+static uint32_t draw(generator *g) {
+    uint32_t back = g->x[(g->at + LAGS - 3) % LAGS];
+    uint32_t now = g->x[g->at] += back;
+    g->at = g->at + 1 < LAGS ? g->at + 1 : 0;
+    return now;
 }
+
+static void generator_begin(generator *g, uint32_t seed) {
+    enum { FACTOR = 16807, PRIME = 2147483647, THROWN = 10 * LAGS };
+    g->x[0] = seed ? seed : 1;
+    for (int i = 1; i < LAGS; i++) g->x[i] = (uint32_t)((uint64_t)g->x[i - 1] * FACTOR % PRIME);
+    g->at = 3; /* behind its head the generator repeats three words */
+    for (int i = 0; i < THROWN; i++) draw(g);
+}
+
+static float plus_or_minus_one(ft_vocoder *v) { return draw(&v->noise) >> 31 ? 1.0F : -1.0F; }
 
 static inline __attribute__((always_inline)) float mixed(ft_vocoder *v, float pulse, float noise) {
     int taps = v->model.taps;
@@ -238,6 +280,10 @@ static void speak_avx2(ft_vocoder *v, int16_t *out) { speak_frame(v, out); }
 static bool has_avx2(void) { return false; }
 #endif
 
+void ft_vocoder_skip(ft_vocoder *v, size_t samples) {
+    for (size_t i = 0; i < samples; i++) draw(&v->noise);
+}
+
 int ft_vocoder_speak(ft_vocoder *v, int16_t *out, const ft_vocoder_frame *frame) {
     take_filter(v, frame);
     if (v->model.bands) take_excitation(v, frame);
@@ -260,7 +306,7 @@ int ft_vocoder_speak(ft_vocoder *v, int16_t *out, const ft_vocoder_frame *frame)
 
 /* ---- life */
 
-ft_err ft_vocoder_new(ft_vocoder **out, const ft_vocoder_model *model, uint64_t seed) {
+ft_err ft_vocoder_new(ft_vocoder **out, const ft_vocoder_model *model, uint32_t seed) {
     *out = NULL;
     if (model->order < 2 || model->order > FT_VOCODER_ORDER_MAX || model->bands < 0 ||
         model->bands > FT_VOCODER_BANDS_MAX || model->taps < 0 ||
@@ -273,8 +319,8 @@ ft_err ft_vocoder_new(ft_vocoder **out, const ft_vocoder_model *model, uint64_t 
     v->model = *model;
     v->tract = 1;
     v->alpha = model->alpha;
-    ft_random_seed(&v->noise, seed);
-    make_cosines(v);
+    generator_begin(&v->noise, seed);
+    make_ramps(v);
     *out = v;
     return FT_OK;
 }

@@ -4,7 +4,8 @@
  * flite's statistical voices give such frames; speaking them here instead of there makes the same
  * request give the same bytes in every process and thread (flite draws its noise from rand()), lets
  * manners work on the frames, and is an order of magnitude faster: the five sections of the Padé
- * approximation run side by side in one vector.
+ * approximation run side by side in one vector. What no manner changes comes out as flite's own
+ * program says it, but for rounding.
  *
  * Sources: S. Imai, "Cepstral analysis synthesis on the mel frequency scale", ICASSP 1983 (filter,
  * Padé coefficients for order 5 by SPTK's table); T. Yoshimura et al., "Mixed excitation for
@@ -14,6 +15,7 @@
 #define FT_SPEECH_VOCODER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -43,11 +45,14 @@ typedef struct ft_vocoder_frame {
 typedef struct ft_vocoder ft_vocoder;
 
 /* FT_EINVAL for a model beyond the limits, FT_ENOMEM. */
-ft_err ft_vocoder_new(ft_vocoder **out, const ft_vocoder_model *model, uint64_t seed);
+ft_err ft_vocoder_new(ft_vocoder **out, const ft_vocoder_model *model, uint32_t seed);
 /* Speak from the frame before to this one: frame_samples samples. The first frame gives none.
  * Returns the number written. */
 int ft_vocoder_speak(ft_vocoder *v, int16_t *out, const ft_vocoder_frame *frame);
 void ft_vocoder_free(ft_vocoder *v); /* fine on NULL */
+
+/* Leave out the noise of so many samples, which are not to be heard. */
+void ft_vocoder_skip(ft_vocoder *v, size_t samples);
 
 /* The all-pass constant under which the filter's formants stand at 1 / tract of their frequencies.
  */
