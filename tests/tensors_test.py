@@ -123,6 +123,94 @@ def the_real_smdebug_opens_what_an_endpoint_wrote(t):
     assert open(t.path + "/why.png", "rb").read(4) == b"\x89PNG"
 
 
+def packed(folder, **more):
+    """model.tar.gz of a folder; `more`: further files, "code/inference.py" by name."""
+    with tarfile.open(folder + ".tar.gz", "w:gz") as tar:
+        for name in os.listdir(folder):
+            tar.add(os.path.join(folder, name), name)
+    with open(folder + ".tar.gz", "rb") as f:
+        return f.read()
+
+
+@case
+def a_models_environment_asks_for_tensors_through_the_aws_door(t):
+    from aws_home import failure_of
+    from aws_hosting import Hosting
+    archive = packed(model(t))
+    h = Hosting(t)
+    h.s3.create_bucket(Bucket="tensors")
+    environment = {"FETTLE_TAP_REGEX": POST, "FETTLE_TAP_TO": "s3://tensors/signs", "FETTLE_TAP_EVERY": "2"}
+    h.model("blue", archive, Environment=environment)
+    h.model("green", archive)
+    h.sm.create_endpoint_config(EndpointConfigName="signs", ProductionVariants=[
+        dict(VariantName=v, ModelName=v, InitialInstanceCount=1, InstanceType="ml.m4.xlarge", InitialVariantWeight=1)
+        for v in ("blue", "green")])
+    h.sm.create_endpoint(EndpointName="signs", EndpointConfigName="signs")
+    assert h.settled("signs") == "InService", h.sm.describe_endpoint(EndpointName="signs")
+    for variant in ("blue", "green", "green", "green", "blue", "blue"):  # three of the first, of which every second is kept
+        got = h.runtime.invoke_endpoint(EndpointName="signs", Body=picture(t, 0), ContentType="image/png", TargetVariant=variant)
+        assert got["InvokedProductionVariant"] == variant, got
+    def keys(folder):
+        return [o["Key"] for o in h.s3.list_objects_v2(Bucket="tensors", Prefix="signs/" + folder).get("Contents", [])]
+    until(lambda: len(keys("index/")) == 2, what="two steps")
+    index = json.loads(h.s3.get_object(Bucket="tensors", Key=keys("index/")[1])["Body"].read())
+    names = [x["tensorname"] for x in index["tensor_payload"]]
+    assert "ResNet_input_0" in names and "gradient/image" in names and len(names) == 208, len(names)
+    for wrong, words in (({"FETTLE_TAP_EVERY": "0"}, "FETTLE_TAP_EVERY"), ({"FETTLE_TAP_REGEX": "(bn"}, "(bn"),
+                         ({"FETTLE_TAP_TO": "here"}, "here")):
+        name = "wrong-" + words.strip("(").lower().replace("_", "-")
+        h.model(name, archive, Environment={**environment, **wrong})
+        h.config(name, name)
+        try:
+            h.sm.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        except h.sm.exceptions.ClientError as e:
+            assert words in str(e), e
+            continue
+        assert h.settled(name) == "Failed", name
+        assert words in h.sm.describe_endpoint(EndpointName=name)["FailureReason"], wrong
+
+
+@case
+def old_steps_go_where_tensors_take_too_much_room(t):
+    folder, trial = model(t), t.path + "/tensors"
+    t.env["FETTLE_TAP_KEEP_MB"] = "10"
+    t.serve()
+    t.run("deploy", folder, "--endpoint", "signs", "--tap", POST, "--tap-to", trial)
+    for i in range(9):
+        assert ask(t, "signs", picture(t, i % 6))[0] == 200
+        until(lambda: endpoint(t, "signs")["taps"]["recorded"] == i + 1, what="the step")
+    steps = sorted(os.listdir(trial + "/events"))
+    size = sum(os.path.getsize(f"{trial}/events/{s}/{f}") for s in steps for f in os.listdir(f"{trial}/events/{s}"))
+    assert len(steps) == 2 and steps[-1] == "%012d" % 8 and size <= 10 << 20, (steps, size)
+    assert len(os.listdir(trial + "/index/000000000")) == len(steps)
+    out = t.json("trial", "explain", trial, "--step", 8, "--out", t.path + "/why.png")
+    assert out[0]["step"] == 8, out
+
+
+@case
+def the_posts_state_dict_deploys_without_a_word_more(t):
+    import shutil
+    folder = model(t)
+    bare = t.path + "/bare"
+    os.makedirs(bare)
+    script = ("import sys, torch\n"
+              "w = torch.load(sys.argv[1])\n"
+              "torch.save({'module.' + k: v for k, v in w.items()}, sys.argv[2])\n")
+    subprocess.run(["/usr/bin/python3", "-c", script, folder + "/model.pt", bare + "/model.pth"], check=True, timeout=100)
+    packed(bare)
+    t.serve()
+    t.run("deploy", bare + ".tar.gz", "--endpoint", "signs")
+    status, headers, body = ask(t, "signs", picture(t, 1), Accept="application/json")
+    assert status == 200, body
+    scores = json.loads(body)["predictions"][0]
+    assert len(scores.get("scores", scores.get("score", []))) == 43, scores
+    # the same weights under their own names answer the same
+    shutil.copy(folder + "/model.pt", t.path + "/model.pth")
+    want = t.json("run", t.path + "/model.pth", t.path + "/pictures/1.png")[0]["class"]
+    got = t.json("run", bare + "/model.pth", t.path + "/pictures/1.png")[0]["class"]
+    assert want == got, (want, got)
+
+
 @case
 def wrong_expressions_and_places_are_refused(t):
     folder = model(t)

@@ -167,7 +167,12 @@ static ft_taps *taps_of(const ft_registry *r, const ft_live *old, const ft_endpo
                         ft_live_model *held) {
     ft_taps *t;
     if (old && old->version == ep->version && old->taps) return ft_taps_hold(old->taps);
-    if (!ep->tap_regex.len || held->model->predictor->ask) return NULL;
+    if (!ep->tap_regex.len) return NULL;
+    if (held->model->predictor->ask) {
+        ft_log(FT_LOG_WARN, "serve", "%.*s: a model that is a program shows no tensors",
+               FT_STR_ARG(ep->name));
+        return NULL;
+    }
     atomic_fetch_add(&held->holders, 1);
     ft_err err = ft_taps_new(
         &t, r->home, ep,

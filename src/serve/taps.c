@@ -2,9 +2,9 @@
 #include "serve/taps.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -14,9 +14,9 @@
 #include "trials/regex.h"
 #include "trials/trial.h"
 
-#define BEHIND_NICE   10 /* the thread gives way to those that answer */
 #define WARN_EVERY_US (10 * FT_SECOND_US)
 #define STEP_BYTES    ((size_t)4 << 30)
+#define FORGET_MAX    8 /* steps that one step takes away at most: after a smaller bound was set */
 
 typedef struct waiting {
     struct waiting *next;
@@ -43,7 +43,8 @@ struct ft_taps {
     ft_collection collection;
     ft_matcher *matcher;
     ft_trial_writer *trial;
-    int64_t step;
+    int64_t step, oldest; /* the next one; the first that is there */
+    int64_t keep_bytes;
     int64_t warned_us;
 };
 
@@ -139,7 +140,7 @@ static ft_err step_find(ft_taps *t, ft_store *s) {
     if (err == FT_OK) err = ft_trial_refresh(before, NULL);
     if (err == FT_OK) {
         const int64_t *steps = ft_trial_steps(before, &count);
-        if (count) t->step = steps[count - 1] + 1;
+        if (count) t->step = steps[count - 1] + 1, t->oldest = steps[0];
     }
     ft_trial_close(before);
     return err;
@@ -150,6 +151,19 @@ static ft_err outputs_open(ft_taps *t, ft_store *s) {
     if (t->trial) return FT_OK;
     FT_TRY(step_find(t, s));
     return ft_trial_write(&t->trial, s, t->uri, &t->collection, 1, NULL);
+}
+
+/* Steps of one expression are of one size. What cannot be taken away is tried again. */
+static void forget(ft_taps *t) {
+    int64_t each = (int64_t)ft_trial_written(t->trial);
+    int64_t keep = each > 0 && t->keep_bytes > each ? t->keep_bytes / each : 1;
+    ft_err err = FT_OK;
+    for (int i = 0; i < FORGET_MAX && t->step - t->oldest > keep && err == FT_OK; i++) {
+        err = ft_trial_forget(t->trial, t->oldest);
+        if (err == FT_OK) t->oldest++;
+    }
+    if (err != FT_OK) ft_log_err(FT_LOG_WARN, "serve", err, "old tensors were not removed");
+    ft_err_clear();
 }
 
 static ft_err record(ft_taps *t, ft_store *s, const waiting *w, ft_arena *arena) {
@@ -173,19 +187,28 @@ static void warn(ft_taps *t, ft_err err) {
     ft_err_clear();
 }
 
+/* The thread gives way to those that answer, at once: a processor that runs nothing but idle work
+ * counts as free when a thread wakes up. A machine that is busy for long then loses steps. */
+static void behind(void) {
+    struct sched_param none = { 0 };
+    pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
+}
+
 static void *thread_main(void *self) {
     ft_taps *t = self;
     ft_store *s = NULL;
     ft_arena arena = FT_ARENA_INIT(STEP_BYTES);
-    setpriority(PRIO_PROCESS, 0, BEHIND_NICE); /* on Linux: of this thread */
+    behind();
     for (waiting *w; (w = take(t)) != NULL; free(w)) {
         ft_err err = s ? FT_OK : ft_store_open(&s, t->home);
         ft_arena_reset(&arena);
         if (err == FT_OK) err = record(t, s, w, &arena);
-        if (err == FT_OK)
+        if (err == FT_OK) {
+            forget(t);
             atomic_fetch_add(&t->recorded, 1);
-        else
+        } else {
             warn(t, err);
+        }
     }
     ft_arena_fini(&arena);
     ft_trial_writer_free(t->trial);
@@ -213,6 +236,14 @@ ft_err ft_taps_check(const ft_endpoint *ep) {
         return FT_OK;
     return FT_FAIL(FT_EINVAL, "tensors to '%.*s': expected s3://bucket/prefix or a folder from /",
                    FT_STR_ARG(ep->tap_uri));
+}
+
+static int64_t keep_bytes(void) {
+    const char *text = getenv("FETTLE_TAP_KEEP_MB");
+    int64_t mb;
+    if (!text || !ft_str_i64(&mb, ft_str_of(text)) || mb < 1 || mb > INT64_MAX >> 20)
+        mb = FT_TAPS_KEEP_MB;
+    return mb << 20;
 }
 
 static ft_err texts_keep(ft_taps *t, const char *home, const ft_endpoint *ep) {
@@ -250,6 +281,7 @@ ft_err ft_taps_new(ft_taps **out, const char *home, const ft_endpoint *ep,
         return FT_FAIL(FT_ENOMEM, "no memory for an endpoint's taps");
     }
     t->model = *model;
+    t->keep_bytes = keep_bytes();
     t->interval = (uint64_t)(ep->tap_interval > 0 ? ep->tap_interval : 1);
     t->last = &t->first;
     t->tap = (ft_tap){ .ops = &tap_ops, .self = t };

@@ -5,6 +5,9 @@
  * the trial: what the expression matches, the answer's event id as the text tensor "event_id", mode
  * PREDICT. A full queue loses the step, never the request; lost ones are counted.
  *
+ * A trial is bounded: when a step more would make it larger than FT_TAPS_KEEP_MB (a server's
+ * FETTLE_TAP_KEEP_MB says otherwise), its oldest steps go.
+ *
  * Steps count on over restarts and versions that write to the same place.
  *
  * Threads: any offers. Memory: FT_TAPS_BYTES_MAX of waiting requests, and one request's tensors. */
@@ -18,6 +21,7 @@
 
 #define FT_TAPS_WAITING_MAX 1024
 #define FT_TAPS_BYTES_MAX   ((size_t)64 << 20)
+#define FT_TAPS_KEEP_MB     4096
 
 typedef struct ft_taps ft_taps;
 

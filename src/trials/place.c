@@ -1,6 +1,8 @@
 /* place.c -- see place_in.h. */
 #include "trials/place_in.h"
 
+#include <unistd.h>
+
 #include "base/files.h"
 #include "store/objects.h"
 
@@ -160,6 +162,33 @@ static ft_err file_of(const char **out, const ft_place *p, ft_arena *arena, ft_s
     }
     FT_TRY(ft_arena_printf(&path, arena, "%.*s%.*s", FT_STR_ARG(p->prefix), FT_STR_ARG(key)));
     return ft_object_path(out, p->store, arena, p->bucket, path);
+}
+
+static ft_err folder_remove(const ft_place *p, ft_arena *arena, ft_str key) {
+    ft_str path, dir;
+    FT_TRY(folder_path(&path, p, arena, key));
+    FT_TRY(ft_file_remove(path.at));
+    FT_TRY(ft_arena_str(&dir, arena, ft_str_slice(path, 0, path.len - ft_path_base(path).len - 1)));
+    rmdir(dir.at); /* not when others are in it */
+    return FT_OK;
+}
+
+ft_err ft_place_remove(const ft_place *p, ft_str key) {
+    ft_arena arena = FT_ARENA_INIT(PATH_ARENA_BYTES);
+    ft_str full;
+    ft_err err;
+    if (p->folder) {
+        err = folder_remove(p, &arena, key);
+    } else {
+        err = ft_arena_printf(&full, &arena, "%.*s%.*s", FT_STR_ARG(p->prefix), FT_STR_ARG(key));
+        if (err == FT_OK) err = ft_object_remove(p->store, p->bucket, full);
+    }
+    if (err == FT_ENOTFOUND) {
+        ft_err_clear();
+        err = FT_OK;
+    }
+    ft_arena_fini(&arena);
+    return err;
 }
 
 ft_err ft_place_exists(bool *out, const ft_place *p, ft_str key) {

@@ -25,6 +25,8 @@ ft_err ft_place_put(const ft_place *p, ft_str key, ft_str bytes);
 /* Two files of which the second tells of the first: it appears later, or both at once. */
 ft_err ft_place_put_pair(const ft_place *p, ft_str first, ft_str first_bytes, ft_str second,
                          ft_str second_bytes);
+/* Gone, or was not there; a folder that it leaves empty goes, too. */
+ft_err ft_place_remove(const ft_place *p, ft_str key);
 /* Keys that start with `prefix` (a folder, "index/") strictly after `after`, in byte order; a
  * missing folder is empty. */
 ft_err ft_place_list(ft_str **out, size_t *count, bool *more, const ft_place *p, ft_arena *arena,

@@ -37,6 +37,11 @@ ft_err ft_trial_add(ft_trial_writer *w, ft_str name, const ft_array *value);
 ft_err ft_trial_add_text(ft_trial_writer *w, ft_str name, const ft_str *items, size_t count);
 /* Make the step visible, all or nothing; nothing is written when nothing was added. */
 ft_err ft_trial_end(ft_trial_writer *w);
+/* Bytes of the last step that was ended. */
+size_t ft_trial_written(const ft_trial_writer *w);
+/* Take this worker's files of an earlier step away, index first: readers see none of it, or find
+ * its tensors gone. FT_OK when there is no such step. */
+ft_err ft_trial_forget(ft_trial_writer *w, int64_t global_step);
 /* The empty training_job_end.ts that tells readers that no more steps come. */
 ft_err ft_trial_finish(ft_trial_writer *w);
 void ft_trial_writer_free(ft_trial_writer *w);

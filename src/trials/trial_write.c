@@ -119,21 +119,33 @@ ft_err ft_trial_add_text(ft_trial_writer *w, ft_str name, const ft_str *items, s
     return note_added(w, ft_event_add_text(&w->events, &w->head, name, items, count), name, offset);
 }
 
+static void keys_of(char event[KEY_TEXT], char index[KEY_TEXT], const ft_trial_writer *w,
+                    long long step) {
+    snprintf(event, KEY_TEXT, "events/%012lld/%012lld_%s.tfevents", step, step, w->worker.at);
+    snprintf(index, KEY_TEXT, "index/%09lld/%012lld_%s.json", step / 1000, step, w->worker.at);
+}
+
 ft_err ft_trial_end(ft_trial_writer *w) {
     char event_key[KEY_TEXT], index_key[KEY_TEXT];
     FT_CHECK(w->in_step);
     w->in_step = false;
     if (!w->count) return FT_OK;
-    long long step = w->global_step;
-    snprintf(event_key, sizeof event_key, "events/%012lld/%012lld_%s.tfevents", step, step,
-             w->worker.at);
-    snprintf(index_key, sizeof index_key, "index/%09lld/%012lld_%s.json", step / 1000, step,
-             w->worker.at);
+    keys_of(event_key, index_key, w, w->global_step);
     ft_buf_reset(&w->index);
     FT_TRY(ft_index_write(&w->index, w->mode, w->mode_step, ft_str_of(event_key),
                           ft_buf_str(&w->entries)));
     return ft_place_put_pair(&w->place, ft_str_of(event_key), ft_buf_str(&w->events),
                              ft_str_of(index_key), ft_buf_str(&w->index));
+}
+
+size_t ft_trial_written(const ft_trial_writer *w) { return w->events.len + w->index.len; }
+
+ft_err ft_trial_forget(ft_trial_writer *w, int64_t global_step) {
+    char event_key[KEY_TEXT], index_key[KEY_TEXT];
+    if (global_step < 0 || global_step > FT_TRIAL_STEP_MAX) return FT_OK;
+    keys_of(event_key, index_key, w, global_step);
+    FT_TRY(ft_place_remove(&w->place, ft_str_of(index_key)));
+    return ft_place_remove(&w->place, ft_str_of(event_key));
 }
 
 ft_err ft_trial_finish(ft_trial_writer *w) {
