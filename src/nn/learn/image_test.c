@@ -336,10 +336,49 @@ static void test_unreadable_picture(void **state) {
     EXPECT_OK(learn(&t, data, SMALL "epochs=1,bad_max=1", "x", "c3"));
 }
 
+/* Every fallible call of a whole run fails once: a sentence, nothing lost, and whatever checkpoint
+ * lies there is whole. */
+static void test_faults(void **state) {
+    (void)state;
+    static const char *const settings[] = {
+        "arch",   "cnn28", "image_size",       "8",   "batch_size",       "4",
+        "epochs", "1",     "validation_share", "0.3", "checkpoint_steps", "1"
+    };
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_params *params;
+    const char *data = pictures_sized("faults", 2, 4, 8);
+    ft_channel channel = { .name = FT_STR("train") };
+    char path[1200], kept[1300];
+    snprintf(path, sizeof path, "%s", file_of(data));
+    snprintf(kept, sizeof kept, "%s/image.safetensors", file_of("faults_kept"));
+    channel.path = ft_str_of(path);
+    folder_make("faults_out"), folder_make("faults_kept");
+    EXPECT_OK(ft_params_new(&params, &arena, ft_algorithm_image.params));
+    for (size_t i = 0; i < FT_COUNT(settings); i += 2)
+        EXPECT_OK(ft_params_set(params, ft_str_of(settings[i]), ft_str_of(settings[i + 1])));
+    EXPECT_OK(ft_algorithm_image.validate(params));
+    ft_train_args args = { .params = params,
+                           .channels = &channel,
+                           .channel_count = 1,
+                           .out_dir = file_of("faults_out"),
+                           .checkpoint_dir = file_of("faults_kept"),
+                           .threads = 1 };
+    EACH_FAULT {
+        ft_nn_weights *w = NULL;
+        ft_err err = ft_algorithm_image.train(&args);
+        EXPECT(err == FT_OK || ft_err_why()[0]);
+        err = ft_file_exists(kept) ? ft_nn_weights_read(&w, kept) : FT_OK;
+        EXPECT(err != FT_ECORRUPT);
+        ft_nn_weights_free(w);
+        (void)remove(kept); /* each round begins anew */
+    }
+    ft_arena_fini(&arena);
+}
+
 TEST_MAIN(cmocka_unit_test(test_learns_and_serves), cmocka_unit_test(test_chooses),
           cmocka_unit_test(test_resumes_bit_by_bit),
           cmocka_unit_test(test_from_weights_in_two_steps),
           cmocka_unit_test(test_divides_by_groups), cmocka_unit_test(test_divides_signs),
           cmocka_unit_test(test_wrong_settings),
           cmocka_unit_test(test_no_number_keeps_the_checkpoint),
-          cmocka_unit_test(test_unreadable_picture))
+          cmocka_unit_test(test_unreadable_picture), cmocka_unit_test(test_faults))
