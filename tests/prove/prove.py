@@ -38,6 +38,8 @@ CHECKS = [
      [peer("sagemaker1"), "tests/prove/monitor_post.py"], 600),
     ("speech-ear", "a recogniser understands our voices as well as flite's", [PYTHON, "tests/prove/speech_ear.py"], 3600),
     ("onnx-models", "other people's networks as ONNX Runtime runs them", [PYTHON, "tests/prove/onnx_models.py"], 900),
+    ("onnx-packages", "ONNX files out of packages of PyPI as ONNX Runtime runs them",
+     [PYTHON, "tests/prove/onnx_packages.py"], 1800),
     ("tfjs-models", "pose and person networks as TensorFlow.js runs them",
      [PYTHON, "tests/prove/tfjs_models.py"], 900),
     ("dataset-readers", "MXNet, tfrecord and WebDataset from PyPI read what we write, and we what they write",
