@@ -192,8 +192,7 @@ static ft_err read_into(ft_nn_network *n, const char *path) {
     FT_TRY(k->read(n, file, &told));
     FT_TRY(check_numbers(n->graph, file));
     ft_nn_looks_complete(n, &told);
-    ft_nn_labels_check(n, file);
-    return FT_OK;
+    return ft_nn_labels_check(n, file);
 }
 
 ft_err ft_nn_network_read(ft_nn_network **out, const char *path) {
@@ -228,6 +227,8 @@ void ft_nn_network_sizes(ft_nn_sizes *out, const ft_nn_network *n) {
         ft_array a = { .dtype = v->dtype, .ndim = v->ndim, .data = (void *)v->data };
         memcpy(a.shape, v->shape, sizeof a.shape);
         out->weight_bytes += ft_array_bytes(&a);
-        if (v->role != FT_NN_CONST) out->parameters += ft_array_count(&a);
+        /* some exporters write weights as constants of the graph */
+        bool weights = v->role != FT_NN_CONST || (ft_nn_is_float(v->dtype) && v->ndim > 0);
+        if (weights) out->parameters += ft_array_count(&a);
     }
 }

@@ -14,7 +14,7 @@ typedef struct ft_nn_told { /* what network.json says */
 ft_err ft_nn_told_read(ft_nn_network *n, ft_nn_told *t, const char *file);
 /* What nobody told: the zoo's own; else 0 to 255 for integer inputs and 0 to 1 for others. */
 void ft_nn_looks_complete(ft_nn_network *n, const ft_nn_told *t);
-/* Labels that are not as many as the classes: a line of the log. */
-void ft_nn_labels_check(const ft_nn_network *n, const char *file);
+/* FT_ECONFLICT: labels that are not as many as the classes name the wrong ones. */
+ft_err ft_nn_labels_check(const ft_nn_network *n, const char *file);
 
 #endif

@@ -66,13 +66,14 @@ static void test_folder(void **state) {
     (void)state;
     ft_nn_network *n = NULL;
     ft_arena arena = FT_ARENA_INIT(64 << 20);
-    put_folder("{\"mean\": [0.5], \"std\": [0.25], \"fit\": \"stretch\", \"softmax\": true, "
-               "\"order\": \"rgb\"}",
-               "zero\none\ntwo\n");
+    put_folder(
+        "{\"mean\": [0.5], \"std\": [0.25], \"fit\": \"stretch\", \"softmax\": true, "
+        "\"order\": \"rgb\"}",
+        "zero\none\ntwo\n3\n4\n5\n6\n7\n8\n9\n\n\n"); /* empty lines at the end are no label */
     EXPECT(ft_nn_network_sniff(file_of("m")) == 95);
     EXPECT(ft_nn_network_sniff(test_dir()) == 0);
     EXPECT_OK(ft_nn_network_read(&n, file_of("m")));
-    EXPECT(strcmp(n->format, "onnx") == 0 && n->label_count == 3 && n->looks.softmax);
+    EXPECT(strcmp(n->format, "onnx") == 0 && n->label_count == 10 && n->looks.softmax);
     EXPECT_STR("two", n->labels[2]);
     EXPECT(ft_nn_network_probable(n));
     ft_nn_sizes sizes;
@@ -103,6 +104,10 @@ static void test_refused(void **state) {
     put_folder("{\"std\": [0]}", "");
     EXPECT_ERR(FT_EPARSE, ft_nn_network_read(&n, file_of("m")));
     EXPECT_WHY("not 0");
+    put_folder("{}", "zero\none\n");
+    EXPECT_ERR(FT_ECONFLICT, ft_nn_network_read(&n, file_of("m")));
+    EXPECT_WHY("has 2 labels, the network 10 classes");
+    oracle_put("m/labels.txt", "", 0);
     put_nan();
     EXPECT_ERR(FT_ECORRUPT, ft_nn_network_read(&n, file_of("m")));
     EXPECT_WHY("'fc1.weight' is not a number at item 7");

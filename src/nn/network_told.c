@@ -3,7 +3,6 @@
 
 #include "base/check.h"
 #include "base/files.h"
-#include "base/log.h"
 #include "nn/network_in.h"
 #include "nn/op.h"
 
@@ -109,6 +108,7 @@ static ft_err read_labels(ft_nn_network *n, const char *file) {
     for (size_t i = 0; i < text.len; i++) room += text.at[i] == '\n';
     FT_TRY(ft_arena_items(&n->labels, &n->arena, room));
     while (text.at && text.len) n->labels[n->label_count++] = ft_str_trim(ft_str_cut(&text, '\n'));
+    while (n->label_count && !n->labels[n->label_count - 1].len) n->label_count--; /* empty lines */
     return FT_OK;
 }
 
@@ -139,11 +139,13 @@ static const ft_nn_value *classes_of(const ft_nn_network *n) {
     return v && v->ndim == 2 && v->shape[1] > 1 ? v : NULL;
 }
 
-void ft_nn_labels_check(const ft_nn_network *n, const char *file) {
+ft_err ft_nn_labels_check(const ft_nn_network *n, const char *file) {
     const ft_nn_value *v = classes_of(n);
-    if (!n->label_count || !v || v->shape[1] == (int64_t)n->label_count) return;
-    ft_log(FT_LOG_WARN, "nn", "%s: labels.txt beside it has %zu labels, the network %lld classes",
-           file, n->label_count, (long long)v->shape[1]);
+    if (!n->label_count || !v || v->shape[1] == (int64_t)n->label_count) return FT_OK;
+    return FT_FAIL(FT_ECONFLICT,
+                   "%s: labels.txt beside it has %zu labels, the network %lld classes: one a line, "
+                   "in the order of the classes, or no labels.txt",
+                   file, n->label_count, (long long)v->shape[1]);
 }
 
 /* ---- answers */
