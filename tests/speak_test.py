@@ -56,6 +56,25 @@ def a_text_a_file_and_what_comes_in_are_the_same(t):
 
 
 @case
+def a_file_behind_standard_output_is_written_to(t):
+    """… and the name /dev/stdout stays what it is."""
+    voices(t)
+    for args in (("--out", "-"), ("--out", "/dev/stdout", "--format", "wav"), ("--format", "wav")):
+        with open(t.path + "/o.wav", "wb") as f:
+            subprocess.run([FETTLE, "speak", *args, TEXT], env=t.env, stdout=f, check=True)
+        t.run("speak", "--out", t.path + "/named.wav", TEXT)
+        with open(t.path + "/o.wav", "rb") as a, open(t.path + "/named.wav", "rb") as b:
+            assert a.read() == b.read() or args == ("--out", "-"), args
+        assert length(t.path + "/o.wav") > 2, args
+    with open(t.path + "/marks", "ab") as f:
+        for _ in range(2):
+            subprocess.run([FETTLE, "speak", "--marks", "word", "hi there"], env=t.env, stdout=f, check=True)
+    with open(t.path + "/marks", "rb") as f:
+        assert len(f.read().splitlines()) == 4
+    assert os.path.islink("/dev/stdout") or not os.path.isfile("/dev/stdout")
+
+
+@case
 def marks_name_bytes_of_the_text(t):
     voices(t)
     text = "Café prices rose. <b> & so on."

@@ -138,16 +138,37 @@ static ft_err temp_open(int *fd, char temp[PATH_MAX], const char *path) {
     return FT_FAIL_ERRNO("cannot write '%s'", path);
 }
 
-/* A device or a pipe (/dev/null, /dev/stdout) is written to: replaced, it would be gone for
- * everybody. */
-static bool is_special(const char *path) {
+/* The descriptor that a name of the system's stands for; -1: none. */
+static int descriptor_of(const char *path) {
+    static const char *const folders[] = { "/dev/fd/", "/proc/self/fd/" };
+    if (strcmp(path, "/dev/stdout") == 0) return STDOUT_FILENO;
+    if (strcmp(path, "/dev/stderr") == 0) return STDERR_FILENO;
+    for (size_t i = 0; i < FT_COUNT(folders); i++) {
+        ft_str rest = ft_str_of(path);
+        int64_t n;
+        if (!ft_str_starts(rest, ft_str_of(folders[i]))) continue;
+        rest = ft_str_from(rest, strlen(folders[i]));
+        if (ft_str_i64(&n, rest) && n >= 0 && n <= INT_MAX) return (int)n;
+    }
+    return -1;
+}
+
+bool ft_file_is_special(const char *path) {
     struct stat st;
+    if (descriptor_of(path) >= 0) return true;
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+ft_err ft_fd_open_special(int *fd, const char *path) {
+    int named = descriptor_of(path);
+    if (named < 0) return ft_fd_open(fd, path, O_WRONLY, 0);
+    *fd = injected() ? -1 : fcntl(named, F_DUPFD_CLOEXEC, 0);
+    return *fd >= 0 ? FT_OK : FT_FAIL_ERRNO("cannot open '%s'", path);
 }
 
 static ft_err write_special(const char *path, ft_str bytes) {
     int fd = -1;
-    FT_TRY(ft_fd_open(&fd, path, O_WRONLY, 0));
+    FT_TRY(ft_fd_open_special(&fd, path));
     ft_err err = ft_fd_write(fd, bytes.at, bytes.len, path);
     ft_fd_close(&fd);
     return err;
@@ -155,7 +176,7 @@ static ft_err write_special(const char *path, ft_str bytes) {
 
 ft_err ft_file_write_atomic(const char *path, ft_str bytes, bool durable) {
     ft_err err = FT_OK;
-    if (is_special(path)) return write_special(path, bytes);
+    if (ft_file_is_special(path)) return write_special(path, bytes);
     int fd = -1;
     char temp[PATH_MAX];
     FT_TRY(temp_open(&fd, temp, path));
@@ -174,7 +195,7 @@ done:
 }
 
 ft_err ft_file_rename(const char *from, const char *to) {
-    if (is_special(to))
+    if (ft_file_is_special(to))
         return FT_FAIL(FT_EINVAL, "'%s' is a device or a pipe, not a file to replace", to);
     if (injected() || rename(from, to) != 0)
         return FT_FAIL_ERRNO("cannot rename '%s' to '%s'", from, to);

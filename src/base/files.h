@@ -54,6 +54,9 @@ typedef struct ft_dir_walker {
     void *ctx;
 } ft_dir_walker;
 ft_err ft_dir_walk(const ft_dir_walker *w, const char *dir);
+/* A device, a pipe, or a name of one of the process's descriptors ("/dev/stdout", "/dev/fd/3")
+ * whatever is behind it: written to as it is. Replaced, it would be gone for everybody. */
+bool ft_file_is_special(const char *path);
 ft_err ft_file_rename(const char *from, const char *to);
 ft_err ft_file_remove(const char *path);               /* fine when there is nothing */
 ft_err ft_file_link(const char *from, const char *to); /* hard link */
@@ -62,6 +65,9 @@ ft_err ft_dir_sync(const char *path);
 
 /* Plain descriptors. `flags` as for open(2); O_CLOEXEC is added. */
 ft_err ft_fd_open(int *out, const char *path, int flags, mode_t mode);
+/* Of a special file, to write to: for a descriptor's name another one of it, so that what is
+ * behind it goes on where it stands. */
+ft_err ft_fd_open_special(int *out, const char *path);
 ft_err ft_fd_write(int fd, const void *at, size_t len, const char *path); /* all of it */
 ft_err ft_fd_read(size_t *got, int fd, void *at, size_t len,
                   const char *path); /* up to len; 0 at the end */

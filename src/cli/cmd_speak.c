@@ -111,6 +111,9 @@ static ft_err on_mark(void *ctx, ft_str line) {
     return ft_part_file_write(((target *)ctx)->marks, line);
 }
 
+static bool goes_out(ft_str to) {
+    return to.len == 0 || ft_str_is(to, "-") || ft_file_is_special(to.at);
+}
 static const char *path_of(ft_str name) {
     return name.len == 0 || ft_str_is(name, "-") ? "/dev/stdout" : name.at;
 }
@@ -123,7 +126,7 @@ static ft_err open_targets(target *t, const ft_speech_request *r, ft_cli *cli) {
         return FT_FAIL(FT_EINVAL, "where to? --out FILE, or - for standard output");
     if (r->format) FT_TRY(ft_part_file_new(&t->sound, path_of(to)));
     if (!r->marks) return FT_OK;
-    if (!marks.len && r->format && to.len && !ft_str_is(to, "-"))
+    if (!marks.len && r->format && !goes_out(to))
         FT_TRY(ft_arena_printf(&marks, &cli->arena, "%.*s.marks.json", FT_STR_ARG(to)));
     if (!marks.len && r->format)
         return FT_FAIL(FT_EINVAL, "where do the marks go? --marks-out FILE");
@@ -179,7 +182,7 @@ static ft_err run(ft_cli *cli) {
     FT_TRY(read_request(&r, cli));
     FT_TRY(speak(cli, &r, &told));
     ft_str to = ft_params_str(cli->options, "out");
-    if (!r.format || path_of(to) != to.at) return FT_OK; /* the results went out */
+    if (!r.format || goes_out(to)) return FT_OK; /* nothing shall stand between the results */
     return ft_cli_done(cli, "%.*s: %.3f s", FT_STR_ARG(to), told.seconds);
 }
 

@@ -19,6 +19,7 @@
 struct ft_part_file {
     int fd;
     bool special;   /* a device or a pipe: written to at once */
+    off_t begin;    /* of ours in what is behind it; -1: it only goes on */
     bool committed; /* it has its name */
     bool hidden;    /* `temp` is there */
     int source_fd;  /* -1: none */
@@ -26,11 +27,6 @@ struct ft_part_file {
     char path[PATH_MAX];
     char temp[PATH_MAX];
 };
-
-static bool is_special(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-}
 
 /* "a/b.wav" -> "a/.ft-1234-0.part", short whatever the target's name. */
 static ft_err hidden_name(ft_part_file *f) {
@@ -54,11 +50,19 @@ static ft_err open_nameless(ft_part_file *f) {
     return ft_fd_open(&f->fd, f->temp, O_WRONLY | O_CREAT | O_TRUNC, MODE);
 }
 
+/* "fettle … > file" has a file behind it that can be written to anywhere; ">> file" has not. */
+static ft_err open_special(ft_part_file *f) {
+    FT_TRY(ft_fd_open_special(&f->fd, f->path));
+    int flags = fcntl(f->fd, F_GETFL);
+    f->begin = flags < 0 || (flags & O_APPEND) ? -1 : lseek(f->fd, 0, SEEK_CUR);
+    return FT_OK;
+}
+
 static ft_err open_file(ft_part_file *f, const char *path) {
     if ((size_t)snprintf(f->path, sizeof f->path, "%s", path) >= sizeof f->path || !*path)
         return FT_FAIL(FT_EINVAL, "%s: no path for a file", path);
-    f->special = is_special(path);
-    if (f->special) return ft_fd_open(&f->fd, path, O_WRONLY, 0);
+    f->special = ft_file_is_special(path);
+    if (f->special) return open_special(f);
     ft_file_info info;
     if (ft_file_stat(&info, path) == FT_OK && info.is_dir)
         return FT_FAIL(FT_EINVAL, "%s: a folder stands there", path);
@@ -109,8 +113,8 @@ ft_err ft_part_file_write(void *file, ft_str bytes) {
 }
 
 static ft_err put_head(const ft_part_file *f, ft_str head) {
-    if (head.len == 0 || f->special) return FT_OK;
-    ssize_t n = ft_fault_here() ? -1 : pwrite(f->fd, head.at, head.len, 0);
+    if (head.len == 0 || f->begin < 0) return FT_OK;
+    ssize_t n = ft_fault_here() ? -1 : pwrite(f->fd, head.at, head.len, f->begin);
     if (n != (ssize_t)head.len) return FT_FAIL_ERRNO("cannot write the head of %s", f->path);
     return FT_OK;
 }
