@@ -13,7 +13,8 @@ typedef enum rule {
     VERB_OR_ADJECTIVE, /* the first is a verb, the second an adjective: "close", "live", "separate"
                         */
     PAST,              /* present, past: "read" */
-    BY_WORDS           /* the second with one of its own words beside it */
+    MOSTLY_NOUN, /* the first is a noun; the second with its own words, or a verb for certain */
+    BY_WORDS     /* the second with one of its own words beside it */
 } rule;
 
 typedef struct homograph {
@@ -27,38 +28,41 @@ typedef struct homograph {
 static const homograph rows[] = {
     { "read", PAST, "ˈɹid", "ˈɹɛd", "VB", "VBD", NULL },
     { "lead", BY_WORDS, "ˈlid", "ˈlɛd", "VB", "NN",
-      " pipe pipes paint poisoning metal pencil level levels contamination exposure bullet bullets "
-      "heavy gold zinc copper "
-      "mercury made toxic batteries battery free acid " },
+      " pipe pipes paint paints poisoning pencil contamination exposure bullet bullets "
+      "heavier lighter softer denser zinc copper iron tin arsenic mercury toxic batteries battery "
+      "free acid crystal ore "
+      "molten tetraethyl traces contain contains containing " },
     { "live", VERB_OR_ADJECTIVE, "ˈlɪv", "ˈlaɪv", "VB", "JJ",
       " from music show broadcast broadcasts coverage concert concerts performance event events "
       "stream streaming audience "
       "news band updates tv television video feed ammunition wire wires went go going report "
       "reporting " },
-    { "wind", BY_WORDS, "ˈwɪnd", "ˈwaɪnd", "NN", "VB", " up down clock watch through around " },
-    { "winds", BY_WORDS, "ˈwɪndz", "ˈwaɪndz", "NN", "VB", " up down its through around " },
+    { "wind", MOSTLY_NOUN, "ˈwɪnd", "ˈwaɪnd", "NN", "VB", " up down its through around " },
+    { "winds", MOSTLY_NOUN, "ˈwɪndz", "ˈwaɪndz", "NN", "VB", " up down its through around " },
     { "bass", BY_WORDS, "ˈbeɪs", "ˈbæs", "SENSE_0", "SENSE_1",
       " fish fishing caught catch sea striped lake largemouth smallmouth river trout fried grilled "
       "boat pond " },
-    { "tear", BY_WORDS, "ˈtɪɹ", "ˈtɛɹ", "NN", "VB",
-      " up down apart off out it them wear paper muscle ligament acl page pages the_ to into "
-      "meniscus rotator " },
-    { "tears", BY_WORDS, "ˈtɪɹz", "ˈtɛɹz", "NN", "VB", " up down apart off it through into " },
-    { "bow", BY_WORDS, "ˈboʊ", "ˈbaʊ", "NN", "VB",
-      " down out to ship ship's before stern take took head heads his her " },
+    { "tear", MOSTLY_NOUN, "ˈtɪɹ", "ˈtɛɹ", "NN", "VB",
+      " up down apart off out into through wear muscle ligament acl meniscus rotator cuff tendon "
+      "hamstring calf labrum paper " },
+    { "tears", MOSTLY_NOUN, "ˈtɪɹz", "ˈtɛɹz", "NN", "VB",
+      " up apart off through into muscle ligament meniscus cuff tendon " },
+    { "bow", MOSTLY_NOUN, "ˈboʊ", "ˈbaʊ", "NN", "VB",
+      " down out ship ship's ships before stern take took takes taking taken final head heads " },
     { "bowed", BY_WORDS, "ˈbaʊd", "ˈboʊd", "VBD", "JJ", " string strings legs " },
     { "row", BY_WORDS, "ˈɹoʊ", "ˈɹaʊ", "NN", "SENSE_1", " diplomatic bitter political furious " },
     { "sow", BY_WORDS, "ˈsoʊ", "ˈsaʊ", "VB", "NN", " pig piglets pigs boar " },
     { "wound", BY_WORDS, "ˈwund", "ˈwaʊnd", "NN", "VBD",
       " up down around clock tightly through watch tight " },
     { "dove", BY_WORDS, "ˈdʌv", "ˈdoʊv", "NN", "VBD",
-      " into in off under he she they we i then head " },
+      " into in off under for deep deeper he she they we i who then head " },
     { "does", BY_WORDS, "ˈdʌz", "ˈdoʊz", "VB", "NN", " bucks fawns stags deer " },
     { "polish", BY_WORDS, "ˈpɑlɪʃ", "ˈpoʊlɪʃ", "VB", "JJ", "^" },
     { "job", BY_WORDS, "ˈdʒɑb", "ˈdʒoʊb", "NN", "SENSE_1", " prophet bible biblical " },
     { "resume", NOUN_OR_VERB, "ˈɹɛzəmeɪ", "ɹɪˈzum", "NN", "VB", NULL },
     { "minute", BY_WORDS, "ˈmɪnət", "maɪˈnut", "NN", "JJ",
-      " detail details amounts particles quantities traces " },
+      " detail details amount amounts particle particles quantity quantities trace traces fraction "
+      "fractions differences changes cracks " },
     { "content", BY_WORDS, "ˈkɑntɛnt", "kənˈtɛnt", "NN", "JJ",
       " with am is was are were be feel felt to " },
     { "invalid", BY_WORDS, "ɪnˈvælɪd", "ˈɪnvəlɪd", "JJ", "NN", " elderly bedridden an_ " },
@@ -91,6 +95,7 @@ static const homograph rows[] = {
     { "transport", NOUN_OR_VERB, "ˈtɹænspɔɹt", "tɹænˈspɔɹt", "NN", "VB", NULL },
     { "perfect", NOUN_OR_VERB, "ˈpɝfɪkt", "pɚˈfɛkt", "JJ", "VB", NULL },
     { "use", NOUN_OR_VERB, "ˈjus", "ˈjuz", "NN", "VB", NULL },
+    { "houses", BY_WORDS, "ˈhaʊzɪz", "ˈhaʊzɪz", "NN", "VB", " " },
     { "house", NOUN_OR_VERB, "ˈhaʊs", "ˈhaʊz", "NN", "VB", NULL },
     { "excuse", NOUN_OR_VERB, "ɪkˈskjus", "ɪkˈskjuz", "NN", "VB", NULL },
     { "abuse", NOUN_OR_VERB, "əˈbjus", "əˈbjuz", "NN", "VB", NULL },
@@ -237,6 +242,30 @@ static bool is_past(const ft_saying *s) {
     return name; /* "Mary read the letter" */
 }
 
+/* "at the close", "by the close of trading": a noun that sounds as the verb does. "so close" and
+ * "the close race" are none. */
+static bool ends_a_noun(const ft_saying *s, const homograph *h) {
+    static const char *const articles[] = { "the",   "a",       "its",         "market",
+                                            "day's", "today's", "yesterday's", NULL };
+    ft_str next = ft_text_at(s, 1);
+    bool alone = next.len == 0 || !ft_joined(s, 0) || ft_is_function_word(s, next);
+    return h->word[0] == 'c' && alone && ft_word_in(ft_text_at(s, -1), articles);
+}
+
+/* The word before, or the one before its article: "took a bow", "a meniscus tear". */
+static ft_str before_article(const ft_saying *s) {
+    ft_str before = ft_text_at(s, -1);
+    static const char *const articles[] = {
+        "a", "an", "the", "his", "her", "their", "final", NULL
+    };
+    return ft_word_in(before, articles) ? ft_text_at(s, -2) : before;
+}
+
+/* A verb for certain: "to wind the clock", "don't tear it"; not "to wind and rain". */
+static bool is_order(const ft_saying *s, ft_str before) {
+    return ft_word_in(before, verbal) && ft_joined(s, 0) && ft_word_in(ft_text_at(s, 1), objects);
+}
+
 static bool is_second(const ft_saying *s, const homograph *h, bool plural) {
     ft_str text = s->tokens[s->at].text, before = ft_text_at(s, -1);
     bool after_to = ft_word_in(before, verbal);
@@ -249,10 +278,15 @@ static bool is_second(const ft_saying *s, const homograph *h, bool plural) {
         ft_str next = ft_text_at(s, 1);
         bool near = is_listed(h->words, next) || is_listed(h->words, before);
         /* "to close to" hardly occurs; "to live from" does not either */
-        if (after_to) return false;
-        bool attribute = ft_word_in(before, (const char *const[]){ "a", "an", NULL });
+        if (after_to || ends_a_noun(s, h)) return false;
+        bool attribute =
+            ft_word_in(before, (const char *const[]){ "a", "an", "was", "is", "are", "were", "be",
+                                                      "been", "more", "most", NULL });
         return near || attribute;
     }
+    case MOSTLY_NOUN:
+        return is_listed(h->words, ft_text_at(s, 1)) || is_listed(h->words, before_article(s)) ||
+               is_order(s, before);
     case BY_WORDS:
         break;
     }
