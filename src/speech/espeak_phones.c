@@ -118,6 +118,7 @@ ft_err ft_espeak_ipa_from(ft_buf *out, ft_str sampa) {
             continue;
         }
         while (i < FT_COUNT(marks) && !ft_str_starts(rest, ft_str_of(marks[i][0]))) i++;
+        if (i == FT_COUNT(marks) && takes_any(&rest, sampa_silent)) continue;
         if (i == FT_COUNT(marks))
             return FT_FAIL(FT_EPARSE, "'%.*s' is no sound in X-SAMPA", FT_STR_ARG(rest));
         ft_buf_add(out, ft_str_of(marks[i][1]));

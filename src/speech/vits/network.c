@@ -195,7 +195,10 @@ static ft_err run_front(ft_vits_run *r, const ft_vits_ask *ask, ft_array *output
     ft_array in[INPUTS_MAX];
     for (int i = 0; i < n->input_count; i++) in[i] = given[n->inputs[i]];
     ft_nn_session_seed(r->front, SEED);
-    return ft_nn_run(r->front, in, outputs, &r->thought, NULL);
+    ft_err err = ft_nn_run(r->front, in, outputs, &r->thought, NULL);
+    if (err != FT_ENOMEM) return err;
+    return FT_FAIL(FT_ETOOBIG, "the voice's network wants more than %zu MiB for a sentence",
+                   (n->back ? FRONT_BYTES_MAX : WHOLE_BYTES_MAX) >> 20);
 }
 
 /* Where every id ends, in frames; what is not told is shared out. */
