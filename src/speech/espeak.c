@@ -43,7 +43,7 @@ static void write_text(wording *t, ft_str text) {
     }
 }
 
-static ft_err write_word(wording *t, const ft_word *w) {
+static ft_err write_word(wording *t, const char *voice, const ft_word *w) {
     for (size_t k = 0; k < w->spoken_count; k++) {
         const ft_spoken *s = &w->spoken[k];
         if (t->chars) write_text(t, FT_STR(" "));
@@ -55,7 +55,7 @@ static ft_err write_word(wording *t, const ft_word *w) {
         }
         size_t begun = t->text.len;
         ft_buf_add(&t->text, FT_STR("[["));
-        FT_TRY(ft_espeak_phones_from(&t->text, s->phonemes, s->alphabet));
+        FT_TRY(ft_espeak_phones_from(&t->text, voice, s->phonemes, s->alphabet));
         ft_buf_add(&t->text, FT_STR("]]"));
         t->chars += (uint32_t)(t->text.len - begun);
         t->phonemes = true;
@@ -70,12 +70,12 @@ static const char *punctuation(const ft_sentence *s, size_t item) {
     return w->pause == FT_PAUSE_MINOR || ft_segments_break_behind(s, item) ? "," : "";
 }
 
-static ft_err word_sentence(wording *t, const ft_sentence *s, ft_arena *arena) {
+static ft_err word_sentence(wording *t, const char *voice, const ft_sentence *s, ft_arena *arena) {
     FT_TRY(ft_arena_items(&t->first, arena, s->count + 1));
     for (size_t i = 0; i < s->count; i++) {
         t->first[i] = t->chars + (t->chars > 0); /* behind the blank */
         if (s->items[i].kind != FT_ITEM_WORD) continue;
-        FT_TRY(write_word(t, &s->items[i].word));
+        FT_TRY(write_word(t, voice, &s->items[i].word));
         write_text(t, ft_str_of(punctuation(s, i)));
     }
     return t->text.err;
@@ -196,7 +196,7 @@ static ft_err speak_phrase(void *ctx, double *length_s, const ft_sentence *phras
     wording text = { 0 };
     hearing h = { .s = phrase, .t = &text, .item = -1, .word_s = -1 };
     ft_segments_init(&h.sounds, phrase, arena);
-    FT_GOTO(err, word_sentence(&text, phrase, arena));
+    FT_GOTO(err, word_sentence(&text, e->voice, phrase, arena));
     FT_GOTO(err, ft_espeak_say(&e->process, &e->answer, e->voice, ft_buf_str(&text.text),
                                text.phonemes));
     h.rate = e->answer.rate_hz;

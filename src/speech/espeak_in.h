@@ -52,9 +52,11 @@ typedef struct ft_espeak_event {
 
 /* The row of a sound that espeak-ng names in IPA; the nearest for one that has none. Never NULL. */
 const ft_phone_row *ft_espeak_phone(ft_str ipa);
-/* "ˈpe.ro" (ipa or x-sampa) as espeak-ng takes it: "p'ero", appended. FT_EPARSE names what is no
- * sound. */
-ft_err ft_espeak_phones_from(ft_buf *out, ft_str phonemes, ft_str alphabet);
+/* How sound `i` of the table is written; NULL past its end. */
+const char *ft_espeak_sound(size_t i, bool sampa);
+/* "ˈpe.ro" (ipa or x-sampa) as espeak-ng's `voice` takes it: "p|'e|r|o", appended; a sound that its
+ * language lacks becomes the nearest one. FT_EPARSE names what is no sound. */
+ft_err ft_espeak_phones_from(ft_buf *out, const char *voice, ft_str phonemes, ft_str alphabet);
 /* X-SAMPA as IPA with its marks of stress and length, appended. FT_EPARSE names what is no sound.
  */
 ft_err ft_espeak_ipa_from(ft_buf *out, ft_str sampa);

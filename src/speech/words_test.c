@@ -266,7 +266,7 @@ static void expect_sounds(const char *text) {
             const ft_spoken *w = &s.sentences[0].items[i].word.spoken[k];
             if (!w->phonemes.len) continue;
             EXPECT_OK(ft_phones_from(&flite, w->phonemes, w->alphabet));
-            EXPECT_OK(ft_espeak_phones_from(&espeak, w->phonemes, w->alphabet));
+            EXPECT_OK(ft_espeak_phones_from(&espeak, "gmw/en", w->phonemes, w->alphabet));
         }
     EXPECT(flite.len > 0 && espeak.len > 0);
     ft_buf_fini(&flite);
