@@ -94,7 +94,8 @@ const ft_command ft_command_prompts_build = {
         "The first line of the table names its columns: id and text (or ssml; SSML when it "
         "begins with\n<speak); voice, style and file may be there. Beside the files stand "
         "index.html, to listen to\nthem, and prompts.json, what each was made of. Files that we "
-        "made and that the table no longer\nhas are removed.\n\n"
+        "made and that the table no longer\nhas are removed; a file of that name that we did not "
+        "make is not replaced (but by --force).\n\n"
         "  fettle prompts build menu.csv --out prompts --format wav_ulaw --telephone",
     .options = options,
     .run = run_build,

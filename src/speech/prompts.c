@@ -15,7 +15,7 @@ typedef struct builder {
     const ft_prompts_opts *opts;
     const char *folder, *name;
     ft_prompts_told *told;
-    ft_prompt_list now, known;
+    ft_prompt_list now, known, gone; /* sorted: known, and of them those that the table lacks */
     ft_arena arena;
 } builder;
 
@@ -53,9 +53,42 @@ static int by_file(const void *a, const void *b) {
     return ft_str_cmp(((const ft_prompt *)a)->file, ((const ft_prompt *)b)->file);
 }
 
-static const ft_prompt *known_of(const builder *b, const ft_prompt *p) {
-    if (!b->known.count) return NULL;
-    return bsearch(p, b->known.prompts, b->known.count, sizeof *p, by_file);
+static ft_prompt *listed(const ft_prompt_list *l, const ft_prompt *p) {
+    return l->count ? bsearch(p, l->prompts, l->count, sizeof *p, by_file) : NULL;
+}
+
+static ft_err find_gone(builder *b) {
+    ft_prompt_list now = b->now;
+    FT_TRY(ft_arena_items(&now.prompts, &b->arena, now.count + 1));
+    FT_TRY(ft_arena_items(&b->gone.prompts, &b->arena, b->known.count + 1));
+    if (now.count) memcpy(now.prompts, b->now.prompts, now.count * sizeof *now.prompts);
+    if (now.count) qsort(now.prompts, now.count, sizeof *now.prompts, by_file);
+    for (size_t i = 0; i < b->known.count; i++) {
+        const ft_prompt *p = &b->known.prompts[i];
+        bool ours = p->file.len && ft_path_base(p->file).len == p->file.len;
+        if (ours && !listed(&now, p)) b->gone.prompts[b->gone.count++] = *p;
+    }
+    return FT_OK;
+}
+
+/* What is there: of this table's, and how it was made. */
+static ft_err find_made(builder *b) {
+    for (size_t i = 0; i < b->now.count; i++) {
+        ft_prompt *p = &b->now.prompts[i];
+        const ft_prompt *before = listed(&b->known, p);
+        const char *path;
+        FT_TRY(ft_path_join(&path, &b->arena, b->folder, p->file.at));
+        if (!ft_file_exists(path)) continue;
+        if (!before && !b->opts->force)
+            return FT_FAIL(FT_EEXIST,
+                           "%s:%d: prompt '%.*s': %s is there and was not made from a table; move "
+                           "it away, or --force",
+                           b->name, p->line, FT_STR_ARG(p->id), path);
+        if (b->opts->force || strcmp(before->key, p->key) != 0) continue;
+        FT_TRY(ft_sha256_file(p->sha256, path));
+        if (strcmp(before->sha256, p->sha256) == 0) p->seconds = before->seconds;
+    }
+    return FT_OK;
 }
 
 static ft_err on_audio(void *ctx, ft_str bytes) { return ft_part_file_write(ctx, bytes); }
@@ -81,15 +114,14 @@ done:
 
 static ft_err build_one(builder *b, ft_prompt *p) {
     const char *path;
-    const ft_prompt *before = known_of(b, p);
-    FT_TRY(ft_path_join(&path, &b->arena, b->folder, p->file.at));
-    if (!b->opts->force && before && strcmp(before->key, p->key) == 0 && ft_file_exists(path)) {
-        p->seconds = before->seconds;
+    if (p->seconds > 0) {
         b->told->kept++;
         tell(b, p, "kept");
         return FT_OK;
     }
+    FT_TRY(ft_path_join(&path, &b->arena, b->folder, p->file.at));
     ft_err err = speak_into(b, p, path);
+    if (err == FT_OK) err = ft_sha256_file(p->sha256, path);
     if (err != FT_OK)
         return ft_err_prefix(err, "%s:%d: prompt '%.*s'", b->name, p->line, FT_STR_ARG(p->id));
     b->told->built++;
@@ -98,39 +130,29 @@ static ft_err build_one(builder *b, ft_prompt *p) {
     return FT_OK;
 }
 
+static ft_err build_each(builder *b) {
+    for (size_t i = 0; i < b->now.count; i++) FT_TRY(build_one(b, &b->now.prompts[i]));
+    return FT_OK;
+}
+
 /* Files that we made and that the table no longer has. */
-static ft_err remove_old(builder *b) {
-    ft_prompt *now;
-    FT_TRY(ft_arena_items(&now, &b->arena, b->now.count + 1));
-    if (b->now.count) memcpy(now, b->now.prompts, b->now.count * sizeof *now);
-    if (b->now.count) qsort(now, b->now.count, sizeof *now, by_file);
-    for (size_t i = 0; i < b->known.count; i++) {
-        const ft_prompt *p = &b->known.prompts[i];
+static ft_err remove_gone(builder *b) {
+    for (size_t i = 0; i < b->gone.count; i++) {
+        const ft_prompt *p = &b->gone.prompts[i];
         const char *path;
-        if (b->now.count && bsearch(p, now, b->now.count, sizeof *now, by_file)) continue;
-        if (p->file.len == 0 || ft_path_base(p->file).len != p->file.len) continue;
         FT_TRY(ft_path_join(&path, &b->arena, b->folder, p->file.at));
         FT_TRY(ft_file_remove(path));
         b->told->removed++;
         tell(b, p, "removed");
     }
+    b->gone.count = 0;
     return FT_OK;
 }
 
-/* After a failure: what was built, and what stands there from before, is known to the next run. */
-static ft_err remember_some(builder *b) {
-    for (size_t i = 0; i < b->now.count; i++) {
-        ft_prompt *p = &b->now.prompts[i];
-        const ft_prompt *before = known_of(b, p);
-        if (p->seconds > 0 || !before) continue;
-        p->seconds = before->seconds;
-        memcpy(p->key, before->key, sizeof p->key);
-    }
-    return ft_prompts_remember(&b->now, b->folder);
-}
-
+/* All is looked at before the first is spoken; whose files they are is on the disk before the first
+ * of them is. */
 static ft_err build_all(builder *b) {
-    for (size_t i = 0; i < b->now.count; i++) { /* before the first is spoken */
+    for (size_t i = 0; i < b->now.count; i++) {
         ft_prompt *p = &b->now.prompts[i];
         ft_speech_request r = request_of(b, p);
         ft_err err = ft_speech_check(&r, NULL);
@@ -138,9 +160,16 @@ static ft_err build_all(builder *b) {
         if (err != FT_OK)
             return ft_err_prefix(err, "%s:%d: prompt '%.*s'", b->name, p->line, FT_STR_ARG(p->id));
     }
-    for (size_t i = 0; i < b->now.count; i++) FT_TRY(build_one(b, &b->now.prompts[i]));
-    FT_TRY(remove_old(b));
-    FT_TRY(ft_prompts_remember(&b->now, b->folder));
+    FT_TRY(find_gone(b));
+    FT_TRY(find_made(b));
+    FT_TRY(ft_prompts_remember(&b->now, &b->gone, b->folder));
+    ft_err err = build_each(b);
+    if (err == FT_OK) err = remove_gone(b);
+    if (err != FT_OK) {
+        (void)ft_prompts_remember(&b->now, &b->gone, b->folder);
+        return err;
+    }
+    FT_TRY(ft_prompts_remember(&b->now, &b->gone, b->folder));
     return ft_prompts_page(&b->now, b->folder);
 }
 
@@ -156,7 +185,6 @@ ft_err ft_prompts_build(ft_prompts_told *out, ft_str table, const char *name, co
     FT_GOTO(err, ft_prompts_known(&b.known, &b.arena, folder));
     if (b.known.count) qsort(b.known.prompts, b.known.count, sizeof *b.known.prompts, by_file);
     err = build_all(&b);
-    if (err != FT_OK && out->built) (void)remember_some(&b);
 done:
     ft_arena_fini(&b.arena);
     return err;

@@ -7,8 +7,9 @@
  *
  * Columns are found by their names in the first line: id and text (or ssml) must be there; voice,
  * style and file (the file's name without its ending, the id) may be. Beside the files stands
- * prompts.json: of each prompt what it was made of. A file that the table no longer has is
- * removed, when we made it.
+ * prompts.json: of each prompt what it was made of, and its file's hash: a file that changed is
+ * made again. One that the table no longer has is removed, when we made it; one that we did not
+ * make is not replaced (FT_EEXIST).
  *
  * Threads: one at a time in a folder. Memory: the table, and one prompt's sound. */
 #ifndef FT_PROMPTS_H

@@ -9,8 +9,9 @@ typedef struct ft_prompt {
     ft_str id, text, voice, style;
     ft_str file; /* "welcome.wav" */
     int line;
-    char key[FT_SHA256_HEX]; /* of all that it is made of */
-    double seconds;          /* of the file that is there; 0: none */
+    char key[FT_SHA256_HEX];    /* of all that it is made of */
+    char sha256[FT_SHA256_HEX]; /* of the file */
+    double seconds;             /* of the file that is there; 0: none */
 } ft_prompt;
 
 typedef struct ft_prompt_list {
@@ -23,7 +24,9 @@ ft_err ft_prompts_read(ft_prompt_list *out, ft_arena *arena, ft_str table, const
                        const char *ending);
 /* What was built before; empty without prompts.json. */
 ft_err ft_prompts_known(ft_prompt_list *out, ft_arena *arena, const char *folder);
-ft_err ft_prompts_remember(const ft_prompt_list *l, const char *folder);
+/* Files that are ours: of this table, made or about to be, and `gone` from it. */
+ft_err ft_prompts_remember(const ft_prompt_list *now, const ft_prompt_list *gone,
+                           const char *folder);
 /* index.html: every prompt with its text and a player. */
 ft_err ft_prompts_page(const ft_prompt_list *l, const char *folder);
 

@@ -19,6 +19,7 @@ typedef struct reader {
     ft_csv_dialect dialect;
     ft_buf scratch;
     int at[COLUMNS]; /* which cell; -1: the table has none */
+    int columns;
     size_t room;
 } reader;
 
@@ -29,7 +30,7 @@ static ft_err read_header(reader *r, ft_str record) {
     ft_csv_cells cells;
     ft_csv_cells_init(&cells, &r->dialect, record, &r->scratch);
     for (int i = 0; i < COLUMNS; i++) r->at[i] = -1;
-    for (int i = 0; cells.more; i++) {
+    for (int i = 0; cells.more; i++, r->columns++) {
         ft_str cell;
         FT_TRY(ft_csv_cell(&cell, &cells));
         for (int k = 0; k < COLUMNS; k++)
@@ -70,6 +71,11 @@ static ft_err read_prompt(reader *r, ft_str record, int line) {
         ft_str cell;
         ft_err err = ft_csv_cell(&cell, &walk);
         if (err != FT_OK) return ft_err_prefix(err, "%s:%d", r->name, line);
+        if (i == r->columns)
+            return FT_FAIL(FT_EPARSE,
+                           "%s:%d: more cells than the first line has (%d); a text with a comma "
+                           "stands in quotes",
+                           r->name, line, r->columns);
         for (int k = 0; k < COLUMNS; k++)
             if (r->at[k] == i) FT_TRY(ft_arena_str(&cells[k], r->arena, cell));
     }
@@ -83,6 +89,11 @@ static ft_err read_prompt(reader *r, ft_str record, int line) {
                       .style = cells[COLUMN_STYLE],
                       .line = line };
     FT_TRY(check_prompt(r, p, stem));
+    ft_str base, ending = ft_str_of(r->ending);
+    if (ft_str_ends(stem, ending) && stem.len > ending.len + 1) {
+        base = ft_str_slice(stem, 0, stem.len - ending.len);
+        if (ft_str_ends(base, FT_STR("."))) stem = ft_str_slice(base, 0, base.len - 1);
+    }
     return ft_arena_printf(&p->file, r->arena, "%.*s.%s", FT_STR_ARG(stem), r->ending);
 }
 
@@ -156,15 +167,17 @@ static ft_err path_in(const char **out, ft_arena *arena, const char *folder, con
 }
 
 static ft_err known_one(ft_prompt *p, ft_arena *arena, ft_json *j) {
-    ft_str name, key = { 0 }, file = { 0 };
+    ft_str name, key = { 0 }, file = { 0 }, sha256 = { 0 };
     FT_TRY(ft_json_enter_object(j));
     while (ft_json_next_member(j, &name)) {
         if (ft_str_is(name, "id")) FT_TRY(ft_json_string(j, &p->id));
         if (ft_str_is(name, "file")) FT_TRY(ft_json_string(j, &file));
         if (ft_str_is(name, "key")) FT_TRY(ft_json_string(j, &key));
+        if (ft_str_is(name, "sha256")) FT_TRY(ft_json_string(j, &sha256));
         if (ft_str_is(name, "seconds")) FT_TRY(ft_json_f64(j, &p->seconds));
     }
     if (key.len && key.len < sizeof p->key) memcpy(p->key, key.at, key.len);
+    if (sha256.len && sha256.len < sizeof p->sha256) memcpy(p->sha256, sha256.at, sha256.len);
     return ft_arena_str(&p->file, arena, file);
 }
 
@@ -196,23 +209,27 @@ ft_err ft_prompts_known(ft_prompt_list *out, ft_arena *arena, const char *folder
     return known_all(out, arena, &j);
 }
 
-ft_err ft_prompts_remember(const ft_prompt_list *l, const char *folder) {
+static void put_known(ft_json_out *w, const ft_prompt *p) {
+    bool there = p->seconds > 0;
+    ft_json_out_object(w);
+    ft_json_out_name(w, "id"), ft_json_out_str(w, p->id);
+    ft_json_out_name(w, "file"), ft_json_out_str(w, p->file);
+    ft_json_out_name(w, "key"), ft_json_out_text(w, there ? p->key : "");
+    ft_json_out_name(w, "sha256"), ft_json_out_text(w, there ? p->sha256 : "");
+    ft_json_out_name(w, "seconds"), ft_json_out_f64(w, there ? p->seconds : 0);
+    ft_json_out_close(w);
+}
+
+ft_err ft_prompts_remember(const ft_prompt_list *now, const ft_prompt_list *gone,
+                           const char *folder) {
     ft_buf b = { 0 };
     ft_json_out w;
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/prompts.json", folder);
     ft_json_out_init(&w, &b, true);
     ft_json_out_array(&w);
-    for (size_t i = 0; i < l->count; i++) {
-        const ft_prompt *p = &l->prompts[i];
-        if (p->seconds <= 0) continue; /* not there */
-        ft_json_out_object(&w);
-        ft_json_out_name(&w, "id"), ft_json_out_str(&w, p->id);
-        ft_json_out_name(&w, "file"), ft_json_out_str(&w, p->file);
-        ft_json_out_name(&w, "key"), ft_json_out_text(&w, p->key);
-        ft_json_out_name(&w, "seconds"), ft_json_out_f64(&w, p->seconds);
-        ft_json_out_close(&w);
-    }
+    for (size_t i = 0; i < now->count; i++) put_known(&w, &now->prompts[i]);
+    for (size_t i = 0; i < gone->count; i++) put_known(&w, &gone->prompts[i]);
     ft_json_out_close(&w);
     ft_buf_byte(&b, '\n');
     ft_err err = b.err ? b.err : ft_file_write_atomic(path, ft_buf_str(&b), false);
