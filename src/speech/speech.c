@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "media/resample.h"
 #include "media/telephone.h"
+#include "speech/bleep.h"
 
 #define POOL_MAX       16
 #define STRETCH_MOST   5.0   /* amazon:max-duration speeds up so much, not more */
@@ -131,6 +132,9 @@ typedef struct speaking {
     const ft_sentence *sentence;
     ft_mark_list marks;
     bool sentence_marked;
+    ft_bleeps bleeps;
+    ft_buf bleeped; /* the engine's samples with tones over them */
+    int engine_hz;
 } speaking;
 
 static ft_err on_bytes(void *ctx, ft_str bytes) {
@@ -145,9 +149,22 @@ static ft_err push(speaking *k, int16_t *samples, size_t count) {
     return ft_audio_out_push(k->out, samples, count);
 }
 
+/* Tones where a word is not to be heard. */
+static ft_err bleep(speaking *k, const int16_t **samples, size_t count) {
+    uint64_t from = k->sentence_samples - count;
+    if (!ft_bleeps_any(&k->bleeps, from, count, k->engine_hz)) return FT_OK;
+    ft_buf_reset(&k->bleeped);
+    FT_TRY(ft_buf_add_n(&k->bleeped, *samples, count * sizeof **samples));
+    int16_t *own = (int16_t *)(void *)k->bleeped.at;
+    ft_bleeps_put(&k->bleeps, own, from, count, k->engine_hz);
+    *samples = own;
+    return FT_OK;
+}
+
 static ft_err on_samples(void *ctx, const int16_t *samples, size_t count) {
     speaking *k = ctx;
     k->sentence_samples += count;
+    if (k->bleeps.count) FT_TRY(bleep(k, &samples, count));
     if (!k->out) return FT_OK;
     size_t room = ft_resampler_room(k->resampler, count) * sizeof *samples;
     ft_buf_reset(&k->samples);
@@ -187,6 +204,8 @@ static ft_err on_item(void *ctx, const ft_timed *timed) {
         FT_TRY(ft_marks_sentence(&k->marks, k->done_s + timed->start_s, k->sentence,
                                  k->document.input));
     }
+    if (item->kind == FT_ITEM_WORD && ft_say_as_hides(item->word.manner))
+        ft_bleeps_add(&k->bleeps, timed->start_s, timed->end_s);
     return ft_marks_item(&k->marks, k->done_s + timed->start_s, item);
 }
 
@@ -213,7 +232,8 @@ static ft_err speak_by(speaking *k, const ft_voice *voice, const ft_sentence *s,
                        const ft_listener *to, ft_arena *arena) {
     void *engine;
     FT_TRY(engine_take(&engine, voice));
-    ft_err err = to->samples ? take_rate(k, voice->engine->rate_hz(engine)) : FT_OK;
+    k->engine_hz = voice->engine->rate_hz(engine);
+    ft_err err = to->samples ? take_rate(k, k->engine_hz) : FT_OK;
     if (err == FT_OK) err = voice->engine->speak(engine, s, style_of(k, s), to, arena);
     if (to->samples) k->done_s += (double)k->sentence_samples / voice->engine->rate_hz(engine);
     engine_give(voice, engine, err == FT_OK);
@@ -232,6 +252,7 @@ static ft_err speak_sentence(speaking *k, const ft_sentence *s) {
     k->sentence = s;
     k->sentence_samples = 0;
     k->sentence_marked = false;
+    k->bleeps.count = 0;
     k->marks = (ft_mark_list){ .arena = &arena, .wanted = k->r->marks };
     ft_err err = voice_for(k, &voice, s);
     if (err == FT_OK) err = speak_by(k, voice, s, &to, &arena);
@@ -373,5 +394,6 @@ done:
     ft_audio_out_free(k.out);
     ft_resampler_free(k.resampler);
     ft_buf_fini(&k.samples);
+    ft_buf_fini(&k.bleeped);
     return err;
 }

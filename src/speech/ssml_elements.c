@@ -233,11 +233,11 @@ static ft_err set_say_as(ft_drafting *d, ft_manner *m, ft_str value) {
     static const char *const kinds[] = { "characters", "spell-out", "cardinal", "number",
                                          "ordinal",    "digits",    "fraction", "unit",
                                          "date",       "time",      "address",  "expletive",
-                                         "telephone",  NULL };
+                                         "bleep",      "telephone", NULL };
     (void)d;
     return one_of(&m->say_as, "say-as", "interpret-as", value, kinds,
                   "characters, spell-out, cardinal, number, ordinal, digits, fraction, unit, date, "
-                  "time, address, expletive or telephone");
+                  "time, address, expletive, bleep or telephone");
 }
 static ft_err set_format(ft_drafting *d, ft_manner *m, ft_str value) {
     static const char *const formats[] = {

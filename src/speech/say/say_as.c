@@ -92,7 +92,8 @@ static bool as_address(ft_saying *s, ft_str text, ft_str format) {
     return true;
 }
 
-/* One word for all of it: what is hidden is not told, not even how long it is. */
+/* One word for all of it: what is hidden is not told, not even how long it is. A tone is put over
+ * the word (bleep.h). */
 static bool as_expletive(ft_saying *s, ft_str text, ft_str format) {
     (void)format;
     if (text.len == 0) return false;
@@ -141,6 +142,10 @@ static bool say_whole(ft_saying *s) {
     if (t->manner->role.len && ft_say_by_role(s, t->text, t->manner->role)) return true;
     ft_say_text(s, t->text);
     return true;
+}
+
+bool ft_say_as_hides(const ft_manner *m) {
+    return ft_str_is(m->say_as, "expletive") || ft_str_is(m->say_as, "bleep");
 }
 
 const ft_word_class ft_class_say_as = { "say-as", say_whole };
