@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "nn/onednn.h"
+#include "nn/sanitizer_test.h"
 #include "base/check.h"
 #include "tests/test.h"
 
