@@ -1,15 +1,21 @@
 #!/usr/bin/python3
-"""taps.py -- an endpoint with ResNet-18 (64 x 64 pictures) that keeps all tensors of the post's expression at every request, beside
-the same endpoint without: the 99th percentile of the time to answer, as many requests a second to both, by turns.
+"""taps.py -- what it costs to keep tensors.
 
-usage: taps.py OUT.json [--rounds=N] [--requests=N] [--rate=PER_SECOND] [--program=FETTLE]
+p50, p99: an endpoint with ResNet-18 (64 x 64 pictures) that keeps all tensors of the post's expression at every request, beside
+the same endpoint without: percentiles of the time to answer, as many requests a second to both, by turns.
+train-reductions: a job that trains ResNet-18 and keeps mean and largest size of every weight and gradient every 10 steps, beside
+the same job without: CPU seconds of the whole job, by turns.
+
+usage: taps.py OUT.json [--rounds=N] [--requests=N] [--rate=PER_SECOND] [--program=FETTLE] [--only=serve|train]
 """
 import http.client
 import json
 import os
 import re
+import resource
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -44,6 +50,39 @@ def percentile(times, share):
     return times[min(len(times) - 1, int(share * len(times)))]
 
 
+# ---- training
+
+REDUCED = ["--save", "weights:10:mean,abs_max", "--save", "gradients:10:mean,abs_max"]
+PICTURES, SIDE, BATCH, EPOCHS = 320, 64, 16, 2
+
+
+def cpu_of(command, env):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env=env, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def training(program, rounds):
+    import numpy as np
+    d = tempfile.mkdtemp(prefix="fettle-bench-taps-")
+    env = dict(os.environ, FETTLE_HOME=d + "/home", FETTLE_LOG="error")
+    r = np.random.RandomState(1)
+    np.savez(d + "/pictures.npz", image=r.randint(0, 255, (PICTURES, SIDE, SIDE, 3)).astype(np.uint8),
+             label=(np.arange(PICTURES) % 10).astype(np.int64))
+    base = [program, "train", "image", "--arch", "resnet18", "--train", d + "/pictures.npz", "--epochs", str(EPOCHS), "--set",
+            f"batch_size={BATCH}", "--set", "threads=1"]
+    took = {"plain": [], "reduced": []}
+    try:
+        for i in range(rounds):
+            for name, more in (("plain", []), ("reduced", REDUCED)):
+                took[name].append(cpu_of(base + ["--job", f"{name}-{i}"] + more, env))
+    finally:
+        shutil.rmtree(d, ignore_errors=True)
+    plain, reduced = statistics.median(took["plain"]), statistics.median(took["reduced"])
+    return [{"case": "train-reductions", "ours": reduced, "peer": plain, "ratio": plain / reduced, "unit": "CPU s", "runs": rounds}]
+
+
 def main():
     out = sys.argv[1]
     o = dict(a[2:].split("=", 1) for a in sys.argv[2:])
@@ -60,6 +99,17 @@ def main():
         json.dump([{"case": "p99", "ours": 0, "peer": None, "ratio": None, "unit": "ms", "runs": 0, "not_run": str(e)}],
                   open(out, "w"))
         return
+    rows = []
+    if o.get("only") != "train":
+        rows += serving(program, rounds, requests, rate, (np, torch, torchvision, Image, E))
+    if o.get("only") != "serve":
+        rows += training(program, rounds)
+    with open(out, "w") as f:
+        json.dump(rows, f, indent=1)
+
+
+def serving(program, rounds, requests, rate, modules):
+    np, torch, torchvision, Image, E = modules
     d = tempfile.mkdtemp(prefix="fettle-bench-taps-")
     env = dict(os.environ, FETTLE_HOME=d + "/home", FETTLE_LOG="error")
     os.makedirs(d + "/model")
@@ -94,8 +144,7 @@ def main():
         plain, tapped = percentile(times["plain"], share), percentile(times["tapped"], share)
         rows.append({"case": case, "ours": tapped, "peer": plain, "ratio": plain / tapped, "unit": "ms",
                      "runs": len(times["tapped"]), "recorded": told["recorded"], "lost": told["lost"] + told["failed"]})
-    with open(out, "w") as f:
-        json.dump(rows, f, indent=1)
+    return rows
 
 
 main()

@@ -135,6 +135,7 @@ static ft_err look_map(look *l, const ft_live *live, ft_arena *arena) {
 
 static ft_err panel(const ft_image *strip, int at, const ft_image *picture) {
     ft_image to;
+    if (!picture) return FT_OK;
     FT_TRY(ft_image_crop(&to, strip, (ft_box){ at * (PANEL + GAP), 0, PANEL, PANEL }));
     return ft_resize_grid(&to, picture, FT_GRID_HALF_PIXEL);
 }
@@ -146,26 +147,33 @@ static void caption_add(ft_buf *to, const char *what, const look *l) {
     ft_buf_printf(to, ", %s", ft_time_iso(time, l->at_us, false));
 }
 
-/* usual picture, its map, odd picture, its map, in a row. */
-static ft_err pair_draw(ft_page *p, const look *usual, const look *odd, ft_arena *arena) {
+ft_err ft_looks_strip(ft_page *p, const ft_image *const panels[FT_LOOKS_PANELS], ft_str caption,
+                      ft_arena *arena) {
     static const uint8_t white[3] = { 255, 255, 255 };
     ft_image strip;
-    ft_buf png = { 0 }, caption = { 0 };
-    ft_err err;
-    FT_TRY(ft_image_new(&strip, arena, 4 * PANEL + 3 * GAP, PANEL, 3));
+    ft_buf png = { 0 };
+    FT_TRY(ft_image_new(&strip, arena, FT_LOOKS_PANELS * (PANEL + GAP) - GAP, PANEL, 3));
     ft_image_fill(&strip, white);
-    if (usual) FT_TRY(panel(&strip, 0, &usual->picture));
-    if (usual && usual->mapped) FT_TRY(panel(&strip, 1, &usual->map));
-    FT_TRY(panel(&strip, 2, &odd->picture));
-    if (odd->mapped) FT_TRY(panel(&strip, 3, &odd->map));
-    FT_GOTO(err, ft_image_encode(&png, &strip, &(ft_encode_opts){ .kind = FT_IMAGE_PNG }));
+    for (int i = 0; i < FT_LOOKS_PANELS; i++) FT_TRY(panel(&strip, i, panels[i]));
+    ft_err err = ft_image_encode(&png, &strip, &(ft_encode_opts){ .kind = FT_IMAGE_PNG });
+    if (err == FT_OK) ft_page_image(p, FT_STR("image/png"), ft_buf_str(&png), caption);
+    ft_buf_fini(&png);
+    return err;
+}
+
+/* usual picture, its map, odd picture, its map, in a row. */
+static ft_err pair_draw(ft_page *p, const look *usual, const look *odd, ft_arena *arena) {
+    ft_buf caption = { 0 };
+    const ft_image *panels[FT_LOOKS_PANELS] = { usual ? &usual->picture : NULL,
+                                                usual && usual->mapped ? &usual->map : NULL,
+                                                &odd->picture, odd->mapped ? &odd->map : NULL };
+    ft_err err;
     if (usual) caption_add(&caption, "left, as usual", usual);
     if (usual) ft_buf_printf(&caption, " · ");
     caption_add(&caption, "right, in the alert's window", odd);
     FT_GOTO(err, caption.err);
-    ft_page_image(p, FT_STR("image/png"), ft_buf_str(&png), ft_buf_str(&caption));
+    err = ft_looks_strip(p, panels, ft_buf_str(&caption), arena);
 done:
-    ft_buf_fini(&png);
     ft_buf_fini(&caption);
     return err;
 }
@@ -189,8 +197,8 @@ static void facts(ft_page *p, const ft_looks_ask *ask, const window *odd, int64_
     char text[64], from[FT_TIME_TEXT], until[FT_TIME_TEXT];
     ft_page_facts_begin(p);
     ft_page_fact(p, "endpoint", ask->endpoint);
-    snprintf(text, sizeof text, "%s to %s", ft_time_iso(from, ask->odd->from_us, false),
-             ft_time_iso(until, ask->odd->until_us, false));
+    snprintf(text, sizeof text, "%s to %s", ft_time_iso(from, ask->odd->from_us, true),
+             ft_time_iso(until, ask->odd->until_us, true));
     ft_page_fact(p, "window", ft_str_of(text));
     char share[96];
     snprintf(share, sizeof share, "class %d, %lld times of %lld", odd->most, (long long)times,

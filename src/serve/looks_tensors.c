@@ -120,23 +120,56 @@ static void table(ft_page *p, const row *rows, size_t count) {
     ft_page_table_end(p);
 }
 
-static ft_err map_show(ft_page *p, ft_trial *t, int64_t step, const char *what, ft_arena *arena) {
+typedef struct seen { /* a step's picture, and the map over it */
+    ft_image picture, map;
+    int layers;
+    bool there;
+} seen;
+
+/* Not `there`: the step lacks what a map needs. */
+static ft_err seen_of(seen *out, ft_trial *t, int64_t step, ft_arena *arena) {
     ft_saliency s;
-    ft_image picture;
     ft_buf png = { 0 };
-    ft_str caption = { 0 };
+    *out = (seen){ 0 };
     ft_err err = ft_saliency_of(&s, t, step, arena);
     if (err == FT_ENOTFOUND || err == FT_EINVAL) {
         ft_err_clear();
         return FT_OK;
     }
     FT_TRY(err);
-    FT_TRY(ft_saliency_picture(&picture, &s.image, arena));
-    FT_TRY(ft_arena_printf(&caption, arena, "step %lld, %s: from %d layers' stored tensors",
-                           (long long)step, what, s.layers));
-    err = ft_nn_map_png(&png, &s.map, &picture, 0.5F);
-    if (err == FT_OK) ft_page_image(p, FT_STR("image/png"), ft_buf_str(&png), caption);
+    ft_decode_opts colours = { .channels = 3 };
+    FT_TRY(ft_saliency_picture(&out->picture, &s.image, arena));
+    FT_GOTO(err, ft_nn_map_png(&png, &s.map, &out->picture, 0.5F));
+    FT_GOTO(err, ft_image_decode(&out->map, arena, ft_buf_str(&png), &colours));
+    png.len = 0; /* a strip is in colours, grey ones, too */
+    FT_GOTO(err, ft_image_encode(&png, &out->picture, &(ft_encode_opts){ .kind = FT_IMAGE_PNG }));
+    FT_GOTO(err, ft_image_decode(&out->picture, arena, ft_buf_str(&png), &colours));
+    out->layers = s.layers;
+    out->there = true;
+done:
     ft_buf_fini(&png);
+    return err;
+}
+
+/* One step as usual beside one of the alert's window. */
+static ft_err maps_show(ft_page *p, ft_trial *t, const side sides[2], size_t i, ft_arena *arena) {
+    seen x[2] = { { .there = false } };
+    const ft_image *panels[FT_LOOKS_PANELS] = { NULL };
+    ft_buf caption = { 0 };
+    for (int k = 0; k < 2; k++) {
+        if (i >= sides[k].count) continue;
+        FT_TRY(seen_of(&x[k], t, sides[k].step[i], arena));
+        if (!x[k].there) continue;
+        panels[2 * k] = &x[k].picture;
+        panels[2 * k + 1] = &x[k].map;
+        ft_buf_printf(&caption, "%s%s: step %lld, from %d layers' stored tensors",
+                      caption.len ? " · " : "",
+                      k ? "right, in the alert's window" : "left, as usual",
+                      (long long)sides[k].step[i], x[k].layers);
+    }
+    ft_err err = caption.err;
+    if (err == FT_OK && caption.len) err = ft_looks_strip(p, panels, ft_buf_str(&caption), arena);
+    ft_buf_fini(&caption);
     return err;
 }
 
@@ -155,11 +188,7 @@ static ft_err section(ft_page *p, ft_trial *t, const ft_looks_ask *ask, ft_arena
         FT_TRY(rows_measure(&rows, &count, t, sides, arena));
         table(p, rows, count);
     }
-    for (size_t i = 0; i < MAPS_SHOWN; i++) {
-        if (i < sides[0].count) FT_TRY(map_show(p, t, sides[0].step[i], "as usual", arena));
-        if (i < sides[1].count)
-            FT_TRY(map_show(p, t, sides[1].step[i], "in the alert's window", arena));
-    }
+    for (size_t i = 0; i < MAPS_SHOWN; i++) FT_TRY(maps_show(p, t, sides, i, arena));
     return FT_OK;
 }
 
