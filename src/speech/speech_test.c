@@ -205,7 +205,7 @@ static void test_refused(void **state) {
     EXPECT(strcmp(refusal, "ValidationException") == 0);
     r.voice = FT_STR("my/voice.onnx");
     EXPECT_ERR(FT_ENOTFOUND, ft_speech_check(&r, &refusal));
-    EXPECT_WHY("networks of your own (VITS, Piper) do not speak here");
+    EXPECT_WHY("gets a name first");
     r.voice = FT_STR("Matthew");
     EXPECT_OK(ft_speech_check(&r, &refusal));
     EXPECT(!refusal);
