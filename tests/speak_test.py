@@ -166,6 +166,21 @@ def the_ivr_post_gets_its_wav(t):
 
 
 @case
+def what_is_compressed_is_not_taken_for_samples(t):
+    voices(t)
+    for name in ("a.mp3", "a.ogg"):
+        t.run("speak", "--out", f"{t.path}/{name}", TEXT)
+        told = t.run("convert", f"{t.path}/{name}", t.path + "/x.wav", ok=False)
+        assert told.returncode == 65 and "a compressed file" in told.stderr, told
+        assert not os.path.exists(t.path + "/x.wav")
+    with wave.open(t.path + "/slow.wav", "wb") as w:
+        w.setnchannels(1), w.setsampwidth(2), w.setframerate(1234), w.writeframes(b"\1\0" * 500)
+    t.run("convert", t.path + "/slow.wav", t.path + "/copy.wav")
+    with open(t.path + "/slow.wav", "rb") as a, open(t.path + "/copy.wav", "rb") as b:
+        assert a.read() == b.read()
+
+
+@case
 def the_news_post_gets_its_mp3(t):
     """Its listing leaves a > behind the text, and its user's text may not hold an ampersand."""
     voices(t)

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/files.h"
 #include "cli/listing.h"
+#include "media/audio_out.h"
 #include "media/convert.h"
 #include "media/part_file.h"
 
@@ -47,15 +48,30 @@ static ft_err read_raw(ft_wav *w, ft_str bytes, ft_str path, const ft_params *p)
     return ft_wav_raw(w, bytes);
 }
 
+/* By its first bytes, or by its name: an MP3 without tags begins like samples may. */
+static bool is_compressed(ft_str bytes, ft_str path) {
+    static const char *const endings[] = {
+        ".mp3", ".ogg", ".oga", ".opus", ".flac", ".m4a", ".aac"
+    };
+    static const char *const begins[] = { "OggS", "ID3", "fLaC" };
+    for (size_t i = 0; i < FT_COUNT(begins); i++)
+        if (ft_str_starts(bytes, ft_str_of(begins[i]))) return true;
+    for (size_t i = 0; i < FT_COUNT(endings); i++) {
+        size_t len = strlen(endings[i]);
+        if (path.len > len &&
+            ft_str_ieq(ft_str_from(path, path.len - len), ft_str_n(endings[i], len)))
+            return true;
+    }
+    return bytes.len >= 8 && memcmp(bytes.at + 4, "ftyp", 4) == 0;
+}
+
 /* A WAV says itself what it is; anything else is samples, unless it plainly is not. */
 static ft_err read_sound(ft_wav *w, ft_str bytes, ft_str path, const ft_params *p) {
     bool is_wav = bytes.len >= 4 && memcmp(bytes.at, "RIF", 3) == 0;
     bool given = ft_params_given(p, "encoding");
     if (is_wav && !given) return ft_wav_read(w, bytes);
     if (ft_str_ends(path, FT_STR(".wav")) && !given) return ft_wav_read(w, bytes);
-    if (!given && bytes.len >= 4 &&
-        (memcmp(bytes.at, "OggS", 4) == 0 || memcmp(bytes.at, "ID3", 3) == 0 ||
-         memcmp(bytes.at, "fLaC", 4) == 0))
+    if (!given && is_compressed(bytes, path))
         return FT_FAIL(FT_EMEDIA, "a compressed file; converted are WAV files and plain samples");
     return read_raw(w, bytes, path, p);
 }
@@ -103,7 +119,7 @@ static ft_err run(ft_cli *cli) {
 }
 
 static const ft_param options[] = {
-    { "rate", FT_PARAM_INT, NULL, .min = 1, .max = 384000,
+    { "rate", FT_PARAM_INT, NULL, .min = FT_AUDIO_RATE_MIN, .max = FT_AUDIO_RATE_MAX,
       .doc = "HZ: samples a second of a file without a header (16000; 8000 for ulaw and alaw)" },
     { "channels", FT_PARAM_INT, "1", .min = 1, .max = 256,
       .doc = "N: channels of a file without a header" },
@@ -112,7 +128,7 @@ static const ft_param options[] = {
     { "format", FT_PARAM_CHOICE, NULL,
       .choices = "pcm|wav|mp3|ogg_vorbis|ulaw|alaw|wav_ulaw|wav_alaw",
       .doc = "NAME: what to write, where the ending does not say" },
-    { "to-rate", FT_PARAM_INT, NULL, .min = 4000, .max = 192000,
+    { "to-rate", FT_PARAM_INT, NULL, .min = FT_AUDIO_RATE_MIN, .max = FT_AUDIO_RATE_MAX,
       .doc = "HZ: samples a second to write" },
     { "mono", FT_PARAM_FLAG, .doc = "mix the channels into one" },
     { "telephone", FT_PARAM_FLAG, .doc = "300 to 3,400 Hz at an even level; mono" },

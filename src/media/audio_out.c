@@ -109,7 +109,8 @@ const ft_audio_format *ft_audio_format_ending(ft_str path) {
 static ft_err check_rate(const ft_audio_format *format, int rate_hz) {
     for (const int *r = format->rates_hz; r && *r; r++)
         if (*r == rate_hz) return FT_OK;
-    if (!format->rates_hz && rate_hz >= 4000 && rate_hz <= 192000) return FT_OK;
+    if (!format->rates_hz && rate_hz >= FT_AUDIO_RATE_MIN && rate_hz <= FT_AUDIO_RATE_MAX)
+        return FT_OK;
     return FT_FAIL(FT_EINVAL, "%s does not take %d samples a second", format->name, rate_hz);
 }
 

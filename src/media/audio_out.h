@@ -20,13 +20,16 @@
 
 typedef struct ft_audio_out ft_audio_out;
 
+#define FT_AUDIO_RATE_MIN 100 /* Hz, of what takes any: 20 ms are two samples */
+#define FT_AUDIO_RATE_MAX 384000
+
 /* A format: one row in audio_out.c. */
 typedef struct ft_audio_format {
     const char *name;       /* Polly's: "pcm", "mp3", "ogg_vorbis"; and "wav", "ulaw", … */
     const char *media_type; /* "audio/mpeg" */
     const char *ending;     /* of file names, "mp3" */
     const char *doc;
-    const int *rates_hz; /* that it takes, ends with 0; NULL: any from 4,000 to 192,000 */
+    const int *rates_hz; /* that it takes, ends with 0; NULL: any of FT_AUDIO_RATE_… */
     ft_err (*begin)(ft_audio_out *o);
     ft_err (*push)(ft_audio_out *o, const int16_t *samples, size_t count);
     ft_err (*end)(ft_audio_out *o, ft_buf *head); /* may be NULL */
