@@ -24,21 +24,22 @@ static const struct member {
     const char *name;
     size_t at;
     bool list, ours;
+    ft_json_kind also; /* may be written as it is, besides a text; else FT_JSON_STRING */
 } members[] = {
-    { "Text", offsetof(ft_polly_ask, text), false, false },
-    { "TextType", offsetof(ft_polly_ask, text_type), false, false },
-    { "VoiceId", offsetof(ft_polly_ask, voice), false, false },
-    { "Engine", offsetof(ft_polly_ask, engine), false, false },
-    { "LanguageCode", offsetof(ft_polly_ask, lang), false, false },
-    { "OutputFormat", offsetof(ft_polly_ask, format), false, false },
-    { "SampleRate", offsetof(ft_polly_ask, rate), false, false },
-    { "LexiconNames", offsetof(ft_polly_ask, lexicons), true, false },
-    { "SpeechMarkTypes", offsetof(ft_polly_ask, marks), true, false },
-    { "OutputS3BucketName", offsetof(ft_polly_ask, bucket), false, false },
-    { "OutputS3KeyPrefix", offsetof(ft_polly_ask, prefix), false, false },
-    { "SnsTopicArn", offsetof(ft_polly_ask, topic), false, false },
-    { "Style", offsetof(ft_polly_ask, style), false, true },
-    { "Telephone", offsetof(ft_polly_ask, telephone), false, true },
+    { "Text", offsetof(ft_polly_ask, text), false, false, FT_JSON_STRING },
+    { "TextType", offsetof(ft_polly_ask, text_type), false, false, FT_JSON_STRING },
+    { "VoiceId", offsetof(ft_polly_ask, voice), false, false, FT_JSON_STRING },
+    { "Engine", offsetof(ft_polly_ask, engine), false, false, FT_JSON_STRING },
+    { "LanguageCode", offsetof(ft_polly_ask, lang), false, false, FT_JSON_STRING },
+    { "OutputFormat", offsetof(ft_polly_ask, format), false, false, FT_JSON_STRING },
+    { "SampleRate", offsetof(ft_polly_ask, rate), false, false, FT_JSON_NUMBER },
+    { "LexiconNames", offsetof(ft_polly_ask, lexicons), true, false, FT_JSON_STRING },
+    { "SpeechMarkTypes", offsetof(ft_polly_ask, marks), true, false, FT_JSON_STRING },
+    { "OutputS3BucketName", offsetof(ft_polly_ask, bucket), false, false, FT_JSON_STRING },
+    { "OutputS3KeyPrefix", offsetof(ft_polly_ask, prefix), false, false, FT_JSON_STRING },
+    { "SnsTopicArn", offsetof(ft_polly_ask, topic), false, false, FT_JSON_STRING },
+    { "Style", offsetof(ft_polly_ask, style), false, true, FT_JSON_STRING },
+    { "Telephone", offsetof(ft_polly_ask, telephone), false, true, FT_JSON_BOOL },
 };
 
 /* NULL: not one of them. To Polly's clients a member of ours is unknown, and unknown ones are
@@ -70,15 +71,14 @@ static void take(ft_polly_ask *ask, const struct member *m, ft_str value) {
     list->count++;
 }
 
-/* A text, or a number or truth as it is written. */
-static ft_err scalar_read(ft_str *out, ft_json *j) {
+static ft_err scalar_read(ft_str *out, const struct member *m, ft_json *j) {
     ft_json_kind kind;
     FT_TRY(ft_json_peek(j, &kind));
     if (kind == FT_JSON_STRING) return ft_json_string(j, out);
+    if (kind != FT_JSON_NULL && kind != m->also)
+        return ft_json_fail(j, "%s: a text is expected here", m->name);
     FT_TRY(ft_json_skip(j, out));
     if (kind == FT_JSON_NULL) *out = (ft_str){ 0 };
-    if (kind == FT_JSON_OBJECT || kind == FT_JSON_ARRAY)
-        return ft_json_fail(j, "a text is expected here");
     return FT_OK;
 }
 
@@ -87,7 +87,7 @@ static ft_err member_read(ft_polly_ask *ask, const struct member *m, ft_json *j)
     ft_str value;
     FT_TRY(ft_json_peek(j, &kind));
     if (!m->list) {
-        FT_TRY(scalar_read(&value, j));
+        FT_TRY(scalar_read(&value, m, j));
         take(ask, m, value);
         return FT_OK;
     }

@@ -55,6 +55,8 @@ static void test_refused(void **state) {
         { "{", "SerializationException", true },
         { "[]", "SerializationException", true },
         { "{\"Text\":[1]}", "SerializationException", true },
+        { "{\"Text\":5,\"VoiceId\":\"Joanna\",\"OutputFormat\":\"mp3\"}",
+          "SerializationException", true },
         { "{\"SpeechMarkTypes\":\"word\"}", "SerializationException", true },
         { "{}", "ValidationException", true },
         { "{\"Text\":\"Hi\",\"OutputFormat\":\"mp3\"}", "ValidationException", true },
