@@ -143,9 +143,10 @@ static size_t clause_length(const unit_list *l, size_t first) {
 
 /* ---- asking espeak-ng: a line for each clause, then one for each of its words */
 
-static void write_line(ft_buf *b, const unit *units, size_t count) {
+static void write_line(ft_buf *b, const unit *units, size_t count, bool english) {
     for (size_t i = 0; i < count; i++) {
         ft_str text = units[i].spoken->text;
+        if (english && ft_str_is(text, "i")) text = FT_STR("I"); /* the word, not the letter */
         if (i) ft_buf_byte(b, ' ');
         for (size_t k = 0; k < text.len; k++) {
             bool plain = (unsigned char)text.at[k] >= ' ' && !strchr("[]", text.at[k]);
@@ -158,11 +159,12 @@ static void write_line(ft_buf *b, const unit *units, size_t count) {
 static ft_err ask(ft_vits_speller *s, const unit_list *l) {
     ft_buf text = { 0 };
     char voice[FT_ESPEAK_VOICE_MAX + 1];
+    bool english = ft_str_starts(s->config->lang, FT_STR("en"));
     for (size_t i = 0, n; i < l->count; i += n) {
         n = clause_length(l, i);
         if (l->units[i].spoken->phonemes.len) continue;
-        write_line(&text, l->units + i, n);
-        for (size_t k = 0; k < n && n > 1; k++) write_line(&text, l->units + i + k, 1);
+        write_line(&text, l->units + i, n, english);
+        for (size_t k = 0; k < n && n > 1; k++) write_line(&text, l->units + i + k, 1, english);
     }
     ft_err err = text.err;
     memcpy(voice, s->config->espeak.at, s->config->espeak.len);
