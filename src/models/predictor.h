@@ -36,10 +36,14 @@ typedef struct ft_asking { /* one request and what came of it; texts in the aren
     ft_str custom_attributes_out;
 } ft_asking;
 
-typedef struct ft_explain_ask { /* what is to be explained, and how it is drawn */
+#define FT_EXPLAIN_SAMPLES_MAX 200 /* one request holds the model's lock meanwhile */
+typedef struct ft_explain_ask {    /* what is to be explained, and how it is drawn */
     ft_str method; /* "fullgrad", "gradient", "smoothgrad", "gradcam"; empty: the first */
     ft_str class;  /* a number or label; empty: the answer's */
     float opacity; /* of the map over the picture; 0: half */
+    int samples;   /* smoothgrad's copies, 0: its default; at most FT_EXPLAIN_SAMPLES_MAX */
+    double noise;  /* its deviation, of the range of the picture's values; 0: its default */
+    uint64_t seed;
 } ft_explain_ask;
 
 typedef struct ft_predictor {
@@ -61,6 +65,11 @@ typedef struct ft_predictor {
      * step: such a call may take several times as long, and they come one at a time. */
     ft_err (*predict)(const ft_model *m, ft_payload *out, const ft_payload *in, ft_str accept,
                       ft_tap *tap, ft_arena *arena);
+    /* Can requests show what the tap wants? FT_EINVAL with some of the names that there are when it
+     * wants none of them, FT_EUNSUPPORTED. NULL: it has no tensors to show. Any thread. */
+    ft_err (*shows)(const ft_model *m, ft_tap *tap);
+    /* What a class is called, borrowed from the model; empty: by its number alone. May be NULL. */
+    ft_str (*class_name)(const ft_model *m, int class);
     /* Why it answers a request as it does: a heat map as image/png, or its numbers as
      * application/json, as `accept` asks. NULL: it cannot tell. Any thread. */
     ft_err (*explain)(const ft_model *m, ft_payload *out, const ft_payload *in,

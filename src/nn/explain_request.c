@@ -82,7 +82,7 @@ static ft_err answer_json(ft_payload *out, const ft_nn_explanation *x, const ft_
 ft_err ft_nn_explain_request(ft_payload *out, ft_nn_explainer *e, const ft_nn_network *n,
                              const ft_array *image, const ft_payload *in, const ft_explain_ask *ask,
                              ft_str accept, ft_arena *arena) {
-    ft_nn_explain_opts o = { 0 };
+    ft_nn_explain_opts o = { .samples = ask->samples, .noise = ask->noise, .seed = ask->seed };
     ft_nn_explanation x;
     ft_str type;
     ft_media_choose(&type, "image/png|application/json", accept);

@@ -49,10 +49,11 @@ static const kind *kind_of(const char *path) {
     return NULL;
 }
 
-/* The best file of a folder: its kind's score, then the name's order. */
+/* The file of a folder whose kind scores best. Two of one kind: nobody says which is meant. */
 static ft_err find_in_folder(const char **out, const kind **as, ft_arena *arena,
                              const char *folder) {
     DIR *dir = opendir(folder);
+    const char *other = NULL;
     *out = NULL;
     *as = NULL;
     if (!dir) return FT_FAIL_ERRNO("%s", folder);
@@ -61,14 +62,17 @@ static ft_err find_in_folder(const char **out, const kind **as, ft_arena *arena,
         const char *file = NULL;
         err = ft_path_join(&file, arena, folder, e->d_name);
         const kind *k = err != FT_OK || e->d_name[0] == '.' ? NULL : kind_of(file);
-        if (!k || (*as && (k->score < (*as)->score ||
-                           (k == *as && strcmp(e->d_name, strrchr(*out, '/') + 1) > 0))))
-            continue;
+        if (!k || (*as && k->score < (*as)->score)) continue;
+        other = *as && k->score == (*as)->score ? *out : NULL;
         *as = k;
         *out = file;
     }
     closedir(dir);
-    return err;
+    if (err != FT_OK || !other) return err;
+    const char *one = strrchr(*out, '/') + 1, *two = strrchr(other, '/') + 1;
+    bool ordered = strcmp(one, two) < 0;
+    return FT_FAIL(FT_ECONFLICT, "%s has two networks, %s and %s: name the file that is meant",
+                   folder, ordered ? one : two, ordered ? two : one);
 }
 
 static ft_err find_file(const char **out, const kind **as, ft_arena *arena, const char *path) {
@@ -89,7 +93,9 @@ int ft_nn_network_sniff(const char *path) {
     const kind *k = NULL;
     const char *file = NULL;
     int score = 0;
-    if (find_file(&file, &k, &arena, path) == FT_OK) score = k->read == read_tfjs ? 95 : k->score;
+    ft_err err = find_file(&file, &k, &arena, path);
+    bool either = err == FT_ECONFLICT && k; /* reading says so in words */
+    if (err == FT_OK || either) score = k->read == read_tfjs ? 95 : k->score;
     ft_arena_fini(&arena);
     ft_err_clear();
     return score;

@@ -43,14 +43,27 @@ static void count_wanted(const ft_nn_observer *o, size_t *values, size_t *gradie
                 ft_nn_names_keep_gradient(o->names, o->graph->values[v].name, wanted, o->tap);
 }
 
+/* Some of the names, from all over the network. */
+static ft_err nothing_wanted(const ft_nn_observer *o) {
+    enum { SHOWN = 6 };
+    ft_buf some = { 0 };
+    size_t count = ft_nn_names_count(o->names);
+    size_t shown = count < SHOWN ? count : SHOWN;
+    for (size_t i = 0; i < shown; i++)
+        ft_buf_printf(&some, "%s%s", i ? ", " : "",
+                      ft_nn_names_at(o->names, i * count / shown, &(bool){ 0 }));
+    ft_err err = FT_FAIL(FT_EINVAL,
+                         "no tensor of this network matches; of its %zu names some are: "
+                         "%.*s",
+                         count, FT_STR_ARG(ft_buf_str(&some)));
+    ft_buf_fini(&some);
+    return err;
+}
+
 static ft_err session_make(ft_nn_observer *o, int threads) {
     size_t values, gradients, weights;
     count_wanted(o, &values, &gradients, &weights);
-    if (!values && !gradients)
-        return FT_FAIL(
-            FT_EINVAL, "no tensor of this network matches; there are %zu names, such as '%s'",
-            ft_nn_names_count(o->names),
-            ft_nn_names_count(o->names) ? ft_nn_names_at(o->names, 0, &(bool){ 0 }) : "");
+    if (!values && !gradients) return nothing_wanted(o);
     ft_nn_gradient_opts opts = { .threads = threads,
                                  .inputs = true,
                                  .fixed = weights == 0,

@@ -323,9 +323,37 @@ static ft_err read_inputs(ft_array *out, const model *m, const ft_payload *in, f
 
 /* ---- answers */
 
-static ft_err answer_rows(ft_payload *out, const ft_array *a, ft_str accept, ft_arena *arena) {
+/* Of a row of scores the largest's label, behind its list: {"score":[…],"label":"cat"}. Numbers
+ * have no ']'. */
+static ft_err labels_add(ft_payload *out, const ft_nn_network *n, const float *scores, size_t rows,
+                         size_t cols, ft_arena *arena) {
+    ft_buf text = { 0 };
+    ft_str rest = out->bytes;
+    for (size_t r = 0; r < rows; r++) {
+        ft_json_out w;
+        size_t best = 0, end = ft_str_find(rest, ']') + 1;
+        for (size_t k = 1; k < cols; k++)
+            if (scores[r * cols + k] > scores[r * cols + best]) best = k;
+        ft_buf_add(&text, ft_str_slice(rest, 0, end));
+        ft_buf_add(&text, FT_STR(",\"label\":"));
+        ft_json_out_init(&w, &text, false);
+        ft_json_out_str(&w, n->labels[best]);
+        rest = ft_str_from(rest, end);
+    }
+    ft_buf_add(&text, rest);
+    ft_err err = text.err;
+    if (err == FT_OK) err = ft_arena_str(&out->bytes, arena, ft_buf_str(&text));
+    ft_buf_fini(&text);
+    return err;
+}
+
+static ft_err answer_rows(ft_payload *out, const ft_nn_network *n, const ft_array *a, ft_str accept,
+                          ft_arena *arena) {
     size_t rows = (size_t)a->shape[0], cols = a->ndim > 1 ? (size_t)a->shape[1] : 1;
-    return ft_rows_answer(out, a->data, rows, cols, accept, arena);
+    FT_TRY(ft_rows_answer(out, a->data, rows, cols, accept, arena));
+    bool json = ft_str_starts(out->content_type, FT_STR("application/json"));
+    if (!json || cols < 2 || n->label_count != cols) return FT_OK;
+    return labels_add(out, n, a->data, rows, cols, arena);
 }
 
 static void write_nest(ft_json_out *w, const ft_array *a, int depth, int64_t *at) {
@@ -377,7 +405,8 @@ static ft_err answer(ft_payload *out, const model *m, ft_array *a, ft_str accept
     if (rows) {
         ft_media_choose(&type, "text/csv|application/json|application/jsonlines|application/x-npy",
                         accept);
-        if (!ft_str_is(type, "application/x-npy")) return answer_rows(out, a, accept, arena);
+        if (!ft_str_is(type, "application/x-npy"))
+            return answer_rows(out, m->network, a, accept, arena);
         return answer_npy(out, a, arena);
     }
     ft_media_choose(
@@ -403,6 +432,13 @@ static ft_err observe(ft_array *outputs, model *m, const ft_array *inputs, ft_ta
     if (err == FT_OK) err = ft_nn_observe(m->observer, inputs, outputs, tap, arena);
     pthread_mutex_unlock(&m->why_lock);
     return err;
+}
+
+static ft_err shows(const ft_model *base, ft_tap *tap) {
+    ft_nn_observer *o = NULL;
+    FT_TRY(ft_nn_observer_new(&o, ((const model *)base)->network, 1, tap));
+    ft_nn_observer_free(o);
+    return FT_OK;
 }
 
 static ft_err predict(const ft_model *base, ft_payload *out, const ft_payload *in, ft_str accept,
@@ -439,6 +475,12 @@ static ft_err explain(const ft_model *base, ft_payload *out, const ft_payload *i
         err = ft_nn_explain_request(out, m->explainer, m->network, inputs, in, ask, accept, arena);
     pthread_mutex_unlock(&m->why_lock);
     return err;
+}
+
+static ft_str class_name(const ft_model *base, int class) {
+    const ft_nn_network *n = ((const model *)base)->network;
+    bool named = class >= 0 && (size_t) class < n->label_count;
+    return named ? n->labels[class] : FT_STR("");
 }
 
 static size_t input_cols(const ft_model *base) {
@@ -488,6 +530,8 @@ const ft_predictor ft_predictor_nn = {
     .load = model_load,
     .describe = describe,
     .predict = predict,
+    .shows = shows,
+    .class_name = class_name,
     .explain = explain,
     .predict_rows = predict_rows,
     .input_cols = input_cols,

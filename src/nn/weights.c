@@ -154,9 +154,13 @@ const ft_nn_weight_format ft_weights_onnx = { "onnx", onnx_sniff, onnx_read };
 
 /* ---- loading by name */
 
-/* What others write in front of every name. */
-static const char *const prefixes[] = { "module.", "model.",    "state_dict.", "arg:",
-                                        "aux:",    "backbone.", "net.",        NULL };
+/* What others write in front of every name: wrappers' members, and what a checkpoint calls the
+ * dictionary that holds them. */
+static const char *const prefixes[] = {
+    "module.",      "model.",   "state_dict.", "model_state_dict.",
+    "model_state.", "network.", "arg:",        "aux:",
+    "backbone.",    "net.",     NULL
+};
 /* Endings of names that mean the same as torch's. */
 static const struct {
     const char *theirs, *ours;
@@ -171,10 +175,19 @@ static const struct {
                 { "_moving_mean", ".running_mean" },
                 { "_moving_var", ".running_var" } };
 
+/* "state_dict.module.conv1.weight": one within the other, in any order. */
+static ft_str without_prefixes(ft_str name) {
+    for (const char *const *p = prefixes; *p;) {
+        bool has = ft_str_starts(name, ft_str_of(*p));
+        if (has) name = ft_str_from(name, strlen(*p));
+        p = has ? prefixes : p + 1;
+    }
+    return name;
+}
+
 /* A name as the zoo writes it: prefixes off, "layers1" is "layer1", gamma is weight. */
 static void plain_name(ft_buf *out, ft_str name) {
-    for (const char *const *p = prefixes; *p; p++)
-        if (ft_str_starts(name, ft_str_of(*p))) name = ft_str_from(name, strlen(*p));
+    name = without_prefixes(name);
     ft_str end = { 0 };
     for (size_t i = 0; i < FT_COUNT(endings); i++) {
         ft_str theirs = ft_str_of(endings[i].theirs);
