@@ -154,7 +154,7 @@ function drawAlerts({ alerts }) {
 function drawShares(e) {
   if (!e.classes?.length) return null;
   return h("ul", { class: "shares", "aria-label": "Classes of the last captured answers" }, e.classes.slice(0, 4).map((c) =>
-    h("li", {}, h("span", {}, `class ${c.class}`), h("span", { class: "track" }, h("span", { style: { width: `${c.share * 100}%` } })),
+    h("li", {}, h("span", {}, c.label ?? `class ${c.class}`), h("span", { class: "track" }, h("span", { style: { width: `${c.share * 100}%` } })),
       h("span", {}, percent.format(c.share)))));
 }
 

@@ -23,8 +23,8 @@ static ft_err step_choose(int64_t *out, ft_trial *t, ft_cli *cli) {
     }
     const int64_t *steps = ft_trial_tensor_steps(t, FT_STR("gradient/image"), &count);
     if (!count)
-        return FT_FAIL(FT_ENOTFOUND, "no step of this trial has gradient/image: it is kept when "
-                                     "--tap of `fettle deploy` matches it");
+        return FT_FAIL(FT_ENOTFOUND, "no step of this trial has gradient/image: an endpoint keeps "
+                                     "what a map needs with " FT_SALIENCY_TAP);
     *out = steps[count - 1];
     return FT_OK;
 }

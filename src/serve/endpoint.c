@@ -325,6 +325,7 @@ static ft_err variants_check(ft_endpoint *ep, ft_store *s, ft_arena *arena,
         sum += v->weight;
         ft_endpoint one = { .model_uri = v->model_uri, .job = v->job };
         FT_TRY(ft_model_examine(s, arena, &one));
+        v->model_uri = one.model_uri;
         v->model_sha256 = one.model_sha256, v->predictor = one.predictor;
     }
     if (ask->more_count == 0 && !(ep->weight > 0)) ep->weight = sum = 1;

@@ -63,8 +63,13 @@ ft_err ft_endpoint_rollback(ft_store *s, ft_str name);
 
 /* The endpoint's current model, loaded; the caller frees it by model->predictor->free. */
 ft_err ft_endpoint_model(ft_model **out, ft_store *s, ft_str endpoint);
+/* The file or folder on this machine that a model URI stands for; FT_ENOTFOUND. */
+ft_err ft_endpoint_model_path(const char **out, ft_store *s, ft_arena *arena, ft_str model_uri);
 /* Load what is at a model URI. */
 ft_err ft_endpoint_load(ft_model **out, ft_store *s, ft_str model_uri);
+/* FT_ECONFLICT: the file at that path is another one than had this hash when it was deployed. What
+ * is in the store does not change, and a folder may be written to by its own program: both fine. */
+ft_err ft_endpoint_unchanged(ft_str model_uri, ft_str sha256);
 
 /* ---- for the server that follows the rows */
 /* One version as it was deployed; FT_ENOTFOUND. Only the version's members are filled. */

@@ -37,7 +37,8 @@ static void model_release(ft_live_model *held) {
     free(held);
 }
 
-static ft_err model_load(ft_live_model **out, ft_store *s, ft_str uri) {
+static ft_err model_load(ft_live_model **out, ft_store *s, ft_str uri, ft_str sha256) {
+    FT_TRY(ft_endpoint_unchanged(uri, sha256));
     ft_live_model *held = ft_fault_here() ? NULL : calloc(1, sizeof *held);
     if (!held) return FT_FAIL(FT_ENOMEM, "no memory for a model");
     ft_err err = ft_endpoint_load(&held->model, s, uri);
@@ -243,7 +244,7 @@ static ft_err starting_add(starting **out, ft_registry *r, ft_store *s, const ft
     FT_GOTO(err, ft_arena_str(&x->endpoint, &x->arena, ep->name));
     FT_GOTO(err, ft_arena_str(&x->variant, &x->arena, v->name));
     FT_GOTO(err, ft_arena_str(&x->sha256, &x->arena, v->model_sha256));
-    FT_GOTO(err, model_load(&x->held, s, v->model_uri));
+    FT_GOTO(err, model_load(&x->held, s, v->model_uri, v->model_sha256));
     ft_model *m = x->held->model;
     if (m->predictor->start)
         FT_GOTO(err, m->predictor->start(m, &(ft_serving){ .home = r->home,

@@ -1,11 +1,16 @@
 /* model.c -- a model behind an endpoint: from its URI to a loaded predictor, its hash, and what can
  * be said of it. */
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "base/check.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "jobs/job.h"
 #include "serve/endpoint_in.h"
 #include "store/objects.h"
+#include "trials/collection.h"
 
 #define MODEL_FILES_MAX 10000
 
@@ -32,8 +37,23 @@ static ft_err prefix_path(const char **out, ft_store *s, ft_arena *arena, ft_uri
     return FT_OK;
 }
 
+/* A server runs in another folder than who deploys: "../m.onnx" from the root on. The folder is
+ * followed, the last name is not, so that what stands beside it stays beside it. */
+static ft_err path_whole(ft_str *path, ft_arena *arena) {
+    char whole[PATH_MAX];
+    ft_str base = ft_path_base(*path), folder = ft_str_slice(*path, 0, path->len - base.len);
+    if (ft_str_starts(*path, FT_STR("/")) || ft_str_find(*path, ':') < path->len) return FT_OK;
+    if (!base.len || ft_str_is(base, ".") || ft_str_is(base, "..")) {
+        folder = *path;
+        base = (ft_str){ 0 };
+    }
+    FT_TRY(ft_arena_printf(&folder, arena, "%.*s", FT_STR_ARG(folder.len ? folder : FT_STR("."))));
+    if (!realpath(folder.at, whole)) return FT_FAIL_ERRNO("%s", folder.at);
+    return ft_arena_printf(path, arena, "%s%s%.*s", whole, base.len ? "/" : "", FT_STR_ARG(base));
+}
+
 /* A file or folder on this machine for a model URI. */
-static ft_err model_path(const char **out, ft_store *s, ft_arena *arena, ft_str text) {
+ft_err ft_endpoint_model_path(const char **out, ft_store *s, ft_arena *arena, ft_str text) {
     ft_uri uri;
     ft_object object;
     if (!ft_str_starts(text, FT_STR("s3://"))) {
@@ -97,13 +117,60 @@ static ft_err model_sha256(ft_str *out, ft_store *s, ft_arena *arena, const char
     return ft_arena_str(out, arena, ft_str_of(sha));
 }
 
+/* ---- tensors of its requests */
+
+typedef struct asked { /* a tap that only says what it wants */
+    ft_matcher *matcher;
+} asked;
+
+static bool asked_wants(void *self, const char *name, int64_t step) {
+    bool has = false;
+    FT_UNUSED(step);
+    if (ft_matcher_has(&has, ((asked *)self)->matcher, ft_str_of(name)) != FT_OK) ft_err_clear();
+    return has;
+}
+
+static ft_err tap_names_check(const ft_model *m, ft_str regex) {
+    static const ft_tap_ops ops = { .wants = asked_wants };
+    ft_collection c = {
+        .name = FT_STR("default"), .include = &regex, .include_count = 1, .save = { .interval = 1 }
+    };
+    asked a = { 0 };
+    if (!m->predictor->shows)
+        return FT_FAIL(FT_EUNSUPPORTED, "tensors '%.*s': a model of predictor '%s' shows none",
+                       FT_STR_ARG(regex), m->predictor->name);
+    FT_TRY(ft_matcher_new(&a.matcher, &c));
+    ft_err err = m->predictor->shows(m, &(ft_tap){ .ops = &ops, .self = &a });
+    ft_matcher_free(a.matcher);
+    return err == FT_OK ? FT_OK : ft_err_prefix(err, "tensors '%.*s'", FT_STR_ARG(regex));
+}
+
+/* A bucket that is there, or a folder that can be made and written to. */
+static ft_err tap_place_check(ft_store *s, ft_arena *arena, ft_str place) {
+    ft_uri uri;
+    ft_str path = { 0 };
+    if (!place.len) return FT_OK;
+    if (ft_str_starts(place, FT_STR("s3://"))) {
+        FT_TRY(ft_uri_parse(&uri, place));
+        if (ft_bucket_exists(s, uri.bucket)) return FT_OK;
+        return FT_FAIL(FT_ENOTFOUND, "tensors to '%.*s': there is no bucket '%.*s'",
+                       FT_STR_ARG(place), FT_STR_ARG(uri.bucket));
+    }
+    FT_TRY(ft_arena_str(&path, arena, place));
+    ft_err err = ft_dir_make(path.at);
+    if (err == FT_OK && access(path.at, W_OK) != 0) err = FT_FAIL_ERRNO("not written to");
+    return err == FT_OK ? FT_OK : ft_err_prefix(err, "tensors to '%s'", path.at);
+}
+
+/* ---- exported */
+
 ft_err ft_endpoint_load(ft_model **out, ft_store *s, ft_str model_uri) {
     ft_arena arena = FT_ARENA_INIT(0);
     const ft_predictor *predictor;
     const char *path;
     ft_err err;
     *out = NULL;
-    FT_GOTO(err, model_path(&path, s, &arena, model_uri));
+    FT_GOTO(err, ft_endpoint_model_path(&path, s, &arena, model_uri));
     FT_GOTO(err, ft_predictor_for(&predictor, path));
     FT_GOTO(err, predictor->load(out, path));
 done:
@@ -114,12 +181,35 @@ done:
 ft_err ft_model_examine(ft_store *s, ft_arena *arena, ft_endpoint *ep) {
     const char *path = NULL;
     ft_model *model = NULL;
-    FT_TRY(model_path(&path, s, arena, ep->model_uri));
+    FT_TRY(path_whole(&ep->model_uri, arena));
+    FT_TRY(ft_endpoint_model_path(&path, s, arena, ep->model_uri));
     if (!ep->model_sha256.len) FT_TRY(model_sha256(&ep->model_sha256, s, arena, path, ep->job));
     FT_TRY(ft_endpoint_load(&model, s, ep->model_uri));
     ep->predictor = ft_str_of(model->predictor->name);
+    ft_err err = ep->tap_regex.len ? tap_names_check(model, ep->tap_regex) : FT_OK;
     model->predictor->free(model);
-    return FT_OK;
+    if (err == FT_OK && ep->tap_regex.len) err = tap_place_check(s, arena, ep->tap_uri);
+    return err;
+}
+
+ft_err ft_endpoint_unchanged(ft_str model_uri, ft_str sha256) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    char sha[FT_SHA256_HEX];
+    ft_file_info info;
+    ft_str path = { 0 };
+    ft_err err = FT_OK;
+    if (!ft_str_starts(model_uri, FT_STR("/")) || !sha256.len) return FT_OK;
+    FT_GOTO(err, ft_arena_str(&path, &arena, model_uri));
+    FT_GOTO(err, ft_file_stat(&info, path.at));
+    if (info.is_dir) goto done;
+    FT_GOTO(err, ft_sha256_file(sha, path.at));
+    if (!ft_str_is(sha256, sha))
+        err = FT_FAIL(FT_ECONFLICT,
+                      "%s is another file than was deployed: deploy it again, or put that one back",
+                      path.at);
+done:
+    ft_arena_fini(&arena);
+    return err;
 }
 
 ft_err ft_endpoint_model(ft_model **out, ft_store *s, ft_str endpoint) {

@@ -50,8 +50,9 @@ static ft_err shares_of_run(shares *out, ft_store *s, const ft_monitor_row *run)
     return err == FT_ENOTFOUND ? FT_OK : err;
 }
 
-/* "classes": [{"class": 3, "share": 0.8}, …], largest first. */
-static void write_classes(ft_json_out *j, shares *s) {
+/* "classes": [{"class": 3, "label": "cat", "share": 0.8}, …], largest first. */
+static void write_classes(ft_json_out *j, shares *s, const ft_live *live) {
+    const ft_model *m = live ? live->held->model : NULL;
     ft_json_out_name(j, "classes");
     ft_json_out_array(j);
     while (s->sum > 0) {
@@ -61,6 +62,9 @@ static void write_classes(ft_json_out *j, shares *s) {
         if (s->of[top] <= 0) break;
         ft_json_out_object(j);
         ft_reply_int(j, "class", top);
+        ft_str label =
+            m && m->predictor->class_name ? m->predictor->class_name(m, top) : FT_STR("");
+        if (label.len) ft_reply_str(j, "label", label);
         ft_json_out_name(j, "share");
         ft_json_out_f64(j, s->of[top] / s->sum);
         ft_json_out_close(j);
@@ -136,7 +140,7 @@ static ft_err write_traffic(ft_json_out *j, ft_store *s, ft_arena *arena, ft_str
     FT_TRY(ft_monitor_list(&runs, &count, s, arena, name, 1));
     if (live) shares_of_answers(&classes, live->meter);
     if (count && classes.sum <= 0) FT_TRY(shares_of_run(&classes, s, &runs[0]));
-    write_classes(j, &classes);
+    write_classes(j, &classes, live);
     ft_json_out_name(j, "monitor");
     if (count) return write_monitor(j, arena, &runs[0]);
     ft_json_out_null(j);

@@ -52,7 +52,9 @@ static ft_err input_find(ft_array *out, ft_str *top, ft_trial *t, int64_t step, 
         if (there) return FT_OK;
     }
     if (top->len) return FT_OK;
-    return FT_FAIL(FT_ENOTFOUND, "step %lld has gradient/image and not the picture itself",
+    return FT_FAIL(FT_ENOTFOUND,
+                   "step %lld has gradient/image and not the picture itself, the network's "
+                   "NAME_input_0: an endpoint keeps what a map needs with " FT_SALIENCY_TAP,
                    (long long)step);
 }
 
@@ -127,8 +129,11 @@ ft_err ft_saliency_of(ft_saliency *out, ft_trial *t, int64_t step, ft_arena *are
     *out = (ft_saliency){ .step = step };
     FT_TRY(ft_trial_try(&there, &g, t, arena, FT_STR("gradient/image"), step));
     if (!there || !is_picture(&g))
-        return FT_FAIL(FT_ENOTFOUND, "step %lld has no gradient/image of a picture",
-                       (long long)step);
+        return FT_FAIL(
+            FT_ENOTFOUND,
+            "step %lld has no gradient/image of a picture: an endpoint keeps what a map needs "
+            "with " FT_SALIENCY_TAP,
+            (long long)step);
     FT_TRY(input_find(&out->image, &top, t, step, &g, arena));
     first_of(&g);
     first_of(&out->image);

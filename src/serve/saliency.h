@@ -10,6 +10,9 @@
 #include "nn/explain.h"
 #include "trials/trial.h"
 
+/* What an endpoint must keep for a map, as `fettle deploy` takes it. */
+#define FT_SALIENCY_TAP "--tap '.*bn|.*_input_0|.*image'"
+
 typedef struct ft_saliency {
     int64_t step;
     ft_nn_map map;
