@@ -43,8 +43,12 @@ static void summary(ft_training *r) {
         ft_page_callout(p, failed ? FT_TONE_BAD : FT_TONE_WARN, "%.*s: %.*s", FT_STR_ARG(o->status),
                         FT_STR_ARG(o->reason));
     for (size_t i = 0; i < o->verdict_count; i++)
-        ft_page_callout(p, o->verdicts[i].issue ? FT_TONE_BAD : FT_TONE_GOOD, "%.*s: %.*s",
-                        FT_STR_ARG(o->verdicts[i].rule), FT_STR_ARG(o->verdicts[i].text));
+        ft_page_callout(p,
+                        o->verdicts[i].issue      ? FT_TONE_BAD
+                        : o->verdicts[i].unjudged ? FT_TONE_PLAIN
+                                                  : FT_TONE_GOOD,
+                        "%.*s: %.*s", FT_STR_ARG(o->verdicts[i].rule),
+                        FT_STR_ARG(o->verdicts[i].text));
     if (!o->verdict_count && !failed && !stopped) ft_page_text(p, "No rule watched this job.");
     pairs_table(p, o->facts, o->fact_count);
     if (o->param_count) {

@@ -18,6 +18,7 @@ typedef struct ft_report_pair {
 typedef struct ft_report_verdict {
     ft_str rule, text; /* "LossNotDecreasing", "no issue in 15 evaluations" */
     bool issue;
+    bool unjudged; /* it never had what it needs: neither good nor bad */
 } ft_report_verdict;
 
 typedef struct ft_training_report_opts {

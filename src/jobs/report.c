@@ -15,6 +15,7 @@
 #define SCHEMA_BYTES_MAX ((size_t)64 << 20)
 #define FACTS_MAX        12
 #define PARAMS_MAX       128
+#define VERDICT_ROWS_MAX 100000
 #define VERDICTS_MAX     32
 
 typedef struct gathered {
@@ -76,20 +77,37 @@ static ft_err params(gathered *g) {
     return ft_json_end(&j);
 }
 
+/* Was every evaluation of the watch told that there is not enough data, or was there none? */
+static bool never_judged(const ft_watch_row *w, const ft_verdict_row *all, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (all[i].watch == w->id && all[i].verdict.outcome != FT_NOT_ENOUGH_DATA) return false;
+    return true;
+}
+
 static ft_err verdicts(gathered *g) {
     ft_watch_row *rows;
+    ft_verdict_row *all;
+    size_t all_count;
     ft_str subject;
     size_t count;
     FT_TRY(ft_arena_printf(&subject, g->arena, "job/%.*s", FT_STR_ARG(g->job.name)));
     FT_TRY(ft_watch_list(&rows, &count, g->store, g->arena, subject));
+    FT_TRY(ft_verdict_list(&all, &all_count, g->store, g->arena, subject, VERDICT_ROWS_MAX));
     for (size_t i = 0; i < count && i < VERDICTS_MAX; i++) {
+        bool judged = rows[i].status != FT_WATCH_NO_ISSUES || all_count == VERDICT_ROWS_MAX ||
+                      !never_judged(&rows[i], all, all_count);
         ft_str text =
             rows[i].details.len ? rows[i].details : ft_str_of(ft_watch_status_name(rows[i].status));
-        if (rows[i].status == FT_WATCH_NO_ISSUES) text = FT_STR("no issues found");
+        if (rows[i].status == FT_WATCH_NO_ISSUES)
+            text = judged ? FT_STR("no issues found")
+                          : FT_STR("not judged: the trial never had enough of the tensors that it "
+                                   "looks at (--save keeps more, --save-interval more often)");
         g->verdicts[g->opts.verdict_count++] =
-            (ft_report_verdict){ rows[i].spec.name, text,
-                                 rows[i].status == FT_WATCH_ISSUES ||
-                                     rows[i].status == FT_WATCH_ERROR };
+            (ft_report_verdict){ .rule = rows[i].spec.name,
+                                 .text = text,
+                                 .issue = rows[i].status == FT_WATCH_ISSUES ||
+                                          rows[i].status == FT_WATCH_ERROR,
+                                 .unjudged = !judged };
     }
     return FT_OK;
 }

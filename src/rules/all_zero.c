@@ -16,7 +16,7 @@ static const ft_param params[] = {
 
 static ft_err init(void *state, const ft_params *p) {
     FT_UNUSED(state);
-    return ft_rule_tensors_given(p);
+    return ft_rule_tensors_given(p, "AllZero");
 }
 
 static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in, ft_verdict *out) {

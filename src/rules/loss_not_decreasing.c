@@ -125,7 +125,7 @@ static int mode_of(const ft_params *p) {
 
 static ft_err init(void *state, const ft_params *p) {
     FT_UNUSED(state);
-    return ft_params_bool(p, "use_losses_collection") ? FT_OK : ft_rule_tensors_given(p);
+    return ft_params_bool(p, "use_losses_collection") ? FT_OK : ft_rule_tensors_given(p, "LossNotDecreasing");
 }
 
 static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in, ft_verdict *out) {

@@ -34,7 +34,7 @@ void ft_rule_note_str(ft_rule_evidence *e, const char *name, ft_str v);
         .doc = "expressions (Python's re.match) of more tensors that are looked at" \
     }
 /* FT_EINVAL when neither is given: for rules that need one. */
-ft_err ft_rule_tensors_given(const ft_params *p);
+ft_err ft_rule_tensors_given(const ft_params *p, const char *rule);
 /* Names that either parameter means, in byte order, each once; all tensors when neither is given.
  */
 ft_err ft_rule_tensors(ft_str **out, size_t *count, const ft_rule_input *in, const ft_params *p);

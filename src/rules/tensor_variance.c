@@ -19,7 +19,7 @@ static ft_err init(void *state, const ft_params *p) {
     FT_UNUSED(state);
     if (!ft_params_given(p, "max_threshold") && !ft_params_given(p, "min_threshold"))
         return FT_FAIL(FT_EINVAL, "max_threshold or min_threshold must be given");
-    return ft_rule_tensors_given(p);
+    return ft_rule_tensors_given(p, "TensorVariance");
 }
 
 static ft_err report(const ft_rule_input *in, ft_str name, double variance, double bound,

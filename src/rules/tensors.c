@@ -11,11 +11,14 @@ static bool item_of(const ft_params *p, const char *name, size_t i, ft_str *out)
     return ft_param_find(ft_params_table(p), ft_str_of(name)) && ft_params_each(p, name, i, out);
 }
 
-ft_err ft_rule_tensors_given(const ft_params *p) {
+ft_err ft_rule_tensors_given(const ft_params *p, const char *rule) {
     ft_str item;
     if (item_of(p, "collection_names", 0, &item) || item_of(p, "tensor_regex", 0, &item))
         return FT_OK;
-    return FT_FAIL(FT_EINVAL, "collection_names or tensor_regex must say which tensors to look at");
+    return FT_FAIL(FT_EINVAL,
+                   "rule %s: collection_names or tensor_regex must say which tensors to look at, "
+                   "such as %s:collection_names=gradients",
+                   rule, rule);
 }
 
 static int by_bytes(const void *a, const void *b) {

@@ -34,7 +34,7 @@ static const ft_param params[] = {
 
 static ft_err init(void *state, const ft_params *p) {
     FT_UNUSED(state);
-    return ft_rule_tensors_given(p);
+    return ft_rule_tensors_given(p, "UnchangedTensor");
 }
 
 static bool close_to(double a, double b, const ft_params *p) {
