@@ -19,6 +19,14 @@ def every_command_has_help(t):
 
 
 @case
+def a_noun_has_help(t):
+    for word in ("--help", "-h"):
+        p = t.run("trial", word)
+        assert "trial explain" in p.stdout and not p.stderr, (p.stdout, p.stderr)
+    assert t.run("trial", "nosuch", ok=False).returncode == 64
+
+
+@case
 def version_is_one_line(t):
     assert t.run("--version").stdout.startswith("fettle 0."), t.run("--version").stdout
 

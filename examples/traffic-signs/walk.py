@@ -255,6 +255,8 @@ def main():
     p.add_argument("--out", help="folder (a new one below /tmp when not given)")
     p.add_argument("--set-more", action="append", default=[], help="one more word for fettle train")
     a = p.parse_args()
+    if a.set == "signs" and not a.data:
+        p.error("signs: --data FOLDER with gtsrb_train32.bin.gz, gtsrb_test32.bin.gz and their .index.csv is needed")
     w = Walk(a)
     try:
         walk(w, a)

@@ -117,7 +117,9 @@ static int command_unknown(int argc, char **argv) {
     const char *names[WORDS_MAX];
     char text[128];
     size_t n = 0;
-    if (noun_help(stderr, argv[0]) && argc < 2) return ft_err_exit(FT_EINVAL);
+    bool help = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+    if (noun_help(help ? stdout : stderr, argv[0]) && (argc < 2 || help))
+        return help ? 0 : ft_err_exit(FT_EINVAL);
     for (const ft_command *const *c = ft_commands; *c && n < WORDS_MAX; c++)
         if (!(*c)->hidden) names[n++] = (*c)->name;
     snprintf(text, sizeof text, "%s%s%s", argv[0], argc > 1 && argv[1][0] != '-' ? " " : "",

@@ -22,7 +22,9 @@ static const ft_param options[] = {
       .doc = "X: pgd stops when the wanted answer has this probability" },
     { "seed", FT_PARAM_INT, "0", .min = 0, .max = 1e15, .doc = "N: of the random start and noise" },
     { "out", FT_PARAM_STRING, NULL, .required = true,
-      .doc = "FOLDER: NAME.png and difference/NAME.png of each are written there" },
+      .doc = "FOLDER: NAME.png of each is written there" },
+    { "difference", FT_PARAM_STRING, NULL,
+      .doc = "FOLDER: for what was changed, as pictures (OUT-difference when not given)" },
     { "limit", FT_PARAM_INT, NULL, .min = 1, .max = 1e9, .doc = "N: stop after N pictures" },
     { "threads", FT_PARAM_INT, "1", .min = 1, .max = 256, .doc = "N: threads of the run" },
     { 0 }
@@ -36,7 +38,9 @@ typedef struct attacking {
     ft_str out, differences;
     ft_arena arena; /* of one picture */
     ft_listing listing;
-    int64_t done, succeeded, unread, limit;
+    int64_t done, succeeded, already, unread, limit;
+    ft_str *written; /* names so far, sorted */
+    size_t written_count, written_room;
 } attacking;
 
 static ft_err write_picture(const attacking *a, ft_str folder, ft_str stem, ft_str png,
@@ -57,6 +61,11 @@ static ft_err write_difference(attacking *a, const ft_nn_attacked *got, ft_str s
     return err;
 }
 
+/* It was answered with the target before: no attack's merit. */
+static bool already(const attacking *a, const ft_nn_attacked *got) {
+    return a->opts.targeted && got->class_before == a->opts.target;
+}
+
 static void tell(attacking *a, ft_str file, const ft_nn_attacked *got) {
     ft_listing *l = &a->listing;
     ft_listing_text(l, file);
@@ -64,7 +73,9 @@ static void tell(attacking *a, ft_str file, const ft_nn_attacked *got) {
     ft_listing_number(l, got->probability_before);
     ft_listing_int(l, got->class_after);
     ft_listing_number(l, got->probability_after);
-    ft_listing_text(l, got->success ? FT_STR("yes") : FT_STR("no"));
+    ft_listing_text(l, already(a, got) ? FT_STR("already")
+                       : got->success  ? FT_STR("yes")
+                                       : FT_STR("no"));
     ft_listing_int(l, got->steps);
     ft_listing_int(l, got->change_most);
 }
@@ -78,16 +89,49 @@ static ft_err name_of(ft_str *out, ft_arena *arena, ft_str below) {
     return FT_OK;
 }
 
+/* Two pictures under one name: the second would replace the first. */
+static ft_err name_take(attacking *a, ft_str stem, ft_str path) {
+    ft_str name = { 0 };
+    size_t low = 0, high = a->written_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = ft_str_cmp(stem, a->written[middle]);
+        if (order == 0)
+            return FT_FAIL(FT_ECONFLICT,
+                           "%.*s: another picture is written as %.*s.png already; give the folder "
+                           "that has both, or another name",
+                           FT_STR_ARG(path), FT_STR_ARG(stem));
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    if (a->written_count == a->written_room) {
+        ft_str *more;
+        a->written_room = a->written_room ? 2 * a->written_room : 64;
+        FT_TRY(ft_arena_items(&more, &a->cli->arena, a->written_room));
+        if (a->written_count) memcpy(more, a->written, a->written_count * sizeof *more);
+        a->written = more;
+    }
+    FT_TRY(ft_arena_str(&name, &a->cli->arena, stem));
+    memmove(a->written + low + 1, a->written + low, (a->written_count - low) * sizeof name);
+    a->written[low] = name;
+    a->written_count++;
+    return FT_OK;
+}
+
 static ft_err one(attacking *a, ft_str path, ft_str stem) {
     ft_nn_attacked got;
     ft_str bytes, file = { 0 };
     a->opts.seed++; /* every picture another start */
     FT_TRY(ft_cli_picture(&bytes, &a->arena, path));
     FT_TRY(ft_nn_attack(&got, a->e, a->network, bytes, &a->opts, &a->arena));
+    FT_TRY(name_take(a, stem, path));
     FT_TRY(write_picture(a, a->out, stem, got.png, &file));
     FT_TRY(write_difference(a, &got, stem));
     a->done++;
-    a->succeeded += got.success;
+    a->already += already(a, &got);
+    a->succeeded += got.success && !already(a, &got);
     tell(a, file, &got);
     return FT_OK;
 }
@@ -150,13 +194,22 @@ static ft_err attack(attacking *a) {
     ft_cli *cli = a->cli;
     FT_TRY(opts_read(a));
     FT_TRY(ft_arena_str(&a->out, &cli->arena, ft_params_str(cli->options, "out")));
-    FT_TRY(ft_arena_printf(&a->differences, &cli->arena, "%s/difference", a->out.at));
+    while (a->out.len > 1 && ft_str_ends(a->out, FT_STR("/"))) a->out.len--;
+    ft_str given = ft_params_str(cli->options, "difference");
+    FT_TRY(ft_arena_printf(&a->out, &cli->arena, "%.*s", FT_STR_ARG(a->out)));
+    FT_TRY(given.at ? ft_arena_str(&a->differences, &cli->arena, given)
+                    : ft_arena_printf(&a->differences, &cli->arena, "%s-difference", a->out.at));
+    FT_TRY(ft_dir_make(a->out.at));
     FT_TRY(ft_dir_make(a->differences.at));
     ft_listing_init(&a->listing, cli, columns, 8);
     FT_TRY(all(a));
     FT_TRY(ft_listing_print(&a->listing, ""));
-    fprintf(stderr, "%lld of %lld attacks %s\n", (long long)a->succeeded, (long long)a->done,
+    fprintf(stderr, "%lld of %lld attacks %s\n", (long long)a->succeeded,
+            (long long)(a->done - a->already),
             a->opts.targeted ? "reach the target" : "change the answer");
+    if (a->already)
+        fprintf(stderr, "%lld pictures were answered with the target before: not counted\n",
+                (long long)a->already);
     return FT_OK;
 }
 
@@ -181,8 +234,9 @@ const ft_command ft_command_attack = {
     .doc = "change pictures by little so that a network answers otherwise",
     .more =
         "To try what watches an endpoint. Whether an attack succeeds is found out by the PNG as "
-        "it was written, read again. PICTURE may be a folder. MODEL is what `fettle run` "
-        "takes; one without a gradient is refused.\n\n"
+        "it was written, read again; a picture that was answered with the target before is told as "
+        "\"already\" and not counted. PICTURE may be a folder: its 3/12.png is written as "
+        "3_12.png. MODEL is what `fettle run` takes; one without a gradient is refused.\n\n"
         "    fettle attack resnet18.pth signs/ --target 14 --eps 8 --out attacked\n"
         "    fettle attack model.onnx cat.jpg --method fgsm --out attacked",
     .options = options,

@@ -79,22 +79,13 @@ static void columns_check(ft_model *old, ft_store *s, ft_str endpoint) {
 
 static ft_err run_deploy(ft_cli *cli) {
     ft_store *s;
-    ft_job job = { 0 };
+    ft_job job;
     ft_endpoint ep;
+    bool is_job;
     ft_str model = cli->args[0];
     FT_TRY(ft_cli_store(&s, cli));
-    if (!ft_str_starts(model, FT_STR("s3://")) && !ft_file_exists(model.at)) {
-        FT_TRY(ft_jobs_recover(s, NULL));
-        FT_TRY(ft_job_get(&job, s, &cli->arena, cli->args[0]));
-        if (!job.model_uri.len)
-            return FT_FAIL(
-                FT_ECONFLICT, "job %.*s left no model (status %s%s)", FT_STR_ARG(job.name),
-                ft_job_status_name(job.status),
-                job.status == FT_JOB_STOPPED
-                    ? "; --set save_model_on_termination=true keeps the model of a stopped job"
-                    : "");
-        model = job.model_uri;
-    }
+    FT_TRY(ft_cli_model_job(&is_job, &job, cli, model));
+    if (is_job) model = job.model_uri;
     FT_TRY(ft_cli_model_place(&model, cli, s, model));
     ft_str endpoint = ft_params_str(cli->options, "endpoint");
     ft_model *before = NULL;
@@ -166,7 +157,16 @@ const ft_command ft_command_deploy = {
             "a new version\n"
             "and no request is lost meanwhile. A folder with code/inference.py, or with a program "
             "named\n"
-            "serve, runs as a program of its own (docs/bring-your-own.md).",
+            "serve, runs as a program of its own (docs/bring-your-own.md).\n"
+            "\n"
+            "A word is a job's name before it is a file here: write ./NAME for the file. A file is "
+            "served from\n"
+            "where it lies and checked against what was deployed: a server that finds another one "
+            "there does not\n"
+            "start it. An archive (model.tar.gz) and what lies at s3:// are kept in the store.\n"
+            "\n"
+            "--tap is refused when no tensor of the model matches, or when the place cannot be "
+            "written to.",
     .options = deploy_options,
     .run = run_deploy
 };

@@ -42,6 +42,16 @@ static ft_err file_name(ft_str *out, ft_cli *cli) {
     return ft_arena_printf(out, &cli->arena, "%.*s-%.*s.png", FT_STR_ARG(stem), FT_STR_ARG(method));
 }
 
+/* A PNG by another name would be taken for what it is not. */
+static ft_err name_check(ft_cli *cli) {
+    ft_str given = ft_params_str(cli->options, "out");
+    if (!given.at || ft_str_ends(given, FT_STR(".png")) || ft_str_ends(given, FT_STR(".PNG")) ||
+        ft_file_is_special(given.at))
+        return FT_OK;
+    return FT_FAIL(FT_EINVAL, "--out %.*s: heat maps are written as PNG: expected FILE.png",
+                   FT_STR_ARG(given));
+}
+
 static ft_err draw(ft_str *file, const ft_nn_explanation *x, ft_str bytes, ft_cli *cli) {
     ft_image picture;
     ft_buf png = { 0 };
@@ -80,6 +90,7 @@ static ft_err explain(ft_nn_explainer *e, const ft_nn_network *n, ft_cli *cli) {
     ft_nn_explanation x;
     ft_array image;
     ft_str bytes, file = { 0 };
+    FT_TRY(name_check(cli));
     FT_TRY(opts_read(&o, n, cli));
     FT_TRY(ft_cli_picture(&bytes, &cli->arena, cli->args[1]));
     ft_err err = ft_nn_picture(&image, n, bytes, &cli->arena);

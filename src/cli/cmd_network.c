@@ -426,7 +426,9 @@ const ft_command ft_command_run = {
     .doc = "run a network over pictures or arrays",
     .more = "MODEL is an ONNX file, a TensorFlow.js model.json, a weight file of an architecture "
             "of the "
-            "zoo (.pt, .safetensors, .params, .npz), or a folder with one of them; labels.txt and "
+            "zoo (.pt, .safetensors, .params, .npz), a folder with one of them, or what has it: "
+            "a job's name, "
+            "s3://BUCKET/PREFIX, endpoint:NAME, model.tar.gz. labels.txt and "
             "network.json beside it say what classes are called and how pictures are prepared. "
             "Several files are run one after the other; a network of several inputs takes a file "
             "each, in the order of `fettle model show`.\n\n"
@@ -445,7 +447,7 @@ const ft_command ft_command_model_show = {
     .doc = "what a network is made of, and how it runs here",
     .more = "Layers as they will run, fused, with kernels, operations and the time of one run on "
             "zeros; "
-            "--layers lists them as they were written.\n\n"
+            "--layers lists them as they were written. MODEL is what `fettle run` takes.\n\n"
             "    fettle model show resnet18.onnx",
     .options = show_options,
     .run = model_show,

@@ -1,12 +1,13 @@
 /* model_place.c -- see model_place.h. */
 #include "cli/model_place.h"
 
+#include <stdio.h>
+
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/random.h"
 #include "data/tar.h"
-#include "jobs/job.h"
-#include "store/objects.h"
+#include "serve/endpoint.h"
 
 static bool is_archive(ft_str path) {
     return ft_str_ends(path, FT_STR(".tar.gz")) || ft_str_ends(path, FT_STR(".tgz")) ||
@@ -40,35 +41,69 @@ ft_err ft_cli_model_place(ft_str *out, ft_cli *cli, ft_store *s, ft_str path) {
     return ft_file_exists(out->at) ? FT_OK : unpack(file.at, out->at, &cli->arena);
 }
 
-/* A network's folder has a network.json; a model of one file is that object. */
-static ft_err object_file(ft_str *out, ft_store *s, ft_arena *arena, ft_str text) {
-    ft_uri uri;
-    ft_str told;
-    const char *at;
-    FT_TRY(ft_uri_parse(&uri, text));
-    FT_TRY(ft_arena_printf(&told, arena, "%.*s/network.json", FT_STR_ARG(uri.key)));
-    if (ft_object_path(&at, s, arena, uri.bucket, told) == FT_OK) {
-        *out = ft_str_n(at, strlen(at) - strlen("/network.json"));
-        return ft_arena_str(out, arena, *out);
+/* ---- what a user calls a model */
+
+static bool may_be_job(ft_str given) {
+    return ft_str_find(given, '.') == given.len && ft_str_find(given, '/') == given.len &&
+           ft_str_find(given, ':') == given.len;
+}
+
+ft_err ft_cli_model_job(bool *is_job, ft_job *job, ft_cli *cli, ft_str given) {
+    ft_store *s;
+    ft_str path = { 0 };
+    *is_job = false;
+    *job = (ft_job){ 0 };
+    FT_TRY(ft_arena_str(&path, &cli->arena, given));
+    bool file = ft_file_exists(path.at);
+    if (!may_be_job(given) && (file || ft_str_starts(given, FT_STR("s3://")))) return FT_OK;
+    FT_TRY(ft_cli_store(&s, cli));
+    FT_TRY(ft_jobs_recover(s, NULL));
+    ft_err err = ft_job_get(job, s, &cli->arena, given);
+    if (err == FT_ENOTFOUND && file) {
+        ft_err_clear();
+        return FT_OK;
     }
-    ft_err_clear();
-    FT_TRY(ft_object_path(&at, s, arena, uri.bucket, uri.key));
-    *out = ft_str_of(at);
+    if (err == FT_ENOTFOUND)
+        return ft_err_prefix(err, "no file or folder '%.*s'", FT_STR_ARG(given));
+    FT_TRY(err);
+    *is_job = true;
+    if (file)
+        fprintf(stderr, "taking job %.*s; what lies here by that name is ./%.*s\n",
+                FT_STR_ARG(given), FT_STR_ARG(given));
+    if (job->model_uri.len) return FT_OK;
+    return FT_FAIL(FT_ECONFLICT, "job %.*s left no model (status %s%s)", FT_STR_ARG(job->name),
+                   ft_job_status_name(job->status),
+                   job->status == FT_JOB_STOPPED
+                       ? "; --set save_model_on_termination=true keeps the model of a stopped job"
+                       : "");
+}
+
+static ft_err uri_of(ft_str *out, ft_cli *cli, ft_str given) {
+    static const char endpoint[] = "endpoint:";
+    ft_store *s;
+    ft_endpoint ep;
+    ft_job job;
+    bool is_job;
+    if (ft_str_starts(given, ft_str_of(endpoint))) {
+        FT_TRY(ft_cli_store(&s, cli));
+        FT_TRY(ft_endpoint_get(&ep, s, &cli->arena, ft_str_from(given, sizeof endpoint - 1)));
+        *out = ep.model_uri;
+        return FT_OK;
+    }
+    FT_TRY(ft_cli_model_job(&is_job, &job, cli, given));
+    *out = is_job ? job.model_uri : given;
     return FT_OK;
 }
 
 ft_err ft_cli_model_file(ft_str *out, ft_cli *cli, ft_str given) {
     ft_store *s;
-    ft_job job;
-    FT_TRY(ft_arena_str(out, &cli->arena, given));
-    bool object = ft_str_starts(given, FT_STR("s3://"));
-    if (!object && (ft_file_exists(out->at) || ft_str_find(given, '.') < given.len ||
-                    ft_str_find(given, '/') < given.len))
-        return FT_OK;
+    const char *path;
+    ft_str uri;
+    FT_TRY(uri_of(&uri, cli, given));
+    FT_TRY(ft_arena_str(out, &cli->arena, uri));
+    bool object = ft_str_starts(uri, FT_STR("s3://"));
+    if (!object && !is_archive(uri)) return FT_OK;
     FT_TRY(ft_cli_store(&s, cli));
-    if (object) return object_file(out, s, &cli->arena, given);
-    FT_TRY(ft_job_get(&job, s, &cli->arena, given));
-    if (!job.model_uri.len)
-        return FT_FAIL(FT_ENOTFOUND, "job %.*s left no model", FT_STR_ARG(job.name));
-    return object_file(out, s, &cli->arena, job.model_uri);
+    FT_TRY(ft_endpoint_model_path(&path, s, &cli->arena, uri));
+    return ft_cli_model_place(out, cli, s, ft_str_of(path));
 }
