@@ -135,7 +135,9 @@ static bool keeps_part(const ft_token *t, const ft_token *next) {
     if (dash && figure && ft_unit_find(last)) return true;
     if (figure && small && ft_is_lower(t->text.at[t->text.len - 1])) return true; /* 3er. piso */
     if (!ft_begins_upper(last)) return false;
-    if (ft_word_in(last, words_too)) return small || is_number(next);
+    bool joins =
+        ft_str_is(next->text, "&") || ft_str_is(next->text, "-") || ft_str_is(next->text, "–");
+    if (ft_word_in(last, words_too)) return small || joins || is_number(next);
     return dash && is_number(next) && ft_word_in(last, dates);
 }
 
@@ -247,8 +249,10 @@ static bool say_abbreviation(ft_saying *s) {
     a = letters.len < t->text.len ? find_row(&v, tongue) : NULL;
     if (!a && !is_dotted(letters)) return false;
     if (a) {
-        ft_say(s, a->said);
-        ft_buf_add(&s->words, tail);
+        const char *last = strrchr(a->said, ' ');
+        bool letter = tail.len && last && strlen(last) == 2; /* Ph.D.s */
+        ft_say_str(s, letter ? ft_str_n(a->said, (size_t)(last - a->said)) : ft_str_of(a->said));
+        letter ? ft_say_letters_end(s, last[1]) : (void)ft_buf_add(&s->words, tail);
     } else {
         say_dotted(s, letters, tail.len > 0);
     }

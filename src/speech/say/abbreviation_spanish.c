@@ -58,6 +58,8 @@ const ft_abbreviation ft_abbreviations_spanish[] = {
     { "pl", "plaza", DOT | NAME | KEEPS },
     { "col", "colonia", DOT | NAME | KEEPS },
     { "depto", "departamento", KEEPS },
+    { "apto", "apartamento", NUMBER | KEEPS },
+    { "incl", "incluido", KEEPS },
     { "dpto", "departamento", KEEPS },
     { "dto", "departamento", KEEPS },
     { "apdo", "apartado", KEEPS },

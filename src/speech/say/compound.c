@@ -69,7 +69,10 @@ static void say_inner_sign(ft_saying *s, ft_str sign, kind before, kind after, f
         else if (digits)
             ft_say_sign(s, sign);
     } else if (ft_str_is(sign, "#")) {
-        ft_say(s, after == DIGIT ? english ? "number" : "número" : english ? "hash" : "numeral");
+        ft_say(s, after == DIGIT    ? english ? "number" : "número"
+                  : before == DIGIT ? english ? "pound" : "numeral" /* the key: 1# */
+                  : english         ? "hash"
+                                    : "numeral");
     } else if (ft_str_is(sign, "*") && after == DIGIT) {
         ft_say(s, digits ? english ? "times" : "por" : english ? "star" : "asterisco");
     } else if (ft_str_is(sign, "^") && after == DIGIT) {
@@ -116,6 +119,16 @@ static void say_model(ft_saying *s, ft_str digits) {
 }
 
 static bool say_version(ft_saying *s, ft_str text);
+
+/* "F-16s", "A380s": the bytes of a model's number and its plural; 0: none. */
+static size_t say_models(ft_saying *s, ft_str rest) {
+    size_t n = digits_len(rest);
+    if (n == 0 || n >= rest.len || rest.at[n] != 's' || letters_len(ft_str_from(rest, n)) != 1)
+        return 0;
+    say_model(s, ft_str_slice(rest, 0, n));
+    if (ft_is_english(s)) ft_say_plural(s);
+    return n + 1;
+}
 
 static size_t say_digits(ft_saying *s, ft_str rest, kind before) {
     ft_figure f;
@@ -192,7 +205,9 @@ static void say_runs(ft_saying *s, ft_str text) {
         if (now == LETTER && n == 0) n = say_letters(s, text, i, before);
         /* "I-280" is two eighty as "I280" is */
         bool named = behind_dash && ft_is_upper(text.at[i - 2]) && digits_len(rest) > 2;
-        if (now == DIGIT) n = say_digits(s, rest, named ? LETTER : before);
+        bool of_name = before == LETTER || (behind_dash && ft_is_letter(text.at[i - 2]));
+        if (now == DIGIT && of_name) n = say_models(s, rest);
+        if (now == DIGIT && n == 0) n = say_digits(s, rest, named ? LETTER : before);
         if (n == 0) {
             n = ft_utf8_len(rest);
             kind after = kind_at(text, i + n);

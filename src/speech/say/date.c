@@ -352,7 +352,8 @@ static bool say_short_day(ft_saying *s, const ft_token *t) {
     ft_str before = ft_text_at(s, -1);
     bool on = ft_word_in(before, on_words[tongue]) || ft_word_in(before, before_days) ||
               is_day(s, -1) ||
-              ((ft_str_is(before, "and") || ft_str_is(before, "or") || ft_str_is(before, "y")) &&
+              ((ft_str_is(before, "and") || ft_str_is(before, "or") || ft_str_is(before, "y") ||
+                ft_str_is(before, "&")) &&
                is_day(s, -2));
     bool dated = next.len && (ft_month_of(s, next, &is_short) || ft_is_digit(next.at[0]));
     if (!dated && !(has_dot(t) && (on || (next.len && !ft_begins_upper(next))))) return false;

@@ -56,6 +56,9 @@ static size_t whole_len(ft_figure *f, ft_str s, int tongue, char *mark) {
 static void read_fraction(ft_figure *f, ft_str rest, int tongue, char group) {
     if (rest.len < 2 || !ft_is_digit(rest.at[1])) return;
     bool comma = rest.at[0] == ',' && tongue == FT_ES && group != ',';
+    /* "100,00" is no list and has no groups. */
+    comma |= rest.at[0] == ',' && !group && f->digits.len >= 3 && rest.len == 3 &&
+             ft_is_digit(rest.at[2]);
     bool point = rest.at[0] == '.' && group != '.';
     if (!comma && !point) return;
     size_t n = digits_len(ft_str_from(rest, 1));

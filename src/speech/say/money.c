@@ -125,6 +125,7 @@ typedef struct amount {
     const char *magnitude; /* "million", said before the currency */
     ft_str written_magnitude;
     bool adjective; /* "a $5 bill" */
+    ft_str tail;    /* "a-year" of "$1 million-a-year", "plus" */
 } amount;
 
 /* ---- reading */
@@ -170,13 +171,35 @@ static const char *suffix_name(const ft_saying *s, ft_str text) {
     return NULL;
 }
 
+/* "million-a-year": what stands before "-a-…", "-an-…", "-per-…" and "-plus". */
+static ft_str without_tail(ft_str text, ft_str *tail) {
+    static const char *const tails[] = { "-a-", "-an-", "-per-", "-plus", NULL };
+    *tail = (ft_str){ 0 };
+    for (size_t i = 1; i < text.len; i++) {
+        size_t len = text.at[i] == '-' ? ft_head_of(ft_str_from(text, i), tails) : 0;
+        if (!len ||
+            (len == 5 && i + len != text.len && text.at[i + 1] == 'p' && text.at[i + 2] == 'l'))
+            continue;
+        *tail = ft_str_from(text, i + 1);
+        return ft_str_slice(text, 0, i);
+    }
+    return text;
+}
+
+/* Does a noun stand behind that the amount is said of? */
+static bool is_of_noun(const ft_saying *s, int ahead) {
+    ft_str next = ft_text_at(s, ahead);
+    return ft_joined(s, ahead - 1) && next.len > 1 && ft_is_letter(next.at[0]) &&
+           !ft_is_function_word(s, next);
+}
+
 /* What stands behind the figure in the same token: a sign, a code, a magnitude. */
 static bool read_ending(const ft_saying *s, amount *a, ft_str rest) {
     if (rest.len == 0) return true;
     size_t len;
     if (rest.at[0] == '-' && ft_is_magnitude(s, ft_str_from(rest, 1))) { /* $20-million */
         a->written_magnitude = ft_str_from(rest, 1);
-        a->adjective = true;
+        a->adjective = is_of_noun(s, 1); /* "$4.5-million for it" */
         return true;
     }
     if (!a->currency) {
@@ -203,6 +226,11 @@ static bool read_amount(const ft_saying *s, amount *a, ft_str text) {
     a->currency = by_sign(text, &len);
     text = ft_str_from(text, len);
     if (a->currency && text.len == 0) return false; /* "$" alone */
+    if (a->currency && text.len > 2 && text.at[0] == '(' && text.at[text.len - 1] == ')') {
+        a->sign = '-'; /* $(0.23): a loss */
+        text = ft_str_slice(text, 1, text.len - 2);
+    }
+    if (a->currency) text = without_tail(text, &a->tail);
     if (!ft_figure_read(&a->figure, text, s->language)) return false;
     return read_ending(s, a, ft_str_from(text, a->figure.len));
 }
@@ -212,8 +240,9 @@ static bool read_words(ft_saying *s, amount *a) {
     size_t len;
     int at = 0;
     if (a->currency && !a->magnitude && !a->written_magnitude.len && ft_joined(s, 0)) {
-        ft_str word = ft_text_at(s, 1);
+        ft_str tail = { 0 }, word = without_tail(ft_text_at(s, 1), &tail);
         const char *name = word.len > 1 ? suffix_name(s, word) : NULL;
+        if (tail.len && !name && ft_is_magnitude(s, word)) a->tail = tail;
         if (name)
             a->magnitude = name;
         else if (ft_is_magnitude(s, word))
@@ -300,6 +329,10 @@ static void say_plain_amount(ft_saying *s, const amount *a, const money_names *n
     ft_say(s, one || a->adjective ? names->one : names->many);
 }
 
+static void say_tail(ft_saying *s, ft_str tail) {
+    while (tail.at && tail.len) ft_say_part(s, ft_str_cut(&tail, '-'));
+}
+
 /* "a $5 bill" is a five dollar bill. */
 static bool is_adjective(const ft_saying *s) {
     static const char *const articles[] = { "a", "an", "another", "each", "every", "one", NULL };
@@ -308,6 +341,8 @@ static bool is_adjective(const ft_saying *s) {
     static const char *const verbs[] = { "spent", "lost",  "paid", "won", "made",
                                          "taken", "given", "went", NULL };
     ft_str next = ft_text_at(s, (int)s->taken), before = ft_text_at(s, -1);
+    bool article = ft_word_in(before, (const char *const[]){ "a", "an", "another", NULL });
+    if (ft_is_english(s) && article && is_of_noun(s, (int)s->taken)) return true;
     bool noun = !ft_str_ends(next, FT_STR("ed")) && !ft_word_in(next, verbs);
     return ft_is_english(s) &&
            (ft_word_in(before, articles) || (noun && ft_word_in(before, definite))) &&
@@ -323,6 +358,7 @@ static void say_amount(ft_saying *s, const amount *a) {
     if (a->sign == '-' || (coined && a->figure.sign == '-'))
         ft_say(s, ft_is_english(s) ? "minus" : "menos");
     coined ? say_coined(s, a, names) : say_plain_amount(s, a, names);
+    say_tail(s, a->tail);
 }
 
 /* "$5/month", "$3.50/lb": the part behind the slash. */
@@ -384,7 +420,10 @@ static bool say_money(ft_saying *s) {
     }
     if (text.len && read_amount(s, &a, text)) {
         if (!read_words(s, &a)) return false;
-        a.adjective |= is_adjective(s);
+        bool headline = s->at == 0 && a.magnitude && ft_begins_upper(ft_text_at(s, 1)) &&
+                        is_of_noun(s, 1) && is_of_noun(s, 2) && ft_is_english(s);
+        a.adjective |= is_adjective(s) || headline;
+        if (a.tail.len) a.adjective |= is_of_noun(s, (int)s->taken);
         say_amount(s, &a);
         return true;
     }

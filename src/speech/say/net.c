@@ -119,10 +119,31 @@ static bool say_tag(ft_saying *s, ft_str text) {
     return true;
 }
 
+/* "2001:db8::1": groups of hexadecimal digits, one of them left out or eight of them. */
+static bool say_address6(ft_saying *s, ft_str text) {
+    size_t colons = 0;
+    bool gap = false;
+    if (text.len < 3 || text.len > 39) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        bool hex = ft_is_digit(text.at[i]) || strchr("abcdefABCDEF", text.at[i]);
+        if (!hex && text.at[i] != ':') return false;
+        colons += text.at[i] == ':';
+        gap |= i && text.at[i] == ':' && text.at[i - 1] == ':';
+    }
+    if (!gap && colons != 7) return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] == ':')
+            ft_say(s, ft_is_english(s) ? "colon" : "dos puntos");
+        else
+            ft_say_letters(s, ft_str_slice(text, i, 1));
+    return true;
+}
+
 static bool say_net(ft_saying *s) {
     ft_str text = s->tokens[s->at].text;
     size_t at;
     if (text.len < 2) return false;
+    if (say_address6(s, text)) return true;
     if (text.at[0] == '#') return say_tag(s, text);
     if (text.at[0] == '@' && ft_is_letter(text.at[1])) {
         say_signs(s, text);

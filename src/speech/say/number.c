@@ -74,6 +74,9 @@ static bool is_year(const ft_saying *s, ft_str digits) {
     if (ft_word_in(ft_text_at(s, 1), eras)) return true;
     ft_str before = before_of(s);
     bool year_like = ft_is_year_like(digits);
+    static const char *const sure[] = { "year", "in", "since", "until", "circa", NULL };
+    year_like |= ft_str_starts(digits, FT_STR("10")) && ft_is_english(s) &&
+                 ft_word_in(before, sure); /* in 1066 */
     bool pair = ft_str_is(before, "and") && ft_is_year_like(ft_text_at(s, -2));
     bool named = ft_word_in(before, (const char *const[]){ "was", "is", NULL }) &&
                  ft_str_ieq(ft_text_at(s, -2), FT_STR("year"));
@@ -167,6 +170,10 @@ static bool say_named(ft_saying *s, const ft_figure *f) {
     by_digits |= digits.len == 5 && is_state(before); /* CA 90210 */
     by_digits |= tongue == FT_EN && ft_word_in(digits, called) && ft_word_in(before, calls) &&
                  !counts_next(s);
+    static const char *const served[] = { "911", "411", "311", "211", "988", "112", "066", NULL };
+    static const char *const served_by[] = { "al", "marque", "llame", "marcar", "marcó", NULL };
+    by_digits |= tongue == FT_ES && ft_word_in(digits, served) && ft_word_in(before, served_by) &&
+                 ft_form_before(s, 1) == FT_FORM_ALONE; /* llame al 911 */
     if (zero_first || by_digits) {
         ft_say_digits(s, digits);
         return true;
@@ -203,7 +210,7 @@ static bool say_whole(ft_saying *s, const ft_figure *f) {
 /* ---- with an ending: 1st, 1990s, 10x, 3.º */
 
 /* The last word in plural: six, sixes; twenty, twenties. */
-static void make_plural(ft_saying *s) {
+void ft_say_plural(ft_saying *s) {
     ft_buf *w = &s->words;
     if (w->len == 0) return;
     char last = w->at[w->len - 1];
@@ -234,7 +241,7 @@ static bool say_english_plural(ft_saying *s, const ft_figure *f, ft_str ending) 
     if (owned && !decade)
         ft_buf_add(&s->words, FT_STR("'s"));
     else
-        make_plural(s);
+        ft_say_plural(s);
     return true;
 }
 

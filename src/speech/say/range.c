@@ -43,6 +43,15 @@ static bool say_days(ft_saying *s, ft_str from, ft_str to) {
 static bool say_two(ft_saying *s, ft_str from, ft_str to) {
     if (!begins_figure(from) || !begins_figure(to)) return false;
     if (say_years(s, from, to) || say_days(s, from, to)) return true;
+    bool jet = ft_all_digits(from) && from.len == 3 && from.at[0] == '7' && from.at[2] == '7' &&
+               ft_is_digit(to.at[0]) &&
+               (to.len == 1 || ft_str_starts(ft_str_from(to, 1), FT_STR("00")));
+    if (jet) { /* a 787-9, the 737-800 */
+        ft_say_pairs(s, from);
+        ft_say(s, ft_is_english(s) ? "dash" : "guion");
+        ft_say_part(s, to);
+        return true;
+    }
     ft_say_part(s, from);
     bool even = ft_str_eq(from, to) && ft_all_digits(from); /* 50-50, 20-20 */
     if (!even) ft_say(s, to_word(s));

@@ -93,15 +93,20 @@ static bool is_small_roman(ft_str text) {
     return text.len > 1;
 }
 
-/* "la II Guerra Mundial" */
+/* "la II Guerra Mundial", "el XXI Congreso": ordinals up to ten, cardinals above. */
+static bool is_small_roman(ft_str text);
+
 static bool say_before_name(ft_saying *s, ft_str text, long value) {
     ft_str before = ft_text_at(s, -1), next = ft_text_at(s, 1);
     bool she = ft_str_ieq(before, FT_STR("la"));
-    if (ft_is_english(s) || !(she || ft_str_ieq(before, FT_STR("el"))) || !ft_begins_upper(next))
+    bool he = ft_str_ieq(before, FT_STR("el")) || ft_str_ieq(before, FT_STR("del")) ||
+              ft_str_ieq(before, FT_STR("al"));
+    if (ft_is_english(s) || !(she || he) || next.len < 3) return false;
+    if (!ft_begins_upper(next) && !is_small_roman(text)) return false; /* la XX edición */
+    if (!ft_joined(s, 0) || value > 99 || (text.len == 1 && !strchr("IVX", text.at[0])))
         return false;
-    if (!ft_joined(s, 0) || value > 20 || (text.len == 1 && !strchr("IVX", text.at[0])))
-        return false;
-    say_value(s, value, true, she ? FT_FORM_FEMININE : FT_FORM_MASCULINE);
+    ft_form form = she ? FT_FORM_FEMININE : FT_FORM_MASCULINE;
+    value <= 10 ? say_value(s, value, true, form) : ft_say_long(s, value, form);
     return true;
 }
 

@@ -102,6 +102,10 @@ static bool ends_in(ft_str word, const char *const *ends) {
 
 ft_form ft_form_before(const ft_saying *s, int ahead) {
     ft_str next = ft_text_at(s, ahead);
+    if (!ft_is_english(s) && ft_str_is(next, "mil") && ft_joined(s, ahead - 1)) {
+        ft_form form = ft_form_before(s, ahead + 1); /* trescientas mil libras */
+        return form == FT_FORM_FEMININE ? form : FT_FORM_MASCULINE;
+    }
     if (ft_is_english(s) || !ft_joined(s, ahead - 1) || next.len < 2) return FT_FORM_ALONE;
     if (!ft_is_letter(next.at[0]) || ft_is_upper(next.at[0])) return FT_FORM_ALONE;
     if (ft_is_function_word(s, next)) return FT_FORM_ALONE;

@@ -68,6 +68,7 @@ void ft_say_pairs(ft_saying *s, ft_str digits);
 void ft_say_letter(ft_saying *s, char letter);      /* its name */
 void ft_say_letters(ft_saying *s, ft_str text);     /* letters and digits by name */
 void ft_say_letters_end(ft_saying *s, char letter); /* with an s behind it: "CEOs", "FBI's" */
+void ft_say_plural(ft_saying *s);                   /* of the last word: six, sixes */
 /* The name of a sign ("&", "@", "-"); false: it has none. */
 bool ft_say_sign(ft_saying *s, ft_str sign);
 

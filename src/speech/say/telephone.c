@@ -180,7 +180,8 @@ static bool is_part(ft_str text) {
 static bool goes_on(const ft_saying *s, int ahead) {
     const ft_token *a = ft_saying_token(s, ahead - 1), *b = ft_saying_token(s, ahead);
     if (!b || b->whole || !is_part(b->text)) return false;
-    bool open = b->before.len == 0 || ft_str_is(b->before, "(");
+    bool area = ft_str_is(b->before, "(") && ahead <= 1 && b->text.len == 3; /* 1 (800) … */
+    bool open = b->before.len == 0 || area;
     return open && (a->after.len == 0 || ft_str_is(a->after, ")"));
 }
 
@@ -211,7 +212,8 @@ static bool say_telephone(ft_saying *s) {
         if (i && !goes_on(s, i)) break;
         if (!read_groups(&t, ft_text_at(s, i))) break;
         bool one_point = i == 0 && t.count == 2 && memchr(text.at, '.', text.len);
-        if (one_point || !is_number(s, &t)) continue;
+        bool local = lengths_are(&t, 0, "34") && i > 0; /* "page 123 4567 people" */
+        if (one_point || !is_number(s, &t) || (local && !is_announced(s))) continue;
         best = t;
         taken = (size_t)i + 1;
     }

@@ -267,6 +267,19 @@ static bool say_second_half(ft_saying *s, ft_str text) {
     return true;
 }
 
+/* "35:12", no time of the day: minutes and seconds, unless both make a hundred ("60:40"). */
+static bool say_played(ft_saying *s, ft_str text) {
+    ft_str rest = text;
+    long minute = read_number(&rest, 2, 2);
+    if (minute < 25 || rest.len != 3 || rest.at[0] != ':') return false;
+    long second = ft_small_number(ft_str_from(rest, 1));
+    if (second < 0 || second > 59 || minute + second == 100) return false;
+    say_count(s, minute, 1);
+    ft_say(s, ft_is_english(s) ? "and" : "y");
+    say_count(s, second, 2);
+    return true;
+}
+
 static bool say_time(ft_saying *s) {
     ft_str text = s->tokens[s->at].text;
     clock_time c;
@@ -274,6 +287,7 @@ static bool say_time(ft_saying *s) {
     if (text.len == 0 || text.len > 24) return false;
     if (!ft_is_digit(text.at[0])) return say_second_half(s, text);
     int half = half_behind(s, &tokens);
+    if (say_played(s, text)) return true;
     if (!read_clock(&c, text)) return say_span(s, text, half, tokens);
     if (half && !c.half && c.hour >= 1 && c.hour <= 12) {
         c.half = half;

@@ -156,6 +156,20 @@ static const ft_unit units[] = {
       HE,
       ALONE },
     { "°K", { { "kelvin", "kelvins" }, { "kelvin", "kelvins" } }, HE, ALONE },
+    { "°N", { { "degree north", "degrees north" }, { "grado norte", "grados norte" } }, HE, ALONE },
+    { "°S", { { "degree south", "degrees south" }, { "grado sur", "grados sur" } }, HE, ALONE },
+    { "°E", { { "degree east", "degrees east" }, { "grado este", "grados este" } }, HE, ALONE },
+    { "°W °O",
+      { { "degree west", "degrees west" }, { "grado oeste", "grados oeste" } },
+      HE,
+      ALONE },
+    { "bbl bbls", { { "barrel", "barrels" }, { "barril", "barriles" } }, HE, ALONE },
+    { "Mt", { { "megaton", "megatons" }, { "megatonelada", "megatoneladas" } }, SHE, GLUED },
+    { "Gt", { { "gigaton", "gigatons" }, { "gigatonelada", "gigatoneladas" } }, SHE, 0 },
+    { "nmi",
+      { { "nautical mile", "nautical miles" }, { "milla náutica", "millas náuticas" } },
+      SHE,
+      ALONE },
     { "°", { { "degree", "degrees" }, { "grado", "grados" } }, HE, 0 },
     { "kB KB Kb", { { "kilobyte", "kilobytes" }, { "kilobyte", "kilobytes" } }, HE, ALONE },
     { "MB Mb", { { "megabyte", "megabytes" }, { "megabyte", "megabytes" } }, HE, 0 },
@@ -376,16 +390,79 @@ static bool say_pairs(ft_saying *s, ft_str text, int count) {
     return count > 1;
 }
 
+/* "several 747s", "5s and 6s": things that the number names, no seconds. */
+static bool is_plural(const ft_saying *s, ft_str digits) {
+    static const char *const counts[] = { "several", "many",  "some",   "few",   "these",
+                                          "those",   "all",   "most",   "both",  "two",
+                                          "three",   "four",  "five",   "older", "new",
+                                          "old",     "newer", "boeing", "with",  "my",
+                                          "her",     "his",   "their",  "our",   NULL };
+    static const char *const joins[] = { "and", "or", "&", "y", "o", NULL };
+    ft_str before = ft_text_at(s, -1), two = ft_text_at(s, -2), behind = ft_text_at(s, 2);
+    if (!ft_all_digits(digits)) return false;
+    bool jet = digits.len == 3 && digits.at[0] == '7' && digits.at[2] == '7';
+    bool join = ft_word_in(before, joins);
+    bool pair = (join && ft_str_ends(two, FT_STR("s")) && ft_is_digit(two.at[0])) ||
+                (ft_word_in(ft_text_at(s, 1), joins) && ft_str_ends(behind, FT_STR("s")) &&
+                 ft_is_digit(behind.at[0]));
+    return jet || pair || (!join && ft_word_in(before, counts));
+}
+
+/* "104F": a temperature, unless a word before says that it names a place. */
+static bool say_temperature(ft_saying *s, ft_str text, size_t at) {
+    static const char *const places[] = { "seat",     "row",     "gate",     "section",   "unit",
+                                          "apt",      "room",    "suite",    "bus",       "route",
+                                          "form",     "line",    "model",    "number",    "flight",
+                                          "building", "no",      "size",     "apartment", "seats",
+                                          "rooms",    "asiento", "puerta",   "sala",      "gates",
+                                          "locker",   "exhibit", "platform", NULL };
+    ft_figure f;
+    char c = text.at[text.len - 1];
+    if (text.len != at + 1 || (c != 'F' && c != 'C') || s->address || s->depth) return false;
+    if (!ft_figure_is(&f, ft_str_slice(text, 0, at), s->language) || f.grouped) return false;
+    ft_str before = ft_text_at(s, -1);
+    if (f.digits.len < 2 || f.digits.len > 3 || ft_word_in(before, places)) return false;
+    if (s->at > 0 && ft_begins_upper(before) && s->at > 1) return false; /* Block 14C */
+    ft_say_figure(s, &f, FT_FORM_MASCULINE);
+    ft_say(s, ft_is_english(s) ? "degrees" : "grados");
+    ft_say(s, c == 'F' ? "fahrenheit" : "celsius");
+    return true;
+}
+
+/* "9mm pistol", "the 50mm lens", "a 10km run": said of the noun behind, in the singular. */
+static bool is_of_noun(const ft_saying *s, const measure *m) {
+    static const char *const before_noun[] = { "a",     "an",  "the",     "his",  "her",  "their",
+                                               "its",   "my",  "our",     "this", "that", "each",
+                                               "every", "one", "another", NULL };
+    static const char *const no_nouns[] = {
+        "away",  "long",   "wide",  "tall", "deep",  "high",    "thick",     "apart",
+        "north", "south",  "east",  "west", "more",  "less",    "ahead",     "below",
+        "above", "across", "off",   "per",  "total", "today",   "yesterday", "old",
+        "later", "fast",   "every", "each", "where", "between", "around",    "behind",
+        "made",  "fell",   "last",  "next", NULL
+    };
+    ft_str next = ft_text_at(s, 1);
+    if (!ft_is_english(s) || m->per || !ft_joined(s, 0) || next.len < 3) return false;
+    if (!ft_is_lower(next.at[0]) || ft_is_function_word(s, next) || ft_word_in(next, no_nouns))
+        return false;
+    static const char *const ends[] = { "ed", "ly", "ing", "er", NULL };
+    for (const char *const *e = ends; *e; e++)
+        if (ft_str_ends(next, ft_str_of(*e))) return false;
+    return is_written(m->unit, FT_STR("mm")) || ft_word_in(ft_text_at(s, -1), before_noun);
+}
+
 static bool say_glued(ft_saying *s, ft_str text, size_t at) {
     measure m;
     bool one, hyphen = text.at[at] == '-';
     ft_str rest = ft_str_from(text, at + hyphen);
+    if (say_temperature(s, text, at)) return true;
     if (!read_measure(&m, rest)) return false;
     if (ft_str_is(rest, "s") && at > 1 && text.at[at - 1] == '0') return false; /* 1990s, 80s */
-    if (hyphen && ft_str_is(rest, "pt")) m.unit = ft_unit_find(FT_STR("pts"));  /* a 3-pt lead */
-    if (!ft_is_english(s) && ft_str_is(rest, "mo")) return false;               /* 7mo: séptimo */
+    if (ft_str_is(rest, "s") && !hyphen && is_plural(s, ft_str_slice(text, 0, at))) return false;
+    if (hyphen && ft_str_is(rest, "pt")) m.unit = ft_unit_find(FT_STR("pts")); /* a 3-pt lead */
+    if (!ft_is_english(s) && ft_str_is(rest, "mo")) return false;              /* 7mo: séptimo */
     if (!say_amount(s, ft_str_slice(text, 0, at), m.unit->form, &one)) return false;
-    say_unit(s, &m, one || hyphen);
+    say_unit(s, &m, one || hyphen || is_of_noun(s, &m));
     return true;
 }
 
