@@ -28,7 +28,7 @@ ft_err ft_drafting_flush(ft_drafting *d) {
     if (len == 0) return FT_OK;
     FT_TRY(d->text.err);
     FT_TRY(d->at.err);
-    ft_piece piece = { .kind = FT_PIECE_TEXT };
+    ft_piece piece = { .kind = FT_PIECE_TEXT, .input = d->out->input };
     uint32_t *at;
     FT_TRY(ft_arena_str(&piece.text, d->arena, ft_buf_str(&d->text)));
     FT_TRY(ft_arena_items(&at, d->arena, len + 1));
@@ -77,6 +77,8 @@ ft_err ft_drafting_text(ft_drafting *d, ft_str text, bool literal, uint32_t from
     }
     FT_TRY(ft_buf_add(&d->text, text));
     d->end = literal ? from + (uint32_t)text.len : from;
+    if (!literal && from < d->out->input.len && d->out->input.at[from] == '&')
+        d->end += (uint32_t)ft_str_find(ft_str_from(d->out->input, from), ';') + 1;
     return FT_OK;
 }
 

@@ -53,6 +53,7 @@ typedef struct ft_piece {
     ft_piece_kind kind;
     ft_str text;        /* entities and CDATA resolved; well-formed UTF-8 */
     const uint32_t *at; /* byte in the input of each byte of `text`, and one past the last */
+    ft_str input;       /* of the document, for what `text` holds by reference; or empty */
     const ft_manner *manner;
     int ms;
     uint32_t start, end; /* in the input, of a MARK's tag */

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/xml.h"
+#include "speech/phones.h"
 
 typedef struct entry {
     ft_str grapheme;
@@ -120,6 +121,15 @@ static ft_err add_grapheme(pls *p, ft_str grapheme) {
     return FT_OK;
 }
 
+/* Sounds that are none are refused when the lexicon comes, not when somebody speaks by it. */
+static ft_err check_sounds(const pls *p, ft_str phonemes) {
+    ft_buf sounds = { 0 };
+    if (phonemes.len == 0) return FT_OK;
+    ft_err err = ft_phones_from(&sounds, phonemes, p->lexicon->alphabet);
+    ft_buf_fini(&sounds);
+    return err;
+}
+
 static ft_err close_part(pls *p) {
     ft_str text = { 0 };
     part in = p->in;
@@ -129,6 +139,7 @@ static ft_err close_part(pls *p) {
     if (characters(text) > FT_LEXICON_LEXEME_MAX)
         return FT_FAIL(FT_ETOOBIG, "more than %d characters in one lexeme", FT_LEXICON_LEXEME_MAX);
     if (in == IN_GRAPHEME) return add_grapheme(p, text);
+    if (in == IN_PHONEME) FT_TRY(check_sounds(p, text));
     if (p->lexeme->alias.len || p->lexeme->phonemes.len) return FT_OK; /* the first one counts */
     *(in == IN_PHONEME ? &p->lexeme->phonemes : &p->lexeme->alias) = text;
     return FT_OK;

@@ -51,6 +51,8 @@ static void test_refused(void **state) {
         { ENGLISH "<lexeme><b/></lexeme></lexicon>", FT_EPARSE, "<b>" },
         { ENGLISH "<lexeme><alias><b/></alias></lexeme></lexicon>", FT_EPARSE, "too deep" },
         { ENGLISH, FT_EPARSE, "line 2" },
+        { ENGLISH "<lexeme><grapheme>a</grapheme><phoneme>Q☃</phoneme></lexeme></lexicon>",
+          FT_EPARSE, "line 2" },
     };
     ft_lexicon *l;
     for (size_t i = 0; i < FT_COUNT(rows); i++) {

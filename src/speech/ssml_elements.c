@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/number.h"
+#include "speech/phones.h"
 #include "speech/ssml_in.h"
 
 #define BREAK_MS_MAX 10000 /* Polly's */
@@ -261,6 +262,14 @@ static ft_err set_alphabet(ft_drafting *d, ft_manner *m, ft_str value) {
     (void)d;
     return one_of(&m->alphabet, "phoneme", "alphabet", value, alphabets, "ipa or x-sampa");
 }
+/* Whatever the order of its attributes: a sound that is none is refused here, with its place. */
+static ft_err open_phoneme(ft_drafting *d, ft_manner *m, const char *const *attributes) {
+    ft_buf sounds = { 0 };
+    (void)d, (void)attributes;
+    ft_err err = ft_phones_from(&sounds, m->phonemes, m->alphabet);
+    ft_buf_fini(&sounds);
+    return err;
+}
 static ft_err set_role(ft_drafting *d, ft_manner *m, ft_str value) {
     static const char *const roles[] = { "amazon:VB", "amazon:VBD", "amazon:DT",      "amazon:NN",
                                          "amazon:IN", "amazon:JJ",  "amazon:DEFAULT", NULL };
@@ -372,7 +381,7 @@ const ft_element ft_elements[] = {
       NULL },
     { "phoneme", ALL,
       ROWS({ "alphabet", 0, set_alphabet, NULL }, { "ph", 0, set_ph, "the phonemes" }), false,
-      false, NULL, NULL },
+      false, open_phoneme, NULL },
     { "w", ALL, ROWS({ "role", 0, set_role, "the word's part" }), false, false, NULL, NULL },
     { "amazon:domain", NEURAL, ROWS({ "name", 0, set_domain, "the style" }), false, false, NULL,
       NULL },

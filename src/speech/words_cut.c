@@ -35,6 +35,18 @@ static bool is_blank_at(ft_str s, size_t i, size_t *len) {
     return *len > 0;
 }
 
+/* The end in the input of byte `i`: a reference ("&gt;") is longer than what it stands for, while
+ * markup that is no text may stand before the next byte. */
+static uint32_t end_of(const ft_piece *piece, size_t i) {
+    uint32_t begin = piece->at[i], next = piece->at[i + 1];
+    for (size_t k = i + 1; next == begin && k < piece->text.len && k < i + 4; k++)
+        next = piece->at[k + 1]; /* of one character's bytes */
+    if (next <= begin + 1) return begin + 1;
+    if (piece->input.len < next || piece->input.at[begin] != '&') return begin + 1;
+    size_t len = ft_str_find(ft_str_slice(piece->input, begin, next - begin), ';');
+    return len < next - begin ? begin + (uint32_t)len + 1 : begin + 1;
+}
+
 /* ---- one token */
 
 /* "401(k)": a bracket that closes one of the word's own is the word's. */
@@ -87,7 +99,7 @@ static size_t lone_sign_len(ft_str s) {
 static ft_token marks_only(const ft_piece *piece, ft_str all, size_t from, size_t to) {
     ft_token t = { .after = all, .manner = piece->manner };
     t.start = t.first = piece->at[from];
-    t.end = t.stop = piece->at[to - 1] + 1;
+    t.end = t.stop = end_of(piece, to - 1);
     return t;
 }
 
@@ -108,11 +120,9 @@ static ft_token bare(const ft_piece *piece, size_t from, size_t to, bool quoted)
     t.before = ft_str_slice(all, 0, lead);
     t.after = ft_str_from(all, lead + s.len);
     t.start = piece->at[from + lead];
-    t.end = piece->at[from + lead + s.len - 1] + 1;
-    if (from + lead + s.len < piece->text.len && piece->at[from + lead + s.len] >= t.end)
-        t.end = piece->at[from + lead + s.len];
+    t.end = end_of(piece, from + lead + s.len - 1);
     t.first = piece->at[from];
-    t.stop = t.after.len ? piece->at[to - 1] + 1 : t.end;
+    t.stop = t.after.len ? end_of(piece, to - 1) : t.end;
     return t;
 }
 
@@ -145,7 +155,7 @@ static ft_token whole(const ft_piece *piece) {
     size_t lead = (size_t)(s.at - piece->text.at);
     ft_token t = { .text = s, .manner = piece->manner, .whole = true };
     t.start = piece->at[lead];
-    t.end = s.len ? piece->at[lead + s.len - 1] + 1 : t.start;
+    t.end = s.len ? end_of(piece, lead + s.len - 1) : t.start;
     t.first = t.start;
     t.stop = t.end;
     return t;

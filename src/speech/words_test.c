@@ -109,6 +109,16 @@ static void test_places(void **state) {
     EXPECT(s.sentences[0].items[2].word.manner->emphasis == 1);
     EXPECT(s.sentences[0].items[2].word.pause == FT_PAUSE_MINOR); /* Hi, */
     EXPECT(s.sentences[0].items[3].word.ending == '!');
+    /* Ends stand behind a reference, never within it. */
+    text =
+        "<speak><p>fin &lt;ok&gt;</p><p>caf&#233; &amp;<!-- no text --> <![CDATA[co]]></p></speak>";
+    script_of(&s, text, NULL);
+    EXPECT(s.count == 2);
+    EXPECT_STR("fin &lt;ok&gt;",
+               ft_str_n(text + s.sentences[0].start, s.sentences[0].end - s.sentences[0].start));
+    EXPECT_STR("caf&#233;", s.sentences[1].items[0].word.written);
+    EXPECT_STR("&amp;", s.sentences[1].items[1].word.written);
+    EXPECT_STR("co", s.sentences[1].items[2].word.written);
 }
 
 static void test_lexicon(void **state) {
