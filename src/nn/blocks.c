@@ -30,19 +30,17 @@ void ft_nn_blocks_plain(const ft_nn_blocks *b, float *to, const void *from, cons
 /* ---- AVX-512 */
 
 /* Rows r and r + s of every pair exchange the lanes that the other shall have. */
-#define LANES(J)                                                                                \
-    {                                                                                           \
-        J(0), J(1), J(2), J(3), J(4), J(5), J(6), J(7), J(8), J(9), J(10), J(11), J(12), J(13), \
-            J(14), J(15)                                                                        \
-    }
+#define LANES(J)                                                                                   \
+    J(0), J(1), J(2), J(3), J(4), J(5), J(6), J(7), J(8), J(9), J(10), J(11), J(12), J(13), J(14), \
+        J(15)
 #define LOW(s, j)  ((j) & (s) ? N + ((j) ^ (s)) : (j))
 #define HIGH(s, j) ((j) & (s) ? N + (j) : (j) | (s))
-#define STAGE(s, low, high)                                             \
-    for (int r = 0; r < N; r++)                                         \
-        if (!(r & (s))) {                                               \
-            ft_v16 a = v[r], c = v[r | (s)];                            \
-            v[r] = __builtin_shuffle(a, c, (ft_v16i)LANES(low));        \
-            v[r | (s)] = __builtin_shuffle(a, c, (ft_v16i)LANES(high)); \
+#define STAGE(s, low, high)                                          \
+    for (int r = 0; r < N; r++)                                      \
+        if (!(r & (s))) {                                            \
+            ft_v16 a = v[r], c = v[r | (s)];                         \
+            v[r] = __builtin_shufflevector(a, c, LANES(low));        \
+            v[r | (s)] = __builtin_shufflevector(a, c, LANES(high)); \
         }
 #define LOW1(j)  LOW(1, j)
 #define LOW2(j)  LOW(2, j)
