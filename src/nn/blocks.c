@@ -4,6 +4,7 @@
 #include "nn/blocks.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 #include "nn/ops/vector.h"
 
@@ -98,7 +99,7 @@ AVX_512 static void rows_turn(const ft_nn_blocks *b, float *to, const weight *fr
             rows_fetch(got, from + j, rows, columns, here, scale);
         for (int64_t at = 0; at < here; at += N) {
             ft_v16 v[N];
-            for (int r = 0; r < N; r++) v[r] = ft_v_load(&got[r][at]);
+            for (int r = 0; r < N; r++) memcpy(&v[r], &got[r][at], sizeof v[r]);
             turn(v);
             for (int64_t k = 0; k < N && at + k < here; k++, column_next(b, &c))
                 _mm512_stream_ps(to + c.at, (__m512)v[k]);
