@@ -180,4 +180,31 @@ def a_model_of_other_columns_is_told(t):
     assert "other columns" in t.run("deploy", "wide", "--endpoint", "e").stderr
 
 
+@case
+def a_word_is_a_job_before_it_is_a_folder(t):
+    train_csv(t)
+    os.makedirs(t.path + "/here/j")
+    p = subprocess.run([FETTLE, "deploy", "j", "--endpoint", "e"], env=t.env, cwd=t.path + "/here", capture_output=True, text=True, timeout=60)
+    assert p.returncode == 0 and "taking job j" in p.stderr and "./j" in p.stderr, p.stderr
+    assert t.json("endpoints", "ls")[0]["job"] == "j"
+    p = t.run("deploy", "nosuch", "--endpoint", "e", ok=False)
+    assert p.returncode and "no file or folder 'nosuch'" in p.stderr, p.stderr
+    p = t.run("deploy", "j", "--endpoint", "e", "--tap", ".*", ok=False)
+    assert p.returncode and "shows none" in p.stderr, p.stderr
+
+
+@case
+def a_rule_that_saw_nothing_is_not_called_good(t):
+    path = train_csv(t)
+    p = t.run("rules", "try", "AllZero", "job/j", ok=False)
+    assert p.returncode and "rule AllZero" in p.stderr, p.stderr
+    t.run("train", "xgboost", "--train", path, "--label", "y", "--job", "watched", "--set", "num_round=3", "--set",
+          "objective=binary:logistic", "--rule", "AllZero:collection_names=gradients", "--rule", "LossNotDecreasing:num_steps=1")
+    t.run("report", "watched", "--output", t.path + "/r.html")
+    with open(t.path + "/r.html", encoding="utf-8") as f:
+        page = f.read()
+    assert '<p class="callout">AllZero: not judged' in page, page[page.find("AllZero") - 60:][:200]
+    assert '<p class="callout good">LossNotDecreasing: no issues found' in page, page[page.find("LossNotDecreasing") - 60:][:200]
+
+
 main()
