@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -347,12 +348,39 @@ static ft_err stretch(speaking *k, ft_arena *arena) {
 
 /* ---- the whole */
 
+/* The voices that <voice> asks for are there: else the place is that of the text within. */
+static ft_err check_voices(const ft_document *d) {
+    ft_str known = { 0 };
+    for (size_t i = 0; i < d->count; i++) {
+        const ft_piece *p = &d->pieces[i];
+        ft_str name = p->manner->voice;
+        const ft_voice *voice;
+        if (p->kind != FT_PIECE_TEXT || name.len == 0 || ft_str_eq(name, known)) continue;
+        ft_err err = ft_voice_find(&voice, name);
+        known = name;
+        if (err != FT_ENOTFOUND) FT_TRY(err);
+        if (err == FT_OK) continue;
+        char why[200];
+        size_t line = 1, begin = 0;
+        snprintf(why, sizeof why, "%s", ft_err_why());
+        for (size_t k = 0; k < p->at[0]; k++)
+            if (d->input.at[k] == '\n') {
+                line++;
+                begin = k + 1;
+            }
+        return FT_FAIL(FT_EPARSE, "line %zu, column %zu: <voice>: %s", line, p->at[0] - begin + 1,
+                       why);
+    }
+    return FT_OK;
+}
+
 static ft_err make_script(speaking *k, ft_arena *arena) {
     const ft_speech_request *r = k->r;
     ft_document_opts opts = {
         .type = r->type, .engine = r->engine, .news = k->voice->news, .domain = r->style
     };
     FT_TRY(ft_document_read(&k->document, arena, r->text, &opts));
+    FT_TRY(check_voices(&k->document));
     k->told->billed_chars = k->document.billed_chars;
     if (r->chars_max && k->document.billed_chars > r->chars_max)
         return FT_FAIL(FT_ETOOBIG, "a text of %zu characters; %zu are the most",

@@ -5,7 +5,9 @@
 #include <pthread.h>
 
 #include "base/check.h"
+#include "base/proc.h"
 #include "media/wav.h"
+#include "speech/espeak.h"
 #include "tests/test.h"
 
 typedef struct told {
@@ -271,6 +273,22 @@ static void test_memory_fails(void **state) {
     }
 }
 
+/* A voice that is not there is refused before a sound, with the place of what it should say. */
+static void test_no_voice(void **state) {
+    (void)state;
+    told t = { 0 };
+    ft_speech_told out;
+    ft_speech_request r =
+        pcm_of(FT_STR("<speak>A b.\n<voice name='Joey'>c</voice> <voice name='Nobody'>d</voice>"
+                      "</speak>"));
+    r.type = FT_SPEECH_SSML;
+    if (!have_flite()) SKIP("no libflite1");
+    EXPECT_ERR(FT_EPARSE, speak(&t, &out, &r));
+    EXPECT_WHY("line 2, column 51: <voice>: no voice 'Nobody'");
+    EXPECT(t.pieces == 0);
+    told_free(&t);
+}
+
 static void *speak_in_thread(void *ctx) {
     told *t = ctx;
     ft_speech_told out;
@@ -297,8 +315,23 @@ static void test_parallel(void **state) {
     for (int i = 0; i < THREADS; i++) told_free(&all[i]);
 }
 
-TEST_MAIN(cmocka_unit_test(test_pcm), cmocka_unit_test(test_bleep), cmocka_unit_test(test_rates),
-          cmocka_unit_test(test_frames), cmocka_unit_test(test_marks),
-          cmocka_unit_test(test_max_duration), cmocka_unit_test(test_refused),
-          cmocka_unit_test(test_too_long), cmocka_unit_test(test_receiver_fails),
-          cmocka_unit_test(test_memory_fails), cmocka_unit_test(test_parallel))
+/* Voices that are processes are this program, asked to be one. */
+int main(int argc, char **argv) {
+    static char self[1000];
+    if (argc > 1 && strcmp(argv[1], "run-espeak") == 0) return ft_espeak_serve(0) != FT_OK;
+    if (ft_self_path(self, sizeof self) != FT_OK) return 1;
+    setenv("FETTLE_PROGRAM", self, 1);
+    const struct CMUnitTest list[] = { cmocka_unit_test(test_pcm),
+                                       cmocka_unit_test(test_bleep),
+                                       cmocka_unit_test(test_rates),
+                                       cmocka_unit_test(test_frames),
+                                       cmocka_unit_test(test_marks),
+                                       cmocka_unit_test(test_max_duration),
+                                       cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_too_long),
+                                       cmocka_unit_test(test_receiver_fails),
+                                       cmocka_unit_test(test_no_voice),
+                                       cmocka_unit_test(test_memory_fails),
+                                       cmocka_unit_test(test_parallel) };
+    return test_end(cmocka_run_group_tests(list, NULL, NULL));
+}
