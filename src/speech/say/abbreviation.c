@@ -92,7 +92,16 @@ static bool is_zip(ft_str text) {
 static const char *state_behind_city(const view *v) {
     bool after_city = is_name(v->before) && ft_str_ends(v->before->after, FT_STR(","));
     bool before_zip = v->next && is_zip(v->next->text);
-    if (!after_city && !(before_zip && v->t->text.len == 2)) return NULL;
+    static const char *const dotted[] = { "Ala",  "Ariz", "Calif", "Colo", "Conn", "Fla",
+                                          "Ga",   "Kan",  "Ky",    "Md",   "Mich", "Minn",
+                                          "Mont", "Neb",  "Nev",   "Okla", "Pa",   "Tenn",
+                                          "Tex",  "Va",   "Vt",    "Wis",  "Wyo",  NULL };
+    static const char *const within[] = { "in",       "of",      "from",    "near",     "and",
+                                          "&",        "through", "across",  "northern", "eastern",
+                                          "southern", "western", "central", NULL };
+    bool in_state = v->before && has_dot(v->t) && ft_word_in(v->before->text, within) &&
+                    ft_word_in_exact(v->t->text, dotted); /* "rain in Fla. & Ga." */
+    if (!after_city && !in_state && !(before_zip && v->t->text.len == 2)) return NULL;
     return state_of(v->t->text);
 }
 
@@ -159,7 +168,13 @@ bool ft_abbreviation_keeps_dot(const ft_token *tokens, const ft_token *t, const 
     if (!next) return false;
     if (ft_word_in(t->text, clock)) return keeps_clock(next);
     if (ft_str_ieq(t->text, FT_STR("etc"))) return !is_name(next);
-    if (is_number(v.before) && ft_unit_find(t->text)) return !is_name(next); /* "3.5 in. of rain" */
+    static const char *const compass[] = { "N",  "S",  "E",   "W",   "NE",  "NW",
+                                           "SE", "SW", "NNE", "SSW", "ESE", NULL };
+    if (is_number(v.before) && ft_unit_find(t->text)) /* "3.5 in. of rain", "5 mi. NE of it" */
+        return !is_name(next) || ft_word_in_exact(next->text, compass);
+    static const char *const spans[] = { "yr", "yrs", "mo", "mos", "wk", "wks", "hr", "hrs", NULL };
+    if (ft_word_in_exact(t->text, spans) && next->text.len && ft_is_lower(next->text.at[0]))
+        return true; /* a yr. ago */
     if (keeps_part(t, next)) return true;
     return is_short(&v, a, tongue) && !is_starter(next, is_function_word);
 }

@@ -207,6 +207,12 @@ static void say_runs(ft_saying *s, ft_str text) {
         bool named = behind_dash && ft_is_upper(text.at[i - 2]) && digits_len(rest) > 2;
         bool of_name = before == LETTER || (behind_dash && ft_is_letter(text.at[i - 2]));
         if (now == DIGIT && of_name) n = say_models(s, rest);
+        bool year = now == DIGIT && n == 0 && behind_dash && ft_is_lower(text.at[i - 2]) &&
+                    rest.len == 4 && ft_is_year_like(rest);
+        if (year) { /* mid-2023 */
+            ft_say_year(s, rest);
+            n = 4;
+        }
         if (now == DIGIT && n == 0) n = say_digits(s, rest, named ? LETTER : before);
         if (n == 0) {
             n = ft_utf8_len(rest);

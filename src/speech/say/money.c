@@ -242,6 +242,12 @@ static bool read_words(ft_saying *s, amount *a) {
     if (a->currency && !a->magnitude && !a->written_magnitude.len && ft_joined(s, 0)) {
         ft_str tail = { 0 }, word = without_tail(ft_text_at(s, 1), &tail);
         const char *name = word.len > 1 ? suffix_name(s, word) : NULL;
+        size_t dash = ft_str_find(word, '-'); /* $2 billion-worth */
+        if (!tail.len && dash + 1 < word.len && ft_is_lower(word.at[dash + 1]) &&
+            ft_is_magnitude(s, ft_str_slice(word, 0, dash))) {
+            tail = ft_str_from(word, dash + 1);
+            word = ft_str_slice(word, 0, dash);
+        }
         if (tail.len && !name && ft_is_magnitude(s, word)) a->tail = tail;
         if (name)
             a->magnitude = name;
@@ -341,7 +347,8 @@ static bool is_adjective(const ft_saying *s) {
     static const char *const verbs[] = { "spent", "lost",  "paid", "won", "made",
                                          "taken", "given", "went", NULL };
     ft_str next = ft_text_at(s, (int)s->taken), before = ft_text_at(s, -1);
-    bool article = ft_word_in(before, (const char *const[]){ "a", "an", "another", NULL });
+    bool article = ft_word_in(before, (const char *const[]){ "a", "an", "another", NULL }) ||
+                   ft_str_ends(before, FT_STR("'s")) || ft_str_ends(before, FT_STR("’s"));
     if (ft_is_english(s) && article && is_of_noun(s, (int)s->taken)) return true;
     bool noun = !ft_str_ends(next, FT_STR("ed")) && !ft_word_in(next, verbs);
     return ft_is_english(s) &&

@@ -267,6 +267,13 @@ static bool say_magnitude(ft_saying *s, const ft_figure *f, ft_str ending) {
 }
 
 static bool say_english_ending(ft_saying *s, const ft_figure *f, ft_str ending) {
+    static const char *const teams[] = { "er", "ers", "er's", "ers'", NULL };
+    if (ft_word_in_exact(ending, teams) && !f->fraction.len && !f->grouped) { /* the 49ers */
+        ft_say_figure(s, f, FT_FORM_ALONE);
+        bool silent = s->words.len && s->words.at[s->words.len - 1] == 'e';
+        ft_buf_add(&s->words, ft_str_from(ending, silent));
+        return true;
+    }
     static const char *const ordinals[] = { "st", "nd", "rd", "th", NULL };
     if (ft_word_in(ending, ordinals) && f->fraction.len == 0) {
         bool is_short, the = false;
@@ -354,6 +361,12 @@ static bool say_number(ft_saying *s) {
     ft_figure f;
     if (!ft_figure_read(&f, text, s->language)) return false;
     ft_str ending = ft_str_from(text, f.len);
+    bool short_year = text.at != s->tokens[s->at].text.at && f.digits.len == 2 && !ending.len;
+    if (short_year && f.digits.at[0] == '0' && ft_is_english(s)) { /* '08 */
+        ft_say(s, "oh");
+        ft_say_digits(s, ft_str_from(f.digits, 1));
+        return true;
+    }
     if (ending.len == 0) return say_blank_groups(s, text) || say_whole(s, &f);
     return ft_is_english(s) ? say_english_ending(s, &f, ending) : say_spanish_ending(s, &f, ending);
 }

@@ -22,16 +22,17 @@ static const char *const rulers[] = {
 static const char *const queens[] = { "isabel", "catalina", "juana", "cristina",
                                       "maría",  "sofía",    NULL };
 static const char *const numbered[] = {
-    "chapter",  "part",     "volume",    "vol",      "act",      "scene",    "book",     "section",
-    "article",  "title",    "type",      "phase",    "level",    "stage",    "class",    "war",
-    "bowl",     "grade",    "schedule",  "chapters", "parts",    "acts",     "volumes",  "books",
-    "articles", "sections", "capítulos", "tomos",    "fracc",    "fracción", "inciso",   "párr",
-    "appendix", "mark",     "vatican",   "episode",  "figure",   "table",    "unit",     "tier",
-    "category", "division", "art",       "op",       "sc",       "sec",      "ch",       "saturn",
-    "apollo",   "rocky",    "star",      "part",     "lesson",   "quadrant", "capítulo", "tomo",
-    "acto",     "escena",   "libro",     "sección",  "artículo", "título",   "tipo",     "fase",
-    "siglo",    "s",        "nivel",     "etapa",    "clase",    "mundial",  "anexo",    "vaticano",
-    "parte",    "episodio", "siglos",    "cap",      "grado",    "tabla",    "figura",   NULL
+    "chapter",  "part",     "volume",    "vol",      "act",     "scene",    "book",     "section",
+    "article",  "title",    "type",      "phase",    "level",   "stage",    "class",    "war",
+    "bowl",     "grade",    "schedule",  "chapters", "parts",   "acts",     "volumes",  "books",
+    "articles", "sections", "capítulos", "tomos",    "fracc",   "frac",     "fracción", "inciso",
+    "párr",     "appendix", "mark",      "vatican",  "episode", "figure",   "table",    "unit",
+    "tier",     "category", "division",  "art",      "op",      "sc",       "sec",      "ch",
+    "saturn",   "apollo",   "rocky",     "star",     "part",    "lesson",   "quadrant", "capítulo",
+    "tomo",     "acto",     "escena",    "libro",    "sección", "artículo", "título",   "tipo",
+    "fase",     "siglo",    "s",         "nivel",    "etapa",   "clase",    "mundial",  "anexo",
+    "vaticano", "parte",    "episodio",  "siglos",   "cap",     "grado",    "tabla",    "figura",
+    NULL
 };
 
 long ft_roman_value(ft_str text) {
@@ -102,7 +103,12 @@ static bool say_before_name(ft_saying *s, ft_str text, long value) {
     bool he = ft_str_ieq(before, FT_STR("el")) || ft_str_ieq(before, FT_STR("del")) ||
               ft_str_ieq(before, FT_STR("al"));
     if (ft_is_english(s) || !(she || he) || next.len < 3) return false;
-    if (!ft_begins_upper(next) && !is_small_roman(text)) return false; /* la XX edición */
+    static const char *const meetings[] = { "aniversario", "edición",     "congreso", "cumbre",
+                                            "foro",        "festival",    "asamblea", "encuentro",
+                                            "legislatura", "conferencia", "semana",   "siglo",
+                                            NULL };
+    if (!ft_begins_upper(next) && !is_small_roman(text) && !ft_word_in(next, meetings))
+        return false; /* la XX edición, el X aniversario */
     if (!ft_joined(s, 0) || value > 99 || (text.len == 1 && !strchr("IVX", text.at[0])))
         return false;
     ft_form form = she ? FT_FORM_FEMININE : FT_FORM_MASCULINE;

@@ -166,6 +166,14 @@ static const ft_unit units[] = {
     { "bbl bbls", { { "barrel", "barrels" }, { "barril", "barriles" } }, HE, ALONE },
     { "Mt", { { "megaton", "megatons" }, { "megatonelada", "megatoneladas" } }, SHE, GLUED },
     { "Gt", { { "gigaton", "gigatons" }, { "gigatonelada", "gigatoneladas" } }, SHE, 0 },
+    { "mdp",
+      { { "million pesos", "million pesos" }, { "millón de pesos", "millones de pesos" } },
+      HE,
+      0 },
+    { "mdd",
+      { { "million dollars", "million dollars" }, { "millón de dólares", "millones de dólares" } },
+      HE,
+      0 },
     { "nmi",
       { { "nautical mile", "nautical miles" }, { "milla náutica", "millas náuticas" } },
       SHE,
@@ -514,8 +522,8 @@ static bool say_alone(ft_saying *s, ft_str text) {
     bool dotted =
         t->after.len && t->after.at[0] == '.' && strchr("ci", text.at[0]); /* 2-1/2 c., 5-6 in. */
     if (!known && (!figure || ((m.unit->flags & GLUED) && !dotted))) return false;
-    bool one = ft_word_in(
-        before, (const char *const[]){ "one", "a", "an", "per", "each", "un", "una", "por", NULL });
+    bool one = ft_word_in(before, (const char *const[]){ "one", "a", "an", "per", "each", "un",
+                                                         "una", "por", "el", "la", "cada", NULL });
     ft_str next = ft_text_at(s, 1);
     one |= !figure && next.len && ft_is_digit(next.at[0]); /* km 23 */
     say_unit(s, &m, one);
