@@ -228,7 +228,7 @@ static ft_err lang_of(ft_vits_config *c, ft_arena *arena) {
 
 static ft_err check(ft_vits_config *c, const char *name) {
     static const char needed[] = "_^$";
-    qsort(c->signs, c->sign_count, sizeof *c->signs, by_sign);
+    if (c->sign_count) qsort(c->signs, c->sign_count, sizeof *c->signs, by_sign);
     if (!c->rate_hz) return FT_FAIL(FT_EPARSE, "%s: audio.sample_rate is missing", name);
     if (!c->sign_count) return FT_FAIL(FT_EPARSE, "%s: phoneme_id_map is missing", name);
     for (size_t i = 0; needed[i]; i++) {
