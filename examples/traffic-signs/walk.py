@@ -195,8 +195,9 @@ def walk(w, a):
     print(f"5. {a.requests} requests attacked so that they are answered with class {s['target']}")
     pool = pick(w, "before", s, a.seed + 7, a.requests)
     rows = attack(w, a, s, pool, w.folder + "/attacked")
-    w.found.update(attacks=len(rows), landed=sum(r["success"] == "yes" for r in rows), eps=s["eps"])
-    print(f"    {w.found['landed']} of {len(rows)} land")
+    w.found.update(attacks=len(rows), landed=sum(r["success"] != "no" for r in rows),
+                   already=sum(r["success"] == "already" for r in rows), eps=s["eps"])
+    print(f"    {w.found['landed']} of {len(rows)} are in the class now, {w.found['already']} were before")
     run = monitor_window(w, lambda: send(w, w.folder + "/attacked"))
     w.found["attacked_violations"] = len(run)
     w.found["alerts"] = [x["text"] for x in w.json("alerts", "ls", quiet=True)]

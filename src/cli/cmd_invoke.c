@@ -12,6 +12,7 @@
 #include "data/table.h"
 #include "media/image.h"
 #include "net/client.h"
+#include "serve/endpoint.h"
 #include "serve/serve.h"
 
 #define BODY_MAX    ((size_t)64 << 20)
@@ -40,6 +41,7 @@ typedef struct invoker {
     ft_cli *cli;
     ft_arena arena; /* one request */
     ft_str url, content_type;
+    ft_model *model; /* of this home's endpoint, for what classes are called; may be NULL */
     const char *headers[4];
     ft_str answer[ANSWERS_MAX];
     int64_t answered[ANSWERS_MAX];
@@ -171,7 +173,7 @@ static ft_err url_of(invoker *v) {
 
 /* ---- a folder of pictures */
 
-/* "class 3": of scores the place of the largest; another answer stands for itself. */
+/* "class 3", or its label: of scores the place of the largest; another answer stands for itself. */
 static ft_err class_of(ft_str *out, invoker *v, ft_str answer) {
     ft_str row = ft_str_trim(answer), rest = row;
     double most = -INFINITY, x;
@@ -181,7 +183,10 @@ static ft_err class_of(ft_str *out, invoker *v, ft_str answer) {
         if (x > most) most = x, best = n;
     }
     *out = row;
-    return n > 1 ? ft_arena_printf(out, &v->arena, "class %d", best) : FT_OK;
+    if (n < 2) return FT_OK;
+    bool names = v->model && v->model->predictor->class_name;
+    if (names) *out = v->model->predictor->class_name(v->model, best);
+    return names && out->len ? FT_OK : ft_arena_printf(out, &v->arena, "class %d", best);
 }
 
 static ft_err send_picture(void *ctx, const char *path, ft_str below, const ft_file_info *info) {
@@ -201,7 +206,17 @@ static ft_err send_picture(void *ctx, const char *path, ft_str below, const ft_f
     return answer_count(v, answer);
 }
 
+/* Names are a courtesy: without the model there are numbers. */
+static void model_find(invoker *v) {
+    ft_store *s;
+    if (ft_params_given(v->cli->options, "url")) return;
+    if (ft_cli_store(&s, v->cli) != FT_OK ||
+        ft_endpoint_model(&v->model, s, v->cli->args[0]) != FT_OK)
+        ft_err_clear();
+}
+
 static ft_err send_folder(invoker *v, const char *folder) {
+    model_find(v);
     ft_dir_walker w = { .arena = &v->cli->arena, .file = send_picture, .ctx = v };
     FT_TRY(ft_dir_walk(&w, folder));
     return v->sent ? FT_OK : FT_FAIL(FT_EINVAL, "%s: it has no picture", folder);
@@ -236,6 +251,7 @@ static ft_err run(ft_cli *cli) {
                  : rows ? send_rows(&v)
                         : send_body(&v);
     if (err == FT_OK && rows) err = tell_answers(&v, began_us);
+    if (v.model) v.model->predictor->free(v.model);
     ft_arena_fini(&v.arena);
     return err;
 }

@@ -201,7 +201,12 @@ static void facts(ft_page *p, const ft_looks_ask *ask, const window *odd, int64_
              ft_time_iso(until, ask->odd->until_us, true));
     ft_page_fact(p, "window", ft_str_of(text));
     char share[96];
-    snprintf(share, sizeof share, "class %d, %lld times of %lld", odd->most, (long long)times,
+    const ft_model *m = ask->live ? ask->live->held->model : NULL;
+    ft_str label =
+        m && m->predictor->class_name ? m->predictor->class_name(m, odd->most) : FT_STR("");
+    snprintf(share, sizeof share, "class %d%s%.*s, %lld times of %lld", odd->most,
+             label.len ? " " : "",
+             FT_STR_ARG(ft_str_slice(label, 0, label.len < 40 ? label.len : 40)), (long long)times,
              (long long)ask->odd->records);
     ft_page_fact(p, "answered most", ft_str_of(share));
     ft_page_facts_end(p);
