@@ -8,6 +8,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -90,6 +91,35 @@ def every_format_is_what_it_says(t):
     assert all(text.encode()[x["start"]:x["end"]].decode() == x["value"] for x in words), words
     assert [x["time"] for x in lines] == sorted(x["time"] for x in lines)
     assert lines[-1]["time"] < length * 1000 + 100, (lines[-1], length)
+
+
+@case
+def a_neural_voice_of_ones_own_speaks_to_every_client(t):
+    """A small network of noise (tests/tiny_voice.py), added while the server runs: Polly's clients, the house's door, prompts."""
+    voice = os.path.join(t.path, "tiny.onnx")
+    subprocess.run([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "tiny_voice.py"), voice, "text"],
+                   check=True)
+    aws = Aws(t)
+    polly = aws.client("polly", checked=False)  # names that botocore does not know
+    t.run("voices", "add", "Tiny", voice, "--sex", "female")
+    told = {v["Id"]: v for v in polly.describe_voices(Engine="neural")["Voices"]}
+    assert told["Tiny"]["SupportedEngines"] == ["neural"] and told["Tiny"]["Gender"] == "Female", told["Tiny"]
+    assert "Tiny" not in {v["Id"] for v in polly.describe_voices(Engine="standard")["Voices"]}
+    text = "One small voice. Another sentence."
+    sound = spoken(polly, text, VoiceId="Tiny", Engine="neural")
+    assert len(sound) > 8000 and sound == spoken(polly, text, VoiceId="Tiny", Engine="neural")
+    marks = polly.synthesize_speech(Text=text, VoiceId="Tiny", Engine="neural", OutputFormat="json", SpeechMarkTypes=["word"])
+    words = [json.loads(x) for x in marks["AudioStream"].read().decode().splitlines()]
+    assert [w["value"] for w in words] == ["One", "small", "voice", "Another", "sentence"], words
+    assert 0 <= words[0]["time"] < words[-1]["time"] < len(sound) / 2 / 16, words
+    status, _, body = t.http("POST", "/v1/speech", json.dumps({"Text": text, "VoiceId": "Tiny", "OutputFormat": "pcm"}))
+    assert status == 200 and body == sound, (status, len(body), len(sound))
+    with open(t.path + "/p.csv", "w", encoding="utf-8") as f:
+        f.write("id,text,voice\nhello,Hello there.,Tiny\n")
+    t.run("prompts", "build", t.path + "/p.csv", "--out", t.path + "/prompts")
+    assert os.path.getsize(t.path + "/prompts/hello.wav") > 4000
+    t.run("voices", "rm", "Tiny")
+    assert "Tiny" not in {v["Id"] for v in polly.describe_voices()["Voices"]}
 
 
 @case
