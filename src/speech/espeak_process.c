@@ -169,6 +169,8 @@ static ft_err ask_and_hear(ft_espeak_process *p, ft_espeak_answer *out, const ch
         ft_buf_reset(&out->ipa);
         err = start(p);
         if (err == FT_OK) err = ask(p, voice, text, how);
+        /* What was asked by half is never answered: it ends instead of waiting for the rest. */
+        if (err == FT_EPEER && p->pid) shutdown(p->fd, SHUT_WR);
         if (err == FT_OK || err == FT_EPEER) {
             ft_err heard = p->pid ? hear(p, out) : err; /* it may have said why it ends */
             err = heard;
