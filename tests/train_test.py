@@ -165,6 +165,40 @@ def mine(pid, home):
         return False
 
 
+def ended(t, job):
+    return next(j for j in t.json("jobs", "ls") if j["job"] == job)
+
+
+@case
+def a_rank_that_fails_tells_why(t):
+    """A picture that one rank alone reads; a loss that is no number on both."""
+    folder = pictures(t, 32)
+    with open(os.path.join(folder, "bar1", "007.pgm"), "wb") as f:
+        f.write(b"P5\n28 28\n255\nshort")
+    words = settings(folder, 8, 1)
+    for job, more, why in (("cut", [], "007.pgm"), ("huge", ["--set", "bad_max=1", "--set", "learning_rate=1e9", "--set",
+                                                             "warmup_epochs=0"], "is no number any more; first in '")):
+        p = ranks(t, job, words + more, wait=False)
+        out = p.communicate(timeout=200)[0]
+        assert p.returncode != 0 and why in out and "MPI_ABORT" not in out, out
+        assert ended(t, job)["status"] == "Failed" and why in ended(t, job)["reason"], ended(t, job)
+
+
+@case
+def an_interrupted_mpirun_stops_the_job(t):
+    folder = pictures(t, 32)
+    p = ranks(t, "paused", settings(folder, 8, 5000), wait=False)
+    kept = os.path.join(t.path, "jobs", "paused", "checkpoint", "image.safetensors")
+    try:
+        until(lambda: os.path.exists(kept) or p.poll() is not None, seconds=200)
+        p.send_signal(signal.SIGINT)
+        p.communicate(timeout=120)
+    finally:
+        p.kill()
+    until(lambda: ended(t, "paused")["status"] in ("Failed", "Stopped"), seconds=60)
+    assert ended(t, "paused")["status"] == "Stopped", ended(t, "paused")
+
+
 @case
 def a_rank_that_dies_fails_the_job(t):
     folder = pictures(t, 32)
@@ -181,7 +215,8 @@ def a_rank_that_dies_fails_the_job(t):
         assert p.returncode != 0, out
     finally:
         p.kill()
-    until(lambda: next(j["status"] for j in t.json("jobs", "ls") if j["job"] == "torn") in ("Failed", "Stopped"), seconds=60)
+    until(lambda: ended(t, "torn")["status"] in ("Failed", "Stopped"), seconds=60)
+    assert ended(t, "torn")["status"] == "Failed" and "rank 1 has ended" in ended(t, "torn")["reason"], ended(t, "torn")
     with open(kept, "rb") as f:  # whole: its length is what its header tells
         head = f.read(8)
         length = int.from_bytes(head, "little")

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/pool.h"
+#include "base/proc.h"
 #include "cli/actions.h"
 #include "cli/cli.h"
 #include "data/channel.h"
@@ -16,6 +17,8 @@
 
 #define RULES_MAX    20 /* as SageMaker's limit for one job */
 #define CHANNELS_MAX 8
+#define RANK_WAIT_US (FT_SECOND_US / 3) /* for a job that leaves together with the ranks */
+#define RANK_LOOK_US (FT_SECOND_US / 50)
 
 static const ft_param options[] = {
     { "train", FT_PARAM_STRING, NULL, .required = true,
@@ -351,7 +354,9 @@ static ft_err worker_run(ft_cli *cli, const ft_algorithm *algorithm, const ft_pa
  * elsewhere */
 
 typedef struct bar {
+    ft_cli *cli;
     bool terminal, drawn, stopping;
+    bool ranks; /* one of several processes, of which mpirun ends all when one is gone */
     int64_t began_us, plain_us;
     ft_store *store;
     ft_str job;
@@ -361,31 +366,6 @@ static volatile sig_atomic_t interrupted;
 static void on_interrupt(int signal) {
     FT_UNUSED(signal);
     interrupted = 1;
-}
-
-static void bar_draw(void *ctx, const ft_job_progress *p) {
-    bar *b = ctx;
-    int64_t now = ft_clock_monotonic_us();
-    double share = p->total > 0 ? (double)p->done / (double)p->total : 0;
-    double seconds = (double)(now - b->began_us) / 1e6;
-    if (interrupted && !b->stopping) {
-        b->stopping = true;
-        /* The job has ended and only its rules are still judged: do not make the user wait for
-         * them. */
-        if (ft_job_stop(b->store, b->job, FT_STR("interrupted")) == FT_ECONFLICT)
-            exit(ft_err_exit(FT_ECANCELED));
-    }
-    if (b->terminal) {
-        int full = (int)(share * 30);
-        fprintf(stderr, "\r[%.*s%.*s] %lld/%lld  %.0f s  %s\033[K", full,
-                "##############################", 30 - full, "..............................",
-                (long long)p->done, (long long)p->total, seconds, p->text ? p->text : "");
-        b->drawn = true;
-    } else if (p->total > 0 && now - b->plain_us >= 5 * FT_SECOND_US) {
-        fprintf(stderr, "step %lld of %lld  %s\n", (long long)p->done, (long long)p->total,
-                p->text ? p->text : "");
-        b->plain_us = now;
-    }
 }
 
 static ft_err tell_end(ft_cli *cli, ft_store *s, ft_str name) {
@@ -420,6 +400,69 @@ static ft_err tell_end(ft_cli *cli, ft_store *s, ft_str name) {
         return FT_FAIL(FT_EPEER, "job %.*s failed: %.*s", FT_STR_ARG(job.name),
                        FT_STR_ARG(job.reason));
     return FT_OK;
+}
+
+/* mpirun leaves a second between asking to end and killing: what is told is told at once. */
+static void end_now(const bar *b) {
+    ft_err err = tell_end(b->cli, b->store, b->job);
+    if (err != FT_OK) fprintf(stderr, "fettle: %s\n", ft_err_why());
+    fflush(NULL);
+    exit(ft_err_exit(err == FT_OK ? FT_ECANCELED : err));
+}
+
+/* Some rank has no process any more, and the job, which may end of itself, goes on. */
+static bool rank_died(const bar *b, int *rank) {
+    ft_job job;
+    *rank = ft_nn_ranks_lost();
+    if (*rank < 0) return false;
+    for (int64_t until = ft_clock_monotonic_us() + RANK_WAIT_US; ft_clock_monotonic_us() < until;
+         ft_clock_sleep_us(RANK_LOOK_US))
+        if (ft_job_get(&job, b->store, &b->cli->arena, b->job) == FT_OK &&
+            !ft_pid_alive(job.pid, job.pid_started))
+            return false;
+    return true;
+}
+
+static void interrupt(bar *b) {
+    ft_job job;
+    ft_str reason;
+    int rank;
+    b->stopping = true;
+    if (b->ranks && ft_job_get(&job, b->store, &b->cli->arena, b->job) == FT_OK) {
+        /* Its own end is told by who supervises it, in a moment. */
+        if (!ft_job_status_final(job.status) && !ft_pid_alive(job.pid, job.pid_started)) return;
+        if (!ft_job_status_final(job.status) && rank_died(b, &rank) &&
+            ft_arena_printf(
+                &reason, &b->cli->arena,
+                "rank %d has ended without a word (killed?), and mpirun ends the others; "
+                "--resume %.*s goes on from the last checkpoint",
+                rank, FT_STR_ARG(b->job)) == FT_OK &&
+            ft_job_fail(b->store, b->job, reason) == FT_OK)
+            end_now(b);
+    }
+    /* The job has ended and only its rules are still judged: do not make the user wait for them. */
+    if (ft_job_stop(b->store, b->job, FT_STR("interrupted")) != FT_ECONFLICT) return;
+    if (b->ranks) end_now(b);
+    exit(ft_err_exit(FT_ECANCELED));
+}
+
+static void bar_draw(void *ctx, const ft_job_progress *p) {
+    bar *b = ctx;
+    int64_t now = ft_clock_monotonic_us();
+    double share = p->total > 0 ? (double)p->done / (double)p->total : 0;
+    double seconds = (double)(now - b->began_us) / 1e6;
+    if (interrupted && !b->stopping) interrupt(b);
+    if (b->terminal) {
+        int full = (int)(share * 30);
+        fprintf(stderr, "\r[%.*s%.*s] %lld/%lld  %.0f s  %s\033[K", full,
+                "##############################", 30 - full, "..............................",
+                (long long)p->done, (long long)p->total, seconds, p->text ? p->text : "");
+        b->drawn = true;
+    } else if (p->total > 0 && now - b->plain_us >= 5 * FT_SECOND_US) {
+        fprintf(stderr, "step %lld of %lld  %s\n", (long long)p->done, (long long)p->total,
+                p->text ? p->text : "");
+        b->plain_us = now;
+    }
 }
 
 static ft_err run(ft_cli *cli) {
@@ -464,7 +507,10 @@ static ft_err run(ft_cli *cli) {
     ft_store *s;
     ft_str name;
     ft_supervisor *sup = NULL;
-    bar b = { .terminal = cli->terminal && !cli->json, .began_us = ft_clock_monotonic_us() };
+    bar b = { .cli = cli,
+              .ranks = ranks,
+              .terminal = cli->terminal && !cli->json,
+              .began_us = ft_clock_monotonic_us() };
     FT_TRY(ft_cli_store(&s, cli));
     FT_TRY(ft_job_create(&name, s, &cli->arena, &spec));
     if (!cli->json) fprintf(stderr, "job %.*s\n", FT_STR_ARG(name));

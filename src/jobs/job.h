@@ -129,6 +129,9 @@ ft_err ft_job_start(ft_store *s, ft_supervisor *sup, ft_str name);
  * the user's program (jobs/program.h) may still be Stopping then: its program has
  * FT_PROGRAM_KILL_US. `reason` is stored. FT_ECONFLICT when it has ended. */
 ft_err ft_job_stop(ft_store *s, ft_str name, ft_str reason);
+/* Failed for `reason`, which its process cannot tell; the process is ended. Nothing changes when
+ * the job has ended. */
+ft_err ft_job_fail(ft_store *s, ft_str name, ft_str reason);
 /* Jobs in progress whose processes are gone become Failed ("process 123 vanished after 41 steps"),
  * what their verdicts still ask for is done, evaluations past their deadline are ended. `failed`
  * may be NULL. */

@@ -105,3 +105,19 @@ done:
     ft_arena_fini(&arena);
     return err;
 }
+
+ft_err ft_job_fail(ft_store *s, ft_str name, ft_str reason) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_job job;
+    ft_err err;
+    FT_GOTO(err, ft_job_get(&job, s, &arena, name));
+    FT_GOTO(err, ft_job_finish(
+                     s, job.name,
+                     &(ft_job_end){ .status = FT_JOB_FAILED, .reason = reason, .exit_code = -1 }));
+    if (job.pid && !ft_process_end(job.pid, job.pid_started, GONE_US))
+        FT_GOTO(err, FT_FAIL(FT_ETIMEOUT, "process %d of job %.*s does not end", job.pid,
+                             FT_STR_ARG(job.name)));
+done:
+    ft_arena_fini(&arena);
+    return err;
+}

@@ -329,8 +329,7 @@ static ft_err train(const ft_train_args *args) {
     ft_nn_names_free(r.names);
     ft_arena_fini(&r.step_arena);
     ft_arena_fini(&r.arena);
-    ft_nn_ranks_leave(&r.ranks, err);
-    return err;
+    return ft_nn_ranks_leave(&r.ranks, err);
 }
 
 const ft_algorithm ft_algorithm_image = {
