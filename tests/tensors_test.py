@@ -5,11 +5,12 @@ pictures."""
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 
-from tap import ROOT, Skip, case, main, until
+from tap import FETTLE, ROOT, Skip, case, main, until
 
 POST = ".*bn|.*bias|.*downsample|.*ResNet_input|.*image"
 PEERS = os.environ.get("FETTLE_PEERS") or os.path.expanduser("~/.cache/fettle-peers")
@@ -189,7 +190,6 @@ def old_steps_go_where_tensors_take_too_much_room(t):
 
 @case
 def the_posts_state_dict_deploys_without_a_word_more(t):
-    import shutil
     folder = model(t)
     bare = t.path + "/bare"
     os.makedirs(bare)
@@ -203,7 +203,7 @@ def the_posts_state_dict_deploys_without_a_word_more(t):
     status, headers, body = ask(t, "signs", picture(t, 1), Accept="application/json")
     assert status == 200, body
     scores = json.loads(body)["predictions"][0]
-    assert len(scores.get("scores", scores.get("score", []))) == 43, scores
+    assert len(scores["score"]) == 43, scores
     # the same weights under their own names answer the same
     shutil.copy(folder + "/model.pt", t.path + "/model.pth")
     want = t.json("run", t.path + "/model.pth", t.path + "/pictures/1.png")[0]["class"]
@@ -214,20 +214,79 @@ def the_posts_state_dict_deploys_without_a_word_more(t):
 @case
 def wrong_expressions_and_places_are_refused(t):
     folder = model(t)
-    for args, words in ((["--tap", "(bn"], "(bn"), (["--tap", ".*", "--tap-to", "here"], "here")):
+    for args, words in ((["--tap", "(bn"], "(bn"), (["--tap", ".*", "--tap-to", "here"], "here"),
+                        (["--tap", "layer9.*"], "ResNet_conv1.weight"),  # some of the names that there are
+                        (["--tap", ".*bn", "--tap-to", "s3://nosuchbucket/x"], "no bucket 'nosuchbucket'"),
+                        (["--tap", ".*bn", "--tap-to", "/proc/nowhere"], "/proc/nowhere")):
         p = t.run("deploy", folder, "--endpoint", "signs", *args, ok=False)
-        assert p.returncode != 0 and words in p.stderr, p.stderr
+        assert p.returncode != 0 and words in p.stderr, (args, p.stderr)
+    assert t.json("endpoints", "ls") == []
+
+
+@case
+def what_a_map_lacks_is_named(t):
+    folder = model(t)
     t.serve()
-    t.run("deploy", folder, "--endpoint", "signs", "--tap", "layer9.*")
-    assert ask(t, "signs", picture(t, 0))[0] == 200  # an expression that matches nothing costs no answer
-    until(lambda: endpoint(t, "signs")["taps"]["failed"] == 1, what="told as failed")
+    t.run("deploy", folder, "--endpoint", "signs", "--tap", ".*bn|.*image")
+    assert ask(t, "signs", picture(t, 0))[0] == 200
+    until(lambda: endpoint(t, "signs")["taps"]["recorded"] == 1, what="the step")
+    p = t.run("trial", "explain", "s3://fettle/tensors/signs", ok=False)
+    assert p.returncode and "NAME_input_0" in p.stderr and "--tap '.*bn|.*_input_0|.*image'" in p.stderr, p.stderr
+
+
+@case
+def a_model_is_where_and_what_it_was(t):
+    """A path from the folder of who deploys, for a server in another one; another file there is not the model."""
+    folder = model(t)
+    os.makedirs(t.path + "/here/below")
+    one = t.path + "/here/m.pt"
+    shutil.copy(folder + "/model.pt", one)
+    subprocess.run([FETTLE, "deploy", "../m.pt", "--endpoint", "signs"], env=t.env, cwd=t.path + "/here/below", check=True, timeout=60)
+    assert t.json("endpoints", "ls")[0]["model"] == one
+    t.serve()
+    assert ask(t, "signs", picture(t, 0))[0] == 200
+    again = t.json("run", "endpoint:signs", t.path + "/pictures/1.png")[0]
+    assert again["class"] == t.json("run", one, t.path + "/pictures/1.png")[0]["class"]
+    for s in t.servers:
+        s.terminate(), s.wait(20)
+    with open(one, "ab") as f:
+        f.write(b"more")
+    t.serve()
+    until(lambda: t.json("endpoints", "ls")[0]["status"] == "Failed", what="told as failed")
+    assert "another file" in t.json("endpoints", "ls")[0]["reason"]
+
+
+@case
+def wrapped_checkpoints_are_read(t):
+    folder = model(t)
+    script = ("import sys, torch\n"
+              "w = torch.load(sys.argv[1])\n"
+              "for outer in ('state_dict', 'model_state', 'model_state_dict', 'model', 'net'):\n"
+              "    torch.save({'epoch': 3, outer: {'module.' + k: v for k, v in w.items()}}, f'{sys.argv[2]}/{outer}.pth')\n")
+    subprocess.run(["/usr/bin/python3", "-c", script, folder + "/model.pt", t.path], check=True, timeout=100)
+    shutil.copy(folder + "/model.pt", t.path + "/plain.pt")
+    want = t.json("run", t.path + "/plain.pt", t.path + "/pictures/1.png")[0]
+    for outer in ("state_dict", "model_state", "model_state_dict", "model", "net"):
+        got = t.json("run", f"{t.path}/{outer}.pth", t.path + "/pictures/1.png")[0]
+        assert got["class"] == want["class"], (outer, got, want)
+    os.makedirs(t.path + "/two")
+    for name in ("net", "model"):
+        shutil.copy(f"{t.path}/{name}.pth", t.path + "/two")
+    packed(t.path + "/two")
+    p = t.run("deploy", t.path + "/two.tar.gz", "--endpoint", "signs", ok=False)
+    assert p.returncode and "model.pth and net.pth" in p.stderr, p.stderr
 
 
 @case
 def a_request_is_explained(t):
     folder = model(t)
     t.serve()
-    t.run("deploy", folder, "--endpoint", "signs")
+    t.run("deploy", folder, "--endpoint", "signs", "--capture", 100)
+    label = json.loads(ask(t, "signs", picture(t, 2), Accept="application/json")[2])["predictions"][0]["label"]
+    assert label.startswith("sign ") and label == t.json("run", folder, t.path + "/pictures/2.png")[0]["label"]
+    assert all(r["answer"].startswith("sign ") for r in t.json("invoke", "signs", "--data", t.path + "/pictures"))
+    shares = endpoint(t, "signs")["classes"]
+    assert shares and all(c["label"] == f"sign {c['class']}" for c in shares), shares
     status, headers, body = ask(t, "signs", picture(t, 2), "explain")
     assert status == 200 and headers["Content-Type"] == "image/png" and body[:4] == b"\x89PNG", (status, body[:80])
     status, headers, body = ask(t, "signs", picture(t, 2), "explain?method=gradcam&class=sign%207", Accept="application/json")
@@ -236,7 +295,9 @@ def a_request_is_explained(t):
     full = json.loads(ask(t, "signs", picture(t, 2), "explain", Accept="application/json")[2])
     assert full["incompleteness"] <= 1e-3, full["incompleteness"]
     assert abs(full["input_part"] + full["bias_part"] - full["score"]) <= 1e-3 * abs(full["score"])
-    for query, words in (("method=magic", "magic"), ("class=43", "43"), ("class=stop", "stop"), ("opacity=2", "opacity")):
+    for query, words in (("method=magic", "magic"), ("class=43", "43"), ("class=stop", "stop"), ("opacity=2", "opacity"),
+                         ("samples=0", "samples"), ("samples=7", "smoothgrad"), ("method=smoothgrad&samples=100000000", "at most"),
+                         ("colour=red", "colour")):
         status, headers, body = ask(t, "signs", picture(t, 2), "explain?" + query)
         assert status == 400 and words.encode() in body, (query, status, body)
     assert ask(t, "other", picture(t, 2), "explain")[0] == 404
@@ -255,7 +316,16 @@ def explain_and_attack_from_the_command_line(t):
     rows = json.loads(p.stdout)
     assert len(rows) == 6 and "broken.png" in p.stderr, p.stderr
     assert sum(r["success"] == "yes" for r in rows) >= 5, rows
-    assert all(r["change"] <= 96 for r in rows) and os.path.exists(t.path + "/attacked/difference/3.png")
+    assert all(r["change"] <= 96 for r in rows) and os.path.exists(t.path + "/attacked-difference/3.png")
+    assert len(os.listdir(t.path + "/attacked")) == 6  # nothing but what may be sent
+    p = t.run("attack", folder, t.path + "/attacked", "--method", "noise", "--target", "sign 14", "--out", t.path + "/noise", "--json")
+    assert sum(r["success"] == "already" for r in json.loads(p.stdout)) >= 5 and "not counted" in p.stderr, p.stderr
+    os.makedirs(t.path + "/b")
+    shutil.copy(t.path + "/pictures/0.png", t.path + "/b/0.png")
+    p = t.run("attack", folder, t.path + "/pictures/0.png", t.path + "/b/0.png", "--steps", 1, "--out", t.path + "/x", ok=False)
+    assert p.returncode and "0.png already" in p.stderr, p.stderr
+    p = t.run("explain", folder, t.path + "/pictures/1.png", "--out", t.path + "/e.jpg", ok=False)
+    assert p.returncode and "FILE.png" in p.stderr and not os.path.exists(t.path + "/e.jpg"), p.stderr
     # what the table says is what anyone gets from the written file
     for r in rows[:3]:
         again = t.json("run", folder, r["file"])[0]
