@@ -30,6 +30,9 @@ typedef struct ft_tap_ops {
     ft_err (*scalar)(void *self, const char *name, double value);
     /* Something worth a line in the log, with no number. May be NULL. */
     ft_err (*event)(void *self, const char *name, const char *text);
+    /* The step that has begun ends an epoch: its losses and metrics are worth keeping whatever the
+     * interval. Before its scalars. May be NULL. */
+    void (*epoch)(void *self, int64_t step);
 } ft_tap_ops;
 
 struct ft_tap {
@@ -51,6 +54,9 @@ static inline ft_err ft_tap_array(ft_tap *t, const char *name, const ft_array *v
 }
 static inline ft_err ft_tap_scalar(ft_tap *t, const char *name, double value) {
     return t ? t->ops->scalar(t->self, name, value) : FT_OK;
+}
+static inline void ft_tap_epoch(ft_tap *t, int64_t step) {
+    if (t && t->ops->epoch) t->ops->epoch(t->self, step);
 }
 static inline ft_err ft_tap_event(ft_tap *t, const char *name, const char *text) {
     return t && t->ops->event ? t->ops->event(t->self, name, text) : FT_OK;

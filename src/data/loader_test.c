@@ -542,7 +542,7 @@ static ft_err scalar(void *self, const char *name, double value) {
 
 static void test_emit(void **state) {
     (void)state;
-    static const ft_tap_ops ops = { wants, step, step, array, scalar, NULL };
+    static const ft_tap_ops ops = { wants, step, step, array, scalar, NULL, NULL };
     heard h = { 0 };
     ft_tap tap = { &ops, &h };
     ft_loader *l;

@@ -203,6 +203,21 @@ static ft_err begin(void *self, int64_t step) {
     return FT_OK;
 }
 
+/* Losses and metrics of an epoch's end: validation is told there only. Not where the user has said
+ * the steps themselves. */
+static void epoch(void *self, int64_t step) {
+    ft_hook *h = self;
+    (void)due_at(h, step);
+    for (size_t i = 0; i < h->opts.collection_count; i++) {
+        const ft_collection *c = &h->opts.collections[i];
+        const ft_save_config *save = ft_collection_save(c, h->opts.mode);
+        bool inside = step >= save->start && (save->end == 0 || step < save->end);
+        if (inside && !save->step_count &&
+            (ft_str_is(c->name, "losses") || ft_str_is(c->name, "metrics")))
+            h->due |= (uint64_t)1 << i;
+    }
+}
+
 static ft_err array(void *self, const char *name, const ft_array *value) {
     ft_hook *h = self;
     const known *k;
@@ -260,9 +275,13 @@ static ft_err end(void *self, int64_t step) {
     return FT_OK;
 }
 
-static const ft_tap_ops ops = {
-    .wants = wants, .begin = begin, .end = end, .array = array, .scalar = scalar_, .event = event
-};
+static const ft_tap_ops ops = { .wants = wants,
+                                .begin = begin,
+                                .end = end,
+                                .array = array,
+                                .scalar = scalar_,
+                                .event = event,
+                                .epoch = epoch };
 
 /* ---- life */
 /* Collections of scalars are never reduced (as in the reference hook). */

@@ -3,7 +3,8 @@
  *
  * The hook decides by collection and interval what is kept (`wants`): a tensor is kept at a step
  * when one of the collections that hold it is due, so the saved steps are the union of the
- * collections' steps. A step is buffered and recorded at its end, metrics and tensors together.
+ * collections' steps. Losses and metrics are kept at an epoch's end too, whatever their interval,
+ * unless their steps are listed. A step is buffered and recorded at its end, metrics and tensors together.
  * Before that `before_record` is called, so that rules can see step n before step n+1 exists.
  *
  * Threads: as the tap, one emitter at a time. Memory: one encoded step, and each tensor name once.

@@ -97,6 +97,37 @@ static void test_union(void **state) {
     ft_store_close(s);
 }
 
+/* Losses and metrics of an epoch's end are kept whatever the interval; nothing else is, and nothing
+ * of a collection whose steps are listed. */
+static void test_epochs(void **state) {
+    (void)state;
+    ft_store *s = fresh_store();
+    ft_collection list[] = { named("losses:save_interval=5"), named("weights:save_interval=5"),
+                             named("metrics:save_steps=0,end_step=0") };
+    ft_hook *h = hook_on(s, list, FT_COUNT(list), "epochs");
+    ft_tap *tap = ft_hook_tap(h);
+    float value = 1;
+    ft_array a = { .dtype = FT_F32, .ndim = 1, .shape = { 1 }, .data = &value };
+    for (int64_t i = 0; i < 21; i++) { /* epochs of seven steps */
+        EXPECT_OK(ft_tap_begin(tap, i));
+        if (i % 7 == 6) ft_tap_epoch(tap, i);
+        EXPECT_OK(ft_tap_scalar(tap, "train-loss", 0.5));
+        EXPECT_OK(ft_tap_scalar(tap, "train-auc", 0.5));
+        if (i % 7 == 6) EXPECT_OK(ft_tap_scalar(tap, "validation-loss", 0.7));
+        EXPECT_OK(ft_tap_array(tap, "conv1.weight", &a));
+        EXPECT_OK(ft_tap_end(tap, i));
+    }
+    EXPECT_OK(ft_hook_finish(h));
+    ft_hook_free(h);
+    ft_trial *t = trial_of(s, "epochs");
+    expect_steps(t, "train-loss", "0 5 6 10 13 15 20");
+    expect_steps(t, "validation-loss", "6 13 20");
+    expect_steps(t, "train-auc", "0");
+    expect_steps(t, "conv1.weight", "0 5 10 15 20");
+    ft_trial_close(t);
+    ft_store_close(s);
+}
+
 static int count_metrics(ft_store *s, const char *job, int64_t *last_step, double *last) {
     ft_cursor *c;
     ft_record r;
@@ -426,7 +457,8 @@ static void test_cost(void **state) {
     ft_store_close(s);
 }
 
-TEST_MAIN(cmocka_unit_test(test_union), cmocka_unit_test(test_metrics),
-          cmocka_unit_test(test_reductions), cmocka_unit_test(test_gate),
-          cmocka_unit_test(test_refuses), cmocka_unit_test(test_tensor_stream),
-          cmocka_unit_test(test_sql), cmocka_unit_test(test_faults), cmocka_unit_test(test_cost))
+TEST_MAIN(cmocka_unit_test(test_union), cmocka_unit_test(test_epochs),
+          cmocka_unit_test(test_metrics), cmocka_unit_test(test_reductions),
+          cmocka_unit_test(test_gate), cmocka_unit_test(test_refuses),
+          cmocka_unit_test(test_tensor_stream), cmocka_unit_test(test_sql),
+          cmocka_unit_test(test_faults), cmocka_unit_test(test_cost))

@@ -184,6 +184,7 @@ static ft_err judge_now(ft_image_run *r) {
 
 static ft_err step_show(ft_image_run *r, const ft_nn_told_step *told, double rate, size_t seen) {
     ft_err err = ft_tap_begin(r->args->tap, r->step);
+    if (err == FT_OK && r->sum_steps == r->epoch_steps) ft_tap_epoch(r->args->tap, r->step);
     if (err == FT_OK) err = ft_image_show(r, told, rate, seen);
     if (err == FT_OK) err = ft_tap_end(r->args->tap, r->step);
     if (err != FT_ECANCELED) return err;
