@@ -98,8 +98,8 @@ static ft_err arch_by_weights(ft_image_run *r, ft_str from) {
     ft_nn_arch_opts opts = { 0 };
     ft_str path;
     FT_TRY(ft_arena_str(&path, &r->arena, from));
-    FT_TRY(ft_nn_weights_read(&w, path.at));
-    ft_err err = ft_nn_arch_guess(&r->arch, &opts, w);
+    ft_err err = ft_nn_weights_read(&w, path.at);
+    if (err == FT_OK) err = ft_nn_arch_guess(&r->arch, &opts, w);
     ft_nn_weights_free(w);
     return err == FT_OK ? FT_OK : ft_err_prefix(err, "from: %s", path.at);
 }

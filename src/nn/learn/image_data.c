@@ -32,6 +32,7 @@ ft_err ft_image_data_open(ft_image_run *r) {
     opts.classes = r->train->classes;
     opts.group = (ft_str){ 0 };
     opts.any_class = true; /* a class may be missing there */
+    opts.as = r->train;
     return ft_nn_images_open(&r->judge, judge->path, &opts);
 }
 
@@ -54,8 +55,9 @@ static void judge_text(ft_buf *b, const ft_image_run *r) {
 static void learn_text(ft_buf *b, const ft_image_run *r) {
     ft_str given = ft_params_str(r->params, "augment");
     char size[64];
-    bool sized = given.len && (memmem(given.at, given.len, "resize", 6) ||
-                               memmem(given.at, given.len, "crop", 4));
+    bool sized =
+        given.len && given.at &&
+        (memmem(given.at, given.len, "resize", 6) || memmem(given.at, given.len, "crop", 4));
     snprintf(size, sizeof size, "resize=%d:%d,", r->size, r->size);
     if (ft_str_is(given, "none"))
         judge_text(b, r);

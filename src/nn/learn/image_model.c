@@ -29,7 +29,8 @@ static ft_err begin_from(ft_image_run *r, ft_str from) {
     ft_nn_match match;
     ft_str path;
     FT_TRY(ft_arena_str(&path, &r->arena, from));
-    FT_TRY(ft_nn_weights_read(&w, path.at));
+    ft_err read = ft_nn_weights_read(&w, path.at);
+    if (read != FT_OK) return ft_err_prefix(read, "from: %s", path.at);
     ft_err err = ft_nn_weights_load(&match, r->graph, w, &r->arena);
     for (size_t i = 0; err == FT_OK && i < match.missing_count + match.shaped_count; i++) {
         bool missing = i < match.missing_count;
@@ -44,7 +45,7 @@ static ft_err begin_from(ft_image_run *r, ft_str from) {
 
 static ft_err freeze_read(ft_image_run *r) {
     ft_str text = ft_params_str(r->params, "freeze"), pattern;
-    int hits = 0;
+    int hits = 0, weights = 0;
     if (!text.len) return FT_OK;
     FT_TRY(ft_arena_str(&pattern, &r->arena, text));
     if (regcomp(&r->freeze, pattern.at, REG_EXTENDED | REG_NOSUB) != 0)
@@ -56,7 +57,10 @@ static ft_err freeze_read(ft_image_run *r) {
         if (value->role != FT_NN_WEIGHT) continue;
         if (!example.len) example = value->name;
         hits += regexec(&r->freeze, value->name.at, 0, NULL, 0) == 0;
+        weights++;
     }
+    if (hits == weights)
+        return FT_FAIL(FT_EINVAL, "freeze: '%s' leaves no weight that learns", pattern.at);
     if (hits) return FT_OK;
     return FT_FAIL(FT_EINVAL, "freeze: no weight matches '%s'; names are such as '%.*s'",
                    pattern.at, FT_STR_ARG(example));

@@ -20,6 +20,8 @@ typedef struct told {
     char plan[300];  /* what was chosen */
     double accuracy; /* the last that a line told */
     int64_t stop_at;
+    const char *judge; /* folder of the validation; NULL: none */
+    ft_tap *tap;
     atomic_bool stop;
 } told;
 
@@ -95,7 +97,7 @@ static ft_err learn(told *t, const char *data, const char *settings, const char 
     ft_params *params = NULL;
     ft_str rest = ft_str_of(settings);
     ft_err err;
-    *t = (told){ .stop_at = t->stop_at };
+    *t = (told){ .stop_at = t->stop_at, .judge = t->judge, .tap = t->tap };
     EXPECT_OK(ft_dir_remove(file_of(out)));
     folder_make(out);
     folder_make(checkpoint);
@@ -105,10 +107,13 @@ static ft_err learn(told *t, const char *data, const char *settings, const char 
         FT_GOTO(err, ft_params_set(params, name, value));
     }
     FT_GOTO(err, ft_algorithm_image.validate(params));
-    ft_channel channel = { .name = FT_STR("train"), .path = ft_str_of(file_of(data)) };
+    ft_channel channels[2] = { { .name = FT_STR("train"), .path = ft_str_of(file_of(data)) },
+                               { .name = FT_STR("validation") } };
+    if (t->judge) channels[1].path = ft_str_of(file_of(t->judge));
     ft_train_args args = { .params = params,
-                           .channels = &channel,
-                           .channel_count = 1,
+                           .tap = t->tap,
+                           .channels = channels,
+                           .channel_count = t->judge ? 2 : 1,
                            .out_dir = file_of(out),
                            .checkpoint_dir = file_of(checkpoint),
                            .stop = &t->stop,
@@ -271,6 +276,77 @@ static void test_divides_signs(void **state) {
     ft_nn_images_free(m);
 }
 
+/* Classes of the validation are those of the training by name: one may be missing, none unknown. */
+static void test_classes_by_name(void **state) {
+    (void)state;
+    told t = { 0 };
+    char path[1200];
+    const char *settings = SMALL "epochs=4";
+    const char *data = pictures_make("named", 3, 32);
+    pictures_make("named_judge", 3, 8);
+    t.judge = "named_judge";
+    EXPECT_OK(learn(&t, data, settings, "named_out", "named_none"));
+    EXPECT(t.accuracy == 1);
+    EXPECT_OK(ft_dir_remove(file_of("named_judge/class0")));
+    EXPECT_OK(learn(&t, data, settings, "named_out2", "named_none2"));
+    EXPECT(t.accuracy == 1);
+    snprintf(path, sizeof path, "%s", file_of("named_judge/class1"));
+    EXPECT(rename(path, file_of("named_judge/another")) == 0);
+    EXPECT_ERR(FT_EINVAL, learn(&t, data, settings, "named_out3", "named_none3"));
+    EXPECT_WHY("named_judge: its class 'another' is none of the 3 classes of ");
+    EXPECT_WHY("/named (class0, class1, class2)");
+}
+
+/* Numbers of an epoch's end are kept whatever the interval, and nothing else is. */
+typedef struct ends {
+    ft_tap tap;
+    int epochs, scored, others;
+    bool epoch;
+} ends;
+static bool kept_wants(void *self, const char *name, int64_t step) {
+    FT_UNUSED(self), FT_UNUSED(name), FT_UNUSED(step);
+    return false;
+}
+static ft_err kept_step(void *self, int64_t step) {
+    FT_UNUSED(step);
+    ((ends *)self)->epoch = false;
+    return FT_OK;
+}
+static ft_err kept_array(void *self, const char *name, const ft_array *value) {
+    FT_UNUSED(self), FT_UNUSED(name), FT_UNUSED(value);
+    return FT_OK;
+}
+static ft_err kept_scalar(void *self, const char *name, double value) {
+    ends *k = self;
+    FT_UNUSED(value);
+    if (strcmp(name, "validation-loss") != 0) return FT_OK;
+    k->scored += k->epoch;
+    k->others += !k->epoch;
+    return FT_OK;
+}
+static void kept_epoch(void *self, int64_t step) {
+    ends *k = self;
+    k->epochs++;
+    k->epoch = true;
+    EXPECT(step == 8 * k->epochs - 1); /* 64 of 8 */
+}
+
+static void test_says_where_epochs_end(void **state) {
+    (void)state;
+    static const ft_tap_ops ops = { .wants = kept_wants,
+                                    .begin = kept_step,
+                                    .end = kept_step,
+                                    .array = kept_array,
+                                    .scalar = kept_scalar,
+                                    .epoch = kept_epoch };
+    ends k = { .tap = { &ops, &k } };
+    told t = { .tap = &k.tap, .judge = "ends_judge" };
+    pictures_sized("ends_judge", 2, 4, 8);
+    EXPECT_OK(learn(&t, pictures_sized("ends", 2, 32, 8), SMALL "image_size=8,epochs=3", "ends_out",
+                    "ends_none"));
+    EXPECT(k.epochs == 3 && k.scored == 3 && k.others == 0);
+}
+
 /* ---- what is wrong */
 
 static void test_wrong_settings(void **state) {
@@ -281,7 +357,15 @@ static void test_wrong_settings(void **state) {
     EXPECT_WHY("freeze: no weight matches '^layer9'; names are such as 'conv1.weight'");
     EXPECT_ERR(FT_EINVAL, learn(&t, data, SMALL "freeze=(", "x", "c1"));
     EXPECT_WHY("is no regular expression");
+    EXPECT_ERR(FT_EINVAL, learn(&t, data, SMALL "freeze=.*", "x", "c1"));
+    EXPECT_WHY("freeze: '.*' leaves no weight that learns");
     EXPECT_ERR(FT_ENOTFOUND, learn(&t, data, "arch=resnet19", "x", "c1"));
+    EXPECT_WHY("known: resnet18, ");
+    EXPECT_ERR(FT_EINVAL, learn(&t, data, "arch=cnn28,image_size=3", "x", "c1"));
+    EXPECT_WHY("pictures of 3 x 3 are too small for a cnn28: a side of 4 to 4096");
+    EXPECT(learn(&t, data, SMALL "from=/nowhere.pth", "x", "c1") != FT_OK);
+    EXPECT_WHY("from: ");
+    EXPECT_WHY("/nowhere.pth");
     EXPECT_ERR(FT_EINVAL, learn(&t, data, SMALL "head_epochs=1", "x", "c1"));
     EXPECT_ERR(FT_EINVAL, learn(&t, data, SMALL "early_stopping_epochs=1", "x", "c1"));
     EXPECT_WHY("there is no validation data");
@@ -378,7 +462,8 @@ static void test_faults(void **state) {
 TEST_MAIN(cmocka_unit_test(test_learns_and_serves), cmocka_unit_test(test_chooses),
           cmocka_unit_test(test_resumes_bit_by_bit),
           cmocka_unit_test(test_from_weights_in_two_steps),
-          cmocka_unit_test(test_divides_by_groups), cmocka_unit_test(test_divides_signs),
+          cmocka_unit_test(test_divides_by_groups), cmocka_unit_test(test_classes_by_name),
+          cmocka_unit_test(test_says_where_epochs_end), cmocka_unit_test(test_divides_signs),
           cmocka_unit_test(test_wrong_settings),
           cmocka_unit_test(test_no_number_keeps_the_checkpoint),
           cmocka_unit_test(test_unreadable_picture), cmocka_unit_test(test_faults))

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <regex.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -47,6 +48,7 @@ typedef struct look {
     regex_t regex;
     bool has_regex;
     void *reader;
+    int64_t strange; /* a class with an example that is none of `as`; -1: none */
 } look;
 
 static ft_err label_read(int64_t *out, const ft_array *a) {
@@ -85,9 +87,10 @@ static ft_err group_read(uint64_t *out, const look *l, const ft_array *a, uint64
 }
 
 static ft_err label_fits(const look *l, int64_t label) {
-    int64_t most = l->opts->classes ? l->opts->classes
-                   : l->m->classes  ? l->m->classes
-                                    : CLASSES_MAX;
+    int64_t most = l->m->class_of     ? l->m->own_count
+                   : l->opts->classes ? l->opts->classes
+                   : l->m->classes    ? l->m->classes
+                                      : CLASSES_MAX;
     if (label >= 0 && label < most) return FT_OK;
     return FT_FAIL(FT_EINVAL, "its label %lld is out of range: classes are 0 to %lld",
                    (long long)label, (long long)most - 1);
@@ -116,6 +119,11 @@ static ft_err sample_look(look *l, uint64_t number, int64_t *most) {
         ft_err_clear();
         return FT_OK;
     }
+    if (m->class_of && m->class_of[label] < 0) {
+        l->strange = label;
+        return FT_OK;
+    }
+    if (m->class_of) label = m->class_of[label];
     if (label > *most) *most = label;
     m->labels[number] = (int32_t)label;
     m->groups[number] = ft_hash64(ft_str_n((const char *)&group, sizeof group), (uint64_t)label);
@@ -159,13 +167,41 @@ static ft_err look_open(look *l) {
     return m->feed.open(&l->reader, m->feed.self, wanted, count);
 }
 
+static ft_err strange_class(const ft_nn_images *m, const ft_nn_images *as, int64_t class) {
+    char list[300];
+    size_t n = 0;
+    list[0] = 0;
+    for (int64_t k = 0; k < as->classes && n + 80 < sizeof list; k++)
+        n +=
+            (size_t)snprintf(list + n, sizeof list - n, "%s%.*s", k ? ", " : "",
+                             (int)(as->names[k].len < 60 ? as->names[k].len : 60), as->names[k].at);
+    return FT_FAIL(FT_EINVAL, "its class '%.*s' is none of the %lld classes of %.*s (%s%s)",
+                   FT_STR_ARG(m->names[class]), (long long)as->classes, FT_STR_ARG(as->path), list,
+                   n + 80 < sizeof list ? "" : " …");
+}
+
+/* Another set's classes: its names in their order, and what the data's own numbers are there. */
+static ft_err classes_match(ft_nn_images *m, const ft_nn_images *as) {
+    if (!as || !as->names || !m->names) return FT_OK;
+    m->own_count = m->classes;
+    FT_TRY(ft_arena_items(&m->class_of, &m->arena, (size_t)m->own_count + 1));
+    for (int64_t k = 0; k < m->own_count; k++) {
+        m->class_of[k] = -1;
+        for (int64_t i = 0; i < as->classes; i++)
+            if (ft_str_eq(m->names[k], as->names[i])) m->class_of[k] = (int32_t)i;
+    }
+    return FT_OK;
+}
+
 static ft_err look_through(ft_nn_images *m, const ft_nn_images_opts *opts) {
-    look l = { .m = m, .opts = opts };
+    look l = { .m = m, .opts = opts, .strange = -1 };
     int64_t most = -1;
     ft_err err = look_open(&l);
     for (uint64_t i = 0; i < m->feed.count && err == FT_OK; i++) err = sample_look(&l, i, &most);
     if (l.reader) m->feed.close(l.reader);
     if (l.has_regex) regfree(&l.regex);
+    if (err == FT_OK && l.strange >= 0) err = strange_class(m, opts->as, l.strange);
+    if (m->class_of) m->names = opts->as->names;
     if (opts->classes) m->classes = opts->classes;
     if (!m->classes) m->classes = most + 1;
     return err;
@@ -199,6 +235,27 @@ static bool judges(const ft_nn_images *m, const ft_nn_images_opts *o, uint64_t n
     return (double)(h >> 11) * 0x1p-53 < o->share;
 }
 
+/* Where the largest label alone tells how many classes there are, it may be the wrong one. */
+static ft_err none_of(const ft_nn_images *m, const uint64_t *examples) {
+    char list[200];
+    size_t n = 0;
+    int64_t empty = 0;
+    for (int64_t k = 0; k < m->classes; k++) {
+        if (examples[k]) continue;
+        if (n + 40 < sizeof list)
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%lld", empty ? ", " : "",
+                                  (long long)k);
+        else if (list[n - 1] != '.')
+            n += (size_t)snprintf(list + n, sizeof list - n, ", ...");
+        empty++;
+    }
+    return FT_FAIL(FT_EINVAL,
+                   "its largest label %lld makes %lld classes, of which %lld ha%s no example to "
+                   "learn from: %s",
+                   (long long)m->classes - 1, (long long)m->classes, (long long)empty,
+                   empty == 1 ? "s" : "ve", list);
+}
+
 static ft_err divide(ft_nn_images *m, const ft_nn_images_opts *o) {
     uint64_t *examples, count = m->feed.count;
     FT_TRY(ft_arena_items(&m->learn.numbers, &m->arena, count + 1));
@@ -211,7 +268,9 @@ static ft_err divide(ft_nn_images *m, const ft_nn_images_opts *o) {
         if (p == &m->learn) examples[m->labels[i]]++;
     }
     for (int64_t k = 0; k < m->classes && !o->any_class; k++)
-        if (!examples[k])
+        if (!examples[k] && !m->names && !o->classes)
+            return none_of(m, examples);
+        else if (!examples[k])
             return FT_FAIL(FT_EINVAL, "class %lld%s%.*s%s has no example to learn from",
                            (long long)k, m->names ? " ('" : "", m->names ? (int)m->names[k].len : 0,
                            m->names ? m->names[k].at : "", m->names ? "')" : "");
@@ -227,10 +286,12 @@ static ft_err open_into(ft_nn_images *m, ft_str path, const ft_nn_images_opts *o
     ft_dataset *d = NULL;
     ft_str at;
     FT_TRY(ft_arena_str(&at, &m->arena, path));
+    m->path = at;
     FT_TRY(ft_dataset_open(&d, &at, 1, NULL));
     ft_err err = names_read(m, ft_dataset_meta(d));
     ft_dataset_free(d);
     FT_TRY(err);
+    FT_TRY(classes_match(m, opts->as));
     FT_TRY(ft_feed_dataset(&m->feed, &at, 1, NULL));
     if (!m->feed.random || m->feed.count == FT_DATASET_UNKNOWN)
         return FT_FAIL(FT_EUNSUPPORTED, "this data can only be read in order; `fettle data pack` "
@@ -239,7 +300,7 @@ static ft_err open_into(ft_nn_images *m, ft_str path, const ft_nn_images_opts *o
     FT_TRY(ft_arena_items(&m->labels, &m->arena, m->feed.count + 1));
     FT_TRY(ft_arena_items(&m->groups, &m->arena, m->feed.count + 1));
     FT_TRY(look_through(m, opts));
-    if (m->classes < 2)
+    if (m->classes < 2 && !opts->as)
         return FT_FAIL(FT_EINVAL, "there is nothing to tell apart: %lld class%s",
                        (long long)m->classes, m->classes == 1 ? "" : "es");
     return divide(m, opts);
@@ -352,8 +413,11 @@ ft_err ft_nn_images_batch(ft_array *images, int64_t **labels, const ft_batch *b,
             l = &b->fields[i].array;
     if (!images->data || !l) return FT_FAIL(FT_EINVAL, "a batch without pictures or labels");
     int64_t each = b->count ? ft_array_count(l) / (int64_t)b->count : 0;
-    for (size_t i = 0; i < b->count; i++)
-        (*labels)[i] = (int64_t)ft_array_f64(l, (int64_t)i * each);
+    for (size_t i = 0; i < b->count; i++) {
+        int64_t label = (int64_t)ft_array_f64(l, (int64_t)i * each);
+        if (m->class_of) label = label >= 0 && label < m->own_count ? m->class_of[label] : -1;
+        (*labels)[i] = label;
+    }
     for (size_t i = 0; i < b->count; i++)
         if ((*labels)[i] < 0 || (*labels)[i] >= m->classes)
             return FT_FAIL(FT_EINVAL, "label %lld is none of %lld classes", (long long)(*labels)[i],

@@ -17,8 +17,10 @@ typedef struct ft_nn_images_opts {
     ft_str group;    /* empty: each sample is a group */
     double share;    /* of the groups that judge; 0: none */
     uint64_t seed;
-    bool any_class;   /* classes without an example are fine */
-    uint64_t bad_max; /* records whose label cannot be read: left out, up to so many */
+    bool any_class;                /* classes without an example are fine */
+    const struct ft_nn_images *as; /* the classes are those of this set: by name where both have
+                                      names, else by number. NULL: the data's own */
+    uint64_t bad_max;              /* records whose label cannot be read: left out, up to so many */
 } ft_nn_images_opts;
 
 typedef struct ft_nn_part { /* samples of one side */
@@ -29,18 +31,22 @@ typedef struct ft_nn_part { /* samples of one side */
 typedef struct ft_nn_images {
     ft_arena arena;
     ft_feed feed;
+    ft_str path;
     ft_str *names; /* of classes; NULL: numbers */
     int64_t classes;
-    uint64_t bad;     /* left out */
-    int32_t *labels;  /* by number; -1: left out */
-    uint64_t *groups; /* by number: hash of label and group */
+    int32_t *class_of; /* by the data's own number: the class, -1: none of `as`; NULL: itself */
+    int64_t own_count; /* of class_of */
+    uint64_t bad;      /* left out */
+    int32_t *labels;   /* by number; -1: left out */
+    uint64_t *groups;  /* by number: hash of label and group */
     ft_nn_part learn, judge;
     int channels;   /* of the pictures where they are stored as arrays; 0: encoded */
     uint64_t print; /* of the feed and the division */
 } ft_nn_images;
 
 /* FT_EINVAL names class or record: a class without an example to learn from, a label that is no
- * class, pictures or labels that are not there. FT_EUNSUPPORTED for what can only be read in order.
+ * class, a class that `as` has not, pictures or labels that are not there. FT_EUNSUPPORTED for what
+ * can only be read in order.
  */
 ft_err ft_nn_images_open(ft_nn_images **out, ft_str path, const ft_nn_images_opts *opts);
 void ft_nn_images_free(ft_nn_images *m); /* fine on NULL */

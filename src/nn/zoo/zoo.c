@@ -1,8 +1,13 @@
 /* zoo.c -- the table of architectures; see zoo.h. */
 #include "nn/zoo/zoo.h"
 
+#include <stdio.h>
+
 #include "base/check.h"
 #include "nn/zoo/zoo_in.h"
+
+#define SIDE_MIN 4 /* of pictures */
+#define SIDE_MAX 4096
 
 extern const ft_nn_arch ft_arch_resnet18, ft_arch_resnet34, ft_arch_resnet50, ft_arch_mobilenet_v2,
     ft_arch_simple_pose, ft_arch_yolo3, ft_arch_cnn28, ft_arch_cnn32;
@@ -24,8 +29,12 @@ ft_err ft_nn_arch_find(const ft_nn_arch **out, ft_str name) {
     }
     *out = NULL;
     const char *near = ft_str_nearest(name, names, count);
-    return FT_FAIL(FT_ENOTFOUND, "no architecture '%.*s'%s%s", FT_STR_ARG(name),
-                   near ? "; is it " : "", near ? near : "");
+    char list[400];
+    size_t n = 0;
+    for (size_t i = 0; i < count && n < sizeof list; i++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", names[i]);
+    return FT_FAIL(FT_ENOTFOUND, "no architecture '%.*s'%s%s; known: %s", FT_STR_ARG(name),
+                   near ? "; is it " : "", near ? near : "", list);
 }
 
 ft_err ft_nn_arch_build(ft_nn_graph **out, const ft_nn_arch *arch, const ft_nn_arch_opts *opts) {
@@ -37,9 +46,16 @@ ft_err ft_nn_arch_build(ft_nn_graph **out, const ft_nn_arch *arch, const ft_nn_a
     if (!z.opts.channels) z.opts.channels = arch->channels;
     if (!z.opts.size) z.opts.size = arch->size;
     if (z.opts.classes < 1 || z.opts.classes > 1000000 || z.opts.channels < 1 ||
-        z.opts.channels > 64 || z.opts.size < 4 || z.opts.size > 4096)
-        return FT_FAIL(FT_EINVAL, "%s with %d classes, %d channels and a side of %d", arch->name,
-                       z.opts.classes, z.opts.channels, z.opts.size);
+        z.opts.channels > 64)
+        return FT_FAIL(FT_EINVAL,
+                       "%s with %d classes and %d channels; 1 to 1000000 classes and 1 to 64 "
+                       "channels were expected",
+                       arch->name, z.opts.classes, z.opts.channels);
+    if (z.opts.size < SIDE_MIN || z.opts.size > SIDE_MAX)
+        return FT_FAIL(FT_EINVAL,
+                       "pictures of %d x %d are too %s for a %s: a side of %d to %d was expected",
+                       z.opts.size, z.opts.size, z.opts.size < SIDE_MIN ? "small" : "large",
+                       arch->name, SIDE_MIN, SIDE_MAX);
     ft_random_seed(&z.random, z.opts.seed);
     FT_TRY(ft_nn_graph_new(&z.g, ft_str_of(arch->name)));
     int64_t shape[] = { FT_NN_DIM_ANY, z.opts.channels, z.opts.size, z.opts.size };
