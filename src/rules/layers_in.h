@@ -11,17 +11,19 @@ ft_err ft_rule_tensors_of(ft_str **out, size_t *count, const ft_rule_input *in,
                           const char *collection, const char *regex);
 
 /* The nodes of a layer's tensor: of [samples, features] the features, of [samples, channels, …] the
- * channels, over all samples and places. */
+ * channels, over all samples and places. Begins zeroed. */
 typedef struct ft_rule_nodes {
     int64_t nodes, inactive;
-    int64_t seen; /* values a node */
+    int64_t seen;    /* values a node */
+    int64_t *active; /* of them, by node */
 } ft_rule_nodes;
-#define FT_RULE_NODES_SEEN_MIN 16 /* fewer values say nothing about a node */
 
-/* A node is inactive when less than `percent` of its values are active: strictly within (low,
- * high). */
-ft_err ft_rule_nodes_count(ft_rule_nodes *out, ft_arena *arena, const ft_array *a, double low,
-                           double high, double percent);
+/* Counts the values that are active, strictly within (low, high), to those counted before.
+ * FT_EINVAL when the layer has another number of nodes than before. */
+ft_err ft_rule_nodes_add(ft_rule_nodes *n, ft_arena *arena, const ft_array *a, double low,
+                         double high);
+/* A node is inactive when less than `percent` of its values are active. */
+void ft_rule_nodes_judge(ft_rule_nodes *n, double percent);
 static inline double ft_rule_nodes_percent(const ft_rule_nodes *n) {
     return n->nodes ? 100.0 * (double)n->inactive / (double)n->nodes : 0;
 }

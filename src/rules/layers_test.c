@@ -44,12 +44,12 @@ static void test_dead_relu(void **state) {
         plant(&l, 4 * step, 0);
         keep(&s, step, "layer1.0.relu_output_0", &l);
     }
-    EXPECT(scene_run(&s, &ft_rule_dead_relu, "") == 3);
+    EXPECT(scene_run(&s, &ft_rule_dead_relu, "values=64") == 3);
     EXPECT_STR("12 of the 20 units of layer1.0.relu_output_0 are dead at step 3 (60.00 %): each "
                "was active for less than 1 % of 64 values; at most 50 % dead units were expected",
                s.verdict.reason);
-    EXPECT(scene_run(&s, &ft_rule_dead_relu, "threshold_layer=70") == 4);
-    EXPECT(scene_run(&s, &ft_rule_dead_relu, "threshold_inactivity=100") == 0);
+    EXPECT(scene_run(&s, &ft_rule_dead_relu, "values=64;threshold_layer=70") == 4);
+    EXPECT(scene_run(&s, &ft_rule_dead_relu, "values=64;threshold_inactivity=100") == 0);
     EXPECT(scene_run(&s, &ft_rule_dead_relu, "tensor_regex=other") == -1);
     EXPECT(s.waits == 6);
     scene_end(&s);
@@ -62,7 +62,7 @@ static void test_dead_relu(void **state) {
             plant(&l, 9, 0); /* some dead ones are usual */
             keep(&s, step, "relu_output_0", &l);
         }
-        EXPECT(scene_run(&s, &ft_rule_dead_relu, "") == -1 && s.quiet == 5);
+        EXPECT(scene_run(&s, &ft_rule_dead_relu, "values=64") == -1 && s.quiet == 5);
         scene_end(&s);
     }
 }
@@ -74,8 +74,35 @@ static void test_dead_relu_needs_samples(void **state) {
     static const float one[8] = { 0, 0, 0, 0, 0, 1, 0, 0 };
     scene_begin(&s);
     scene_f32(&s, 0, "relu_output_0", one, 1, 8);
-    EXPECT(scene_run(&s, &ft_rule_dead_relu, "") == -1 && s.waits == 1);
+    EXPECT(scene_run(&s, &ft_rule_dead_relu, "values=64") == -1 && s.waits == 1);
     scene_end(&s);
+}
+
+/* Units that are each active for one picture of forty are silent for most of a batch of sixteen and
+ * alive all the same; those that never are, are found as soon as there are values enough. */
+static void test_dead_relu_looks_back(void **state) {
+    (void)state;
+    scene s;
+    ft_random r;
+    for (uint64_t seed = 0; seed < SEEDS; seed++)
+        for (int dead = 0; dead <= 30; dead += 30) {
+            float one[16 * 40];
+            ft_random_seed(&r, seed);
+            scene_begin(&s);
+            for (int step = 0; step < 60; step += 2) {
+                for (int i = 0; i < 16; i++) {
+                    int class = (int)ft_random_below(&r, 40);
+                    for (int k = 0; k < 40; k++) one[i * 40 + k] = k >= dead && k == class;
+                }
+                scene_f32(&s, step, "relu_output_0", one, 16, 40);
+            }
+            if (!dead)
+                EXPECT(scene_run(&s, &ft_rule_dead_relu, "threshold_inactivity=0.1;values=16") ==
+                       0);
+            EXPECT(scene_run(&s, &ft_rule_dead_relu, "") == (dead ? 30 : -1));
+            EXPECT(s.waits == 15); /* 16 times 16 values */
+            scene_end(&s);
+        }
 }
 
 static void test_saturated(void **state) {
@@ -279,6 +306,7 @@ static void test_faults(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_dead_relu), cmocka_unit_test(test_dead_relu_needs_samples),
-          cmocka_unit_test(test_saturated), cmocka_unit_test(test_vanishing),
-          cmocka_unit_test(test_update_ratio), cmocka_unit_test(test_poor_initialization),
-          cmocka_unit_test(test_first_nan), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_dead_relu_looks_back), cmocka_unit_test(test_saturated),
+          cmocka_unit_test(test_vanishing), cmocka_unit_test(test_update_ratio),
+          cmocka_unit_test(test_poor_initialization), cmocka_unit_test(test_first_nan),
+          cmocka_unit_test(test_faults))

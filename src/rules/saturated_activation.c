@@ -65,7 +65,7 @@ static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in,
     FT_TRY(ft_rule_tensors(&names, &count, in, p));
     for (size_t i = 0; i < count; i++) {
         ft_array a;
-        ft_rule_nodes n;
+        ft_rule_nodes n = { 0 };
         bool there, tanh_layer = contains(names[i], "tanh");
         if (!tanh_layer && !contains(names[i], "sigmoid")) continue;
         FT_TRY(ft_trial_try(&there, &a, in->trial, in->arena, names[i], in->at));
@@ -74,8 +74,8 @@ static ft_err evaluate(void *state, const ft_params *p, const ft_rule_input *in,
             ft_params_float(p, tanh_layer ? "threshold_tanh_min" : "threshold_sigmoid_min");
         double high =
             ft_params_float(p, tanh_layer ? "threshold_tanh_max" : "threshold_sigmoid_max");
-        FT_TRY(ft_rule_nodes_count(&n, in->arena, &a, low, high,
-                                   ft_params_float(p, "threshold_inactivity")));
+        FT_TRY(ft_rule_nodes_add(&n, in->arena, &a, low, high));
+        ft_rule_nodes_judge(&n, ft_params_float(p, "threshold_inactivity"));
         checked++;
         if (ft_rule_nodes_percent(&n) > ft_params_float(p, "threshold_layer"))
             return report(in, p, names[i], &n, low, high, out);
