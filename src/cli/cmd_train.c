@@ -47,15 +47,16 @@ static const ft_param options[] = {
     { "shuffle-seed", FT_PARAM_INT, NULL, .min = 0, .max = 9e15,
       .doc = "N: objects in another order, by this seed and the epoch" },
     { "label", FT_PARAM_STRING, NULL,
-      .doc = "COLUMN: first, last, none, a number from 0 or a header's name (csv: first)" },
+      .doc = "COLUMN: tables: first, last, none, a number from 0 or a header's name (csv: first)" },
     { "header", FT_PARAM_CHOICE, "detect", .choices = "detect|yes|no",
-      .doc = "WORD: does the first row name the columns" },
+      .doc = "WORD: tables: does the first row name the columns" },
     { "format", FT_PARAM_CHOICE, NULL, .choices = "csv|libsvm|idx",
-      .doc = "NAME: data format (by content when not given)" },
+      .doc = "NAME: tables: data format (by content when not given)" },
     { "missing", FT_PARAM_STRING, NULL,
-      .doc = "WORDS: texts that stand for a missing value, with commas (beside \"\", NA, ? …)" },
+      .doc = "WORDS: tables: texts that stand for a missing value, with commas (beside \"\", NA, ? "
+             "…)" },
     { "rows", FT_PARAM_INT, NULL, .min = 1, .max = 1e12,
-      .doc = "N: use only the first N rows of each file" },
+      .doc = "N: tables: use only the first N rows of each file" },
     { "rule", FT_PARAM_STRING, NULL, .repeated = true,
       .doc = "RULE: watch the job, 'LossNotDecreasing' or 'RULE:param=value,…' or a file.sql" },
     { "action", FT_PARAM_STRING, "stop,alert",
@@ -163,6 +164,29 @@ static ft_err source_of(ft_str *json, ft_cli *cli, ft_str uri) {
     if (err == FT_OK) err = ft_arena_str(json, &cli->arena, ft_buf_str(&buf));
     ft_buf_fini(&buf);
     return err;
+}
+
+/* What says how tables are read says nothing about pictures: refused, since who gives it means
+ * something by it. */
+static ft_err pictures_check(const ft_params *given) {
+    static const struct {
+        const char *option, *instead;
+    } tables[] = {
+        { "rows", "name a smaller folder or file" },
+        { "label", "the label is the class's folder, or the field 'label' or 'cls' of the data" },
+        { "header", "pictures have no header" },
+        { "format", "the data's format is found by its content" },
+        { "missing", "a picture that cannot be read is left out by --set bad_max=N" },
+    };
+    for (size_t i = 0; i < FT_COUNT(tables); i++)
+        if (ft_params_given(given, tables[i].option))
+            return FT_FAIL(FT_EINVAL, "--%s is about tables, and image learns from pictures: %s",
+                           tables[i].option, tables[i].instead);
+    if (ft_str_is(ft_params_str(given, "input-mode"), "pipe"))
+        return FT_FAIL(FT_EINVAL, "--input-mode pipe is for records that are read in order (csv, "
+                                  "libsvm, recordio-protobuf …); image reads its pictures in any "
+                                  "order: file or fastfile");
+    return FT_OK;
 }
 
 static ft_err channel_of(ft_job_channel *out, ft_cli *cli, const char *name) {
@@ -472,6 +496,8 @@ static ft_err run(ft_cli *cli) {
                        FT_STR_ARG(cli->args[0]));
     ft_params *params;
     FT_TRY(params_read(&params, cli, algorithm));
+    bool pictures = ft_param_find(algorithm->params, FT_STR("arch")) != NULL;
+    if (pictures) FT_TRY(pictures_check(cli->options));
     ft_job_channel channels[CHANNELS_MAX];
     size_t channel_count = 0;
     FT_TRY(channel_of(&channels[channel_count++], cli, "train"));
@@ -494,8 +520,7 @@ static ft_err run(ft_cli *cli) {
     FT_TRY(watches_read(watches, &spec.watch_count, cli));
     bool rounds = ft_param_find(algorithm->params, FT_STR("num_round")) != NULL;
     FT_TRY(collections_read(&collections, &spec.collection_count, cli,
-                            rounds ? ft_params_int(params, "num_round") : 0,
-                            !ft_param_find(algorithm->params, FT_STR("arch"))));
+                            rounds ? ft_params_int(params, "num_round") : 0, !pictures));
     spec.collections = collections;
     if (ft_params_given(cli->options, "max-runtime"))
         FT_TRY(ft_duration_parse(&spec.max_runtime_us, ft_params_str(cli->options, "max-runtime")));
