@@ -165,6 +165,31 @@ def mine(pid, home):
         return False
 
 
+@case
+def names_of_classes_travel_with_any_format(t):
+    folder = pictures(t, 24)
+    for ending in ("tfrecord", "rec", "tar"):
+        data = os.path.join(t.path, "bars." + ending)
+        t.run("data", "convert", folder, data)
+        t.run("train", "image", "--arch", "cnn28", "--train", data, "--epochs", 1, "--set", "batch_size=8", "--job", ending)
+        with open(os.path.join(t.path, "objects/fettle/jobs", ending, "output/model/labels.txt")) as f:
+            assert f.read().split() == ["bar0", "bar1", "bar2"], ending
+    plain = os.path.join(t.path, "plain.tar")
+    subprocess.run(["tar", "cf", plain, "-C", t.path, "pictures"], check=True)
+    p = t.run("train", "image", "--train", plain, "--epochs", 1, ok=False)
+    assert p.returncode != 0 and "a tar of class folders is unpacked first" in p.stderr, p.stderr
+
+
+@case
+def options_of_tables_are_refused_for_pictures(t):
+    folder = pictures(t, 8)
+    for option, value in (("--rows", 100), ("--label", "last"), ("--header", "yes"), ("--format", "csv"), ("--missing", "x"),
+                          ("--input-mode", "pipe")):
+        p = t.run("train", "image", "--train", folder, option, value, ok=False)
+        assert p.returncode != 0 and option in p.stderr and "image" in p.stderr, p.stderr
+    assert not t.json("jobs", "ls")
+
+
 def ended(t, job):
     return next(j for j in t.json("jobs", "ls") if j["job"] == job)
 

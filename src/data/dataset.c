@@ -157,7 +157,7 @@ static ft_err shards_open(ft_dataset *d, const char *const *paths, size_t count)
     if (d->total == FT_DATASET_UNKNOWN || !d->format->read) d->random = false;
     if (!d->field_count)
         return FT_FAIL(FT_EINVAL, "'%s' has no record, so its fields are not known", paths[0]);
-    return FT_OK;
+    return ft_set_names_read(d, paths[0]);
 }
 
 /* What the first path is; a FIFO is taken as a stream, since looking at it uses it up. */

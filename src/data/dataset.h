@@ -24,6 +24,9 @@
  *     folder, lst   image, label, path (and class names in the metadata)
  *     tar        "key" and one for each ending of the names (WebDataset): jpg, cls, json, npy …
  *
+ * Class names of formats without a place for them stand beside the first file, in
+ * FILE.classes.json, and are metadata.
+ *
  * Threads: a dataset is read-only once open, any thread may use it; a reader belongs to one thread.
  * Files: records are read by pread into the reader's buffer; raw shards are mapped, guarded: a file
  * that shrinks is FT_ECORRUPT and no signal (mapped.h). Errors name file, record and offset. */

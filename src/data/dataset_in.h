@@ -115,6 +115,11 @@ struct ft_dataset_writer {
     ft_arena arena;
 };
 
+/* ---- dataset_names.c: names of classes beside a file that has no place for them */
+ft_err ft_set_names_write(ft_dataset_writer *w);
+ft_err ft_set_names_read(ft_dataset *d, const char *file);
+ft_err ft_set_names_remove(ft_arena *arena, ft_str file);
+
 /* ---- for drivers */
 
 /* Append a field; the name is copied. FT_ETOOBIG past FT_DATASET_FIELDS_MAX. */

@@ -2,6 +2,7 @@
  * that were written; and what is refused. */
 #include "data/dataset.h"
 
+#include "base/files.h"
 #include "data/dataset_test.h"
 #include "data/record.h"
 
@@ -557,7 +558,38 @@ static void test_shapes_in_examples(void **state) {
     ft_dataset_free(d);
 }
 
-TEST_MAIN(cmocka_unit_test(test_images), cmocka_unit_test(test_rows), cmocka_unit_test(test_csv),
+/* Names of classes stand beside what has no place for them, and go when it is written without. */
+static void test_names_of_classes(void **state) {
+    static const ft_field field = { .name = FT_STR("x"), .dtype = FT_F32 };
+    ft_dataset_write_opts opts = { .meta = FT_STR("{\"pack\":{},\"classes\":[\"cat\",\"a b\"]}") };
+    float one = 1;
+    ft_array row = { .dtype = FT_F32, .data = &one };
+    char path[1200], names[1300];
+    (void)state;
+    snprintf(path, sizeof path, "%s", test_set_path("named.tfrecord"));
+    snprintf(names, sizeof names, "%s.classes.json", path);
+    ft_str paths = ft_str_of(path);
+    for (int with = 1; with >= 0; with--) {
+        ft_dataset_writer *w;
+        ft_dataset *d;
+        EXPECT_OK(ft_dataset_writer_new(&w, path, &field, 1, with ? &opts : NULL));
+        EXPECT_OK(ft_dataset_write(w, &row));
+        EXPECT_OK(ft_dataset_writer_end(w));
+        ft_dataset_writer_free(w);
+        EXPECT_OK(ft_dataset_open(&d, &paths, 1, NULL));
+        EXPECT_STR(with ? "{\"classes\":[\"cat\",\"a b\"]}" : "{}", ft_dataset_meta(d));
+        ft_dataset_free(d);
+        EXPECT(ft_file_exists(names) == with);
+    }
+    ft_dataset *d;
+    EXPECT_OK(ft_file_write_atomic(names, FT_STR("{\"classes\":[1]}"), false));
+    EXPECT_ERR(FT_EPARSE, ft_dataset_open(&d, &paths, 1, NULL));
+    EXPECT_WHY("expected {\"classes\"");
+    EXPECT_OK(ft_file_remove(names));
+}
+
+TEST_MAIN(cmocka_unit_test(test_names_of_classes), cmocka_unit_test(test_images),
+          cmocka_unit_test(test_rows), cmocka_unit_test(test_csv),
           cmocka_unit_test(test_csv_stacked), cmocka_unit_test(test_libsvm),
           cmocka_unit_test(test_index), cmocka_unit_test(test_bytes), cmocka_unit_test(test_json),
           cmocka_unit_test(test_damage), cmocka_unit_test(test_over_limit),

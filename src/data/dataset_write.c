@@ -66,7 +66,11 @@ ft_err ft_dataset_write(ft_dataset_writer *w, const ft_array *values) {
 
 uint64_t ft_dataset_written(const ft_dataset_writer *w) { return w->format->written(w); }
 
-ft_err ft_dataset_writer_end(ft_dataset_writer *w) { return w->format->write_end(w); }
+/* What the data means comes first: a file that is whole has its names. */
+ft_err ft_dataset_writer_end(ft_dataset_writer *w) {
+    FT_TRY(ft_set_names_write(w));
+    return w->format->write_end(w);
+}
 
 void ft_dataset_writer_free(ft_dataset_writer *w) {
     if (!w) return;

@@ -21,7 +21,7 @@ typedef struct ft_dataset_writer ft_dataset_writer;
 
 typedef struct ft_dataset_write_opts {
     ft_str format; /* empty: by the ending */
-    ft_str meta;   /* JSON object, where the format keeps one (fts) */
+    ft_str meta;   /* JSON object; fts keeps it, other files its "classes" in FILE.classes.json */
     int level;     /* of gzip and zstd; 0: theirs */
 } ft_dataset_write_opts;
 

@@ -175,6 +175,7 @@ static ft_err surplus_remove(ft_pack_out *o) {
         FT_TRY(shard_path(&path, o, n));
         if (!ft_file_exists(path.at)) break;
         FT_TRY(ft_file_remove(path.at));
+        FT_TRY(ft_set_names_remove(&o->arena, path));
     }
     if (o->split && ft_file_exists(o->to)) FT_TRY(ft_file_remove(o->to));
     return FT_OK;

@@ -140,7 +140,8 @@ static ft_err look_open(look *l) {
     if (image < 0) return FT_FAIL(FT_EINVAL, "there is no field of pictures in the data");
     if (l->label < 0)
         return FT_FAIL(FT_EINVAL, "the pictures have no label: expected class folders, or a field "
-                                  "such as 'label' or 'cls'");
+                                  "such as 'label' or 'cls' (a tar of class folders is unpacked "
+                                  "first)");
     const ft_field *f = &m->feed.fields[image];
     m->channels = f->kind == FT_FIELD_IMAGE || f->kind == FT_FIELD_BYTES ? 0
                   : f->ndim == 3                                         ? (int)f->shape[2]
