@@ -315,6 +315,8 @@ ft_err ft_nn_images_open(ft_nn_images **out, ft_str path, const ft_nn_images_opt
     ft_err err = open_into(m, path, opts);
     if (err != FT_OK) {
         ft_nn_images_free(m);
+        /* A record of a single file is named with the file already. */
+        if (strncmp(ft_err_why(), path.at, path.len) == 0) return err;
         return ft_err_prefix(err, "%.*s", FT_STR_ARG(path));
     }
     *out = m;
