@@ -88,9 +88,12 @@ static inline ft_err rig_event(void *self, const char *name, const char *text) {
     rig_add(self, name);
     return FT_OK;
 }
-static const ft_tap_ops rig_ops = {
-    rig_wants, rig_begin, rig_end, rig_array, rig_scalar, rig_event
-};
+static const ft_tap_ops rig_ops = { .wants = rig_wants,
+                                    .begin = rig_begin,
+                                    .end = rig_end,
+                                    .array = rig_array,
+                                    .scalar = rig_scalar,
+                                    .event = rig_event };
 
 static inline void rig_progress(void *ctx, int64_t done, int64_t total, const char *text) {
     rig *r = ctx;
