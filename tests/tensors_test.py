@@ -241,7 +241,7 @@ def a_model_is_where_and_what_it_was(t):
     os.makedirs(t.path + "/here/below")
     one = t.path + "/here/m.pt"
     shutil.copy(folder + "/model.pt", one)
-    subprocess.run([FETTLE, "deploy", "../m.pt", "--endpoint", "signs"], env=t.env, cwd=t.path + "/here/below", check=True, timeout=60)
+    subprocess.run([FETTLE, "deploy", "../m.pt", "--endpoint", "signs"], env=t.env, cwd=t.path + "/here/below", check=True, timeout=60, capture_output=True)
     assert t.json("endpoints", "ls")[0]["model"] == one
     t.serve()
     assert ask(t, "signs", picture(t, 0))[0] == 200
