@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/proc.h"
 #include "speech/espeak_in.h"
+#include "speech/heard_test.h"
 #include "speech/phones.h"
 #include "tests/pitch.h"
 #include "tests/test.h"
@@ -17,36 +18,6 @@
 static const ft_voice lupe = { .id = "test",
                                .engine = &ft_engine_espeak,
                                .engine_voice = "es-419+f2" };
-
-typedef struct heard {
-    int16_t *samples;
-    size_t count;
-    double word_s[64], end_s[64];
-    int items, phones;
-    double last_end_s;
-} heard;
-
-static ft_err on_samples(void *ctx, const int16_t *samples, size_t count) {
-    heard *h = ctx;
-    h->samples = realloc(h->samples, (h->count + count) * sizeof *samples);
-    memcpy(h->samples + h->count, samples, count * sizeof *samples);
-    h->count += count;
-    return FT_OK;
-}
-static ft_err on_phone(void *ctx, const ft_phone *phone) {
-    heard *h = ctx;
-    EXPECT(phone->start_s >= h->last_end_s - 1e-9 && phone->end_s > phone->start_s);
-    h->last_end_s = phone->end_s;
-    h->phones++;
-    return FT_OK;
-}
-static ft_err on_item(void *ctx, const ft_timed *timed) {
-    heard *h = ctx;
-    if (h->items >= 64) return FT_OK;
-    h->end_s[h->items] = timed->end_s;
-    h->word_s[h->items++] = timed->start_s;
-    return FT_OK;
-}
 
 static ft_err speak_by(void *engine, heard *h, const char *text, const ft_style *style) {
     ft_arena arena = FT_ARENA_INIT(256 << 20);

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/files.h"
+#include "speech/heard_test.h"
 #include "speech/phones.h"
 #include "speech/vocoder.h"
 #include "tests/test.h"
@@ -12,34 +13,6 @@
 #define RATE 16000
 
 static const ft_voice slt = { .id = "test", .engine = &ft_engine_flite, .engine_voice = "slt" };
-
-typedef struct heard {
-    int16_t *samples;
-    size_t count;
-    double word_s[64];
-    int words, phones;
-    double last_end_s;
-} heard;
-
-static ft_err on_samples(void *ctx, const int16_t *samples, size_t count) {
-    heard *h = ctx;
-    h->samples = realloc(h->samples, (h->count + count) * sizeof *samples);
-    memcpy(h->samples + h->count, samples, count * sizeof *samples);
-    h->count += count;
-    return FT_OK;
-}
-static ft_err on_phone(void *ctx, const ft_phone *phone) {
-    heard *h = ctx;
-    EXPECT(phone->start_s >= h->last_end_s - 1e-9 && phone->end_s > phone->start_s);
-    h->last_end_s = phone->end_s;
-    h->phones++;
-    return FT_OK;
-}
-static ft_err on_item(void *ctx, const ft_timed *timed) {
-    heard *h = ctx;
-    if (h->words < 64) h->word_s[h->words++] = timed->start_s;
-    return FT_OK;
-}
 
 /* Speak SSML's first sentence; false when flite is not here. */
 static bool speak(heard *h, const char *text, const ft_style *style) {
@@ -104,7 +77,7 @@ static void test_spoken(void **state) {
     (void)state;
     heard a, b;
     if (!speak(&a, TEXT ".", NULL)) SKIP("no libflite1");
-    EXPECT(a.words == 8 && a.phones > 20 && a.word_s[0] < 0.05);
+    EXPECT(a.items == 8 && a.phones > 20 && a.word_s[0] < 0.05);
     EXPECT(a.count > RATE * 3 / 2 && a.count < RATE * 4 && loudness(&a) > 500);
     EXPECT(fabs((double)a.count / RATE - a.last_end_s) < 0.011);
     EXPECT(speak(&b, TEXT ".", NULL)); /* the same bytes again */
@@ -140,7 +113,7 @@ static void test_break(void **state) {
     heard h;
     if (!speak(&h, "<speak>Mary had a <break time='700ms'/> little lamb.</speak>", NULL))
         SKIP("no libflite1");
-    EXPECT(h.words == 6); /* the break is one of the items */
+    EXPECT(h.items == 6); /* the break is one of the items */
     double from = h.word_s[3], to = h.word_s[4];
     EXPECT(fabs(to - from - 0.7) < 0.010);
     int16_t most = 0;

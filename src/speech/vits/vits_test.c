@@ -12,6 +12,7 @@
 #include "nn/session.h"
 #include "speech/added.h"
 #include "speech/espeak.h"
+#include "speech/heard_test.h"
 #include "speech/vits/network.h"
 #include "speech/vits/spell.h"
 #include "tests/oracle.h"
@@ -192,34 +193,6 @@ static void test_no_voices(void **state) {
 }
 
 /* ---- the engine */
-
-typedef struct heard {
-    int16_t *samples;
-    size_t count;
-    double word_s[64], end_s[64];
-    int items, phones;
-    double last_end_s;
-} heard;
-
-static ft_err on_samples(void *ctx, const int16_t *samples, size_t count) {
-    heard *h = ctx;
-    h->samples = realloc(h->samples, (h->count + count) * sizeof *samples);
-    memcpy(h->samples + h->count, samples, count * sizeof *samples);
-    h->count += count;
-    return FT_OK;
-}
-static ft_err on_phone(void *ctx, const ft_phone *phone) {
-    heard *h = ctx;
-    EXPECT(phone->start_s >= h->last_end_s - 1e-9 && phone->end_s > phone->start_s);
-    h->last_end_s = phone->end_s;
-    h->phones++;
-    return FT_OK;
-}
-static ft_err on_item(void *ctx, const ft_timed *timed) {
-    heard *h = ctx;
-    if (h->items < 64) h->word_s[h->items] = timed->start_s, h->end_s[h->items++] = timed->end_s;
-    return FT_OK;
-}
 
 static ft_err speak(heard *h, const char *text) {
     static ft_vits_voice v;
