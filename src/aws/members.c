@@ -5,6 +5,7 @@
 
 #include "aws/aws.h"
 #include "base/check.h"
+#include "base/number.h"
 
 #define PATH_MAX_BYTES 256
 
@@ -29,12 +30,6 @@ static ft_str form_name(char out[PATH_MAX_BYTES], const char *path, const char *
     return (ft_str){ out, len };
 }
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 ft_err ft_form_decode(ft_str *out, ft_arena *arena, ft_str text) {
     char *to;
     size_t len = 0;
@@ -42,8 +37,8 @@ ft_err ft_form_decode(ft_str *out, ft_arena *arena, ft_str text) {
     for (size_t i = 0; i < text.len; i++) {
         char ch = text.at[i];
         if (ch == '%') {
-            int high = text.len - i > 2 ? hex_digit(text.at[i + 1]) : -1,
-                low = high < 0 ? -1 : hex_digit(text.at[i + 2]);
+            int high = text.len - i > 2 ? ft_hex_digit(text.at[i + 1]) : -1,
+                low = high < 0 ? -1 : ft_hex_digit(text.at[i + 2]);
             if (low < 0) return FT_FAIL(FT_EPARSE, "byte %zu of a form: broken %%-escape", i);
             ch = (char)(high * 16 + low);
             i += 2;

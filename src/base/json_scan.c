@@ -7,6 +7,7 @@
 #endif
 
 #include "base/check.h"
+#include "base/number.h"
 
 #define FOUND_TEXT 32
 
@@ -92,18 +93,12 @@ size_t ft_json_scan(const char *at, size_t len, bool *high) {
 }
 #endif
 
-static int hex_digit(char c) {
-    if (ft_json_is_digit(c)) return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Four hex digits at `at`, or -1. */
 static int hex4(ft_str text, size_t at) {
     int value = 0;
     if (text.len < 4 || at > text.len - 4) return -1;
     for (size_t i = 0; i < 4; i++) {
-        int digit = hex_digit(text.at[at + i]);
+        int digit = ft_hex_digit(text.at[at + i]);
         if (digit < 0) return -1;
         value = value * 16 + digit;
     }

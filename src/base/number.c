@@ -265,3 +265,9 @@ bool ft_str_i64(int64_t *out, ft_str s) {
     *out = negative ? (int64_t)(0 - v) : (int64_t)v;
     return true;
 }
+
+int ft_hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}

@@ -17,4 +17,7 @@ size_t ft_f32_text(char *out, float v);
 size_t ft_i64_text(char *out, int64_t v);
 size_t ft_u64_text(char *out, uint64_t v);
 
+/* 0 to 15; -1: none. */
+int ft_hex_digit(char c);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/hash.h"
+#include "base/number.h"
 
 #define LINE_OVERHEAD_BYTES 1024              /* everything in a line but the two bodies */
 #define LINE_KEEP_BYTES     ((size_t)4 << 20) /* a longer line's memory is given back after it */
@@ -46,13 +47,6 @@ void ft_capture_id(char out[FT_UUID_TEXT], int64_t time_us, ft_random *r) {
     out[36] = '\0';
 }
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 int64_t ft_capture_id_time(ft_str id) {
     uint64_t head = 0; /* 48 bits of milliseconds, version, 12 bits of fraction */
     if (id.len != FT_UUID_TEXT - 1) return -1;
@@ -61,7 +55,7 @@ int64_t ft_capture_id_time(ft_str id) {
             if (id.at[i] != '-') return -1;
             continue;
         }
-        int digit = hex_digit(id.at[i]);
+        int digit = ft_hex_digit(id.at[i]);
         if (digit < 0) return -1;
         head = head << 4 | (uint64_t)digit;
     }

@@ -2,6 +2,8 @@
  * case), and the parts of a request's target. */
 #include "net/sigv4_in.h"
 
+#include "base/number.h"
+
 static bool unreserved(unsigned char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '.' || c == '~';
@@ -20,20 +22,14 @@ void ft_sig_encode(ft_buf *buf, ft_str s, bool keep_slash) {
     }
 }
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* %XX undone; a broken escape stays as it is ('+' is a plus here). */
 ft_err ft_sig_decode(ft_str *out, ft_arena *arena, ft_str s) {
     char *to;
     size_t len = 0;
     FT_TRY(ft_arena_take(&to, arena, s.len + 1));
     for (size_t i = 0; i < s.len; i++) {
-        int high = s.at[i] == '%' && s.len - i > 2 ? hex_value(s.at[i + 1]) : -1;
-        int low = high < 0 ? -1 : hex_value(s.at[i + 2]);
+        int high = s.at[i] == '%' && s.len - i > 2 ? ft_hex_digit(s.at[i + 1]) : -1;
+        int low = high < 0 ? -1 : ft_hex_digit(s.at[i + 2]);
         to[len++] = low < 0 ? s.at[i] : (char)(high * 16 + low);
         if (low >= 0) i += 2;
     }

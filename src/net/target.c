@@ -1,16 +1,12 @@
 /* target.c -- see target_in.h. */
 #include "net/target_in.h"
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#include "base/number.h"
 
 /* The byte that "%xx" at `at` stands for; -1 when it is no escape. */
 static int escape_value(ft_str s, size_t at) {
     if (at + 2 >= s.len) return -1;
-    int high = hex_digit(s.at[at + 1]), low = hex_digit(s.at[at + 2]);
+    int high = ft_hex_digit(s.at[at + 1]), low = ft_hex_digit(s.at[at + 2]);
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
