@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "stats/at_least.h"
 #include "stats/bins_in.h"
 
 #define BUCKETS_MAX ((size_t)1 << 20)
+#define FEW         30   /* buckets that are counted by their edges, all values against each */
 #define TALLY_MAX   1024 /* buckets that are counted in copies on the stack */
 #define COPIES      4
 #define GUESSES     256               /* values that are placed at a time */
@@ -113,6 +115,22 @@ static void add_one(ft_histogram *h, double v, double weight) {
         h->above += (uint64_t)weight;
 }
 
+/* Few buckets: how many values are at least each edge. */
+static void add_few(ft_histogram *h, const double *values, size_t n) {
+    double edges[FEW + 4], top = h->edges[h->count];
+    uint64_t reached[FEW + 4];
+    size_t count = 0;
+    edges[count++] = -(double)INFINITY; /* all but NaN */
+    for (size_t k = 0; k < h->count; k++) edges[count++] = h->edges[k];
+    edges[count++] = isfinite(top) ? nextafter(top, (double)INFINITY) : (double)NAN; /* above */
+    while (count % 4) edges[count++] = (double)NAN;
+    ft_count_at_least(reached, edges, count, values, n);
+    for (size_t k = 0; k < h->count; k++) h->counts[k] += (double)(reached[k + 1] - reached[k + 2]);
+    h->not_a_number += n - reached[0];
+    h->below += reached[0] - reached[1];
+    h->above += reached[h->count + 1];
+}
+
 /* Counts of a block of values in several copies, so that equal neighbours do not wait for each
  * other's increment. */
 typedef struct tally {
@@ -176,6 +194,10 @@ static bool is_equal(const ft_histogram *h) {
 }
 
 void ft_histogram_add(ft_histogram *h, const double *values, size_t n) {
+    if (n > h->count && h->count && h->count <= FEW) {
+        add_few(h, values, n);
+        return;
+    }
     if (n > h->count && h->count && h->count <= TALLY_MAX) {
         bool equal = is_equal(h);
         for (; n > BLOCK; values += BLOCK, n -= BLOCK) add_block(h, values, BLOCK, equal);

@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "stats/bins_in.h"
+#include "stats/moments.h"
 #include "stats/quantile.h"
 #include "stats/sort.h"
 
@@ -28,15 +29,12 @@ typedef struct bins {
 
 /* False when the values cannot be spread over bins: infinite ends, or one value only. */
 static bool find_range(bins *b, const double *values, size_t n) {
-    double low = (double)INFINITY, high = -(double)INFINITY;
-    for (size_t i = 0; i < n; i++) {
-        b->count += values[i] == values[i];
-        low = values[i] < low ? values[i] : low;
-        high = values[i] > high ? values[i] : high;
-    }
-    b->low = low;
-    b->scale = BINS / (high - low);
-    return high > low && isfinite(high - low) && isfinite(b->scale);
+    ft_moments m = { 0 };
+    ft_moments_add(&m, values, n);
+    b->count = m.count;
+    b->low = m.min;
+    b->scale = BINS / (m.max - m.min);
+    return m.max > m.min && isfinite(m.max - m.min) && isfinite(b->scale);
 }
 
 /* Bins of up to BLOCK values; how many values that is. */
