@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/check.h"
+#include "trials/reduction_in.h"
 
 static const char *const op_names[FT_REDUCE_COUNT] = { "min", "max",  "mean", "std", "variance",
                                                        "sum", "prod", "l1",   "l2" };
@@ -61,13 +62,10 @@ ft_err ft_reduction_name(ft_str *out, ft_arena *arena, ft_reduction r, ft_str te
     return FT_OK;
 }
 
-typedef struct sums {
-    double least, most, sum, squares, product, l1, l2; /* squares: about the mean */
-    int64_t count;
-} sums;
+/* ---- any type, one by one */
 
-static sums first_pass(const ft_array *a, bool of_abs) {
-    sums s = { .least = INFINITY, .most = -INFINITY, .product = 1 };
+static ft_sums first_pass(const ft_array *a, bool of_abs) {
+    ft_sums s = { .least = INFINITY, .most = -INFINITY, .product = 1 };
     s.count = ft_array_count(a);
     for (int64_t i = 0; i < s.count; i++) {
         double x = ft_array_f64(a, i);
@@ -84,7 +82,7 @@ static sums first_pass(const ft_array *a, bool of_abs) {
     return s;
 }
 
-static void second_pass(sums *s, const ft_array *a, bool of_abs) {
+static void second_pass(ft_sums *s, const ft_array *a, bool of_abs) {
     double mean = s->sum / (double)s->count;
     for (int64_t i = 0; i < s->count; i++) {
         double x = ft_array_f64(a, i);
@@ -93,7 +91,7 @@ static void second_pass(sums *s, const ft_array *a, bool of_abs) {
     }
 }
 
-static double pick(const sums *s, ft_reduction_op op) {
+static double pick(const ft_sums *s, ft_reduction_op op) {
     double n = (double)s->count;
     switch (op) {
     case FT_REDUCE_MIN:
@@ -120,18 +118,43 @@ static double pick(const sums *s, ft_reduction_op op) {
     }
 }
 
+static double product_of(const ft_array *a, bool of_abs) {
+    double product = 1;
+    for (int64_t i = 0, count = ft_array_count(a); i < count; i++) product *= ft_array_f64(a, i);
+    return of_abs ? fabs(product) : product;
+}
+
+/* ---- a set of reductions */
+
+typedef struct wants {
+    bool any, spread, product;
+} wants;
+
+static wants wants_of(const ft_reduction *set, size_t count, bool of_abs) {
+    wants w = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        if (set[i].of_abs != of_abs) continue;
+        w.any = true;
+        w.spread |= set[i].op == FT_REDUCE_STD || set[i].op == FT_REDUCE_VARIANCE;
+        w.product |= set[i].op == FT_REDUCE_PROD;
+    }
+    return w;
+}
+
 void ft_reduce(double *out, const ft_reduction *set, size_t count, const ft_array *a) {
+    ft_sums both[2];
+    bool fast = a->dtype == FT_F32 && ft_array_count(a) > 0;
+    if (fast) ft_sums_f32(&both[0], &both[1], a->data, ft_array_count(a));
     for (int of_abs = 0; of_abs < 2; of_abs++) {
-        bool any = false, spread = false;
-        for (size_t i = 0; i < count; i++) {
-            if (set[i].of_abs != (of_abs != 0)) continue;
-            any = true;
-            spread |= set[i].op == FT_REDUCE_STD || set[i].op == FT_REDUCE_VARIANCE;
-        }
-        if (!any) continue;
-        sums s = first_pass(a, of_abs != 0);
-        if (spread) second_pass(&s, a, of_abs != 0);
+        wants w = wants_of(set, count, of_abs != 0);
+        ft_sums *s = &both[of_abs];
+        if (!w.any) continue;
+        if (!fast) *s = first_pass(a, of_abs != 0);
+        if (fast && w.product) s->product = product_of(a, of_abs != 0);
+        if (fast && w.spread)
+            s->squares = ft_squares_f32(a->data, s->count, s->sum / (double)s->count, of_abs != 0);
+        if (!fast && w.spread) second_pass(s, a, of_abs != 0);
         for (size_t i = 0; i < count; i++)
-            if (set[i].of_abs == (of_abs != 0)) out[i] = pick(&s, set[i].op);
+            if (set[i].of_abs == (of_abs != 0)) out[i] = pick(s, set[i].op);
     }
 }

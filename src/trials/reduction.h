@@ -33,8 +33,8 @@ typedef struct ft_reduction {
 ft_err ft_reductions_parse(ft_reduction *out, size_t *count, ft_str text);
 /* "smdebug/reductions/abs_mean/<tensor>", without TensorFlow's ":0", in the arena. */
 ft_err ft_reduction_name(ft_str *out, ft_arena *arena, ft_reduction r, ft_str tensor);
-/* All of `set` in two passes over the data at most. NaN stays NaN. An empty tensor gives NaN, sum
- * 0, prod 1, norms 0. */
+/* All of `set` in two passes over the data at most (a product takes one more). NaN stays NaN. An
+ * empty tensor gives NaN, sum 0, prod 1, norms 0. */
 void ft_reduce(double *out, const ft_reduction *set, size_t count, const ft_array *a);
 
 #endif
