@@ -4,6 +4,7 @@
     wav.py OUT.json [--runs=9]
 
 Wall and CPU seconds of the programs, in turn, over files in memory. The WAVs must be the same bytes, the µ-law files nearly the same sound.
+`cp` of the samples is what no program that writes a file of its own can do without: the row `wav-cp` has it for the peer.
 """
 import array
 import json
@@ -63,12 +64,13 @@ def main():
         raw = ["-t", "raw", "-r", str(RATE), "-e", "signed", "-b", "16", "-c", "1", pcm]
         cases = {"wav": ([FETTLE, "convert", pcm, d + "/ours.wav"], ["sox", "-D", *raw, d + "/sox.wav"]),
                  "ulaw-8k": ([FETTLE, "convert", "--to-rate", "8000", pcm, d + "/ours.ulaw.wav"],
-                             ["sox", "-D", *raw, "-r", "8000", "-e", "mu-law", d + "/sox.ulaw.wav"])}
+                             ["sox", "-V1", "-D", *raw, "-r", "8000", "-e", "mu-law", d + "/sox.ulaw.wav"]),
+                 "wav-cp": ([FETTLE, "convert", pcm, d + "/ours.wav"], ["cp", pcm, d + "/cp.pcm"])}
         for case, (ours, peer) in cases.items():
             a, b = [], []
             for _ in range(runs):
                 a.append(run(ours))
-                if shutil.which("sox"):
+                if shutil.which(peer[0]):
                     b.append(run(peer))
             for k, name in ((0, ""), (1, "-cpu")):
                 mine = statistics.median(x[k] for x in a)
@@ -77,7 +79,7 @@ def main():
                     row["peer"] = statistics.median(x[k] for x in b)
                     row["ratio"] = row["peer"] / mine
                 else:
-                    row["not_run"] = "sox is not installed"
+                    row["not_run"] = f"{peer[0]} is not installed"
                 rows.append(row)
         if shutil.which("sox"):
             check(d)

@@ -8,7 +8,7 @@
 #include "media/g711.h"
 #include "media/wav.h"
 
-#define PIECE 4096
+#define PIECE ((size_t)32 << 10) /* codes at once: a file wants few calls */
 
 static ft_err push_samples(ft_audio_out *o, const int16_t *samples, size_t count) {
     return o->write(o->ctx, ft_str_n(samples, count * sizeof *samples));

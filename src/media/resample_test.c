@@ -89,30 +89,44 @@ static void test_pieces(void **state) {
 
 /* Half the rate: the quick ways give the plain one's bits, at any length and place, and hold what
  * is too loud. */
-static void test_half_as_plain(void **state) {
-    (void)state;
-    enum { TAPS = 64, COUNT = 200 };
-    int16_t coeffs[TAPS], in[2 * COUNT + TAPS], out[COUNT + 1], want[COUNT];
-    float filter[TAPS], sum = 0;
-    ft_random random;
-    ft_random_seed(&random, 7);
-    for (int k = 0; k < TAPS; k++) sum += filter[k] = (float)(ft_random_u64(&random) % 1000);
-    for (int k = 0; k < TAPS; k++) filter[k] /= sum;
-    EXPECT(ft_half_coeffs(coeffs, filter, TAPS));
-    int all = 0;
-    for (int k = 0; k < TAPS; k++) all += coeffs[k];
-    EXPECT(all == 1 << FT_HALF_BITS);
-    for (size_t i = 0; i < sizeof in / sizeof *in; i++)
-        in[i] = i < 100 ? INT16_MIN : i < 200 ? INT16_MAX : (int16_t)ft_random_u64(&random);
+enum { HALF_TAPS = 64, HALF_COUNT = 1300 };
+
+static void expect_half_as_plain(const int16_t *in, const int16_t *coeffs) {
+    static int16_t out[HALF_COUNT + 1], want[HALF_COUNT];
     for (size_t from = 0; from < 3; from++)
-        for (size_t count = 0; from + count <= COUNT; count += 1 + count / 9) {
+        for (size_t count = 0; from + count <= HALF_COUNT; count += 1 + count / 9) {
             out[count] = 12345;
-            ft_half_filter(out, in + 2 * from, count, coeffs, TAPS);
-            ft_half_filter_plain(want, in + 2 * from, count, coeffs, TAPS);
+            ft_half_filter(out, in + 2 * from, count, coeffs, HALF_TAPS);
+            ft_half_filter_plain(want, in + 2 * from, count, coeffs, HALF_TAPS);
             EXPECT(memcmp(out, want, count * sizeof *out) == 0 && out[count] == 12345);
         }
+}
+
+static void test_half_as_plain(void **state) {
+    (void)state;
+    static int16_t in[2 * HALF_COUNT + HALF_TAPS];
+    int16_t coeffs[HALF_TAPS];
+    float filter[HALF_TAPS], sum = 0;
+    ft_random random;
+    ft_random_seed(&random, 7);
+    for (size_t i = 0; i < sizeof in / sizeof *in; i++)
+        in[i] = i < 100 ? INT16_MIN : i < 200 ? INT16_MAX : (int16_t)ft_random_u64(&random);
+    for (int k = 0; k < HALF_TAPS; k++) sum += filter[k] = (float)(ft_random_u64(&random) % 1000);
+    for (int k = 0; k < HALF_TAPS; k++) filter[k] /= sum;
+    EXPECT(ft_half_coeffs(coeffs, filter, HALF_TAPS));
+    int all = 0;
+    for (int k = 0; k < HALF_TAPS; k++) all += coeffs[k];
+    EXPECT(all == 1 << FT_HALF_BITS);
+    expect_half_as_plain(in, coeffs);
+    /* Of half the band: odd ones are zero, but for one, wherever it stands and whatever its sign.
+     */
+    for (int centre = 1; centre < HALF_TAPS; centre += 2) {
+        for (int k = 1; k < HALF_TAPS; k += 2) coeffs[k] = 0;
+        coeffs[centre] = (int16_t)(centre % 4 == 1 ? 16384 : -15000);
+        expect_half_as_plain(in, coeffs);
+    }
     filter[3] = 1.5F;
-    EXPECT(!ft_half_coeffs(coeffs, filter, TAPS)); /* no room in 16 bits */
+    EXPECT(!ft_half_coeffs(coeffs, filter, HALF_TAPS)); /* no room in 16 bits */
     EXPECT(!ft_half_coeffs(coeffs, filter, 3) && !ft_half_coeffs(coeffs, filter, 0));
 }
 
