@@ -133,10 +133,12 @@ static ft_segment read_segment(const cst_item *seg, double from_s) {
     return g;
 }
 
-static ft_err read_segments(ft_segment_list *l, cst_utterance *u) {
+/* Sound ends with the last frame: flite's last sound has half a frame more. */
+static ft_err read_segments(ft_segment_list *l, cst_utterance *u, double end_s) {
     double from = 0;
     for (cst_item *i = api->head(api->relation(u, "Segment")); i; i = api->next(i)) {
         ft_segment g = read_segment(i, from);
+        if (g.to_s > end_s) g.to_s = end_s;
         from = g.to_s;
         FT_TRY(ft_segments_take(l, g));
     }
@@ -177,7 +179,7 @@ static ft_err ask_locked(answer *a, const engine *e, const ft_sentence *s, ft_ar
     if (words > 0) {
         u = api->synth_tokens(u);
         FT_GOTO(err, read_frames(a, u, e->db, arena));
-        FT_GOTO(err, read_segments(&a->sounds, u));
+        FT_GOTO(err, read_segments(&a->sounds, u, ((double)a->frame_count - 1) * a->frame_s));
     }
     FT_GOTO(err, ft_segments_end(&a->sounds));
 done:
@@ -208,6 +210,7 @@ static const float no_pulses[FT_VOCODER_BANDS_MAX];
 
 static float new_f0(const speaker *k, const ft_moment *m, float f0) {
     if (f0 <= 0 || m->manner->whispered) return 0;
+    if (m->range == 1 && m->log_shift == 0) return f0; /* flite's own, to the last bit */
     double mean = k->p->f0_mean, log_f0 = mean + (log((double)f0) - mean) * m->range;
     return (float)exp(log_f0 + m->log_shift);
 }
@@ -297,7 +300,7 @@ static ft_err vocode(speaker *s, const cst_cg_db *db, const ft_listener *to, ft_
                                .taps = db->ME_order,
                                .filters = db->me_h };
     FT_TRY(ft_vocoder_new(&s->vocoder, &model, SEED));
-    /* flite speaks the silence before the first sound, too. */
+    /* flite speaks the silence before the first sound, too; we, where a document begins. */
     size_t silent_frames = (size_t)(s->p->segments[0].from_s / a->frame_s + 0.5);
     ft_vocoder_skip(s->vocoder, silent_frames * (size_t)s->frame_samples);
     ft_err err = speak_frames(s, to, arena);
@@ -311,6 +314,7 @@ static ft_err speak_phrase(void *ctx, double *length_s, const ft_sentence *phras
     const cst_cg_db *db = k->e->db;
     answer a = { .frame_s = (double)db->frame_advance };
     ft_segments_init(&a.sounds, phrase, arena);
+    a.sounds.opening = phrase->opening;
     FT_TRY(ask(&a, k->e, phrase, arena));
     ft_prosody p = { .segments = a.sounds.segments,
                      .count = a.sounds.count,

@@ -76,6 +76,7 @@ ft_err ft_phrases_speak(const ft_sentence *sentence, const ft_listener *to, ft_p
         double length_s = 0;
         phrase.items += k.first;
         phrase.count = end - k.first;
+        phrase.opening = sentence->opening && k.first == 0;
         phrase.paragraph_end = sentence->paragraph_end && end == sentence->count;
         err = speak(ctx, &length_s, &phrase, &own, &arena);
         k.now_s += length_s;

@@ -8,6 +8,7 @@
 
 #define DB_TO_LOG (M_LN10 / 20)
 #define FADE_S    0.08
+#define SAME_S    1e-6
 #define BREATH_S  0.15    /* the shortest pause with room for a breath */
 #define SILENT    (-25.0) /* log amplitude of what is not to be heard */
 
@@ -33,12 +34,23 @@ static double style_pause(const ft_style *style, const ft_word *w) {
     }
 }
 
+static const ft_manner *opening_manner(const ft_prosody *p, const ft_sentence *s) {
+    const ft_word *w = p->count > 1 ? word_of(s, p->segments[1].item) : NULL;
+    return w ? w->manner : NULL;
+}
+
+static double opening_length(const ft_prosody *p, const ft_sentence *s, const ft_segment *g) {
+    const ft_manner *m = opening_manner(p, s);
+    return m ? (g->to_s - g->from_s) / m->rate : 0;
+}
+
 static double silence_length(const ft_prosody *p, const ft_sentence *s, const ft_segment *g,
                              bool last) {
     const ft_style *style = p->style;
     const ft_word *w = word_of(s, g->item);
     double own = g->to_s - g->from_s;
-    if (!w) return g->item < 0 ? 0 : s->items[g->item].ms / 1000.0;
+    if (g->item < 0) return opening_length(p, s, g);
+    if (!w) return s->items[g->item].ms / 1000.0;
     bool phrase = last && w->pause != FT_PAUSE_FULL;
     if (phrase && p->phrase_pause > 0) own *= p->phrase_pause;
     if (!last || phrase) return (style ? style_pause(style, w) : own) / w->manner->rate;
@@ -140,14 +152,23 @@ static double declined(const ft_prosody *p, size_t at, double time_s) {
     return p->style->reset * (1 - through) - p->style->declination * (time_s - start);
 }
 
-/* Behind a word, what the engine has there dies away: the end of a sound may lie in it. */
+/* What the engine has before the first word. */
+static ft_moment opening_moment(ft_moment out, const ft_prosody *p, const ft_sentence *s) {
+    out.manner = opening_manner(p, s);
+    out.level = out.manner ? level_of(out.manner) : SILENT;
+    return out;
+}
+
+/* Behind a word, what the engine has there dies away: the end of a sound may lie in it. A pause
+ * that nothing changes stays the engine's own. */
 static ft_moment silent_moment(ft_moment out, const ft_segment *g, const ft_sentence *s,
                                double since_s) {
     const ft_word *w = word_of(s, g->item);
     if (is_breath(s, g)) out.breath = sin(M_PI * since_s / (g->end_s - g->start_s));
-    out.from_s = w && since_s < FADE_S ? g->from_s + since_s : -1;
+    bool own = w && fabs((g->end_s - g->start_s) - (g->to_s - g->from_s)) < SAME_S;
+    out.from_s = own || (w && since_s < FADE_S) ? g->from_s + since_s : -1;
     out.manner = w ? w->manner : NULL;
-    out.level = (w ? level_of(w->manner) : 0) + SILENT * since_s / FADE_S;
+    out.level = (w ? level_of(w->manner) : 0) + (own ? 0 : SILENT * since_s / FADE_S);
     return out;
 }
 
@@ -160,6 +181,7 @@ ft_moment ft_prosody_at(const ft_prosody *p, const ft_sentence *sentence, double
     if (through > 1) through = 1;
     ft_moment out = { .from_s = g->from_s + through * (g->to_s - g->from_s), .range = g->range };
     if (is_silence(g)) {
+        if (g->item < 0) return opening_moment(out, p, sentence);
         return silent_moment(out, g, sentence, time_s - g->start_s);
     }
     out.manner = word_of(sentence, g->item)->manner;

@@ -17,7 +17,7 @@
 
 typedef struct ft_segment { /* one sound, or a silence */
     const ft_phone_row *phone;
-    int item; /* of the sentence; of a silence: the one before it, -1 at the begin */
+    int item; /* of the sentence; of a silence: the one before it, -1 at the opening */
     bool stressed;
     double from_s, to_s; /* in the engine's own time */
     /* Found by ft_prosody_plan: */
@@ -37,8 +37,8 @@ typedef struct ft_prosody {
     const ft_style *style;
 } ft_prosody;
 
-/* Fill in what is found. `style` may be NULL. Silences at the ends are cut to what the sentence
- * asks for: nothing but the pause behind it. */
+/* Fill in what is found. `style` may be NULL. Behind the last word stands the pause that the
+ * sentence asks for. */
 void ft_prosody_plan(ft_prosody *p, const ft_sentence *sentence, const ft_style *style);
 
 typedef struct ft_moment { /* of the new speech */

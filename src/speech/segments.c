@@ -48,8 +48,8 @@ ft_err ft_segments_take(ft_segment_list *l, ft_segment segment) {
     }
     if (!silence) return add(l, segment);
     FT_TRY(add_breaks(l, segment.from_s, &any));
-    if (l->word < 0 || any) return FT_OK;
-    segment.item = l->word;
+    if (any || (l->word < 0 && !l->opening)) return FT_OK;
+    segment.item = l->word; /* -1: the opening */
     return add(l, segment);
 }
 
@@ -63,7 +63,9 @@ ft_err ft_segments_end(ft_segment_list *l) {
 static ft_err tell_phones(const ft_prosody *p, const ft_listener *to) {
     for (size_t i = 0; to->phone && i < p->count; i++) {
         const ft_segment *g = &p->segments[i];
-        ft_phone phone = { g->phone->ipa, g->phone->viseme, g->start_s, g->end_s, g->item };
+        bool opening = g->item < 0 && p->count > 1; /* belongs to the word that it stands before */
+        int item = opening ? p->segments[1].item : g->item;
+        ft_phone phone = { g->phone->ipa, g->phone->viseme, g->start_s, g->end_s, item };
         if (g->end_s > g->start_s) FT_TRY(to->phone(to->ctx, &phone));
     }
     return FT_OK;

@@ -10,14 +10,15 @@
 typedef struct ft_segment_list {
     ft_segment *segments;
     size_t count, capacity;
-    int word; /* item of the last word taken; -1 at first */
+    int word;     /* item of the last word taken; -1 at first */
+    bool opening; /* the engine's silence before the first word is kept, where no break stands */
     const ft_sentence *sentence;
     ft_arena *arena;
 } ft_segment_list;
 
 void ft_segments_init(ft_segment_list *l, const ft_sentence *sentence, ft_arena *arena);
 /* The engine's next segment, a word's sound or (item < 0) its silence: one before the first word is
- * dropped, one where breaks are becomes those. */
+ * dropped (but `opening`), one where breaks are becomes those. */
 ft_err ft_segments_take(ft_segment_list *l, ft_segment segment);
 /* The sentence ends: what has no words at all still has its breaks. */
 ft_err ft_segments_end(ft_segment_list *l);

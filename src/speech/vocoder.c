@@ -11,16 +11,21 @@
 #define RESPONSE 64 /* samples of the impulse response that the postfilter's energy is taken of */
 #define LAGS     31 /* words that the noise's generator remembers */
 
-/* One lane a section; the lanes above SECTIONS stay zero. */
-enum { LANES = 8 };
-typedef float lanes __attribute__((vector_size(4 * LANES)));
-typedef float loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-#define lanes_at(at) (*(const loose *)(at))
+/* One lane a section: four side by side and the fifth, alone, beside them. A vector of eight would
+ * be split by the compiler, through memory. */
+enum { LANES = 4 };
+typedef double quad __attribute__((vector_size(8 * LANES)));
+typedef double loose __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
+#define quad_at(at) (*(const loose *)(at))
+typedef struct lanes {
+    quad low;
+    double high;
+} lanes;
 
 /* Coefficients of exp's Padé approximation, adjusted for the log-spectral error (SPTK, order 5). */
-static const lanes pade = { 0.4999391F, 0.1107098F, 0.01369984F, 0.0009564853F, 0.00003041721F };
+static const lanes pade = { { 0.4999391, 0.1107098, 0.01369984, 0.0009564853 }, 0.00003041721 };
 /* Odd sections are fed back with their sign, even ones against it. */
-static const lanes sign = { 1, -1, 1, -1, 1 };
+static const quad sign = { 1, -1, 1, -1 };
 
 /* The C library's additive generator, which flite draws its noise from: what is spoken plainly is
  * what flite's own program says. x[n] = x[n - 3] + x[n - 31]; begun and thrown away as there. */
@@ -35,20 +40,21 @@ struct ft_vocoder {
     bool begun;
     double period, phase; /* samples a pulse, since the last one */
     double period_to;
-    float c[FT_VOCODER_ORDER_MAX + 2], step[FT_VOCODER_ORDER_MAX + 2]; /* filter now, a sample */
-    float to[FT_VOCODER_ORDER_MAX + 2];
+    double c[FT_VOCODER_ORDER_MAX + 2], step[FT_VOCODER_ORDER_MAX + 2]; /* filter now, a sample */
+    double to[FT_VOCODER_ORDER_MAX + 2];
     double tract, alpha; /* the last tract asked for, and its constant */
     /* From a filter's coefficients to the cepstrum of its response, numbers multiplied by their
      * place (but the first). */
-    float ramp[FT_VOCODER_ORDER_MAX + 1][RESPONSE];
+    double ramp[FT_VOCODER_ORDER_MAX + 1][RESPONSE];
     /* Excitation: the last `taps` pulses and noises, newest first, twice over so that any window is
      * contiguous. */
-    float pulse[2 * FT_VOCODER_TAPS_MAX + LANES], random[2 * FT_VOCODER_TAPS_MAX + LANES];
-    float pulse_filter[FT_VOCODER_TAPS_MAX], noise_filter[FT_VOCODER_TAPS_MAX];
+    double pulse[2 * FT_VOCODER_TAPS_MAX + LANES], random[2 * FT_VOCODER_TAPS_MAX + LANES];
+    double pulse_filter[FT_VOCODER_TAPS_MAX], noise_filter[FT_VOCODER_TAPS_MAX];
     int newest;
     /* Filter: one delay of the first stage, order + 2 of the second. */
     lanes first_delay, first_out, second_out;
-    lanes delay[FT_VOCODER_ORDER_MAX + 2];
+    quad delay[FT_VOCODER_ORDER_MAX + 2];
+    double fifth[FT_VOCODER_ORDER_MAX + 2];
 };
 
 /* ---- cepstra */
@@ -90,22 +96,22 @@ static void make_ramps(ft_vocoder *v) {
         b[i] = 1;
         filter_to_cepstrum(c, b, order, v->model.alpha);
         unbend(plain, c, order, v->model.alpha);
-        for (int k = 0; k < RESPONSE; k++) v->ramp[i][k] = (float)(plain[k] * (k ? k : 1));
+        for (int k = 0; k < RESPONSE; k++) v->ramp[i][k] = plain[k] * (k ? k : 1);
     }
 }
 
 /* Energy of the filter's minimum-phase response: h[n] = sum of k c[k] h[n - k] over n. */
 static double energy(const ft_vocoder *v, const double *b) {
-    float c[RESPONSE] = { 0 }, h[RESPONSE] = { 0 }, sum = 0;
+    double c[RESPONSE] = { 0 }, h[RESPONSE] = { 0 }, sum = 0;
     for (int i = 0; i <= v->model.order; i++)
-        for (int k = 0; k < RESPONSE; k++) c[k] += (float)b[i] * v->ramp[i][k];
+        for (int k = 0; k < RESPONSE; k++) c[k] += b[i] * v->ramp[i][k];
     h[0] = 1; /* times exp(c[0]) */
     for (int n = 0; n < RESPONSE; n++) {
-        if (n > 0) h[n] /= (float)n;
+        if (n > 0) h[n] /= n;
         sum += h[n] * h[n];
         for (int k = 1; k < RESPONSE - n; k++) h[n + k] += c[k] * h[n];
     }
-    return (double)sum * exp(2 * (double)c[0]);
+    return sum * exp(2 * c[0]);
 }
 
 /* Formants sharpened at equal energy. */
@@ -138,7 +144,7 @@ double ft_vocoder_alpha(double alpha, double tract) {
 
 static void take_filter(ft_vocoder *v, const ft_vocoder_frame *f) {
     const ft_vocoder_model *m = &v->model;
-    double c[FT_VOCODER_ORDER_MAX + 1], b[FT_VOCODER_ORDER_MAX + 1];
+    double c[FT_VOCODER_ORDER_MAX + 1] = { 0 }, b[FT_VOCODER_ORDER_MAX + 1];
     double tract = f->tract > 0 ? (double)f->tract : 1;
     if (tract != v->tract) {
         v->tract = tract;
@@ -152,7 +158,7 @@ static void take_filter(ft_vocoder *v, const ft_vocoder_frame *f) {
     }
     if (v->alpha != m->alpha) cepstrum_to_filter(b, c, m->order, v->alpha);
     b[0] += (double)f->level;
-    for (int i = 0; i <= m->order; i++) v->to[i] = (float)b[i];
+    for (int i = 0; i <= m->order; i++) v->to[i] = b[i];
 }
 
 static void take_excitation(ft_vocoder *v, const ft_vocoder_frame *f) {
@@ -163,8 +169,9 @@ static void take_excitation(ft_vocoder *v, const ft_vocoder_frame *f) {
             pulse += (double)f->strengths[b] * m->filters[b][k];
             noise += (1 - (double)f->strengths[b]) * m->filters[b][k];
         }
-        v->pulse_filter[k] = (float)pulse;
-        v->noise_filter[k] = (float)noise;
+        int at = k ? k + 1 : 0; /* flite's delay line holds a sample more behind the first tap */
+        v->pulse_filter[at] = pulse;
+        v->noise_filter[at] = noise;
     }
 }
 
@@ -183,28 +190,34 @@ static void generator_begin(generator *g, uint32_t seed) {
     for (int i = 0; i < THROWN; i++) draw(g);
 }
 
-static float plus_or_minus_one(ft_vocoder *v) { return draw(&v->noise) >> 31 ? 1.0F : -1.0F; }
+static double plus_or_minus_one(ft_vocoder *v) { return draw(&v->noise) >> 31 ? 1 : -1; }
 
-static inline __attribute__((always_inline)) float mixed(ft_vocoder *v, float pulse, float noise) {
-    int taps = v->model.taps;
+static inline __attribute__((always_inline)) double sum_of(quad x) {
+    return (x[0] + x[1]) + (x[2] + x[3]);
+}
+
+static inline __attribute__((always_inline)) double mixed(ft_vocoder *v, double pulse,
+                                                          double noise) {
+    int taps = v->model.taps + 1;
     v->newest = v->newest ? v->newest - 1 : taps - 1;
     v->pulse[v->newest] = v->pulse[v->newest + taps] = pulse;
     v->random[v->newest] = v->random[v->newest + taps] = noise;
-    const float *p = v->pulse + v->newest, *r = v->random + v->newest;
-    lanes sum = { 0 };
-    for (int k = 0; k < taps; k += LANES)
-        sum += lanes_at(v->pulse_filter + k) * lanes_at(p + k) +
-               lanes_at(v->noise_filter + k) * lanes_at(r + k);
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+    const double *p = v->pulse + v->newest, *r = v->random + v->newest;
+    quad pulses = { 0 }, noises = { 0 };
+    for (int k = 0; k < taps; k += LANES) {
+        pulses += quad_at(v->pulse_filter + k) * quad_at(p + k);
+        noises += quad_at(v->noise_filter + k) * quad_at(r + k);
+    }
+    return sum_of(pulses + noises);
 }
 
-static inline __attribute__((always_inline)) float excitation(ft_vocoder *v) {
-    float pulse = 0, noise = plus_or_minus_one(v);
+static inline __attribute__((always_inline)) double excitation(ft_vocoder *v) {
+    double pulse = 0, noise = plus_or_minus_one(v);
     if (v->period > 0) {
         v->phase += 1;
         if (v->phase >= v->period) {
             v->phase -= v->period;
-            pulse = sqrtf((float)v->period);
+            pulse = sqrt(v->period);
         }
         if (v->model.bands == 0) return pulse;
     }
@@ -213,44 +226,66 @@ static inline __attribute__((always_inline)) float excitation(ft_vocoder *v) {
 
 /* ---- the filter */
 
-static inline float sum_of(lanes x) { return ((x[0] + x[1]) + (x[2] + x[3])) + x[4]; }
+/* The sections' shares: each against its sign at the input, added up at the output. */
+static inline __attribute__((always_inline)) double back(const lanes *share, double x) {
+    return x + sum_of(share->low * sign) + share->high;
+}
+static inline __attribute__((always_inline)) double forth(const lanes *share, double x) {
+    return x + sum_of(share->low) + share->high;
+}
 
 /* Each section's input is what the one below gave a sample ago. */
-static inline lanes handed_on(lanes out, float input) {
-    return (lanes){ input, out[0], out[1], out[2], out[3], 0, 0, 0 };
+static inline __attribute__((always_inline)) void hand_on(lanes *to, const lanes *out,
+                                                          double input) {
+    to->low = (quad){ input, out->low[0], out->low[1], out->low[2] };
+    to->high = out->low[3];
 }
 
 /* One sample through exp of the first coefficient's all-pass … */
-static inline __attribute__((always_inline)) float first_stage(ft_vocoder *v, float x,
-                                                               float alpha) {
-    v->first_delay = (1 - alpha * alpha) * v->first_out + alpha * v->first_delay;
-    lanes out = v->first_delay * v->c[1], share = out * pade;
-    x += sum_of(share * sign);
-    v->first_out = handed_on(out, x);
-    return x + sum_of(share);
+static inline __attribute__((always_inline)) double first_stage(ft_vocoder *v, double x,
+                                                                double alpha) {
+    lanes *d = &v->first_delay, *to = &v->first_out;
+    double rest = 1 - alpha * alpha;
+    d->low = rest * to->low + alpha * d->low;
+    d->high = rest * to->high + alpha * d->high;
+    lanes out = { d->low * v->c[1], d->high * v->c[1] };
+    lanes share = { out.low * pade.low, out.high * pade.high };
+    x = back(&share, x);
+    hand_on(to, &out, x);
+    return forth(&share, x);
 }
 
 /* … and of the others. */
-static inline __attribute__((always_inline)) float second_stage(ft_vocoder *v, float x,
-                                                                float alpha) {
-    lanes *d = v->delay, before = (1 - alpha * alpha) * v->second_out + alpha * d[1];
-    lanes sum = { 0 };
+static inline __attribute__((always_inline)) double second_stage(ft_vocoder *v, double x,
+                                                                 double alpha) {
+    quad *d = v->delay;
+    double *e = v->fifth, rest = 1 - alpha * alpha;
+    lanes *to = &v->second_out, sum = { 0 };
+    quad before = rest * to->low + alpha * d[1];
+    double last = rest * to->high + alpha * e[1];
     d[1] = before;
+    e[1] = last;
     for (int i = 2; i <= v->model.order; i++) {
-        lanes now = d[i] + alpha * (d[i + 1] - before);
-        sum += now * v->c[i];
+        quad now = d[i] + alpha * (d[i + 1] - before);
+        double fifth = e[i] + alpha * (e[i + 1] - last);
+        sum.low += now * v->c[i];
+        sum.high += fifth * v->c[i];
         d[i] = before;
+        e[i] = last;
         before = now;
+        last = fifth;
     }
     d[v->model.order + 1] = before;
-    lanes share = sum * pade;
-    x += sum_of(share * sign);
-    v->second_out = handed_on(sum, x);
-    return x + sum_of(share);
+    e[v->model.order + 1] = last;
+    lanes share = { sum.low * pade.low, sum.high * pade.high };
+    x = back(&share, x);
+    hand_on(to, &sum, x);
+    return forth(&share, x);
 }
 
-static inline int16_t held(float x) {
-    return x >= 32767 ? INT16_MAX : x <= -32768 ? INT16_MIN : (int16_t)lrintf(x);
+/* Towards zero, as flite has it. */
+static inline int16_t held(double x) {
+    return x >= 32767 ? INT16_MAX : x <= -32768 ? INT16_MIN : (int16_t)x;
 }
 
 static inline __attribute__((always_inline)) void speak_frame(ft_vocoder *v, int16_t *out) {
@@ -259,8 +294,8 @@ static inline __attribute__((always_inline)) void speak_frame(ft_vocoder *v, int
     double period_step = voiced ? (v->period_to - v->period) / count : 0;
     if (!voiced) v->period = 0;
     for (int n = 0; n < count; n++) {
-        float x = excitation(v) * expf(v->c[0]) * (float)v->model.gain;
-        out[n] = held(second_stage(v, first_stage(v, x, (float)v->alpha), (float)v->alpha));
+        double x = excitation(v) * exp(v->c[0]) * v->model.gain;
+        out[n] = held(second_stage(v, first_stage(v, x, v->alpha), v->alpha));
         v->period += period_step;
         for (int i = 0; i <= v->model.order; i++) v->c[i] += v->step[i];
     }
@@ -294,7 +329,7 @@ int ft_vocoder_speak(ft_vocoder *v, int16_t *out, const ft_vocoder_frame *frame)
         v->phase = v->period_to;
     } else {
         for (int i = 0; i <= v->model.order; i++)
-            v->step[i] = (v->to[i] - v->c[i]) / (float)v->model.frame_samples;
+            v->step[i] = (v->to[i] - v->c[i]) / v->model.frame_samples;
         has_avx2() ? speak_avx2(v, out) : speak_any(v, out);
     }
     if (v->period == 0)
@@ -310,7 +345,7 @@ ft_err ft_vocoder_new(ft_vocoder **out, const ft_vocoder_model *model, uint32_t 
     *out = NULL;
     if (model->order < 2 || model->order > FT_VOCODER_ORDER_MAX || model->bands < 0 ||
         model->bands > FT_VOCODER_BANDS_MAX || model->taps < 0 ||
-        model->taps > FT_VOCODER_TAPS_MAX || model->frame_samples < 1 || model->rate_hz < 1)
+        model->taps >= FT_VOCODER_TAPS_MAX || model->frame_samples < 1 || model->rate_hz < 1)
         return FT_FAIL(FT_EINVAL, "a voice of order %d with %d bands of %d taps cannot be spoken",
                        model->order, model->bands, model->taps);
     ft_vocoder *v = ft_fault_here() ? NULL : aligned_alloc(64, (sizeof *v + 63) / 64 * 64);

@@ -5,12 +5,13 @@
  * request give the same bytes in every process and thread (flite draws its noise from rand()), lets
  * manners work on the frames, and is an order of magnitude faster: the five sections of the Padé
  * approximation run side by side in one vector. What no manner changes comes out as flite's own
- * program says it, but for rounding.
+ * program says it, sample for sample (numbers are double as there, the excitation's delay line is
+ * its own, samples are cut off and not rounded).
  *
  * Sources: S. Imai, "Cepstral analysis synthesis on the mel frequency scale", ICASSP 1983 (filter,
  * Padé coefficients for order 5 by SPTK's table); T. Yoshimura et al., "Mixed excitation for
  * HMM-based speech synthesis", Eurospeech 2001; K. Koishida et al., "Efficient encoding of
- * mel-generalized cepstrum", 1995 (postfilter). Threads: one at a time. Memory: 8 KiB. */
+ * mel-generalized cepstrum", 1995 (postfilter). Threads: one at a time. Memory: 40 KiB. */
 #ifndef FT_SPEECH_VOCODER_H
 #define FT_SPEECH_VOCODER_H
 

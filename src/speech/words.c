@@ -412,6 +412,9 @@ ft_err ft_script_make(ft_script *out, ft_arena *arena, const ft_document *docume
                  .lexicon_count = lexicon_count };
     for (size_t i = 0; err == FT_OK && i < document->count; i++)
         err = write_piece(&k, &document->pieces[i]);
-    sentence_close(&k, true);
+    sentence_close(&k, false);
+    if (out->count == 0) return err;
+    out->sentences[0].opening = true;
+    out->sentences[out->count - 1].paragraph_end = false; /* nobody waits for another one */
     return err;
 }

@@ -62,7 +62,8 @@ typedef struct ft_sentence {
     uint32_t start, end; /* the input's slice */
     ft_str lang;         /* "en-US" */
     ft_str voice;        /* empty: the request's */
-    bool paragraph_end;
+    bool opening;        /* the document begins here */
+    bool paragraph_end;  /* and another one begins behind it */
 } ft_sentence;
 
 typedef struct ft_script {
