@@ -64,6 +64,9 @@ def what_is_wrong_is_told_with_its_place(t):
     t.serve()
     for more, code, words in [
         ({"Text": "<speak>a\n<audio/></speak>"}, "InvalidSsmlException", "line 2, column 1"),
+        ({"Text": "<speak>a\n<voice name='Joana'>b</voice></speak>"}, "InvalidSsmlException", "line 2, column 1"),
+        ({"Text": ""}, "ValidationException", "no text to speak"),
+        ({"Text": "  \n "}, "ValidationException", "no text to speak"),
         ({"Voice": "Joanna"}, "ValidationException", "is it VoiceId"),
         ({"VoiceId": "joana"}, "ValidationException", "Joanna"),
         ({"Style": "sports"}, "ValidationException", "news"),
@@ -85,6 +88,21 @@ def what_is_wrong_is_told_with_its_place(t):
     assert t.http("GET", "/v1/articles/none.mp3")[0] == 404
     assert t.http("GET", "/v1/articles/..%2F..%2Ffettle.db")[0] == 404
     assert len(say(t, OutputFormat="pcm")[1]) > 10000
+
+
+@case
+def what_is_longer_than_ten_minutes_is_cut_off(t):
+    t.serve()
+    pauses = "<speak>One. " + "<break time='10s'/> Again. " * 70 + "</speak>"
+    assert len(say(t, pauses, OutputFormat="pcm", SampleRate="8000")[1]) == 600 * 8000 * 2
+    wav = say(t, pauses, OutputFormat="wav", SampleRate="8000")[1]
+    assert len(wav) == 44 + 600 * 8000 * 2 and struct.unpack("<I", wav[40:44])[0] == len(wav) - 44
+    marks = [json.loads(line) for line in say(t, pauses, OutputFormat="json", SpeechMarkTypes=["word"])[1].splitlines()]
+    assert 40 < len(marks) < 70 and 585000 < marks[-1]["time"] < 600000, marks[-1]
+    _, body = say(t, pauses, path="/v1/synthesisTasks", OutputFormat="wav", SampleRate="8000")
+    task = json.loads(body)["SynthesisTask"]["TaskId"]
+    assert task_end(t, task)["TaskStatus"] == "completed"
+    assert len(t.http("GET", f"/v1/synthesisTasks/{task}/audio")[2]) > 700 * 8000 * 2
 
 
 @case
@@ -272,6 +290,8 @@ def a_killed_espeak_speaks_again(t):
     assert status == 200 and len(answer) > 1000000, (status, answer[:200])
     kids = children(server.pid)
     assert kids, "espeak-ng speaks in a process of its own"
+    for kid in kids:  # it holds no port or file of ours
+        assert sorted(os.listdir(f"/proc/{kid}/fd")) == ["0", "1", "2"], os.listdir(f"/proc/{kid}/fd")
     end = threading.Event()
 
     def kill():

@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -107,7 +106,7 @@ ft_err ft_speech_check(const ft_speech_request *r, const char **refusal) {
     if ((r->marks & FT_MARKS_SSML) && r->type == FT_SPEECH_TEXT)
         return refuse(refusal, "SsmlMarksNotSupportedForTextTypeException",
                       FT_FAIL(FT_EINVAL, "marks of type ssml come from SSML, this is plain text"));
-    if (r->text.len == 0)
+    if (ft_str_trim(r->text).len == 0)
         return refuse(refusal, "ValidationException", FT_FAIL(FT_EINVAL, "no text to speak"));
     return FT_OK;
 }
@@ -128,6 +127,7 @@ typedef struct speaking {
     ft_buf samples; /* resampled ones */
     double done_s;  /* sound of the sentences before */
     uint64_t sentence_samples;
+    bool full; /* seconds_max is reached: what is said from here on nobody hears */
     int64_t began_us;
     /* Of the sentence in work: */
     const ft_sentence *sentence;
@@ -162,8 +162,24 @@ static ft_err bleep(speaking *k, const int16_t **samples, size_t count) {
     return FT_OK;
 }
 
+/* Samples of `count` that there is room for. The sentence goes on to its end: silently. */
+static size_t within_limit(speaking *k, size_t count) {
+    double most = k->r->seconds_max;
+    if (most <= 0) return count;
+    double left = rint((most - k->done_s) * k->engine_hz) - (double)k->sentence_samples;
+    if (left > (double)count) return count;
+    k->full = true;
+    return left > 0 ? (size_t)left : 0;
+}
+
+static bool is_heard(const speaking *k, double at_s) {
+    return k->r->seconds_max <= 0 || k->done_s + at_s < k->r->seconds_max;
+}
+
 static ft_err on_samples(void *ctx, const int16_t *samples, size_t count) {
     speaking *k = ctx;
+    count = within_limit(k, count);
+    if (count == 0) return FT_OK;
     k->sentence_samples += count;
     if (k->bleeps.count) FT_TRY(bleep(k, &samples, count));
     if (!k->out) return FT_OK;
@@ -194,12 +210,14 @@ static ft_err take_rate(speaking *k, int from_hz) {
 
 static ft_err on_phone(void *ctx, const ft_phone *phone) {
     speaking *k = ctx;
+    if (!is_heard(k, phone->start_s)) return FT_OK;
     return ft_marks_phone(&k->marks, k->done_s + phone->start_s, phone);
 }
 
 static ft_err on_item(void *ctx, const ft_timed *timed) {
     speaking *k = ctx;
     const ft_item *item = &k->sentence->items[timed->item];
+    if (!is_heard(k, timed->start_s)) return FT_OK;
     if (!k->sentence_marked && item->kind == FT_ITEM_WORD) {
         k->sentence_marked = true;
         FT_TRY(ft_marks_sentence(&k->marks, k->done_s + timed->start_s, k->sentence,
@@ -348,39 +366,12 @@ static ft_err stretch(speaking *k, ft_arena *arena) {
 
 /* ---- the whole */
 
-/* The voices that <voice> asks for are there: else the place is that of the text within. */
-static ft_err check_voices(const ft_document *d) {
-    ft_str known = { 0 };
-    for (size_t i = 0; i < d->count; i++) {
-        const ft_piece *p = &d->pieces[i];
-        ft_str name = p->manner->voice;
-        const ft_voice *voice;
-        if (p->kind != FT_PIECE_TEXT || name.len == 0 || ft_str_eq(name, known)) continue;
-        ft_err err = ft_voice_find(&voice, name);
-        known = name;
-        if (err != FT_ENOTFOUND) FT_TRY(err);
-        if (err == FT_OK) continue;
-        char why[200];
-        size_t line = 1, begin = 0;
-        snprintf(why, sizeof why, "%s", ft_err_why());
-        for (size_t k = 0; k < p->at[0]; k++)
-            if (d->input.at[k] == '\n') {
-                line++;
-                begin = k + 1;
-            }
-        return FT_FAIL(FT_EPARSE, "line %zu, column %zu: <voice>: %s", line, p->at[0] - begin + 1,
-                       why);
-    }
-    return FT_OK;
-}
-
 static ft_err make_script(speaking *k, ft_arena *arena) {
     const ft_speech_request *r = k->r;
     ft_document_opts opts = {
         .type = r->type, .engine = r->engine, .news = k->voice->news, .domain = r->style
     };
     FT_TRY(ft_document_read(&k->document, arena, r->text, &opts));
-    FT_TRY(check_voices(&k->document));
     k->told->billed_chars = k->document.billed_chars;
     if (r->chars_max && k->document.billed_chars > r->chars_max)
         return FT_FAIL(FT_ETOOBIG, "a text of %zu characters; %zu are the most",
@@ -413,7 +404,7 @@ ft_err ft_speech_speak(ft_speech_told *out, const ft_speech_request *r, const ft
     FT_TRY(voice_of(&k.voice, r));
     FT_GOTO(err, make_script(&k, arena));
     FT_GOTO(err, open_out(&k));
-    for (size_t i = 0; i < k.script.count; i++) {
+    for (size_t i = 0; i < k.script.count && !k.full; i++) {
         FT_GOTO(err, speak_sentence(&k, &k.script.sentences[i]));
         out->seconds = k.done_s;
     }

@@ -24,7 +24,8 @@ typedef struct ft_speech_request {
     bool frame_20ms;               /* the last 20 ms are filled up */
     const ft_lexicon *const *lexicons;
     size_t lexicon_count;
-    size_t chars_max; /* billed ones; 0: no limit. FT_ETOOBIG */
+    size_t chars_max;   /* billed ones; 0: no limit. FT_ETOOBIG */
+    double seconds_max; /* of sound; what remains then is cut off, marks too. 0: no limit */
 } ft_speech_request;
 
 typedef struct ft_speech_sink {

@@ -70,6 +70,40 @@ static void test_pcm(void **state) {
     told_free(&b);
 }
 
+/* What is too long is cut off at the sample, and so are its marks. */
+static void test_cut_off(void **state) {
+    (void)state;
+    static const int rates_hz[] = { 8000, 16000, 22050, 24000 };
+    if (!have_flite()) SKIP("no libflite1");
+    for (size_t i = 0; i < FT_COUNT(rates_hz); i++) {
+        told whole = { 0 }, cut = { 0 };
+        ft_speech_told out;
+        ft_speech_request r = pcm_of(FT_STR(TWO));
+        r.rate_hz = rates_hz[i];
+        r.marks = FT_MARKS_WORD | FT_MARKS_SENTENCE | FT_MARKS_VISEME;
+        EXPECT_OK(speak(&whole, &out, &r));
+        r.seconds_max = out.seconds + 1;
+        EXPECT_OK(speak(&cut, &out, &r));
+        EXPECT(cut.bytes.len == whole.bytes.len && cut.marks.len == whole.marks.len);
+        for (double most = 3; most > 0.9; most -= 2) { /* in the second sentence, in the first */
+            told_free(&cut);
+            cut = (told){ 0 };
+            r.seconds_max = most;
+            EXPECT_OK(speak(&cut, &out, &r));
+            EXPECT(out.seconds == most && cut.bytes.len == (size_t)(2 * most * rates_hz[i]));
+            EXPECT(memcmp(cut.bytes.at, whole.bytes.at, cut.bytes.len - 400) == 0);
+            EXPECT(cut.marks.len > 0 && cut.marks.len < whole.marks.len);
+        }
+        r.format = NULL; /* marks alone end there too */
+        told marks = { 0 };
+        EXPECT_OK(speak(&marks, &out, &r));
+        EXPECT(out.seconds == r.seconds_max && marks.marks.len == cut.marks.len);
+        told_free(&marks);
+        told_free(&whole);
+        told_free(&cut);
+    }
+}
+
 /* The loudest share that a tone of 1 kHz has of 100 ms, and where it stands. */
 static double purest(const told *t, double *at_s) {
     enum { RATE = 16000, SPAN = RATE / 10 };
@@ -273,7 +307,7 @@ static void test_memory_fails(void **state) {
     }
 }
 
-/* A voice that is not there is refused before a sound, with the place of what it should say. */
+/* A voice that is not there is refused before a sound, with its tag's place. */
 static void test_no_voice(void **state) {
     (void)state;
     told t = { 0 };
@@ -284,7 +318,7 @@ static void test_no_voice(void **state) {
     r.type = FT_SPEECH_SSML;
     if (!have_flite()) SKIP("no libflite1");
     EXPECT_ERR(FT_EPARSE, speak(&t, &out, &r));
-    EXPECT_WHY("line 2, column 51: <voice>: no voice 'Nobody'");
+    EXPECT_WHY("line 2, column 30: <voice>: no voice 'Nobody'");
     EXPECT(t.pieces == 0);
     told_free(&t);
 }
@@ -321,17 +355,14 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "run-espeak") == 0) return ft_espeak_serve(0) != FT_OK;
     if (ft_self_path(self, sizeof self) != FT_OK) return 1;
     setenv("FETTLE_PROGRAM", self, 1);
-    const struct CMUnitTest list[] = { cmocka_unit_test(test_pcm),
-                                       cmocka_unit_test(test_bleep),
-                                       cmocka_unit_test(test_rates),
-                                       cmocka_unit_test(test_frames),
-                                       cmocka_unit_test(test_marks),
-                                       cmocka_unit_test(test_max_duration),
-                                       cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_too_long),
-                                       cmocka_unit_test(test_receiver_fails),
-                                       cmocka_unit_test(test_no_voice),
-                                       cmocka_unit_test(test_memory_fails),
-                                       cmocka_unit_test(test_parallel) };
+    const struct CMUnitTest list[] = {
+        cmocka_unit_test(test_pcm),          cmocka_unit_test(test_cut_off),
+        cmocka_unit_test(test_bleep),        cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_frames),       cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_max_duration), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_too_long),     cmocka_unit_test(test_receiver_fails),
+        cmocka_unit_test(test_no_voice),     cmocka_unit_test(test_memory_fails),
+        cmocka_unit_test(test_parallel)
+    };
     return test_end(cmocka_run_group_tests(list, NULL, NULL));
 }

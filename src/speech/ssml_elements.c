@@ -1,10 +1,12 @@
 /* ssml_elements.c -- what each element of SSML means. One element, one row; which engines take it
  * is the row's second column, as Polly's guide has it ("Supported SSML tags"). */
 #include <math.h>
+#include <stdio.h>
 
 #include "base/number.h"
 #include "speech/phones.h"
 #include "speech/ssml_in.h"
+#include "speech/voice.h"
 
 #define BREAK_MS_MAX 10000 /* Polly's */
 
@@ -85,8 +87,14 @@ static ft_err set_lang(ft_drafting *d, ft_manner *m, ft_str value) {
     return ft_arena_str(&m->lang, d->arena, value);
 }
 static ft_err set_voice(ft_drafting *d, ft_manner *m, ft_str value) {
+    const ft_voice *voice;
     if (value.len == 0) return wrong("voice", "name", value, "a voice's name");
-    return ft_arena_str(&m->voice, d->arena, value);
+    ft_err err = ft_voice_find(&voice, value);
+    if (err == FT_OK) return ft_arena_str(&m->voice, d->arena, value);
+    if (err != FT_ENOTFOUND) return err;
+    char why[200];
+    snprintf(why, sizeof why, "%s", ft_err_why());
+    return FT_FAIL(FT_EPARSE, "<voice>: %s", why);
 }
 
 /* ---- break, mark */

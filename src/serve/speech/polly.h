@@ -14,6 +14,7 @@
 
 #define FT_POLLY_SPEECH_BILLED 3000 /* characters, tags not counted */
 #define FT_POLLY_SPEECH_TOTAL  6000
+#define FT_POLLY_SPEECH_S      600 /* of sound; what remains is cut off */
 #define FT_POLLY_TASK_BILLED   100000
 #define FT_POLLY_TASK_TOTAL    200000
 #define FT_POLLY_LEXICONS_MAX  5 /* of a request */

@@ -80,6 +80,7 @@ static ft_err begin(ft_polly *p) {
     FT_TRY(ft_polly_read(&ask, p));
     FT_TRY(ft_polly_check(&ask, p, FT_POLLY_SPEECH_BILLED, FT_POLLY_SPEECH_TOTAL));
     FT_TRY(ft_polly_lexicons(pls, p, &ask));
+    ask.speak.seconds_max = FT_POLLY_SPEECH_S;
     ft_speaking_opts opts = { .door = p->aws ? "aws" : "api",
                               .whole = ft_str_starts(ask.format, FT_STR("wav")),
                               .pls = pls,
