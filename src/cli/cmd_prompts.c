@@ -11,7 +11,9 @@
 
 static void tell(void *ctx, ft_str id, const char *what) {
     const ft_cli *cli = ctx;
-    if (!cli->json && strcmp(what, "kept") != 0)
+    if (strcmp(what, "failed") == 0)
+        fprintf(stderr, "%-8s%s\n", what, ft_err_why());
+    else if (!cli->json && strcmp(what, "kept") != 0)
         fprintf(stderr, "%-8s%.*s\n", what, FT_STR_ARG(id));
 }
 
@@ -52,7 +54,7 @@ static ft_err read_options(ft_prompts_opts *o, ft_cli *cli, ft_buf *lexicons) {
 
 static ft_err run_build(ft_cli *cli) {
     ft_prompts_opts opts = { 0 };
-    ft_prompts_told told;
+    ft_prompts_told told = { 0 };
     ft_buf lexicons = { 0 };
     ft_str table = { 0 }, to = ft_params_str(cli->options, "out");
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(2), not our death */
@@ -61,6 +63,9 @@ static ft_err run_build(ft_cli *cli) {
         err = ft_file_read(&table, &cli->arena, cli->args[0].at, FT_PROMPTS_BYTES_MAX);
     if (err == FT_OK) err = ft_prompts_build(&told, table, cli->args[0].at, to.at, &opts);
     ft_buf_fini(&lexicons);
+    if (err != FT_OK && told.failed)
+        return FT_FAIL(err, "%zu of the table's prompts cannot be spoken; %zu built, %zu kept",
+                       told.failed, told.built, told.kept);
     if (err != FT_OK) return err;
     return ft_cli_done(cli, "%zu built (%.1f s), %zu kept, %zu removed; listen: %.*s/index.html",
                        told.built, told.seconds, told.kept, told.removed, FT_STR_ARG(to));
@@ -95,7 +100,8 @@ const ft_command ft_command_prompts_build = {
         "begins with\n<speak); voice, style and file may be there. Beside the files stand "
         "index.html, to listen to\nthem, and prompts.json, what each was made of. Files that we "
         "made and that the table no longer\nhas are removed; a file of that name that we did not "
-        "make is not replaced (but by --force).\n\n"
+        "make is not replaced (but by --force).\nA prompt that cannot be spoken is told with its "
+        "line; the others are built.\n\n"
         "  fettle prompts build menu.csv --out prompts --format wav_ulaw --telephone",
     .options = options,
     .run = run_build,

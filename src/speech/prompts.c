@@ -61,7 +61,9 @@ static ft_err find_gone(builder *b) {
     ft_prompt_list now = b->now;
     FT_TRY(ft_arena_items(&now.prompts, &b->arena, now.count + 1));
     FT_TRY(ft_arena_items(&b->gone.prompts, &b->arena, b->known.count + 1));
-    if (now.count) memcpy(now.prompts, b->now.prompts, now.count * sizeof *now.prompts);
+    now.count = 0;
+    for (size_t i = 0; i < b->now.count; i++)
+        if (b->now.prompts[i].file.len) now.prompts[now.count++] = b->now.prompts[i];
     if (now.count) qsort(now.prompts, now.count, sizeof *now.prompts, by_file);
     for (size_t i = 0; i < b->known.count; i++) {
         const ft_prompt *p = &b->known.prompts[i];
@@ -77,6 +79,7 @@ static ft_err find_made(builder *b) {
         ft_prompt *p = &b->now.prompts[i];
         const ft_prompt *before = listed(&b->known, p);
         const char *path;
+        if (p->file.len == 0) continue;
         FT_TRY(ft_path_join(&path, &b->arena, b->folder, p->file.at));
         if (!ft_file_exists(path)) continue;
         if (!before && !b->opts->force)
@@ -84,7 +87,7 @@ static ft_err find_made(builder *b) {
                            "%s:%d: prompt '%.*s': %s is there and was not made from a table; move "
                            "it away, or --force",
                            b->name, p->line, FT_STR_ARG(p->id), path);
-        if (b->opts->force || strcmp(before->key, p->key) != 0) continue;
+        if (p->err || b->opts->force || strcmp(before->key, p->key) != 0) continue;
         FT_TRY(ft_sha256_file(p->sha256, path));
         if (strcmp(before->sha256, p->sha256) == 0) p->seconds = before->seconds;
     }
@@ -112,8 +115,30 @@ done:
     return err;
 }
 
+/* The other rows can be spoken all the same. */
+static bool is_of_the_row(ft_err err) {
+    return err == FT_EPARSE || err == FT_EINVAL || err == FT_ENOTFOUND || err == FT_EUNSUPPORTED ||
+           err == FT_ETOOBIG || err == FT_EABSENT;
+}
+
+static ft_err failure_of(const ft_prompt *p) { return FT_FAIL(p->err, "%.*s", FT_STR_ARG(p->why)); }
+
+static void tell_failed(const builder *b, const ft_prompt *p) {
+    ft_err err = failure_of(p);
+    b->told->failed += err != FT_OK;
+    tell(b, p, "failed");
+    ft_err_clear();
+}
+
+static ft_err row_failed(builder *b, ft_prompt *p, ft_err err) {
+    FT_TRY(ft_prompt_failed(p, &b->arena, err, b->name));
+    tell_failed(b, p);
+    return FT_OK;
+}
+
 static ft_err build_one(builder *b, ft_prompt *p) {
     const char *path;
+    if (p->err) return FT_OK;
     if (p->seconds > 0) {
         b->told->kept++;
         tell(b, p, "kept");
@@ -121,6 +146,7 @@ static ft_err build_one(builder *b, ft_prompt *p) {
     }
     FT_TRY(ft_path_join(&path, &b->arena, b->folder, p->file.at));
     ft_err err = speak_into(b, p, path);
+    if (is_of_the_row(err)) return row_failed(b, p, err);
     if (err == FT_OK) err = ft_sha256_file(p->sha256, path);
     if (err != FT_OK)
         return ft_err_prefix(err, "%s:%d: prompt '%.*s'", b->name, p->line, FT_STR_ARG(p->id));
@@ -135,12 +161,15 @@ static ft_err build_each(builder *b) {
     return FT_OK;
 }
 
-/* Files that we made and that the table no longer has. */
+/* Files that we made and that the table no longer has; a row that could not be read may have meant
+ * one of them. */
 static ft_err remove_gone(builder *b) {
+    if (b->told->failed) return FT_OK;
     for (size_t i = 0; i < b->gone.count; i++) {
         const ft_prompt *p = &b->gone.prompts[i];
         const char *path;
         FT_TRY(ft_path_join(&path, &b->arena, b->folder, p->file.at));
+        if (!ft_file_exists(path)) continue; /* it never could be made */
         FT_TRY(ft_file_remove(path));
         b->told->removed++;
         tell(b, p, "removed");
@@ -149,17 +178,29 @@ static ft_err remove_gone(builder *b) {
     return FT_OK;
 }
 
+static ft_err check_one(builder *b, ft_prompt *p) {
+    if (p->err) {
+        tell_failed(b, p);
+        return FT_OK;
+    }
+    ft_speech_request r = request_of(b, p);
+    ft_err err = ft_speech_check(&r, NULL);
+    if (err == FT_OK) err = find_key(b, p);
+    if (is_of_the_row(err)) return row_failed(b, p, err);
+    return err ? ft_err_prefix(err, "%s:%d: prompt '%.*s'", b->name, p->line, FT_STR_ARG(p->id))
+               : FT_OK;
+}
+
+static ft_err first_failure(const builder *b) {
+    for (size_t i = 0; i < b->now.count; i++)
+        if (b->now.prompts[i].err) return failure_of(&b->now.prompts[i]);
+    return FT_OK;
+}
+
 /* All is looked at before the first is spoken; whose files they are is on the disk before the first
  * of them is. */
 static ft_err build_all(builder *b) {
-    for (size_t i = 0; i < b->now.count; i++) {
-        ft_prompt *p = &b->now.prompts[i];
-        ft_speech_request r = request_of(b, p);
-        ft_err err = ft_speech_check(&r, NULL);
-        if (err == FT_OK) err = find_key(b, p);
-        if (err != FT_OK)
-            return ft_err_prefix(err, "%s:%d: prompt '%.*s'", b->name, p->line, FT_STR_ARG(p->id));
-    }
+    for (size_t i = 0; i < b->now.count; i++) FT_TRY(check_one(b, &b->now.prompts[i]));
     FT_TRY(find_gone(b));
     FT_TRY(find_made(b));
     FT_TRY(ft_prompts_remember(&b->now, &b->gone, b->folder));
@@ -170,7 +211,8 @@ static ft_err build_all(builder *b) {
         return err;
     }
     FT_TRY(ft_prompts_remember(&b->now, &b->gone, b->folder));
-    return ft_prompts_page(&b->now, b->folder);
+    FT_TRY(ft_prompts_page(&b->now, b->folder));
+    return first_failure(b);
 }
 
 ft_err ft_prompts_build(ft_prompts_told *out, ft_str table, const char *name, const char *folder,

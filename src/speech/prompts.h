@@ -25,18 +25,22 @@ typedef struct ft_prompts_opts {
                                   none */
     ft_str lexicons;           /* bytes of the request's lexicons: another text builds anew */
     bool force;                /* build all */
-    /* What happened to each prompt, as it happens: "built", "kept", "removed". May be NULL. */
+    /* What happened to each prompt, as it happens: "built", "kept", "removed"; "failed", and
+     * ft_err_why() says where and why. May be NULL. */
     void (*told)(void *ctx, ft_str id, const char *what);
     void *ctx;
 } ft_prompts_opts;
 
 typedef struct ft_prompts_told {
-    size_t built, kept, removed;
+    size_t built, kept, removed, failed;
     double seconds; /* of sound built */
 } ft_prompts_told;
 
-/* `table`: the CSV; `name` of it, for messages. Whatever fails, files built before stay and are
- * known. FT_EPARSE with the line. */
+/* `table`: the CSV; `name` of it, for messages. A row that cannot be spoken is told and left out:
+ * its file stays as it was, nothing is removed, the others are built, and the first failure with
+ * its line is what is returned. What ends the build at once: a table that is none (FT_EPARSE), a
+ * file that was not made from one (FT_EEXIST), memory, the disk. Whatever fails, files built before
+ * stay and are known. */
 ft_err ft_prompts_build(ft_prompts_told *out, ft_str table, const char *name, const char *folder,
                         const ft_prompts_opts *opts);
 

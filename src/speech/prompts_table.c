@@ -52,49 +52,66 @@ static bool is_file_name(ft_str s) {
     return true;
 }
 
-static ft_err check_prompt(const reader *r, ft_prompt *p, ft_str stem) {
-    if (p->id.len == 0) return FT_FAIL(FT_EPARSE, "%s:%d: no id", r->name, p->line);
-    if (p->text.len == 0)
-        return FT_FAIL(FT_EPARSE, "%s:%d: prompt '%.*s' has no text", r->name, p->line,
-                       FT_STR_ARG(p->id));
+/* What is wrong with one row is no fault of the others. */
+ft_err ft_prompt_failed(ft_prompt *p, ft_arena *arena, ft_err err, const char *table) {
+    if (err == FT_ENOMEM || p->err) return err;
+    p->err = err;
+    if (p->id.len)
+        return ft_arena_printf(&p->why, arena, "%s:%d: prompt '%.*s': %s", table, p->line,
+                               FT_STR_ARG(ft_str_slice(p->id, 0, 100)), ft_err_why());
+    return ft_arena_printf(&p->why, arena, "%s:%d: %s", table, p->line, ft_err_why());
+}
+
+static ft_err check_prompt(const ft_prompt *p, ft_str stem) {
+    if (p->id.len == 0) return FT_FAIL(FT_EPARSE, "no id");
+    if (ft_str_trim(p->text).len == 0) return FT_FAIL(FT_EPARSE, "no text");
     if (!is_file_name(stem))
-        return FT_FAIL(FT_EPARSE, "%s:%d: '%.*s' cannot be the name of a file", r->name, p->line,
-                       FT_STR_ARG(stem));
+        return FT_FAIL(FT_EPARSE, "'%.*s' cannot be the name of a file", FT_STR_ARG(stem));
     return FT_OK;
 }
 
-static ft_err read_prompt(reader *r, ft_str record, int line) {
-    ft_str cells[COLUMNS] = { 0 };
-    ft_csv_cells walk;
-    ft_csv_cells_init(&walk, &r->dialect, record, &r->scratch);
-    for (int i = 0; walk.more; i++) {
-        ft_str cell;
-        ft_err err = ft_csv_cell(&cell, &walk);
-        if (err != FT_OK) return ft_err_prefix(err, "%s:%d", r->name, line);
-        if (i == r->columns)
-            return FT_FAIL(FT_EPARSE,
-                           "%s:%d: more cells than the first line has (%d); a text with a comma "
-                           "stands in quotes",
-                           r->name, line, r->columns);
-        for (int k = 0; k < COLUMNS; k++)
-            if (r->at[k] == i) FT_TRY(ft_arena_str(&cells[k], r->arena, cell));
-    }
-    if (r->out->count == r->room || r->out->count >= FT_PROMPTS_MAX)
-        return FT_FAIL(FT_ETOOBIG, "%s:%d: more than %d prompts", r->name, line, FT_PROMPTS_MAX);
-    ft_prompt *p = &r->out->prompts[r->out->count++];
-    ft_str stem = cells[COLUMN_FILE].len ? cells[COLUMN_FILE] : cells[COLUMN_ID];
-    *p = (ft_prompt){ .id = cells[COLUMN_ID],
-                      .text = cells[COLUMN_TEXT],
-                      .voice = cells[COLUMN_VOICE],
-                      .style = cells[COLUMN_STYLE],
-                      .line = line };
-    FT_TRY(check_prompt(r, p, stem));
+/* "bye" or "bye.wav" -> "bye.wav" */
+static ft_err name_file(const reader *r, ft_prompt *p, ft_str stem) {
     ft_str base, ending = ft_str_of(r->ending);
+    FT_TRY(check_prompt(p, stem));
     if (ft_str_ends(stem, ending) && stem.len > ending.len + 1) {
         base = ft_str_slice(stem, 0, stem.len - ending.len);
         if (ft_str_ends(base, FT_STR("."))) stem = ft_str_slice(base, 0, base.len - 1);
     }
     return ft_arena_printf(&p->file, r->arena, "%.*s.%s", FT_STR_ARG(stem), r->ending);
+}
+
+static ft_err read_cells(reader *r, ft_str cells[COLUMNS], ft_str record) {
+    ft_csv_cells walk;
+    ft_csv_cells_init(&walk, &r->dialect, record, &r->scratch);
+    for (int i = 0; walk.more; i++) {
+        ft_str cell;
+        FT_TRY(ft_csv_cell(&cell, &walk));
+        if (i == r->columns)
+            return FT_FAIL(FT_EPARSE,
+                           "more cells than the first line has (%d); a text with a comma stands in "
+                           "quotes",
+                           r->columns);
+        for (int k = 0; k < COLUMNS; k++)
+            if (r->at[k] == i) FT_TRY(ft_arena_str(&cells[k], r->arena, cell));
+    }
+    return FT_OK;
+}
+
+static ft_err read_prompt(reader *r, ft_str record, int line) {
+    ft_str cells[COLUMNS] = { 0 };
+    if (r->out->count == r->room || r->out->count >= FT_PROMPTS_MAX)
+        return FT_FAIL(FT_ETOOBIG, "%s:%d: more than %d prompts", r->name, line, FT_PROMPTS_MAX);
+    ft_prompt *p = &r->out->prompts[r->out->count++];
+    ft_err err = read_cells(r, cells, record);
+    *p = (ft_prompt){ .id = cells[COLUMN_ID],
+                      .text = cells[COLUMN_TEXT],
+                      .voice = cells[COLUMN_VOICE],
+                      .style = cells[COLUMN_STYLE],
+                      .line = line };
+    if (err == FT_OK)
+        err = name_file(r, p, cells[COLUMN_FILE].len ? cells[COLUMN_FILE] : cells[COLUMN_ID]);
+    return err == FT_OK ? FT_OK : ft_prompt_failed(p, r->arena, err, r->name);
 }
 
 static int by_file(const void *a, const void *b) {
@@ -106,14 +123,23 @@ static int by_file(const void *a, const void *b) {
 /* Two prompts of one file would be one prompt. Ids need no look: a file's name comes from them, or
  * from a column that says otherwise on purpose. */
 static ft_err check_twins(const reader *r) {
-    const ft_prompt **sorted;
+    ft_prompt **sorted;
+    size_t count = 0;
     FT_TRY(ft_arena_items(&sorted, r->arena, r->out->count + 1));
-    for (size_t i = 0; i < r->out->count; i++) sorted[i] = &r->out->prompts[i];
-    if (r->out->count) qsort(sorted, r->out->count, sizeof *sorted, by_file);
-    for (size_t i = 1; i < r->out->count; i++)
-        if (ft_str_eq(sorted[i - 1]->file, sorted[i]->file))
-            return FT_FAIL(FT_EPARSE, "%s:%d: %.*s is already made by line %d", r->name,
-                           sorted[i]->line, FT_STR_ARG(sorted[i]->file), sorted[i - 1]->line);
+    for (size_t i = 0; i < r->out->count; i++)
+        if (r->out->prompts[i].file.len) sorted[count++] = &r->out->prompts[i];
+    if (count) qsort(sorted, count, sizeof *sorted, by_file);
+    for (size_t first = 0, i = 1; i < count; i++) {
+        if (!ft_str_eq(sorted[first]->file, sorted[i]->file)) {
+            first = i;
+            continue;
+        }
+        ft_err err = FT_FAIL(FT_EPARSE, "%.*s is already made by line %d",
+                             FT_STR_ARG(sorted[i]->file), sorted[first]->line);
+        FT_TRY(ft_prompt_failed(sorted[i], r->arena, err, r->name));
+        sorted[i]->file = (ft_str){ 0 };
+    }
+    ft_err_clear();
     return FT_OK;
 }
 
@@ -228,7 +254,8 @@ ft_err ft_prompts_remember(const ft_prompt_list *now, const ft_prompt_list *gone
     snprintf(path, sizeof path, "%s/prompts.json", folder);
     ft_json_out_init(&w, &b, true);
     ft_json_out_array(&w);
-    for (size_t i = 0; i < now->count; i++) put_known(&w, &now->prompts[i]);
+    for (size_t i = 0; i < now->count; i++)
+        if (now->prompts[i].file.len) put_known(&w, &now->prompts[i]);
     for (size_t i = 0; i < gone->count; i++) put_known(&w, &gone->prompts[i]);
     ft_json_out_close(&w);
     ft_buf_byte(&b, '\n');
@@ -276,6 +303,16 @@ ft_err ft_prompts_page(const ft_prompt_list *l, const char *folder) {
     ft_buf_add(&b, ft_str_of(page_head));
     for (size_t i = 0; i < l->count; i++) {
         const ft_prompt *p = &l->prompts[i];
+        if (p->err) {
+            ft_buf_add(&b, FT_STR("<tr><td>"));
+            add_html(&b, p->id);
+            ft_buf_add(&b, FT_STR("<td><code>"));
+            add_html(&b, p->text);
+            ft_buf_add(&b, FT_STR("</code><td><td><strong>"));
+            add_html(&b, p->why);
+            ft_buf_add(&b, FT_STR("</strong>\n"));
+            continue;
+        }
         ft_buf_printf(&b, "<tr id=\"p%zu\"><td>", i + 1);
         add_html(&b, p->id);
         ft_buf_add(&b, FT_STR("<td><code>"));

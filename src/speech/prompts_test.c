@@ -118,13 +118,14 @@ static void test_refused(void **state) {
         { "", FT_EPARSE, "menu.csv: an empty table" },
         { "name,text\na,b\n", FT_EPARSE, "menu.csv:1: the first line names the columns" },
         { HEAD ",Hello.,\n", FT_EPARSE, "menu.csv:2: no id" },
-        { HEAD "a,\"Two\nlines.\",\nb,,\n", FT_EPARSE, "menu.csv:4: prompt 'b' has no text" },
+        { HEAD "c,\"Two\nlines.\",\nb,,\n", FT_EPARSE, "menu.csv:4: prompt 'b': no text" },
         { HEAD "../a,Hello.,\n", FT_EPARSE, "'../a' cannot be the name of a file" },
-        { HEAD "a,Hello.,\nb,Hi.,\na,Bye.,\n", FT_EPARSE,
-          "menu.csv:4: a.wav is already made by line 2" },
+        { HEAD "c,Hello.,\nb,Hi.,\nc,Bye.,\n", FT_EPARSE,
+          "menu.csv:4: prompt 'c': c.wav is already made by line 2" },
         { HEAD "a,\"Hello.,\n", FT_EPARSE, "menu.csv:2: a quote is opened and never closed" },
         { HEAD "a,Hello.,Joana\n", FT_ENOTFOUND, "menu.csv:2: prompt 'a': no voice 'Joana'" },
-        { "id,text\na,Hello, please hold\n", FT_EPARSE, "menu.csv:2: more cells than the first" },
+        { "id,text\na,Hello, please hold\n", FT_EPARSE,
+          "menu.csv:2: prompt 'a': more cells than the first" },
         { HEAD "a,\xff.,\n", FT_EPARSE, "menu.csv: byte 16 is no UTF-8" },
     };
     snprintf(folder, sizeof folder, "%s/refused", test_dir());
@@ -135,16 +136,23 @@ static void test_refused(void **state) {
     }
 }
 
-/* A prompt that cannot be spoken ends the build; those before it are kept the next time. */
-static void test_broken_off(void **state) {
+/* A prompt that cannot be spoken is named, by what it lacks and where; the others are built, and
+ * nothing that stood there goes. */
+static void test_broken_rows(void **state) {
     (void)state;
     if (!have_flite()) SKIP("no libflite1");
     snprintf(folder, sizeof folder, "%s/broken", test_dir());
-    EXPECT_ERR(FT_EPARSE, build(HEAD "a,One.,\nb,<speak>Two,\n", "pcm"));
-    EXPECT_WHY("menu.csv:3: prompt 'b': ");
-    EXPECT(there("a.pcm") && !there("b.pcm") && !there("index.html"));
+    EXPECT_OK(build(HEAD "a,One.,\nb,Two.,\ngone,Old.,\n", "pcm"));
+    EXPECT_ERR(FT_EPARSE, build(HEAD "b,<speak>Two,\n,No id.,\na,One.,\nd,Four.,Nobody\ne,   ,\n"
+                                     "b,Twice.,\nf,\"Six.\",\n",
+                                "pcm"));
+    EXPECT_WHY("menu.csv:2: prompt 'b': ");
+    EXPECT_STR("failed ;failed d;failed e;failed b;failed b;kept a;built f;",
+               ft_buf_str(&log_text));
+    EXPECT(there("b.pcm") && there("gone.pcm") && there("f.pcm") && !there("d.pcm"));
+    EXPECT(there("index.html"));
     EXPECT_OK(build(HEAD "a,One.,\nb,<speak>Two</speak>,\n", "pcm"));
-    EXPECT_STR("kept a;built b;", ft_buf_str(&log_text));
+    EXPECT_STR("kept a;built b;removed f;removed gone;", ft_buf_str(&log_text));
 }
 
 static void test_faults(void **state) {
@@ -162,4 +170,4 @@ static void test_faults(void **state) {
 
 TEST_MAIN(cmocka_unit_test(test_built), cmocka_unit_test(test_built_again),
           cmocka_unit_test(test_files_of_others), cmocka_unit_test(test_refused),
-          cmocka_unit_test(test_broken_off), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_broken_rows), cmocka_unit_test(test_faults))
