@@ -27,6 +27,10 @@
 /* A phrase asked for alone ends with a sentence's pause; within a sentence slt and rms make 0.6 of
  * it (medians over 40 commas). */
 #define PHRASE_PAUSE 0.6
+/* A sentence of up to so many words is thought out whole, as flite's program does it: 1.2 ms a word
+ * on the machine of bench/README.md. Of a longer one the first phrase is heard sooner. */
+#define WORDS_WHOLE 14
+#define WHOLE_BYTES ((size_t)128 << 20)
 
 static ft_flite *const api = &ft_flite_api;
 static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
@@ -330,11 +334,23 @@ static ft_err speak_phrase(void *ctx, double *length_s, const ft_sentence *phras
     return FT_OK;
 }
 
+static size_t words_of(const ft_sentence *s) {
+    size_t words = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->items[i].kind == FT_ITEM_WORD) words += s->items[i].word.spoken_count;
+    return words;
+}
+
 static ft_err flite_speak(void *self, const ft_sentence *sentence, const ft_style *style,
                           const ft_listener *to, ft_arena *arena) {
     saying k = { .e = self, .style = style };
     FT_UNUSED(arena); /* a phrase has its own */
-    return ft_phrases_speak(sentence, to, speak_phrase, &k);
+    if (words_of(sentence) > WORDS_WHOLE) return ft_phrases_speak(sentence, to, speak_phrase, &k);
+    ft_arena own = FT_ARENA_INIT(WHOLE_BYTES);
+    double length_s;
+    ft_err err = speak_phrase(&k, &length_s, sentence, to, &own);
+    ft_arena_fini(&own);
+    return err;
 }
 
 const ft_engine ft_engine_flite = { "flite",     "CMU flite's statistical voices, in process",

