@@ -2,7 +2,8 @@
 """taps.py -- what it costs to keep tensors.
 
 p50, p99: an endpoint with ResNet-18 (64 x 64 pictures) that keeps all tensors of the post's expression at every request, beside
-the same endpoint without: percentiles of the time to answer, as many requests a second to both, by turns.
+the same endpoint without: percentiles of the time to answer, as many requests a second to both, by turns of 30 requests, so that
+what else the machine does falls on both.
 train-reductions: a job that trains ResNet-18 and keeps mean and largest size of every weight and gradient every 10 steps, beside
 the same job without: CPU seconds of the whole job, by turns.
 
@@ -86,7 +87,7 @@ def training(program, rounds):
 def main():
     out = sys.argv[1]
     o = dict(a[2:].split("=", 1) for a in sys.argv[2:])
-    rounds, requests, rate = int(o.get("rounds", 4)), int(o.get("requests", 150)), float(o.get("rate", 10))
+    requests, rate = int(o.get("requests", 30)), float(o.get("rate", 10))
     program = os.path.abspath(o.get("program", "build-bench/fettle"))
     try:
         sys.path.insert(0, HERE)
@@ -101,9 +102,9 @@ def main():
         return
     rows = []
     if o.get("only") != "train":
-        rows += serving(program, rounds, requests, rate, (np, torch, torchvision, Image, E))
+        rows += serving(program, int(o.get("rounds", 20)), requests, rate, (np, torch, torchvision, Image, E))
     if o.get("only") != "serve":
-        rows += training(program, rounds)
+        rows += training(program, int(o.get("rounds", 4)))
     with open(out, "w") as f:
         json.dump(rows, f, indent=1)
 
@@ -131,6 +132,7 @@ def serving(program, rounds, requests, rate, modules):
                 got = turn(address, name, bodies, requests if r else 20, rate)
                 if r:
                     times[name] += got
+                time.sleep(0.2)  # the last request's tensors belong to its own turn
                 shutil.rmtree(d + "/tensors/events", ignore_errors=True)  # the disk is not what is measured
         connection = http.client.HTTPConnection(address)
         connection.request("GET", "/endpoints/tapped")

@@ -69,6 +69,10 @@ ft_err ft_fd_open(int *out, const char *path, int flags, mode_t mode);
  * behind it goes on where it stands. */
 ft_err ft_fd_open_special(int *out, const char *path);
 ft_err ft_fd_write(int fd, const void *at, size_t len, const char *path); /* all of it */
+/* From now on what this thread writes goes in pieces, with a call before each: a thread in the
+ * background gives way there. NULL: in one piece again. */
+#define FT_FD_PIECE_BYTES ((size_t)256 << 10)
+void ft_fd_pieces(void (*before)(void *self), void *self);
 ft_err ft_fd_read(size_t *got, int fd, void *at, size_t len,
                   const char *path); /* up to len; 0 at the end */
 ft_err ft_fd_pread(size_t *got, int fd, void *at, size_t len, uint64_t offset, const char *path);

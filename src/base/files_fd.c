@@ -21,10 +21,22 @@ ft_err ft_fd_open(int *out, const char *path, int flags, mode_t mode) {
     return FT_OK;
 }
 
+static _Thread_local struct {
+    void (*before)(void *self);
+    void *self;
+} pieces;
+
+void ft_fd_pieces(void (*before)(void *self), void *self) {
+    pieces.before = before;
+    pieces.self = self;
+}
+
 ft_err ft_fd_write(int fd, const void *at, size_t len, const char *path) {
     const char *p = at;
     do {
-        ssize_t n = injected() ? -1 : write(fd, p, len);
+        if (pieces.before) pieces.before(pieces.self);
+        size_t piece = pieces.before && len > FT_FD_PIECE_BYTES ? FT_FD_PIECE_BYTES : len;
+        ssize_t n = injected() ? -1 : write(fd, p, piece);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return FT_FAIL_ERRNO("cannot write '%s'", path);
         p += n;

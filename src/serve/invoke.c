@@ -36,7 +36,7 @@ static void count_class(const ft_live *live, const ft_payload *out, ft_arena *ar
 /* A capture that cannot be written (a full disk) does not cost the caller the answer: it goes out
  * without an event id, and is counted and logged. The event's id, empty when there is none. */
 static ft_str capture(ft_request *req, ft_response *resp, const ft_live *live, const ft_payload *in,
-                    const ft_payload *out) {
+                      const ft_payload *out) {
     ft_worker *w = req->thread;
     char id[FT_UUID_TEXT];
     ft_str kept;
@@ -135,8 +135,10 @@ ft_err ft_invoke(ft_request *req, ft_response *resp, const ft_live *live) {
         return FT_OK;
     }
     ft_payload in = { ft_request_header(req, "Content-Type"), req->body }, out = { 0 };
+    ft_taps_answering();
     ft_err err =
         m->predictor->predict(m, &out, &in, ft_request_header(req, "Accept"), NULL, req->arena);
+    ft_taps_answered();
     if (err) {
         atomic_fetch_add_explicit(&live->meter->refused, 1, memory_order_relaxed);
         return err;

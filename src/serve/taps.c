@@ -3,12 +3,16 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "store/store.h"
 #include "trials/regex.h"
@@ -16,6 +20,7 @@
 
 #define WARN_EVERY_US (10 * FT_SECOND_US)
 #define STEP_BYTES    ((size_t)4 << 30)
+#define MOMENT_US     200
 #define FORGET_MAX    8 /* steps that one step takes away at most: after a smaller bound was set */
 
 typedef struct waiting {
@@ -34,19 +39,37 @@ struct ft_taps {
     ft_taps_model model;
     ft_tap tap;
     pthread_t thread;
-    pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t something;
-    waiting *first, **last;
-    size_t count, bytes;
-    bool ending;
+    sem_t something;                 /* one for each request that waits, one for the end */
+    _Atomic(waiting *) offered_last; /* the newest first */
+    atomic_size_t count, bytes;      /* that wait */
+    atomic_bool ending;
     /* the thread's own */
+    waiting *first; /* the oldest first */
     ft_collection collection;
     ft_matcher *matcher;
     ft_trial_writer *trial;
     int64_t step, oldest; /* the next one; the first that is there */
     int64_t keep_bytes;
     int64_t warned_us;
+    int64_t patience_us; /* left for this step */
+    int processors;
 };
+
+/* ---- giving way */
+
+static atomic_int answering; /* requests, in the process */
+
+void ft_taps_answering(void) { atomic_fetch_add_explicit(&answering, 1, memory_order_relaxed); }
+void ft_taps_answered(void) { atomic_fetch_sub_explicit(&answering, 1, memory_order_relaxed); }
+
+static void give_way(void *self) {
+    ft_taps *t = self;
+    static const struct timespec moment = { .tv_nsec = MOMENT_US * 1000 };
+    for (; t->patience_us > 0; t->patience_us -= MOMENT_US) {
+        if (2 * atomic_load_explicit(&answering, memory_order_relaxed) < t->processors) return;
+        nanosleep(&moment, NULL);
+    }
+}
 
 /* ---- the tap that the model shows its tensors to */
 
@@ -54,6 +77,7 @@ static bool wants(void *self, const char *name, int64_t step) {
     ft_taps *t = self;
     bool has = false;
     FT_UNUSED(step);
+    give_way(t);
     if (ft_matcher_has(&has, t->matcher, ft_str_of(name)) != FT_OK) ft_err_clear();
     return has;
 }
@@ -78,51 +102,69 @@ static const ft_tap_ops tap_ops = {
     .wants = wants, .begin = step_nothing, .end = step_nothing, .array = array, .scalar = scalar
 };
 
-/* ---- the queue */
+/* ---- the queue
+ *
+ * Without a lock: the thread that takes runs only where nothing else would, and whoever held a lock
+ * with it would wait as long as the machine is busy. */
+
+/* Room for one more; false when the queue is full. */
+static bool reserve(ft_taps *t, size_t size) {
+    size_t count = atomic_fetch_add(&t->count, 1), bytes = atomic_fetch_add(&t->bytes, size);
+    if (count < FT_TAPS_WAITING_MAX && bytes + size <= FT_TAPS_BYTES_MAX) return true;
+    atomic_fetch_sub(&t->count, 1);
+    atomic_fetch_sub(&t->bytes, size);
+    return false;
+}
+
+static waiting *copied(const ft_payload *in, ft_str event_id, size_t size) {
+    waiting *w = malloc(sizeof *w + size);
+    if (!w) return NULL;
+    char *at = (char *)(w + 1);
+    *w = (waiting){ .size = size };
+    ft_str from[] = { in->content_type, in->bytes, event_id };
+    ft_str *to[] = { &w->type, &w->bytes, &w->event };
+    for (int i = 0; i < 3; i++) {
+        if (from[i].len) memcpy(at, from[i].at, from[i].len);
+        *to[i] = ft_str_n(at, from[i].len);
+        at += from[i].len;
+    }
+    return w;
+}
 
 void ft_taps_offer(ft_taps *t, const ft_payload *in, ft_str event_id) {
     if (atomic_fetch_add_explicit(&t->offered, 1, memory_order_relaxed) % t->interval != 0) return;
     size_t size = in->content_type.len + in->bytes.len + event_id.len;
-    waiting *w = malloc(sizeof *w + size);
-    bool fits = w != NULL;
-    if (fits) {
-        char *at = (char *)(w + 1);
-        *w = (waiting){ .size = size };
-        ft_str from[] = { in->content_type, in->bytes, event_id };
-        ft_str *to[] = { &w->type, &w->bytes, &w->event };
-        for (int i = 0; i < 3; i++) {
-            if (from[i].len) memcpy(at, from[i].at, from[i].len);
-            *to[i] = ft_str_n(at, from[i].len);
-            at += from[i].len;
-        }
-        pthread_mutex_lock(&t->lock);
-        fits = t->count < FT_TAPS_WAITING_MAX && t->bytes + size <= FT_TAPS_BYTES_MAX;
-        if (fits) {
-            *t->last = w;
-            t->last = &w->next;
-            t->count++;
-            t->bytes += size;
-            pthread_cond_signal(&t->something);
-        }
-        pthread_mutex_unlock(&t->lock);
+    bool fits = reserve(t, size);
+    waiting *w = fits ? copied(in, event_id, size) : NULL;
+    if (w) {
+        w->next = atomic_load(&t->offered_last);
+        while (!atomic_compare_exchange_weak(&t->offered_last, &w->next, w)) continue;
+        sem_post(&t->something);
+        return;
     }
-    if (fits) return;
-    free(w);
+    if (fits) {
+        atomic_fetch_sub(&t->count, 1);
+        atomic_fetch_sub(&t->bytes, size);
+    }
     atomic_fetch_add_explicit(&t->lost, 1, memory_order_relaxed);
 }
 
 /* The next request; NULL at the end. What still waits then is let go. */
 static waiting *take(ft_taps *t) {
-    pthread_mutex_lock(&t->lock);
-    while (!t->first && !t->ending) pthread_cond_wait(&t->something, &t->lock);
-    waiting *w = t->ending ? NULL : t->first;
-    if (w) {
-        t->first = w->next;
-        if (!t->first) t->last = &t->first;
-        t->count--;
-        t->bytes -= w->size;
+    while (sem_wait(&t->something) != 0) continue; /* a signal */
+    if (atomic_load(&t->ending)) return NULL;
+    if (!t->first) {
+        waiting *w = atomic_exchange(&t->offered_last, NULL);
+        for (waiting *next; w; w = next) {
+            next = w->next;
+            w->next = t->first;
+            t->first = w;
+        }
     }
-    pthread_mutex_unlock(&t->lock);
+    waiting *w = t->first;
+    t->first = w->next;
+    atomic_fetch_sub(&t->count, 1);
+    atomic_fetch_sub(&t->bytes, w->size);
     return w;
 }
 
@@ -199,9 +241,11 @@ static void *thread_main(void *self) {
     ft_store *s = NULL;
     ft_arena arena = FT_ARENA_INIT(STEP_BYTES);
     behind();
+    ft_fd_pieces(give_way, t);
     for (waiting *w; (w = take(t)) != NULL; free(w)) {
         ft_err err = s ? FT_OK : ft_store_open(&s, t->home);
         ft_arena_reset(&arena);
+        t->patience_us = FT_TAPS_PATIENCE_US;
         if (err == FT_OK) err = record(t, s, w, &arena);
         if (err == FT_OK) {
             forget(t);
@@ -259,13 +303,17 @@ static ft_err texts_keep(ft_taps *t, const char *home, const ft_endpoint *ep) {
     return FT_OK;
 }
 
-static void taps_free(ft_taps *t) {
-    for (waiting *w = t->first, *next; w; w = next) {
+static void waiting_free(waiting *w) {
+    for (waiting *next; w; w = next) {
         next = w->next;
         free(w);
     }
-    pthread_mutex_destroy(&t->lock);
-    pthread_cond_destroy(&t->something);
+}
+
+static void taps_free(ft_taps *t) {
+    waiting_free(t->first);
+    waiting_free(atomic_load(&t->offered_last));
+    sem_destroy(&t->something);
     ft_arena_fini(&t->arena);
     t->model.release(t->model.held);
     free(t->home);
@@ -282,12 +330,11 @@ ft_err ft_taps_new(ft_taps **out, const char *home, const ft_endpoint *ep,
     }
     t->model = *model;
     t->keep_bytes = keep_bytes();
+    t->processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
     t->interval = (uint64_t)(ep->tap_interval > 0 ? ep->tap_interval : 1);
-    t->last = &t->first;
     t->tap = (ft_tap){ .ops = &tap_ops, .self = t };
     atomic_store(&t->holders, 1);
-    pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->something, NULL);
+    sem_init(&t->something, 0, 0);
     ft_err err = texts_keep(t, home, ep);
     if (err == FT_OK && pthread_create(&t->thread, NULL, thread_main, t) != 0)
         err = FT_FAIL(FT_ENOMEM, "no thread for the taps of endpoint '%.*s'", FT_STR_ARG(ep->name));
@@ -305,20 +352,15 @@ ft_taps *ft_taps_hold(ft_taps *t) {
 
 void ft_taps_release(ft_taps *t) {
     if (!t || atomic_fetch_sub(&t->holders, 1) != 1) return;
-    pthread_mutex_lock(&t->lock);
-    t->ending = true;
-    pthread_cond_signal(&t->something);
-    pthread_mutex_unlock(&t->lock);
+    atomic_store(&t->ending, true);
+    sem_post(&t->something);
     pthread_join(t->thread, NULL);
     taps_free(t);
 }
 
 ft_taps_told ft_taps_tell(ft_taps *t) {
-    pthread_mutex_lock(&t->lock);
-    int64_t count = (int64_t)t->count;
-    pthread_mutex_unlock(&t->lock);
     return (ft_taps_told){ .recorded = (int64_t)atomic_load(&t->recorded),
                            .lost = (int64_t)atomic_load(&t->lost),
                            .failed = (int64_t)atomic_load(&t->failed),
-                           .waiting = count };
+                           .waiting = (int64_t)atomic_load(&t->count) };
 }
