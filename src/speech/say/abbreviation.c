@@ -18,11 +18,15 @@ typedef struct view {
 
 static bool is_name(const ft_token *t) { return t && ft_begins_upper(t->text); }
 static bool is_number(const ft_token *t) {
-    return t && t->text.len && (ft_is_digit(t->text.at[0]) || t->text.at[0] == '#');
+    return t && t->text.len && (ft_is_digit(t->text.at[0]) || strchr("#$", t->text.at[0]));
+}
+static bool is_ordinal(const ft_token *t) {
+    return t && t->text.len > 2 && ft_is_digit(t->text.at[0]) &&
+           !ft_is_digit(t->text.at[t->text.len - 1]);
 }
 static bool is_counted(const ft_token *t) { /* also "Vol. III" */
-    return is_number(t) ||
-           (t && t->text.len && !ft_str_is(t->text, "I") && ft_roman_value(t->text) > 0);
+    return is_number(t) || (t && t->text.len && !ft_str_is(t->text, "I") &&
+                            (ft_roman_value(t->text) > 0 || ft_small_roman_value(t->text) > 0));
 }
 static bool has_dot(const ft_token *t) { return t->after.len && t->after.at[0] == '.'; }
 
@@ -32,9 +36,7 @@ static bool is_street_name(const ft_token *t) {
                                           "to",   "with", "by",   "but", "said", "on",
                                           "when", "dear", "then", NULL };
     if (!t || t->after.len > 1 || (t->after.len == 1 && t->after.at[0] != '.')) return false;
-    bool ordinal =
-        t->text.len > 2 && ft_is_digit(t->text.at[0]) && !ft_is_digit(t->text.at[t->text.len - 1]);
-    return ordinal || (is_name(t) && !ft_word_in(t->text, others));
+    return is_ordinal(t) || (is_name(t) && !ft_word_in(t->text, others));
 }
 
 /* "Elm Dr." and "123 Elm Dr. Springfield", but not "However Dr. Smith" and "East St. Louis": before
@@ -50,6 +52,27 @@ static bool ends_street(const view *v) {
     return false;
 }
 
+/* "confirmation no. is", "phone no.": what has a number. */
+static bool is_thing(const ft_token *t) {
+    static const char *const things[] = {
+        "confirmation", "account", "order",  "phone",  "telephone", "serial",  "model",
+        "part",         "item",    "flight", "room",   "card",      "policy",  "invoice",
+        "case",         "claim",   "id",     "member", "reference", "ticket",  "tracking",
+        "routing",      "license", "permit", "docket", "passport",  "catalog", NULL
+    };
+    return t && ft_word_in(t->text, things);
+}
+
+/* "Ave. NW", "15205 N.E. 40th St." */
+static bool is_at_road(const view *v) {
+    static const char *const roads[] = { "st",     "street", "ave", "avenue",    "av",   "rd",
+                                         "road",   "blvd",   "dr",  "drive",     "ln",   "ct",
+                                         "pl",     "hwy",    "rte", "boulevard", "lane", "place",
+                                         "square", "sq",     NULL };
+    if (v->before && ft_word_in(v->before->text, roads)) return true;
+    return is_number(v->before) && (is_ordinal(v->next) || is_name(v->next));
+}
+
 static bool fits(const ft_abbreviation *a, const view *v) {
     int f = a->flags;
     const ft_token *t = v->t;
@@ -59,6 +82,9 @@ static bool fits(const ft_abbreviation *a, const view *v) {
     if ((f & FT_ABBREVIATION_NUMBER) && !is_counted(v->next)) return false;
     if ((f & FT_ABBREVIATION_NAME) && !is_name(v->next)) return false;
     if ((f & FT_ABBREVIATION_AFTER_NUMBER) && !is_number(v->before)) return false;
+    if ((f & FT_ABBREVIATION_AFTER_ORDINAL) && !is_ordinal(v->before)) return false;
+    if ((f & FT_ABBREVIATION_AFTER_THING) && !is_thing(v->before)) return false;
+    if ((f & FT_ABBREVIATION_AFTER_ROAD) && !is_at_road(v)) return false;
     return !(f & FT_ABBREVIATION_AFTER_NAME) || ends_street(v);
 }
 
@@ -79,9 +105,9 @@ static bool is_dotted(ft_str text) {
     return text.len % 2 == 1;
 }
 
-static const char *state_of(ft_str text) {
+static const char *state_of(ft_str text, int tongue) {
     for (const ft_state *k = ft_states; k->code; k++)
-        if (ft_str_is(text, k->code)) return k->name;
+        if (ft_str_is(text, k->code)) return tongue == FT_ES && k->spanish ? k->spanish : k->name;
     return NULL;
 }
 
@@ -89,7 +115,9 @@ static bool is_zip(ft_str text) {
     return (text.len == 5 && ft_all_digits(text)) || (text.len == 10 && text.at[5] == '-');
 }
 
-static const char *state_behind_city(const view *v) {
+static const char *state_behind_city(const view *v, int tongue) {
+    if (tongue == FT_ES && !(v->t->text.len == 2 && ft_all_upper(v->t->text) && !has_dot(v->t)))
+        return NULL;
     bool after_city = is_name(v->before) && ft_str_ends(v->before->after, FT_STR(","));
     bool before_zip = v->next && is_zip(v->next->text);
     static const char *const dotted[] = { "Ala",  "Ariz", "Calif", "Colo", "Conn", "Fla",
@@ -102,7 +130,7 @@ static const char *state_behind_city(const view *v) {
     bool in_state = v->before && has_dot(v->t) && ft_word_in(v->before->text, within) &&
                     ft_word_in_exact(v->t->text, dotted); /* "rain in Fla. & Ga." */
     if (!after_city && !in_state && !(before_zip && v->t->text.len == 2)) return NULL;
-    return state_of(v->t->text);
+    return state_of(v->t->text, tongue);
 }
 
 /* ---- does the dot belong to it alone? */
@@ -115,7 +143,7 @@ static bool is_starter(const ft_token *next, bool (*is_function_word)(ft_str)) {
 /* "D-Mass" */
 static bool is_party(ft_str text) {
     return text.len > 3 && text.at[1] == '-' && strchr("DRI", text.at[0]) &&
-           state_of(ft_str_from(text, 2));
+           state_of(ft_str_from(text, 2), FT_EN);
 }
 
 static const char *const dates[] = { "jan",  "feb",  "mar",   "apr", "jun", "jul", "aug",  "sep",
@@ -156,7 +184,7 @@ static bool is_short(const view *v, const ft_abbreviation *a, int tongue) {
     bool initial = ft_is_upper(letter) ? letter != 'I' : tongue == FT_ES && ft_is_lower(letter);
     bool date = ft_word_in(v->t->text, dates) && (ft_begins_upper(v->t->text) || tongue == FT_ES);
     return a || date || initial || is_party(v->t->text) || is_dotted(v->t->text) ||
-           state_behind_city(v);
+           state_behind_city(v, tongue);
 }
 
 bool ft_abbreviation_keeps_dot(const ft_token *tokens, const ft_token *t, const ft_token *next,
@@ -222,7 +250,7 @@ static bool say_with_tail(ft_saying *s, view *v) {
     stem.after = FT_STR(".");
     view own = { v->first, v->before, &stem, NULL };
     int tongue = s->language->tongue;
-    const char *said = tongue == FT_EN ? state_behind_city(&own) : NULL;
+    const char *said = tongue == FT_EN ? state_behind_city(&own, tongue) : NULL;
     const ft_abbreviation *a = said ? NULL : find_row(&own, tongue);
     if (a) said = a->said;
     if (!said) return false;
@@ -237,7 +265,7 @@ static bool say_abbreviation(ft_saying *s) {
     int tongue = s->language->tongue;
     if (t->text.len == 0 || t->text.len > 16) return false;
     if (tongue == FT_ES && say_two_tokens(s)) return true;
-    const char *state = tongue == FT_EN ? state_behind_city(&v) : NULL;
+    const char *state = state_behind_city(&v, tongue);
     if (state) {
         ft_say(s, state);
         return true;
@@ -249,7 +277,7 @@ static bool say_abbreviation(ft_saying *s) {
     }
     if (tongue == FT_EN && is_party(t->text)) {
         ft_say_letter(s, t->text.at[0]);
-        ft_say(s, state_of(ft_str_from(t->text, 2)));
+        ft_say(s, state_of(ft_str_from(t->text, 2), FT_EN));
         return true;
     }
     if (say_with_tail(s, &v)) return true;

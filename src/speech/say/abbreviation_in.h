@@ -13,7 +13,10 @@ enum {
     FT_ABBREVIATION_AFTER_NAME = 16, /* the name of a street before */
     FT_ABBREVIATION_EXACT = 32,      /* small letters only */
     FT_ABBREVIATION_KEEPS = 64,      /* its dot never ends a sentence */
-    FT_ABBREVIATION_AFTER_NUMBER = 128
+    FT_ABBREVIATION_AFTER_NUMBER = 128,
+    FT_ABBREVIATION_AFTER_ORDINAL = 256, /* "21st" before */
+    FT_ABBREVIATION_AFTER_THING = 512,   /* what has a number before: "confirmation" */
+    FT_ABBREVIATION_AFTER_ROAD = 1024,   /* a road before, or a house's number and a road behind */
 };
 
 typedef struct ft_abbreviation {
@@ -23,6 +26,7 @@ typedef struct ft_abbreviation {
 
 typedef struct ft_state {
     const char *code, *name;
+    const char *spanish; /* NULL: as in English */
 } ft_state;
 
 /* Each ends with a row of NULL. */

@@ -178,7 +178,10 @@ static bool say_single(ft_saying *s, const ft_token *t) {
     char c = t->text.at[0];
     if (!ft_is_upper(c) && !ft_is_lower(c)) return false;
     ft_str before = ft_text_at(s, -1), next = ft_text_at(s, 1);
-    bool figure = before.len && (ft_is_digit(before.at[before.len - 1]) || ft_unit_find(before));
+    bool inches = before.len > 1 && strchr("\"'", before.at[before.len - 1]) &&
+                  ft_is_digit(before.at[0]); /* 24" x 36" */
+    bool figure =
+        inches || (before.len && (ft_is_digit(before.at[before.len - 1]) || ft_unit_find(before)));
     bool sized = figure && next.len && ft_is_digit(next.at[0]);
     if ((c | 32) == 'x' && sized) return false; /* 3 x 4 */
     static const char *const degrees[] = { "degrees", "degree", "deg", "grados", "grado", NULL };
@@ -228,11 +231,55 @@ static bool say_camel(ft_saying *s, ft_str text) {
     return true;
 }
 
+/* "btw", "brb", "omg": small letters that are no word. What has no vowel is said by letters, but
+ * for sounds that people write; others stand in a list. */
+static bool say_chat(ft_saying *s, ft_str text) {
+    static const char *const chat[] = { "lol",  "idk", "omg",  "imo", "imho", "irl", "fyi",
+                                        "asap", "afk", "iirc", "eta", "faq",  "aka", NULL };
+    static const char *const sounds[] = { "hmm",   "mm",   "mmm", "hm",    "shh",  "sh",
+                                          "psst",  "pst",  "tsk", "brr",   "brrr", "grr",
+                                          "zzz",   "pfft", "nth", "sync",  "grrr", "zz",
+                                          "pffft", "tch",  "cwm", "crwth", NULL };
+    if (text.len < 2 || text.len > 5) return false;
+    bool vowel = false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (!ft_is_lower(text.at[i])) return false;
+        vowel |= strchr(i + 1 == text.len && text.len < 4 ? "aeiouy" : "aeiou", text.at[i]) != NULL;
+    }
+    bool y = memchr(text.at, 'y', text.len) != NULL; /* "gym", "myth", but "ttyl" */
+    bool letters = ft_word_in_exact(text, chat) ||
+                   (!vowel && !(y && text.len != 4) && !ft_word_in_exact(text, sounds));
+    if (y && text.len == 4 && !ft_str_is(text, "ttyl")) letters = false;
+    if (letters) ft_say_letters(s, text);
+    return letters;
+}
+
+/* "NaCl", "KOH": symbols of elements, each of up to two letters. */
+static bool say_formula(ft_saying *s, ft_str text) {
+    size_t symbols = 0, pairs = 0;
+    if (text.len < 3 || text.len > 5 || !ft_all_letters(text) || ft_str_is(text, "LaTeX"))
+        return false;
+    for (size_t i = 0; i < text.len; symbols++) {
+        if (!ft_is_upper(text.at[i])) return false;
+        bool two = i + 1 < text.len && ft_is_lower(text.at[i + 1]);
+        pairs += two;
+        i += 1 + two;
+    }
+    if (symbols < 2 || !pairs || ft_is_lower(text.at[text.len - 1]) == (symbols > pairs + 1))
+        return false;
+    static const char *const heads[] = { "Na", "Cl", "Ca", "Mg", "Fe", "Cu", "Zn", "Ag", "Li", "Br",
+                                         "Al", "Si", "HC", "HB", "KC", "KB", "Mn", "Ni", NULL };
+    if (!ft_head_of(text, heads)) return false;
+    ft_say_letters(s, text);
+    return true;
+}
+
 static bool say_acronym(ft_saying *s) {
     const ft_token *t = &s->tokens[s->at];
     if (t->text.len == 1) return say_single(s, t);
     if (t->text.len < 2 || t->text.len > 64) return false;
-    return say_capitals(s, t->text) || say_camel(s, t->text);
+    return say_capitals(s, t->text) || say_formula(s, t->text) || say_camel(s, t->text) ||
+           say_chat(s, t->text);
 }
 
 const ft_word_class ft_class_acronym = { "acronym", say_acronym };

@@ -64,6 +64,9 @@ static void say_inner_sign(ft_saying *s, ft_str sign, kind before, kind after, f
     } else if (ft_str_is(sign, "/")) {
         if (before_period(s, rest))
             ft_say(s, english ? "per" : "por");
+        else if (digits && memchr(s->tokens[s->at].text.at, '.', s->tokens[s->at].text.len) &&
+                 ft_all_digits(ft_str_from(rest, 0)))
+            ft_say(s, english ? "out of" : "de"); /* 4.7/5 */
         else if (digits && ft_str_find(s->tokens[s->at].text, '=') < s->tokens[s->at].text.len)
             ft_say(s, english ? "divided by" : "entre");
         else if (digits)
@@ -173,7 +176,11 @@ static size_t say_letters(ft_saying *s, ft_str text, size_t at, kind before) {
         ((at && text.at[at - 1] == '&') || (at + n < text.len && text.at[at + n] == '&'));
     bool more =
         part.len == 1 && before == DIGIT && at + n < text.len && text.at[at + n] == '+'; /* 7M+ */
-    if (more && part.at[0] == 'M')
+    bool times = (ft_str_is(part, "x") || ft_str_is(part, "X")) && before == DIGIT &&
+                 at + n < text.len && text.at[at + n] == '/'; /* 2x/day */
+    if (times)
+        ft_say(s, ft_is_english(s) ? "times" : "veces");
+    else if (more && part.at[0] == 'M')
         ft_say(s, ft_is_english(s) ? "million" : "millones");
     else if (more && part.at[0] == 'k')
         ft_say(s, ft_is_english(s) ? "thousand" : "mil");
@@ -189,6 +196,19 @@ static size_t say_letters(ft_saying *s, ft_str text, size_t at, kind before) {
     return n;
 }
 
+/* "4x100": one figure by another. */
+static bool is_by(ft_str text) {
+    size_t x = ft_str_find(text, 'x');
+    return x < text.len && ft_all_digits(ft_str_slice(text, 0, x)) &&
+           ft_all_digits(ft_str_from(text, x + 1));
+}
+
+static bool is_before_noun(const ft_saying *s) {
+    ft_str next = ft_text_at(s, 1);
+    return ft_is_english(s) && ft_joined(s, 0) && next.len > 2 && ft_is_lower(next.at[0]) &&
+           !ft_is_function_word(s, next);
+}
+
 static void say_runs(ft_saying *s, ft_str text) {
     kind before = NONE;
     for (size_t i = 0; i < text.len;) {
@@ -198,8 +218,14 @@ static void say_runs(ft_saying *s, ft_str text) {
         char last = i ? text.at[i - 1] : ' ';
         bool behind_dash = i > 1 && last == '-';
         bool of_unit = now == LETTER && behind_dash && ft_is_digit(text.at[i - 2]);
-        if (of_unit && ft_say_unit(s, ft_str_slice(rest, 0, letters_len(rest))))
-            n = letters_len(rest); /* 5-yr-old */
+        size_t letters = now == LETTER ? letters_len(rest) : 0;
+        bool among = letters == 2 && ft_str_starts(rest, FT_STR("in-")) &&
+                     kind_at(rest, 3) == DIGIT; /* 1-in-10 */
+        if (of_unit && !among && ft_say_unit(s, ft_str_slice(rest, 0, letters), true))
+            n = letters; /* 5-yr-old */
+        if (letters && letters == rest.len && before == DIGIT && is_by(ft_str_slice(text, 0, i)) &&
+            ft_say_unit(s, rest, is_before_noun(s)))
+            n = letters; /* 4x100m */
         if (now == SIGN && rest.at[0] == '.' && before == NONE && kind_at(text, i + 1) == DIGIT)
             now = DIGIT; /* .45-caliber */
         if (now == LETTER && n == 0) n = say_letters(s, text, i, before);

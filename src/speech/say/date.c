@@ -230,6 +230,25 @@ static const char *const on_words[FT_TONGUES][20] = {
       "hasta", NULL },
 };
 
+/* "cut by 1/3", "by 5/6 of them": what is changed by a part, not done by a day. */
+static bool is_part(const ft_saying *s, const ft_str *fields) {
+    static const char *const changes[] = {
+        "cut",       "cuts",       "cutting", "reduce",  "reduced",  "reduces",  "fell",
+        "fall",      "fallen",     "falls",   "rose",    "rise",     "risen",    "rises",
+        "grew",      "grow",       "grown",   "grows",   "increase", "decrease", "increased",
+        "shrank",    "shrink",     "shrunk",  "drop",    "dropped",  "drops",    "decline",
+        "declined",  "down",       "up",      "lower",   "lowered",  "raise",    "raised",
+        "multiply",  "multiplied", "divide",  "divided", "scale",    "scaled",   "decreased",
+        "increases", "decreases",  "slash",   "slashed", "trim",     "trimmed",  NULL
+    };
+    long top = ft_small_number(fields[0]), bottom = ft_small_number(fields[1]);
+    if (top < 1 || top >= bottom || fields[0].at[0] == '0') return false;
+    if (ft_str_is(ft_text_at(s, 1), "of") && ft_joined(s, 0)) return true;
+    for (int i = -2; i >= -5; i--)
+        if (ft_word_in(ft_text_at(s, i), changes)) return true;
+    return false;
+}
+
 /* "on 4/6": a fraction where no such word stands before. */
 static bool say_month_and_day(ft_saying *s, const ft_str *fields, char mark) {
     int tongue = s->language->tongue;
@@ -245,6 +264,7 @@ static bool say_month_and_day(ft_saying *s, const ft_str *fields, char mark) {
                                             "vto", "expira",  "válida", NULL };
     bool expiry =
         ft_word_in(before, expiries) || ft_word_in(two, expiries); /* 05/27 is a month of a year */
+    if (ft_str_ieq(before, FT_STR("by")) && is_part(s, fields)) return false;
     const char *orders[2] = { tongue == FT_ES ? "dm" : "md", tongue == FT_ES ? "md" : "dm" };
     if (!(expiry && by_order(&d, "my", fields)) && !by_order(&d, orders[0], fields) &&
         !by_order(&d, orders[1], fields))

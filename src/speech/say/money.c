@@ -376,6 +376,10 @@ static bool say_rate(ft_saying *s, ft_str text) {
     if (slash == text.len || !ft_all_letters(per)) return false;
     if (!read_amount(s, &a, ft_str_slice(text, 0, slash)) || !a.currency) return false;
     say_amount(s, &a);
+    if (ft_is_english(s) && ft_str_ieq(per, FT_STR("ea"))) {
+        ft_say(s, "each");
+        return true;
+    }
     ft_say(s, ft_is_english(s) ? "per" : "por");
     ft_unit_find(per) ? (void)ft_say_measure(s, per) : ft_say_part(s, per);
     return true;
@@ -434,6 +438,14 @@ static bool say_money(ft_saying *s) {
         say_amount(s, &a);
         return true;
     }
+    bool plus = text.len > 1 && text.at[text.len - 1] == '+';
+    if (plus && read_amount(s, &a, ft_str_slice(text, 0, text.len - 1)) && a.currency) { /* $35+ */
+        say_amount(s, &a);
+        ft_say(s, ft_is_english(s) ? "plus" : "o más");
+        s->taken = 1;
+        return true;
+    }
+    ft_buf_reset(&s->words);
     s->taken = 1;
     bool signed_ = by_sign(text, &len) || memchr(text.at, '$', text.len) ||
                    memmem(text.at, text.len, "€", 3) || memchr(text.at, 0xc2, text.len); /* ¢ £ ¥ */

@@ -149,6 +149,11 @@ static bool say_net(ft_saying *s) {
         say_signs(s, text);
         return true;
     }
+    bool drive = text.len > 3 && ft_is_upper(text.at[0]) && text.at[1] == ':' && text.at[2] == '\\';
+    if (drive) { /* C:\Users */
+        say_signs(s, text);
+        return true;
+    }
     bool path = text.len > 3 && text.at[0] == '/' && ft_is_letter(text.at[1]) &&
                 ft_str_find(ft_str_from(text, 1), '/') + 1 < text.len;
     if (path) {

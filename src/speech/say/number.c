@@ -187,6 +187,19 @@ static bool say_named(ft_saying *s, const ft_figure *f) {
 
 /* ---- a plain number */
 
+/* In Spanish "una y media tazas" looks past the part; "número 21" counts nothing. */
+static ft_form form_of(const ft_saying *s) {
+    static const char *const names[] = { "número", "núm",   "num",  "n.º", "nº",       "n°",
+                                         "nro",    "no",    "pág",  "pp",  "página",   "páginas",
+                                         "págs",   "vuelo", "casa", "art", "artículo", NULL };
+    if (!ft_is_english(s) && ft_word_in(ft_text_at(s, -1), names)) return FT_FORM_ALONE;
+    ft_str next = ft_text_at(s, 1);
+    size_t slash = ft_str_find(next, '/');
+    bool part = slash > 0 && slash < next.len && ft_all_digits(ft_str_slice(next, 0, slash)) &&
+                ft_all_digits(ft_str_from(next, slash + 1));
+    return ft_form_before(s, part && ft_joined(s, 0) ? 2 : 1);
+}
+
 static bool say_whole(ft_saying *s, const ft_figure *f) {
     bool plain = !f->grouped && !f->sign && f->fraction.len == 0;
     if (plain && f->digits.len == 4 &&
@@ -203,7 +216,7 @@ static bool say_whole(ft_saying *s, const ft_figure *f) {
     if (round_hundreds)
         ft_say_year(s, f->digits); /* fifteen hundred people */
     else
-        ft_say_figure(s, f, ft_form_before(s, 1));
+        ft_say_figure(s, f, form_of(s));
     return true;
 }
 
@@ -251,13 +264,15 @@ static bool say_magnitude(ft_saying *s, const ft_figure *f, ft_str ending) {
     static const struct {
         const char *sign, *name[FT_TONGUES];
     } rows[] = { { "k", { "thousand", "mil" } },
+                 { "K", { "thousand", "mil" } },
                  { "M", { "million", "millones" } },
                  { "B", { "billion", "mil millones" } },
                  { "T", { "trillion", "billones" } } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!ft_str_is(ending, rows[i].sign)) continue;
-        bool large =
-            i == 0 ? !ft_word_in(ft_text_at(s, 1), races) : f->fraction.len || counts_next(s);
+        bool large = i == 0   ? !ft_word_in(ft_text_at(s, 1), races)
+                     : i == 1 ? f->digits.len > 2 || counts_next(s) /* 200K, 10K people; 4K, 10K */
+                              : f->fraction.len || counts_next(s);
         if (!large) return false;
         ft_say_figure(s, f, FT_FORM_MASCULINE);
         ft_say(s, rows[i].name[s->language->tongue]);

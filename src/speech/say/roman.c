@@ -55,6 +55,27 @@ long ft_roman_value(ft_str text) {
     return text.len ? 0 : value;
 }
 
+long ft_small_roman_value(ft_str text) {
+    char upper[8];
+    if (text.len == 0 || text.len > sizeof upper) return 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (!strchr("ivxl", text.at[i])) return 0;
+        upper[i] = (char)(text.at[i] & ~32);
+    }
+    return ft_roman_value(ft_str_n(upper, text.len));
+}
+
+/* "Sc. iii", "pp. iv": small numerals behind a short form that has numbers. */
+static bool say_small(ft_saying *s, ft_str text) {
+    static const char *const before[] = { "sc", "act",  "pp",  "p",   "ch",  "vol", "pg",
+                                          "fn", "note", "pág", "cap", "art", NULL };
+    long value = ft_small_roman_value(text);
+    const ft_token *t = ft_saying_token(s, -1);
+    if (!value || !t || !ft_str_is(t->after, ".") || !ft_word_in(t->text, before)) return false;
+    ft_say_long(s, value, FT_FORM_ALONE);
+    return true;
+}
+
 static bool is_verb_of_i(ft_str word) {
     static const char *const verbs[] = { "am",    "was",  "have", "had", "will", "would",
                                          "think", "know", "do",   "did", "can",  "could",
@@ -121,6 +142,7 @@ static bool say_roman(ft_saying *s) {
     ft_str text = t->text, owned = ft_str_slice(text, 0, ft_str_find(text, '\''));
     bool has_owner = owned.len + 2 == text.len && ft_str_ends(text, FT_STR("'s"));
     if (has_owner) text = owned; /* "Henry VIII's" */
+    if (text.len && ft_is_lower(text.at[0])) return say_small(s, text);
     if (text.len == 0 || text.len > 15 || !strchr("IVXLCDM", text.at[0])) return false;
     long value = ft_roman_value(text);
     ft_str before = ft_text_at(s, -1);

@@ -85,7 +85,7 @@ bool ft_is_year_like(ft_str digits); /* 1100 … 2099 */
 /* Units: the row of "km", or NULL. */
 typedef struct ft_unit ft_unit;
 const ft_unit *ft_unit_find(ft_str text);
-bool ft_say_unit(ft_saying *s, ft_str text); /* the name of one of it; false: it is no unit */
+bool ft_say_unit(ft_saying *s, ft_str text, bool one); /* its name; false: it is no unit */
 /* Classes' own readings that say-as asks for; false: the text is none. */
 bool ft_say_date(ft_saying *s, ft_str text, ft_str format);
 bool ft_say_duration(ft_saying *s, ft_str text); /* 1'21" */
@@ -98,6 +98,7 @@ bool ft_say_by_role(ft_saying *s, ft_str word, ft_str role);
 const char *ft_homograph_word(size_t i);
 /* The value of a Roman numeral, 0: none. */
 long ft_roman_value(ft_str text);
+long ft_small_roman_value(ft_str text); /* of "iii": small letters, i, v, x and l alone */
 
 extern const ft_word_class ft_class_say_as, ft_class_net, ft_class_telephone, ft_class_time,
     ft_class_date, ft_class_money, ft_class_fraction, ft_class_range, ft_class_unit,

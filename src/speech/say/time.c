@@ -246,6 +246,23 @@ static bool say_span(ft_saying *s, ft_str text, int half, int tokens) {
     return false;
 }
 
+/* The hour before has been said as a number. */
+static bool say_second_half_spanish(ft_saying *s, ft_str text, const clock_time *to) {
+    clock_time from, until = *to;
+    int tokens;
+    if (!read_clock(&from, ft_text_at(s, -1))) return false;
+    int half = half_behind(s, &tokens);
+    if (half && !until.half) {
+        until.half = half;
+        s->taken = (size_t)tokens + 1;
+    }
+    from.half = text.at[0];
+    say_half_spanish(s, &from);
+    ft_say(s, "a");
+    say_spanish(s, &until);
+    return true;
+}
+
 /* "a.m.-6" of "5 a.m.-6 p.m." */
 static bool say_second_half(ft_saying *s, ft_str text) {
     static const char *const halves[] = { "a.m.", "p.m.", "am", "pm", "a.m", "p.m", NULL };
@@ -255,7 +272,8 @@ static bool say_second_half(ft_saying *s, ft_str text) {
     ft_str rest = ft_str_from(text, len + dash);
     clock_time c;
     int tokens;
-    if (!dash || !ft_is_english(s) || !read_clock(&c, rest)) return false;
+    if (!dash || !read_clock(&c, rest)) return false;
+    if (!ft_is_english(s)) return say_second_half_spanish(s, text, &c);
     int half = half_behind(s, &tokens);
     say_half_english(s, text.at[0]);
     ft_say(s, "to");

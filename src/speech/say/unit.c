@@ -32,7 +32,7 @@ static const ft_unit units[] = {
     { "km kms KM Km", { { "kilometer", "kilometers" }, { "kilómetro", "kilómetros" } }, HE, ALONE },
     { "m mts", { { "meter", "meters" }, { "metro", "metros" } }, HE, 0 },
     { "cm", { { "centimeter", "centimeters" }, { "centímetro", "centímetros" } }, HE, ALONE },
-    { "mm", { { "millimeter", "millimeters" }, { "milímetro", "milímetros" } }, HE, ALONE },
+    { "mm mms", { { "millimeter", "millimeters" }, { "milímetro", "milímetros" } }, HE, ALONE },
     { "µm μm", { { "micrometer", "micrometers" }, { "micrómetro", "micrómetros" } }, HE, ALONE },
     { "nm", { { "nanometer", "nanometers" }, { "nanómetro", "nanómetros" } }, HE, ALONE },
     { "mi", { { "mile", "miles" }, { "milla", "millas" } }, SHE, 0 },
@@ -247,6 +247,14 @@ static const ft_unit units[] = {
       HE,
       ALONE },
     { "MP", { { "megapixel", "megapixels" }, { "megapíxel", "megapíxeles" } }, HE, GLUED },
+    { "mmHg",
+      { { "millimeter of mercury", "millimeters of mercury" },
+        { "milímetro de mercurio", "milímetros de mercurio" } },
+      HE,
+      ALONE },
+    { "pk", { { "pack", "packs" }, { "paquete", "paquetes" } }, HE, 0 },
+    { "bd bdrm", { { "bedroom", "bedrooms" }, { "recámara", "recámaras" } }, SHE, 0 },
+    { "ba", { { "bath", "baths" }, { "baño", "baños" } }, HE, 0 },
     { "AU",
       { { "astronomical unit", "astronomical units" },
         { "unidad astronómica", "unidades astronómicas" } },
@@ -305,11 +313,19 @@ static void say_unit(ft_saying *s, const measure *m, bool one) {
     ft_say(s, m->per->names[tongue].one);
 }
 
+/* "bd./3", "bd/3" of "4 bd./3 ba.": where the next amount begins, or the end. */
+static size_t before_listed(ft_str word) {
+    size_t slash = ft_str_find(word, '/');
+    bool digits = slash > 0 && slash < word.len && ft_all_digits(ft_str_from(word, slash + 1));
+    return !digits ? word.len : slash - (word.at[slash - 1] == '.');
+}
+
 /* "5 km", "5 sq ft": the unit that the tokens behind name; how many they are. */
 static int unit_behind(const ft_saying *s, measure *m) {
     ft_str word = ft_text_at(s, 1), next = ft_text_at(s, 2);
     const ft_token *t = ft_saying_token(s, 1);
     if (!ft_joined(s, 0)) return 0;
+    word = ft_str_slice(word, 0, before_listed(word));
     bool squared = ft_str_ieq(word, FT_STR("sq")) || ft_str_ieq(word, FT_STR("cu"));
     if (squared && next.len && next.len < 4) {
         char text[8];
@@ -450,13 +466,26 @@ static bool is_of_noun(const ft_saying *s, const measure *m) {
         "made",  "fell",   "last",  "next", NULL
     };
     ft_str next = ft_text_at(s, 1);
-    if (!ft_is_english(s) || m->per || !ft_joined(s, 0) || next.len < 3) return false;
+    if (!ft_is_english(s) || m->per || !ft_joined(s, 0)) return false;
+    bool inch = is_written(m->unit, FT_STR("\"")) && next.len && !ft_is_lower(next.at[0]);
+    if (inch && ft_is_letter(next.at[next.len - 1]) && ft_word_in(ft_text_at(s, -1), before_noun))
+        return true; /* a 55" TV, a 55" 4K TV */
+    if (next.len < 3) return false;
     if (!ft_is_lower(next.at[0]) || ft_is_function_word(s, next) || ft_word_in(next, no_nouns))
         return false;
     static const char *const ends[] = { "ed", "ly", "ing", "er", NULL };
     for (const char *const *e = ends; *e; e++)
         if (ft_str_ends(next, ft_str_of(*e))) return false;
     return is_written(m->unit, FT_STR("mm")) || ft_word_in(ft_text_at(s, -1), before_noun);
+}
+
+/* "7° grado" is an ordinal, "30° norte" is not. */
+static bool is_degree_of_noun(const ft_saying *s) {
+    static const char *const places[] = { "norte",   "sur",      "este",        "oeste",
+                                          "latitud", "bajo",     "centígrados", "celsius",
+                                          "sobre",   "longitud", "fahrenheit",  NULL };
+    if (ft_is_english(s) || ft_word_in(ft_text_at(s, 1), places)) return false;
+    return ft_form_before(s, 1) != FT_FORM_ALONE;
 }
 
 static bool say_glued(ft_saying *s, ft_str text, size_t at) {
@@ -469,6 +498,7 @@ static bool say_glued(ft_saying *s, ft_str text, size_t at) {
     if (ft_str_is(rest, "s") && !hyphen && is_plural(s, ft_str_slice(text, 0, at))) return false;
     if (hyphen && ft_str_is(rest, "pt")) m.unit = ft_unit_find(FT_STR("pts")); /* a 3-pt lead */
     if (!ft_is_english(s) && ft_str_is(rest, "mo")) return false;              /* 7mo: séptimo */
+    if (ft_str_is(rest, "°") && !hyphen && is_degree_of_noun(s)) return false; /* 7° grado */
     if (!say_amount(s, ft_str_slice(text, 0, at), m.unit->form, &one)) return false;
     say_unit(s, &m, one || hyphen || is_of_noun(s, &m));
     return true;
@@ -482,6 +512,13 @@ static void take_scale(ft_saying *s, ft_str text) {
     if (!celsius && !ft_str_is(next, "F")) return;
     ft_say(s, celsius ? "celsius" : "fahrenheit");
     s->taken = 2;
+}
+
+/* "120/80 mmHg": one figure over another, no part. */
+static bool is_improper(ft_str text) {
+    size_t slash = ft_str_find(text, '/');
+    return slash < text.len && ft_small_number(ft_str_slice(text, 0, slash)) >
+                                   ft_small_number(ft_str_from(text, slash + 1));
 }
 
 static bool say_with_unit(ft_saying *s, ft_str text) {
@@ -503,9 +540,11 @@ static bool say_with_unit(ft_saying *s, ft_str text) {
     if (!behind || clock) return false;
     ft_str before = ft_text_at(s, -1);
     bool mixed = ft_all_digits(before) && ft_joined(s, -1) && !ft_all_digits(text);
-    if (mixed || !say_amount(s, text, m.unit->form, &one)) return false;
+    if (mixed || is_improper(text) || !say_amount(s, text, m.unit->form, &one)) return false;
     say_unit(s, &m, one);
     s->taken = (size_t)behind + 1;
+    ft_str listed = ft_text_at(s, behind), last = ft_str_from(listed, before_listed(listed));
+    if (last.len) ft_say_part(s, ft_str_from(last, ft_str_find(last, '/') + 1));
     return true;
 }
 
@@ -530,10 +569,10 @@ static bool say_alone(ft_saying *s, ft_str text) {
     return true;
 }
 
-bool ft_say_unit(ft_saying *s, ft_str text) {
+bool ft_say_unit(ft_saying *s, ft_str text, bool one) {
     measure m;
     if (!read_measure(&m, text)) return false;
-    say_unit(s, &m, true);
+    say_unit(s, &m, one);
     return true;
 }
 
