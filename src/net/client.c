@@ -226,6 +226,8 @@ ft_err ft_http_fetch(ft_fetched *out, ft_arena *arena, const ft_fetch *req) {
     ft_err err = FT_OK;
     transfer t = { 0 };
     *out = (ft_fetched){ 0 };
+    if (req->timeout_us < 0) /* to curl no limit at all */
+        return FT_FAIL(FT_ETIMEOUT, "no time is left to ask %s", req->url);
     FT_TRY(load());
     FT_GOTO(err, transfer_set(&t, req));
     CURLcode code = ft_fault_here() ? CURLE_COULDNT_CONNECT : api.easy_perform(t.easy);

@@ -19,7 +19,7 @@ typedef struct ft_fetch {
     const char *url;
     ft_str body;
     const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
-    int64_t timeout_us;         /* whole exchange; 0: 30 s */
+    int64_t timeout_us;         /* whole exchange; 0: 30 s; below: FT_ETIMEOUT, unasked */
     size_t limit_bytes;         /* of the answer; 0: 64 MiB */
     const char *unix_socket;    /* NULL: TCP */
     const char *ca_path;        /* PEM file of the authorities to trust; NULL: the system's */

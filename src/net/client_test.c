@@ -147,6 +147,9 @@ static void test_limits(void **state) {
         FT_ETIMEOUT,
         ft_http_fetch(&got, &arena, &(ft_fetch){ .url = at("/silent"), .timeout_us = 200000 }));
     EXPECT_WHY("in time");
+    EXPECT_ERR(FT_ETIMEOUT,
+               ft_http_fetch(&got, &arena, &(ft_fetch){ .url = at("/echo"), .timeout_us = -1 }));
+    EXPECT_WHY("no time is left");
     EXPECT(ft_clock_monotonic_us() - from < 5 * FT_SECOND_US);
 }
 

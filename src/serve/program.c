@@ -308,8 +308,10 @@ static ft_err ask_once(ft_fetched *got, bool *unreached, ft_program_model *m, co
                                          .url = url.at,
                                          .body = a->in.bytes,
                                          .headers = headers,
-                                         .timeout_us = until_us - ft_clock_monotonic_us(),
+                                         .timeout_us = left_us,
+    int64_t left_us = until_us - ft_clock_monotonic_us();
                                          .limit_bytes = ANSWER_MAX,
+    if (err == FT_OK && left_us <= 0) err = FT_FAIL(FT_ETIMEOUT, "no time is left to ask");
                                          .link = link });
         *unreached = err != FT_OK && got->unreached;
     }

@@ -145,6 +145,9 @@ static void test_answers(void **state) {
     EXPECT(kill((pid_t)pid, SIGKILL) == 0);
     /* The one that meets the death may fail; those after it wait. */
     ft_err err = asked(&out, m, "abc");
+    setenv("FETTLE_MODEL_ASK", "0s", 1); /* no time left is not time without end */
+    EXPECT_ERR(FT_ETIMEOUT, asked(&out, m, "abc"));
+    unsetenv("FETTLE_MODEL_ASK");
     EXPECT(err == FT_OK || err == FT_EPEER);
     EXPECT_OK(asked(&out, m, "def"));
     EXPECT_STR("fed", out);
