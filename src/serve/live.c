@@ -21,6 +21,7 @@ typedef struct starting {
 struct ft_registry {
     pthread_mutex_t lock; /* the current set's holders, and the list of meters */
     _Atomic(ft_live_set *) current;
+    _Atomic(ft_live_set *) over; /* sets that nobody holds, for the following thread to free */
     ft_meter *meters;
     starting *starting; /* the following thread's own */
     const char *home;
@@ -76,9 +77,10 @@ void ft_meter_class(ft_meter *m, int class) {
 
 /* ---- sets */
 
-static ft_err set_new(ft_live_set **out, size_t capacity) {
+static ft_err set_new(ft_live_set **out, ft_registry *r, size_t capacity) {
     ft_live_set *set = ft_fault_here() ? NULL : calloc(1, sizeof *set);
     if (!set) return FT_FAIL(FT_ENOMEM, "no memory for the endpoints");
+    set->registry = r;
     atomic_store(&set->holders, 1);
     ft_err err = ft_arena_items(&set->items, &set->arena, capacity + 1);
     if (err)
@@ -88,14 +90,29 @@ static ft_err set_new(ft_live_set **out, size_t capacity) {
     return err;
 }
 
-void ft_live_release(ft_live_set *set) {
-    if (!set || atomic_fetch_sub(&set->holders, 1) != 1) return;
+static void set_free(ft_live_set *set) {
     for (size_t i = 0; i < set->count; i++) {
         ft_taps_release(set->items[i].taps);
         model_release(set->items[i].held);
     }
     ft_arena_fini(&set->arena);
     free(set);
+}
+
+/* Taps end with a thread that runs only where nothing else would, and a model may take long to be
+ * freed: whoever answers requests waits for neither. */
+void ft_live_release(ft_live_set *set) {
+    if (!set || atomic_fetch_sub(&set->holders, 1) != 1) return;
+    set->next_over = atomic_load(&set->registry->over);
+    while (!atomic_compare_exchange_weak(&set->registry->over, &set->next_over, set)) continue;
+}
+
+static void sets_over_free(ft_registry *r) {
+    ft_live_set *set = atomic_exchange(&r->over, NULL);
+    for (ft_live_set *next; set; set = next) {
+        next = set->next_over;
+        set_free(set);
+    }
 }
 
 ft_live_set *ft_live_hold(ft_registry *r) {
@@ -439,7 +456,7 @@ static ft_err follow_rows(follow *f) {
     FT_TRY(ft_endpoint_list(&rows, &count, f->s, &f->arena));
     for (size_t i = 0; i < count; i++) room += 1 + rows[i].more_count;
     /* What served before a row's version may have had more. */
-    FT_TRY(set_new(&f->next, room + f->before->count));
+    FT_TRY(set_new(&f->next, f->r, room + f->before->count));
     for (size_t i = 0; i < count; i++) FT_GOTO(err, add_row(f, &rows[i]));
     f->r->began = true;
     starting_sweep(f->r);
@@ -457,12 +474,14 @@ done:
 
 ft_err ft_live_follow(ft_registry *r, ft_store *s) {
     int64_t version;
+    sets_over_free(r);
     FT_TRY(ft_db_version(&version, ft_store_db(s)));
     if (r->began && !r->again && version == r->seen) return FT_OK;
     ft_live_set *before = ft_live_hold(r);
     follow f = { .r = r, .s = s, .before = before };
     ft_err err = follow_rows(&f);
     ft_live_release(before);
+    sets_over_free(r);
     ft_arena_fini(&f.arena);
     r->again = err != FT_OK || f.waiting;
     r->seen = version; /* what was committed meanwhile is seen next time */
@@ -474,7 +493,7 @@ ft_err ft_registry_new(ft_registry **out, const char *home) {
     ft_registry *r = ft_fault_here() ? NULL : calloc(1, sizeof *r);
     *out = NULL;
     if (!r) return FT_FAIL(FT_ENOMEM, "no memory for the endpoints");
-    ft_err err = set_new(&none, 0);
+    ft_err err = set_new(&none, r, 0);
     if (err) {
         free(r);
         return err;
@@ -489,6 +508,7 @@ ft_err ft_registry_new(ft_registry **out, const char *home) {
 void ft_registry_free(ft_registry *r) {
     if (!r) return;
     ft_live_release(atomic_load(&r->current));
+    sets_over_free(r);
     while (r->starting) starting_remove(r, r->starting);
     while (r->meters) {
         ft_meter *m = r->meters;

@@ -4,9 +4,8 @@
  * One thread follows the database's rows (ft_live_follow): it loads what is new and publishes the
  * next set. A model that is another process (predictor.h) is started by it and joins a set when it
  * answers; what served until then goes on. Serving threads hold a set for as long as they like and
- * look whether a newer one is there by one atomic read. A model is freed when the last set that has
- * it is let go, so an update loses no request and the old model's memory comes back after its last
- * one. */
+ * look whether a newer one is there by one atomic read. An update loses no request: a set that the
+ * last one has let go is freed, with the models that only it has, at the next look at the rows. */
 #ifndef FT_LIVE_H
 #define FT_LIVE_H
 
@@ -50,22 +49,26 @@ typedef struct ft_live { /* a variant of an endpoint; most have one */
 
 typedef struct ft_live_set {
     atomic_int holders;
-    ft_arena arena; /* the set's texts and items */
-    ft_live *items; /* by name in byte order, variants in their own order */
+    struct ft_registry *registry;
+    struct ft_live_set *next_over; /* of those that nobody holds */
+    ft_arena arena;                /* the set's texts and items */
+    ft_live *items;                /* by name in byte order, variants in their own order */
     size_t count;
 } ft_live_set;
 
 typedef struct ft_registry ft_registry;
 /* `home`: for models that are programs (the store's). */
 ft_err ft_registry_new(ft_registry **out, const char *home);
-void ft_registry_free(ft_registry *r); /* fine on NULL; sets that are still held live on */
+void ft_registry_free(ft_registry *r); /* when every set is let go; fine on NULL */
 
-/* Look at the database of `s`; load, publish and tell the rows when something changed. One thread.
- * A model that cannot be loaded is noted in its row and logged, and is no failure of this call. */
+/* Look at the database of `s`; load, publish and tell the rows when something changed; free the
+ * sets that nobody holds any more, which may wait for the last tensors of taps to be written. One
+ * thread. A model that cannot be loaded is noted in its row and logged, and is no failure of this
+ * call. */
 ft_err ft_live_follow(ft_registry *r, ft_store *s);
 
 ft_live_set *ft_live_hold(ft_registry *r); /* never NULL: at first a set of none */
-void ft_live_release(ft_live_set *set);    /* fine on NULL */
+void ft_live_release(ft_live_set *set);    /* never waits, frees nothing; fine on NULL */
 bool ft_live_is_current(ft_registry *r, const ft_live_set *set);
 /* Its first variant; NULL when the endpoint does not answer here. */
 const ft_live *ft_live_find(const ft_live_set *set, ft_str name);
