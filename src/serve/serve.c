@@ -2,9 +2,12 @@
  */
 #include "serve/serve.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,16 +30,11 @@
                  */
 #define ADDRESS_FILE  "server.json"
 #define ADDRESS_BYTES 4096
+#define LOCK_FILE     "server.lock"
 
-static const ft_route *const routes[] = { ft_routes_invoke,
-                                          ft_routes_endpoints,
-                                          ft_routes_explain,
-                                          ft_routes_looks,
-                                          ft_routes_jobs,
-                                          ft_routes_watch,
-                                          ft_routes_speech,
-                                          ft_routes_page,
-                                          NULL };
+static const ft_route *const routes[] = { ft_routes_invoke, ft_routes_endpoints, ft_routes_explain,
+                                          ft_routes_looks,  ft_routes_jobs,      ft_routes_watch,
+                                          ft_routes_speech, ft_routes_page,      NULL };
 
 /* ---- where the server of a home is: a small file that names its process too, so that one left
  * behind by a killed server is known for what it is */
@@ -116,19 +114,29 @@ static void address_remove(ft_serve *s) {
     ft_arena_fini(&arena);
 }
 
-/* Two servers of one home would both follow its jobs and schedules. */
-static ft_err only_one(ft_store *s) {
-    ft_arena arena = FT_ARENA_INIT(0);
+static ft_err taken(ft_store *s, ft_arena *arena) {
     ft_str url;
     int64_t pid;
-    ft_err err = address_read(&url, &pid, s, &arena);
-    if (err == FT_OK && pid != getpid()) {
-        err = FT_FAIL(FT_EBUSY, "process %lld serves this home already, at %.*s", (long long)pid,
-                      FT_STR_ARG(url));
-    } else if (err != FT_ENOMEM) { /* none, or a left-over: written anew */
-        ft_err_clear();
-        err = FT_OK;
-    }
+    ft_err err = address_read(&url, &pid, s, arena);
+    if (err == FT_OK)
+        return FT_FAIL(FT_EBUSY, "process %lld serves this home already, at %.*s", (long long)pid,
+                       FT_STR_ARG(url));
+    ft_err_clear();
+    return FT_FAIL(FT_EBUSY, "another server of this home (%s) starts or ends just now",
+                   ft_store_home(s));
+}
+
+/* Two servers of one home would both follow its jobs and schedules. The system lets the lock go
+ * when the process ends, however it does. */
+static ft_err only_one(ft_serve *s) {
+    ft_arena arena = FT_ARENA_INIT(0);
+    const char *path;
+    ft_err err;
+    FT_GOTO(err, ft_path_join(&path, &arena, ft_store_home(s->store), LOCK_FILE));
+    FT_GOTO(err, ft_fd_open(&s->lock_fd, path, O_RDWR | O_CREAT, 0600));
+    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0) goto done;
+    err = errno == EWOULDBLOCK ? taken(s->store, &arena) : FT_FAIL_ERRNO("%s: cannot lock", path);
+done:
     ft_arena_fini(&arena);
     return err;
 }
@@ -163,7 +171,8 @@ ft_err ft_serve_start(ft_serve **out, const ft_serve_opts *opts) {
     ft_serve *s = ft_fault_here() ? NULL : calloc(1, sizeof *s);
     if (!s) return FT_FAIL(FT_ENOMEM, "no memory for a server");
     FT_GOTO(err, ft_store_open(&s->store, opts->home));
-    FT_GOTO(err, only_one(s->store));
+    s->lock_fd = -1;
+    FT_GOTO(err, only_one(s));
     s->home = ft_fault_here() ? NULL : strdup(ft_store_home(s->store));
     if (!s->home) {
         err = FT_FAIL(FT_ENOMEM, "no memory for a server");
@@ -209,6 +218,7 @@ void ft_serve_stop(ft_serve *s) {
     free(s->home);
     free(s);
 }
+    ft_fd_close(&s->lock_fd); /* the next one may begin */
 
 /* Until one of the signals comes; every thread began with them blocked, so they come here. */
 static void follow_until(ft_serve *s, const sigset_t *signals) {

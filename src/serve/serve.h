@@ -27,13 +27,13 @@ typedef struct ft_serve_opts {
     /* A chore of a room above, about every 250 ms from one thread with a store of its own. Its
      * failures are logged. May be NULL. */
     ft_err (*chore)(ft_store *s);
-    void (*chore_end)(void); /* on that thread after the last one, its store still open; NULL: none */
+    void (*chore_end)(void); /* on that thread, its store still open; NULL: none */
     const ft_watch_hooks *hooks; /* actions that stored verdicts still ask for after a crash; used
                                     from one thread; may be NULL */
 } ft_serve_opts;
 
 /* Serve until SIGTERM or SIGINT; running requests are answered, captures sealed. FT_EBUSY names the
- * port that is taken. */
+ * port that is taken, or the server that this home has already. */
 ft_err ft_serve_run(const ft_serve_opts *opts);
 
 /* URL of the server that serves this home. FT_ENOTFOUND "no server runs for this home; …". */

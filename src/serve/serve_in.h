@@ -12,6 +12,7 @@
 struct ft_serve {
     char *home;
     char url[96];
+    int lock_fd;     /* locked for as long as this server lives */
     ft_store *store; /* of the thread that follows */
     ft_registry *registry;
     ft_server *server;

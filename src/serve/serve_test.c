@@ -303,8 +303,21 @@ static void test_address(void **state) {
     EXPECT_OK(ft_serve_address(&url, s, &arena));
     EXPECT_STR(ft_serve_url(serve), url);
     int port = atoi(strrchr(url.at, ':') + 1);
-    EXPECT_ERR(FT_EBUSY, ft_serve_start(&second, &(ft_serve_opts){ .home = home, .port = port }));
+    EXPECT_ERR(FT_EBUSY, ft_serve_start(&second, &(ft_serve_opts){ .home = home }));
+    EXPECT_WHY("serves this home already");
+    const char *another;
+    ft_store *t = stand_in_store(&another);
+    EXPECT_ERR(FT_EBUSY,
+               ft_serve_start(&second, &(ft_serve_opts){ .home = another, .port = port }));
+    ft_store_close(t);
     EXPECT_OK(ft_serve_address(&url, s, &arena)); /* the first one's still */
+    /* One that has not told its address yet counts, too. */
+    ft_str file = { 0 };
+    EXPECT_OK(ft_arena_printf(&file, &arena, "%s/server.json", home));
+    EXPECT_OK(ft_file_remove(file.at));
+    EXPECT_ERR(FT_EBUSY, ft_serve_start(&second, &(ft_serve_opts){ .home = home }));
+    ft_serve_stop(serve);
+    EXPECT_OK(ft_serve_start(&serve, &(ft_serve_opts){ .home = home }));
     ft_serve_stop(serve);
     EXPECT_ERR(FT_ENOTFOUND, ft_serve_address(&url, s, &arena));
     ft_serve_stop(NULL);
