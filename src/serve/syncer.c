@@ -5,17 +5,17 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/alarm.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/files.h"
 #include "base/log.h"
 
 struct ft_syncer {
     pthread_t thread;
-    pthread_mutex_t lock; /* head, stop */
-    pthread_cond_t wake;
-    bool stop;
+    ft_alarm alarm;
+    pthread_mutex_t lock; /* head */
     ft_synced *head;
 };
 
@@ -56,38 +56,22 @@ static void look(ft_syncer *s) {
     }
 }
 
-static bool rest(ft_syncer *s) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_nsec + (int64_t)FT_SYNC_EVERY_MS * 1000000;
-    until.tv_sec += ns / 1000000000;
-    until.tv_nsec = ns % 1000000000;
-    pthread_mutex_lock(&s->lock);
-    while (!s->stop && pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0) {
-    }
-    bool stop = s->stop;
-    pthread_mutex_unlock(&s->lock);
-    return !stop;
-}
-
 static void *main_loop(void *arg) {
-    do look(arg);
-    while (rest(arg));
+    ft_syncer *s = arg;
+    uint64_t seen = 0;
+    do look(s);
+    while (ft_alarm_rest(&s->alarm, &seen, FT_SYNC_EVERY_MS * (FT_SECOND_US / 1000)));
     return NULL;
 }
 
 ft_err ft_syncer_new(ft_syncer **out) {
-    pthread_condattr_t attr;
     *out = NULL;
     ft_syncer *s = ft_fault_here() ? NULL : calloc(1, sizeof *s);
     if (!s) return FT_FAIL(FT_ENOMEM, "no memory for the syncer");
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    ft_alarm_init(&s->alarm);
     if (ft_fault_here() || pthread_create(&s->thread, NULL, main_loop, s)) {
-        pthread_cond_destroy(&s->wake);
+        ft_alarm_fini(&s->alarm);
         pthread_mutex_destroy(&s->lock);
         free(s);
         return FT_FAIL(FT_EFULL, "no thread for the syncer");
@@ -98,14 +82,11 @@ ft_err ft_syncer_new(ft_syncer **out) {
 
 void ft_syncer_free(ft_syncer *s) {
     if (!s) return;
-    pthread_mutex_lock(&s->lock);
-    s->stop = true;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
+    ft_alarm_end(&s->alarm);
     pthread_join(s->thread, NULL);
     look(s);
     while (s->head) forget(s, &s->head);
-    pthread_cond_destroy(&s->wake);
+    ft_alarm_fini(&s->alarm);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }

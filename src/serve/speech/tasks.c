@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "base/alarm.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -17,8 +17,8 @@
 #include "serve/speech/tasks_in.h"
 #include "store/lineage.h"
 
-#define AGAIN_S      1  /* after a failure, a full disk say, tasks are looked for again */
-#define NICE         10 /* requests go first */
+#define AGAIN_US     FT_SECOND_US /* after a failure, a full disk say, tasks are looked for again */
+#define NICE         10           /* requests go first */
 #define MEDIA_JSON   FT_STR("application/json")
 #define MANIFEST_END "manifest.json"
 
@@ -26,9 +26,8 @@ struct ft_speech_tasks {
     const char *home;
     ft_speech_recorder *recorder;
     atomic_bool ending;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    uint64_t calls; /* of wake */
+    ft_alarm alarm;
+    pthread_mutex_t lock; /* of what follows */
     pthread_t threads[FT_SPEECH_TASK_THREADS];
     int count;
 };
@@ -186,16 +185,7 @@ static void note(speaking *k, ft_err err, ft_str why, const ft_speech_told *told
 
 /* Until a task is added; after a failure for a while at most. */
 static void rest(ft_speech_tasks *t, uint64_t *seen, bool failed) {
-    struct timespec until;
-    int err = 0;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += AGAIN_S;
-    pthread_mutex_lock(&t->lock);
-    while (*seen == t->calls && err == 0)
-        err = failed ? pthread_cond_timedwait(&t->wake, &t->lock, &until)
-                     : pthread_cond_wait(&t->wake, &t->lock);
-    *seen = t->calls;
-    pthread_mutex_unlock(&t->lock);
+    ft_alarm_rest(&t->alarm, seen, failed ? AGAIN_US : FT_ALARM_EVER);
 }
 
 /* A row that cannot be written now, the disk being full, is written when it can. */
@@ -278,7 +268,7 @@ ft_err ft_speech_tasks_new(ft_speech_tasks **out, ft_store *s, const char *home,
     t->home = home;
     t->recorder = recorder;
     pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->wake, NULL);
+    ft_alarm_init(&t->alarm);
     ft_err err = ft_speech_tasks_prepare(s);
     int64_t waiting = 0;
     if (err == FT_OK) err = ft_speech_tasks_again(&waiting, s);
@@ -293,10 +283,9 @@ ft_err ft_speech_tasks_new(ft_speech_tasks **out, ft_store *s, const char *home,
 
 void ft_speech_tasks_wake(ft_speech_tasks *t) {
     pthread_mutex_lock(&t->lock);
-    t->calls++;
     threads_start(t);
-    pthread_cond_broadcast(&t->wake);
     pthread_mutex_unlock(&t->lock);
+    ft_alarm_poke(&t->alarm);
 }
 
 void ft_speech_tasks_free(ft_speech_tasks *t) {
@@ -304,7 +293,7 @@ void ft_speech_tasks_free(ft_speech_tasks *t) {
     atomic_store(&t->ending, true);
     ft_speech_tasks_wake(t);
     for (int i = 0; i < t->count; i++) pthread_join(t->threads[i], NULL);
-    pthread_cond_destroy(&t->wake);
+    ft_alarm_fini(&t->alarm);
     pthread_mutex_destroy(&t->lock);
     free(t);
 }
