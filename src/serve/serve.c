@@ -24,13 +24,14 @@
 #include "serve/speech/service.h"
 #include "serve/syncer.h"
 #include "serve/worker.h"
+#include "watch/courier.h"
 
 #define FOLLOW_US                                                                  \
     (50 * 1000) /* a deploy answers within 200 ms: this, the load, a worker's tick \
                  */
 #define ADDRESS_FILE  "server.json"
-#define ADDRESS_BYTES 4096
 #define LOCK_FILE     "server.lock"
+#define ADDRESS_BYTES 4096
 
 static const ft_route *const routes[] = { ft_routes_invoke, ft_routes_endpoints, ft_routes_explain,
                                           ft_routes_looks,  ft_routes_jobs,      ft_routes_watch,
@@ -170,8 +171,8 @@ ft_err ft_serve_start(ft_serve **out, const ft_serve_opts *opts) {
     *out = NULL;
     ft_serve *s = ft_fault_here() ? NULL : calloc(1, sizeof *s);
     if (!s) return FT_FAIL(FT_ENOMEM, "no memory for a server");
-    FT_GOTO(err, ft_store_open(&s->store, opts->home));
     s->lock_fd = -1;
+    FT_GOTO(err, ft_store_open(&s->store, opts->home));
     FT_GOTO(err, only_one(s));
     s->home = ft_fault_here() ? NULL : strdup(ft_store_home(s->store));
     if (!s->home) {
@@ -189,6 +190,7 @@ ft_err ft_serve_start(ft_serve **out, const ft_serve_opts *opts) {
     FT_GOTO(err, listen_at(s, opts));
     FT_GOTO(err, address_write(s));
     FT_GOTO(err, ft_chores_start(&s->chores, s->home, opts));
+    FT_GOTO(err, ft_courier_start(&s->courier, s->home));
     FT_GOTO(err, ft_job_runner_start(&s->runner, s->home));
 done:
     if (err)
@@ -207,6 +209,7 @@ void ft_serve_stop(ft_serve *s) {
     ft_server_stop(s->server);
     ft_job_runner_stop(s->runner);
     ft_chores_stop(s->chores);
+    ft_courier_stop(s->courier, false);
     ft_syncer_free(s->syncer);
     if (s->url[0]) address_remove(s);
     ft_speech_service_free(s->speech);
@@ -215,10 +218,10 @@ void ft_serve_stop(ft_serve *s) {
     ft_askings_free(s->askings);
     ft_registry_free(s->registry);
     ft_store_close(s->store);
+    ft_fd_close(&s->lock_fd); /* the next one may begin */
     free(s->home);
     free(s);
 }
-    ft_fd_close(&s->lock_fd); /* the next one may begin */
 
 /* Until one of the signals comes; every thread began with them blocked, so they come here. */
 static void follow_until(ft_serve *s, const sigset_t *signals) {

@@ -1,9 +1,10 @@
 /* serve.h -- `fettle serve`: endpoints, dashboard and its JSON, alerts, on one port.
  *
  * Threads: the server's (net/server.h), each with a worker of its own; one that follows the
- * endpoints (the caller of ft_serve_run); one for chores (alerts, recovery of streams and jobs);
- * one that syncs captured files (syncer.h); one that runs the jobs which requests made
- * (jobs/runner.h). A deploy from any process answers within 200 ms. */
+ * endpoints (the caller of ft_serve_run); one for chores (recovery of streams and jobs, schedules);
+ * one that delivers alerts (watch/courier.h); one that syncs captured files (syncer.h); one that
+ * runs the jobs which requests made (jobs/runner.h). A deploy from any process answers within 200
+ * ms. */
 #ifndef FT_SERVE_H
 #define FT_SERVE_H
 

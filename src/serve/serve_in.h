@@ -18,6 +18,7 @@ struct ft_serve {
     ft_server *server;
     struct ft_syncer *syncer;
     struct ft_chores *chores;
+    struct ft_courier *courier;
     ft_job_runner *runner;
     struct ft_sparks *sparks;
     struct ft_askings *askings;

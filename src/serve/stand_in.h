@@ -115,7 +115,7 @@ static ft_store *stand_in_store(const char **home) {
 }
 
 /* A model file that says `text`; its path, kept for eight calls. */
-static ft_str stand_in_model(const char *text) {
+static inline ft_str stand_in_model(const char *text) {
     static int count;
     static char path[8][300];
     char *at = path[count % 8];

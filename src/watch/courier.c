@@ -1,11 +1,11 @@
-/* courier.c -- see courier_in.h. */
-#include "watch/courier_in.h"
+/* courier.c -- see courier.h. */
+#include "watch/courier.h"
 
 #include <pthread.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/alarm.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -15,37 +15,34 @@
 
 struct ft_courier {
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool poked, stopping;
+    ft_alarm alarm;
+    atomic_bool given_up;
     ft_store *store;
 };
 
-/* Wait for a poke or the time. False when it is to end. */
-static bool courier_wait(ft_courier *c) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += COURIER_LOOK_US * 1000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_mutex_lock(&c->lock);
-    while (!c->poked && !c->stopping)
-        if (pthread_cond_timedwait(&c->wake, &c->lock, &until) != 0) break;
-    c->poked = false;
-    bool more = !c->stopping;
-    pthread_mutex_unlock(&c->lock);
-    return more;
+static void look(ft_courier *c) {
+    int sent = 0, left = 0;
+    ft_err err = ft_outbox_run_until(c->store, &sent, &left, &c->given_up);
+    if (err != FT_OK) ft_log_err(FT_LOG_WARN, "watch", err, "the outbox did not run");
+    ft_err_clear();
+    if (sent) ft_log(FT_LOG_INFO, "watch", "%d alerts delivered, %d waiting", sent, left);
 }
 
 static void *courier_run(void *self) {
     ft_courier *c = self;
-    for (bool more = true; more;) {
-        int sent, left;
-        more = courier_wait(c);
-        ft_err err = ft_outbox_run(c->store, &sent, &left);
-        if (err != FT_OK) ft_log_err(FT_LOG_WARN, "watch", err, "the outbox did not run");
-    }
+    uint64_t seen = 0;
+    bool more;
+    do {
+        more = ft_alarm_rest(&c->alarm, &seen, COURIER_LOOK_US);
+        look(c);
+    } while (more);
     return NULL;
+}
+
+static void courier_free(ft_courier *c) {
+    ft_store_close(c->store);
+    ft_alarm_fini(&c->alarm);
+    free(c);
 }
 
 ft_err ft_courier_start(ft_courier **out, const char *home) {
@@ -53,37 +50,23 @@ ft_err ft_courier_start(ft_courier **out, const char *home) {
     *out = NULL;
     ft_courier *c = ft_fault_here() ? NULL : calloc(1, sizeof *c);
     if (!c) return FT_FAIL(FT_ENOMEM, "no memory for the outbox's thread");
-    pthread_mutex_init(&c->lock, NULL);
-    pthread_cond_init(&c->wake, NULL);
+    ft_alarm_init(&c->alarm);
     FT_GOTO(err, ft_store_open(&c->store, home));
     if (ft_fault_here() || pthread_create(&c->thread, NULL, courier_run, c) != 0)
         FT_GOTO(err, FT_FAIL(FT_EFULL, "cannot start the outbox's thread"));
     *out = c;
     return FT_OK;
 done:
-    ft_store_close(c->store);
-    pthread_cond_destroy(&c->wake);
-    pthread_mutex_destroy(&c->lock);
-    free(c);
+    courier_free(c);
     return err;
 }
 
-static void courier_signal(ft_courier *c, bool stopping) {
-    pthread_mutex_lock(&c->lock);
-    c->poked = true;
-    c->stopping |= stopping;
-    pthread_cond_signal(&c->wake);
-    pthread_mutex_unlock(&c->lock);
-}
+void ft_courier_poke(ft_courier *c) { ft_alarm_poke(&c->alarm); }
 
-void ft_courier_poke(ft_courier *c) { courier_signal(c, false); }
-
-void ft_courier_stop(ft_courier *c) {
+void ft_courier_stop(ft_courier *c, bool once_more) {
     if (!c) return;
-    courier_signal(c, true);
+    atomic_store(&c->given_up, !once_more);
+    ft_alarm_end(&c->alarm);
     pthread_join(c->thread, NULL);
-    ft_store_close(c->store);
-    pthread_cond_destroy(&c->wake);
-    pthread_mutex_destroy(&c->lock);
-    free(c);
+    courier_free(c);
 }

@@ -8,7 +8,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "watch/action_in.h"
-#include "watch/courier_in.h"
+#include "watch/courier.h"
 #include "watch/guard.h"
 #include "watch/verdict_in.h"
 #include "watch/watch.h"
@@ -86,7 +86,7 @@ static ft_err host_open(host *h) {
 }
 
 static void host_close(host *h) {
-    ft_courier_stop(h->courier);
+    ft_courier_stop(h->courier, true);
     for (size_t i = 0; i < h->plan_count; i++) ft_plan_close(&h->plans[i]);
     ft_watch_shared_fini(&h->shared);
     ft_gate_free(h->gate);

@@ -23,23 +23,36 @@ const ft_sender *const ft_senders[] = { &ft_sender_webhook, &ft_sender_file, &ft
 
 static ft_str some(ft_str s) { return s.at ? s : FT_STR(""); }
 
-static ft_err sender_find(const ft_sender **out, ft_str name) {
-    *out = NULL;
+static const ft_sender *sender_of(ft_str name) {
     for (const ft_sender *const *s = ft_senders; *s; s++)
-        if (ft_str_is(name, (*s)->name)) {
-            *out = *s;
-            return FT_OK;
-        }
-    return FT_FAIL(FT_ENOTFOUND, "no sender '%.*s'; there are webhook, file and mail",
-                   FT_STR_ARG(name));
+        if (ft_str_is(name, (*s)->name)) return *s;
+    return NULL;
+}
+
+const char *ft_senders_words(char out[FT_SENDERS_WORDS]) {
+    size_t len = 0;
+    out[0] = '\0';
+    for (const ft_sender *const *s = ft_senders; *s; s++) {
+        if (!(*s)->named) continue;
+        int n = snprintf(out + len, FT_SENDERS_WORDS - len, "%s%s", len ? ", " : "", (*s)->name);
+        FT_CHECK(n > 0 && (size_t)n < FT_SENDERS_WORDS - len);
+        len += (size_t)n;
+    }
+    return out;
+}
+
+static ft_err no_sender(ft_str name) {
+    char words[FT_SENDERS_WORDS];
+    return FT_FAIL(FT_ENOTFOUND, "no sender '%.*s'; there are %s", FT_STR_ARG(name),
+                   ft_senders_words(words));
 }
 
 /* ---- receivers */
 
 ft_err ft_senders_add(ft_store *s, ft_str sender, ft_str target) {
-    const ft_sender *kind;
+    const ft_sender *kind = sender_of(sender);
     ft_db *db;
-    FT_TRY(sender_find(&kind, sender));
+    if (!kind || !kind->named) return no_sender(sender);
     FT_TRY(kind->check(target));
     FT_TRY(ft_watch_db(&db, s));
     return ft_db_run(db, "insert or ignore into sender (sender, target) values (?, ?)", "ss",
@@ -286,9 +299,9 @@ static int64_t backoff_us(int64_t attempts) {
 }
 
 static ft_err delivery_send(ft_store *s, ft_db *db, const delivery *d, ft_arena *arena) {
-    const ft_sender *sender;
+    const ft_sender *sender = sender_of(d->sender);
     ft_alert alert;
-    FT_TRY(sender_find(&sender, d->sender));
+    if (!sender) return no_sender(d->sender);
     FT_TRY(alert_get(&alert, db, arena, d->alert));
     return sender->send(s, d->target, &alert, arena);
 }
@@ -325,7 +338,7 @@ static bool is_down(const delivery *list, const bool *failed, size_t i) {
     return false;
 }
 
-ft_err ft_outbox_run(ft_store *s, int *sent, int *left) {
+ft_err ft_outbox_run_until(ft_store *s, int *sent, int *left, atomic_bool *given_up) {
     ft_arena arena = FT_ARENA_INIT(0), once = FT_ARENA_INIT(0);
     delivery *list = NULL;
     bool failed[OUTBOX_AT_ONCE] = { false };
@@ -336,7 +349,7 @@ ft_err ft_outbox_run(ft_store *s, int *sent, int *left) {
     FT_GOTO(err, ft_watch_db(&db, s));
     FT_GOTO(err, ft_arena_items(&list, &arena, OUTBOX_AT_ONCE));
     FT_GOTO(err, due_list(list, &count, db, &arena, ft_clock_now_us()));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !atomic_load(given_up); i++) {
         bool done;
         if (is_down(list, failed, i)) continue;
         ft_arena_reset(&once);
@@ -349,4 +362,9 @@ done:
     ft_arena_fini(&once);
     ft_arena_fini(&arena);
     return err;
+}
+
+ft_err ft_outbox_run(ft_store *s, int *sent, int *left) {
+    atomic_bool given_up = false;
+    return ft_outbox_run_until(s, sent, left, &given_up);
 }

@@ -7,6 +7,8 @@
 #ifndef FT_OUTBOX_H
 #define FT_OUTBOX_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "store/store.h"
 
@@ -21,7 +23,8 @@ typedef struct ft_alert {
 } ft_alert;
 
 /* Store an alert and one delivery for every receiver; one for a verdict (again: the same id, and
- * FT_OK). Lineage alert -> verdict included. `out` may be NULL. */
+ * FT_OK). Lineage alert -> verdict included. A `uuid` that is not empty is the alert's: FT_EEXIST
+ * when there is one with it. `out` may be NULL. */
 ft_err ft_alert_raise(ft_alert *out, ft_store *s, ft_arena *arena, const ft_alert *alert);
 /* Newest first. */
 ft_err ft_alert_list(ft_alert **out, size_t *count, ft_store *s, ft_arena *arena, size_t limit);
@@ -32,6 +35,7 @@ ft_err ft_alert_json(ft_str *out, const ft_alert *alert, ft_arena *arena);
 /* Ways for alerts to leave: one file, one row each. */
 typedef struct ft_sender {
     const char *name; /* "webhook" */
+    bool named;       /* people may have every alert sent there; else its own room only */
     const char *doc;
     const char *target; /* what a target is, for help: "an http or https address" */
     /* Is it a target that could work? FT_EINVAL in words. */
@@ -42,7 +46,12 @@ typedef struct ft_sender {
 extern const ft_sender ft_sender_webhook, ft_sender_file, ft_sender_mail, ft_sender_sns;
 extern const ft_sender *const ft_senders[]; /* ends with NULL; in outbox.c */
 
-/* Configured receivers are rows. Adding one twice is fine. */
+/* The senders that people may name: "webhook, file, mail". */
+#define FT_SENDERS_WORDS 100
+const char *ft_senders_words(char out[FT_SENDERS_WORDS]);
+
+/* Configured receivers are rows. Adding one twice is fine. FT_ENOTFOUND for a sender that is none
+ * of those. */
 ft_err ft_senders_add(ft_store *s, ft_str sender, ft_str target);
 /* Its undelivered alerts are dropped. FT_ENOTFOUND. */
 ft_err ft_senders_remove(ft_store *s, ft_str sender, ft_str target);
@@ -59,5 +68,7 @@ ft_err ft_alert_send(ft_alert *out, ft_store *s, ft_arena *arena, const ft_alert
 /* Try what is due (back-off 1 s doubling to 10 min); `*left` = still undelivered, due or not. Safe
  * from several processes at once. */
 ft_err ft_outbox_run(ft_store *s, int *sent, int *left);
+/* The same; begins no delivery once `*given_up`, which another thread may set. */
+ft_err ft_outbox_run_until(ft_store *s, int *sent, int *left, atomic_bool *given_up);
 
 #endif

@@ -112,7 +112,9 @@ static void test_receivers(void **state) {
     size_t count;
     EXPECT_OK(ft_store_open(&s, home_of("receivers")));
     EXPECT_ERR(FT_ENOTFOUND, ft_senders_add(s, FT_STR("pigeon"), FT_STR("x")));
-    EXPECT_WHY("webhook, file and mail");
+    EXPECT_WHY("there are webhook, file, mail");
+    /* A topic's subscribers get messages that only the topic makes. */
+    EXPECT_ERR(FT_ENOTFOUND, ft_senders_add(s, FT_STR("sns"), FT_STR("http://127.0.0.1:1/")));
     EXPECT_ERR(FT_EINVAL, ft_senders_add(s, FT_STR("file"), FT_STR("relative/path")));
     EXPECT_ERR(FT_EINVAL, ft_senders_add(s, FT_STR("webhook"), FT_STR("ftp://x/y")));
     EXPECT_ERR(FT_EINVAL, ft_senders_add(s, FT_STR("webhook"), FT_STR("http://x/a b")));

@@ -30,6 +30,7 @@ done:
 }
 
 const ft_sender ft_sender_file = { .name = "file",
+                                   .named = true,
                                    .doc = "append the alert as one JSON line",
                                    .target = "an absolute path",
                                    .check = check,

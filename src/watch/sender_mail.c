@@ -27,6 +27,7 @@ static ft_err send_alert(ft_store *s, ft_str target, const ft_alert *alert, ft_a
 }
 
 const ft_sender ft_sender_mail = { .name = "mail",
+                                   .named = true,
                                    .doc = "send the alert as a letter",
                                    .target = "a mail address",
                                    .check = ft_mail_address_check,

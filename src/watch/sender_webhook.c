@@ -41,6 +41,7 @@ static ft_err send_alert(ft_store *s, ft_str target, const ft_alert *alert, ft_a
 }
 
 const ft_sender ft_sender_webhook = { .name = "webhook",
+                                      .named = true,
                                       .doc = "POST the alert as JSON; any status 2xx accepts it",
                                       .target = "an http or https address",
                                       .check = check,
