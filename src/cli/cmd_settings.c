@@ -1,5 +1,6 @@
 /* cmd_settings.c -- `fettle settings ls|set|rm`: what a home was told once. The table says which
- * settings there are; the rooms that use them read them from the store (store/settings.h). */
+ * settings there are beside those of the streams; the rooms that use them read them from the store
+ * (store/settings.h). */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "net/mail.h"
 #include "net/mqtt.h"
 #include "store/settings.h"
+#include "streams/keep.h"
 
 #define VALUE_BYTES_MAX ((size_t)4096)
 
@@ -22,11 +24,13 @@ static ft_err file_check(ft_str path) {
     return access(text, R_OK) == 0 ? FT_OK : FT_FAIL(FT_ENOTFOUND, "%s cannot be read", text);
 }
 
-static const struct {
+typedef struct setting {
     const char *name, *doc;
     bool secret; /* an address may hold a password */
     ft_err (*check)(ft_str value);
-} settings[] = {
+} setting;
+
+static const setting settings[] = {
     { FT_SETTING_MQTT, "broker of IoT data: [mqtt://|mqtts://][user:password@]host[:port]", true,
       ft_mqtt_check },
     { FT_SETTING_MQTT_CA, "PEM file that an mqtts broker's certificate is checked with", false,
@@ -37,9 +41,32 @@ static const struct {
     { FT_SETTING_MAIL_FROM, "the sender's address of mail", false, ft_mail_address_check },
 };
 
-static ft_err find(size_t *out, ft_str name) {
-    for (*out = 0; *out < FT_COUNT(settings); (*out)++)
-        if (ft_str_is(name, settings[*out].name)) return FT_OK;
+/* The n-th: of the table, then how long each kind of stream that has a time is kept. FT_ENOTFOUND
+ * without a trail after the last. */
+static ft_err nth(setting *out, ft_arena *arena, size_t n) {
+    ft_str name, doc;
+    if (n < FT_COUNT(settings)) {
+        *out = settings[n];
+        return FT_OK;
+    }
+    n -= FT_COUNT(settings);
+    for (const ft_stream_kind *const *kind = ft_stream_kinds(); *kind; kind++) {
+        if (ft_stream_order(*kind) != FT_ORDER_TIME || n--) continue;
+        FT_TRY(ft_arena_printf(&name, arena, FT_SETTING_KEEP "%s", (*kind)->name));
+        FT_TRY(ft_arena_printf(&doc, arena,
+                               "how long the stream %s is kept (30d, 12h); for ever unless set",
+                               (*kind)->name));
+        *out = (setting){ name.at, doc.at, false, ft_stream_keep_check };
+        return FT_OK;
+    }
+    return FT_ENOTFOUND;
+}
+
+static ft_err find(setting *out, ft_arena *arena, ft_str name) {
+    ft_err err;
+    for (size_t n = 0; (err = nth(out, arena, n)) == FT_OK; n++)
+        if (ft_str_is(name, out->name)) return FT_OK;
+    if (err != FT_ENOTFOUND) return err;
     return FT_FAIL(FT_ENOTFOUND, "no setting '%.*s'; `fettle settings ls` lists them",
                    FT_STR_ARG(name));
 }
@@ -62,14 +89,17 @@ static ft_err run_ls(ft_cli *cli) {
     ft_listing l;
     FT_TRY(ft_cli_store(&s, cli));
     ft_listing_init(&l, cli, columns, FT_COUNT(columns));
-    for (size_t i = 0; i < FT_COUNT(settings); i++) {
+    setting row;
+    ft_err err;
+    for (size_t n = 0; (err = nth(&row, &cli->arena, n)) == FT_OK; n++) {
         ft_str value;
-        FT_TRY(ft_setting_get(&value, s, &cli->arena, settings[i].name));
-        if (settings[i].secret) FT_TRY(shown(&value, &cli->arena, value));
-        ft_listing_text(&l, ft_str_of(settings[i].name));
+        FT_TRY(ft_setting_get(&value, s, &cli->arena, row.name));
+        if (row.secret) FT_TRY(shown(&value, &cli->arena, value));
+        ft_listing_text(&l, ft_str_of(row.name));
         ft_listing_text(&l, value);
-        ft_listing_text(&l, ft_str_of(settings[i].doc));
+        ft_listing_text(&l, ft_str_of(row.doc));
     }
+    if (err != FT_ENOTFOUND) return err;
     return ft_listing_print(&l, "no settings");
 }
 
@@ -85,27 +115,29 @@ static ft_err value_read(ft_str *out, ft_cli *cli) {
 static ft_err run_set(ft_cli *cli) {
     ft_store *s;
     ft_str value;
-    size_t i;
-    FT_TRY(find(&i, cli->args[0]));
+    setting row;
+    FT_TRY(find(&row, &cli->arena, cli->args[0]));
     FT_TRY(value_read(&value, cli));
-    FT_TRY(settings[i].check(value));
+    FT_TRY(row.check(value));
     FT_TRY(ft_cli_store(&s, cli));
-    FT_TRY(ft_setting_put(s, settings[i].name, value));
-    return ft_cli_done(cli, "%s is set", settings[i].name);
+    FT_TRY(ft_setting_put(s, row.name, value));
+    return ft_cli_done(cli, "%s is set", row.name);
 }
 
 static ft_err run_rm(ft_cli *cli) {
     ft_store *s;
-    size_t i;
-    FT_TRY(find(&i, cli->args[0]));
+    setting row;
+    FT_TRY(find(&row, &cli->arena, cli->args[0]));
     FT_TRY(ft_cli_store(&s, cli));
-    FT_TRY(ft_setting_remove(s, settings[i].name));
-    return ft_cli_done(cli, "%s is not set", settings[i].name);
+    FT_TRY(ft_setting_remove(s, row.name));
+    return ft_cli_done(cli, "%s is not set", row.name);
 }
 
-const ft_command ft_command_settings_ls = { .name = "settings ls",
-                                            .doc = "settings of this home: MQTT broker, mail",
-                                            .run = run_ls };
+const ft_command ft_command_settings_ls = {
+    .name = "settings ls",
+    .doc = "settings of this home: MQTT broker, mail, how long records are kept",
+    .run = run_ls
+};
 const ft_command ft_command_settings_set = {
     .name = "settings set",
     .args = "NAME VALUE",
@@ -115,7 +147,8 @@ const ft_command ft_command_settings_set = {
     .more = "VALUE - is read from standard input, for what holds a password.\n\n"
             "  fettle settings set mqtt mqtts://broker.local\n"
             "  fettle settings set mail /usr/sbin/sendmail\n"
-            "  fettle settings set mail-from fettle@example.org",
+            "  fettle settings set mail-from fettle@example.org\n"
+            "  fettle settings set keep-capture 30d",
     .run = run_set
 };
 const ft_command ft_command_settings_rm = { .name = "settings rm",
