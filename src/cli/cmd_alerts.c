@@ -57,9 +57,34 @@ static ft_err place_check(ft_str target) {
     return FT_FAIL(FT_EINVAL, "file '%.*s': %s", FT_STR_ARG(target), strerror(errno));
 }
 
+static ft_err receivers_print(ft_cli *cli, ft_store *s) {
+    static const char *const columns[] = { "sender", "target" };
+    char words[FT_SENDERS_WORDS];
+    ft_receiver *rows;
+    size_t count;
+    ft_listing l;
+    ft_str none;
+    FT_TRY(ft_senders_list(&rows, &count, s, &cli->arena));
+    FT_TRY(ft_arena_printf(&none, &cli->arena,
+                           "alerts go nowhere yet; `fettle alerts to SENDER TARGET`, where a "
+                           "sender is one of %s",
+                           ft_senders_words(words)));
+    ft_listing_init(&l, cli, columns, FT_COUNT(columns));
+    for (size_t i = 0; i < count; i++) {
+        ft_listing_text(&l, rows[i].sender);
+        ft_listing_text(&l, rows[i].target);
+    }
+    return ft_listing_print(&l, none.at);
+}
+
 static ft_err run_to(ft_cli *cli) {
+    char words[FT_SENDERS_WORDS];
     ft_store *s;
+    if (cli->arg_count == 1)
+        return FT_FAIL(FT_EINVAL, "expected a sender (one of %s) and a target",
+                       ft_senders_words(words));
     FT_TRY(ft_cli_store(&s, cli));
+    if (!cli->arg_count) return receivers_print(cli, s);
     if (ft_params_bool(cli->options, "remove"))
         FT_TRY(ft_senders_remove(s, cli->args[0], cli->args[1]));
     else {
@@ -89,11 +114,12 @@ const ft_command ft_command_alerts_ls = { .name = "alerts ls",
                                           .run = run_ls };
 const ft_command ft_command_alerts_to = {
     .name = "alerts to",
-    .args = "webhook|file|mail TARGET",
-    .args_min = 2,
+    .args = "[SENDER TARGET]",
+    .args_min = 0,
     .args_max = 2,
-    .doc = "send every later alert to a web address or a mailbox, or append it to a file",
-    .more = "  fettle alerts to webhook http://127.0.0.1:9000/alerts\n  fettle alerts to file "
+    .doc = "where alerts go; with a sender and a target: every later one there, too",
+    .more = "  fettle alerts to                      (lists them)\n  fettle alerts to webhook "
+            "http://127.0.0.1:9000/alerts\n  fettle alerts to file "
             "/var/log/fettle-alerts.jsonl\n  fettle alerts to mail me@example.org   (see `fettle "
             "settings`)",
     .options = to_options,
