@@ -9,6 +9,7 @@
 #include "cli/model_place.h"
 #include "jobs/job.h"
 #include "serve/endpoint.h"
+#include "serve/program.h"
 #include "serve/serve.h"
 
 static const ft_param deploy_options[] = {
@@ -23,20 +24,33 @@ static const ft_param deploy_options[] = {
     { 0 }
 };
 
-#define SERVED_WAIT_US  ((int64_t)10000000)
-#define PROGRAM_WAIT_US ((int64_t)250000000) /* a program may take its time to start */
+#define SERVED_WAIT_US (10 * FT_SECOND_US) /* beside what a program may take to start */
+
+static ft_err wait_time(int64_t *out_us, const ft_endpoint *ep, ft_store *s, ft_arena *arena) {
+    ft_program_spec spec;
+    const char *path;
+    *out_us = 0;
+    if (ft_str_is(ep->predictor, ft_predictor_program.name)) {
+        FT_TRY(ft_endpoint_model_path(&path, s, arena, ep->model_uri));
+        FT_TRY(ft_program_spec_read(&spec, arena, path));
+        FT_TRY(ft_program_start_time(out_us, &spec));
+    }
+    *out_us += SERVED_WAIT_US;
+    return FT_OK;
+}
 
 /* When a server runs for this home: wait until it answers for the new version, or says why it
  * cannot. */
 static ft_err wait_served(ft_endpoint *ep, ft_store *s, ft_arena *arena) {
-    int64_t wait_us = ft_str_is(ep->predictor, "program") ? PROGRAM_WAIT_US : SERVED_WAIT_US;
-    int64_t end = ft_clock_monotonic_us() + wait_us;
+    int64_t wait_us;
     int version = ep->version;
     ft_str url;
     if (ft_serve_address(&url, s, arena) != FT_OK) {
         ft_err_clear();
         return FT_OK;
     }
+    FT_TRY(wait_time(&wait_us, ep, s, arena));
+    int64_t end = ft_clock_monotonic_us() + wait_us;
     while (ft_clock_monotonic_us() < end) {
         FT_TRY(ft_endpoint_get(ep, s, arena, ep->name));
         if (ft_str_is(ep->status, "Failed"))

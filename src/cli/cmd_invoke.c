@@ -13,10 +13,12 @@
 #include "media/image.h"
 #include "net/client.h"
 #include "serve/endpoint.h"
+#include "serve/program.h"
 #include "serve/serve.h"
 
 #define BODY_MAX    ((size_t)64 << 20)
-#define ANSWERS_MAX 64 /* distinct answers that are counted one by one */
+#define MARGIN_US   (10 * FT_SECOND_US) /* beside what the server gives a program for its answer */
+#define ANSWERS_MAX 64                  /* distinct answers that are counted one by one */
 
 static const ft_param options[] = {
     { "body", FT_PARAM_STRING, NULL, .doc = "FILE: send this file as it is ('-': standard input)" },
@@ -45,12 +47,17 @@ typedef struct invoker {
     const char *headers[4];
     ft_str answer[ANSWERS_MAX];
     int64_t answered[ANSWERS_MAX];
+    int64_t timeout_us;
     size_t answer_count;
     uint64_t sent, other;
 } invoker;
 
 static ft_err send_one(invoker *v, ft_fetched *got, ft_str body) {
-    ft_fetch req = { .method = "POST", .url = v->url.at, .body = body, .headers = v->headers };
+    ft_fetch req = { .method = "POST",
+                     .url = v->url.at,
+                     .body = body,
+                     .headers = v->headers,
+                     .timeout_us = v->timeout_us };
     FT_TRY(ft_http_fetch(got, &v->arena, &req));
     if (got->status != 200) {
         ft_str message;
@@ -236,6 +243,8 @@ static ft_err run(ft_cli *cli) {
     bool folder = is_folder(ft_params_str(cli->options, "data"));
     if (rows == ft_params_given(cli->options, "body"))
         return FT_FAIL(FT_EINVAL, "expected either --body FILE or --data FILE");
+    FT_TRY(ft_program_ask_time(&v.timeout_us));
+    v.timeout_us += MARGIN_US;
     FT_TRY(url_of(&v));
     FT_TRY(ft_arena_printf(&type, &cli->arena, "Content-Type: %.*s",
                            FT_STR_ARG(folder ? FT_STR("application/x-image")

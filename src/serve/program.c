@@ -127,7 +127,8 @@ static int sniff(const char *path) {
     return 0;
 }
 
-static ft_err spec_of(ft_program_spec *spec, ft_arena *arena, const char *path) {
+ft_err ft_program_spec_read(ft_program_spec *spec, ft_arena *arena, const char *path) {
+    *spec = (ft_program_spec){ 0 };
     const char *file;
     if (has(path, FT_PROGRAM_SPEC)) {
         FT_TRY(ft_path_join(&file, arena, path, FT_PROGRAM_SPEC));
@@ -143,6 +144,23 @@ static ft_err spec_of(ft_program_spec *spec, ft_arena *arena, const char *path) 
     spec->run = FT_PROGRAM_SCRIPT;
     spec->program = FT_STR("inference.py");
     return FT_OK;
+}
+
+static ft_err environment_time(int64_t *out_us, const char *name) {
+    const char *text = getenv(name);
+    if (!text || !*text) return FT_OK;
+    ft_err err = ft_duration_parse(out_us, ft_str_of(text));
+    return err == FT_OK ? FT_OK : ft_err_prefix(err, "%s", name);
+}
+
+ft_err ft_program_start_time(int64_t *out_us, const ft_program_spec *spec) {
+    *out_us = (spec->start_s ? spec->start_s : FT_MODEL_START_S) * FT_SECOND_US;
+    return spec->start_s ? FT_OK : environment_time(out_us, "FETTLE_MODEL_START");
+}
+
+ft_err ft_program_ask_time(int64_t *out_us) {
+    *out_us = FT_MODEL_ASK_US;
+    return environment_time(out_us, "FETTLE_MODEL_ASK");
 }
 
 /* ---- life */
@@ -187,7 +205,7 @@ static ft_err load(ft_model **out, const char *path) {
     pthread_cond_init(&m->changed, &attr);
     pthread_condattr_destroy(&attr);
     ft_err err = ft_arena_str(&copy, &m->arena, ft_str_of(path));
-    if (err == FT_OK) err = spec_of(&m->spec, &m->arena, copy.at);
+    if (err == FT_OK) err = ft_program_spec_read(&m->spec, &m->arena, copy.at);
     m->path = copy.at;
     if (err == FT_OK)
         *out = &m->base;
@@ -283,14 +301,6 @@ static ft_err answer_take(ft_asking *a, const ft_fetched *got) {
     return FT_OK;
 }
 
-static ft_err ask_time(int64_t *out_us) {
-    const char *text = getenv("FETTLE_MODEL_ASK");
-    *out_us = FT_MODEL_ASK_US;
-    if (!text || !*text) return FT_OK;
-    ft_err err = ft_duration_parse(out_us, ft_str_of(text));
-    return err == FT_OK ? FT_OK : ft_err_prefix(err, "FETTLE_MODEL_ASK");
-}
-
 /* One try. `unreached`: the program has just died, nobody has seen it yet, nothing was asked. */
 static ft_err ask_once(ft_fetched *got, bool *unreached, ft_program_model *m, const ft_asking *a,
                        const char *const *headers, int64_t until_us) {
@@ -299,7 +309,9 @@ static ft_err ask_once(ft_fetched *got, bool *unreached, ft_program_model *m, co
     int port = 0;
     *unreached = false;
     FT_TRY(ready_wait(&port, &link, m, until_us));
+    int64_t left_us = until_us - ft_clock_monotonic_us();
     ft_err err = link ? FT_OK : ft_http_link_new(&link);
+    if (err == FT_OK && left_us <= 0) err = FT_FAIL(FT_ETIMEOUT, "no time is left to ask");
     if (err == FT_OK)
         err = ft_arena_printf(&url, a->arena, "http://127.0.0.1:%d/invocations", port);
     if (err == FT_OK) {
@@ -309,9 +321,7 @@ static ft_err ask_once(ft_fetched *got, bool *unreached, ft_program_model *m, co
                                          .body = a->in.bytes,
                                          .headers = headers,
                                          .timeout_us = left_us,
-    int64_t left_us = until_us - ft_clock_monotonic_us();
                                          .limit_bytes = ANSWER_MAX,
-    if (err == FT_OK && left_us <= 0) err = FT_FAIL(FT_ETIMEOUT, "no time is left to ask");
                                          .link = link });
         *unreached = err != FT_OK && got->unreached;
     }
@@ -328,7 +338,7 @@ static ft_err ask(ft_model *base, ft_asking *a) {
     const char *headers[4];
     ft_fetched got = { 0 };
     bool unreached;
-    FT_TRY(ask_time(&time_us));
+    FT_TRY(ft_program_ask_time(&time_us));
     until_us = ft_clock_monotonic_us() + time_us;
     FT_TRY(headers_of(headers, a));
     ft_err err = ask_once(&got, &unreached, m, a, headers, until_us);

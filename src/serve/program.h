@@ -45,6 +45,11 @@ typedef struct ft_program_spec {
 } ft_program_spec;
 /* As JSON, for FT_PROGRAM_SPEC. */
 ft_err ft_program_spec_write(ft_str *json, ft_arena *arena, const ft_program_spec *spec);
+/* What the model at `path` says, or what its folder means. Texts in the arena. */
+ft_err ft_program_spec_read(ft_program_spec *spec, ft_arena *arena, const char *path);
+/* How long it may take to start, and for one answer. FT_EPARSE for a variable that is no time. */
+ft_err ft_program_start_time(int64_t *out_us, const ft_program_spec *spec);
+ft_err ft_program_ask_time(int64_t *out_us);
 
 /* Folders that a killed server left behind go. Before the first start. */
 ft_err ft_programs_begin(const char *home);

@@ -112,18 +112,10 @@ static ft_err port_free(int *out) {
     return err;
 }
 
-static ft_err start_time(int64_t *out_us, const ft_program_model *m) {
-    const char *text = getenv("FETTLE_MODEL_START");
-    *out_us = (m->spec.start_s ? m->spec.start_s : FT_MODEL_START_S) * FT_SECOND_US;
-    if (m->spec.start_s || !text || !*text) return FT_OK;
-    ft_err err = ft_duration_parse(out_us, ft_str_of(text));
-    return err == FT_OK ? FT_OK : ft_err_prefix(err, "FETTLE_MODEL_START");
-}
-
 static ft_err program_start(keeper *k) {
     const char *argv[] = { k->program, "run-model", k->run, NULL };
     int port;
-    FT_TRY(start_time(&k->start_us, k->m));
+    FT_TRY(ft_program_start_time(&k->start_us, &k->m->spec));
     k->start_us += ft_clock_monotonic_us();
     FT_TRY(port_free(&port));
     FT_TRY(ft_program_tree(k->m, port));
