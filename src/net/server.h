@@ -86,7 +86,8 @@ void ft_request_wake(ft_request *req);
 typedef struct ft_http_worker ft_waker;
 ft_waker *ft_request_waker(const ft_request *req);
 void ft_waker_wake(ft_waker *waker);
-/* Add one; control characters in the value become blanks. Past the limit: a check. */
+/* Add one; control characters in the value become blanks. Past the limit: a check. A value of 8 KiB
+ * or more makes the answer a 500 that says so. */
 void ft_response_header(ft_response *resp, const char *name, ft_str value);
 
 typedef struct ft_route {

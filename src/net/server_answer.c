@@ -107,10 +107,34 @@ done:
 
 /* ---- headers and sending ---- */
 
+/* Half a value would be another one. */
+static ft_err header_check(const char *name, ft_str value) {
+    if (value.len < HEADER_VALUE_BYTES) return FT_OK;
+    return FT_FAIL(FT_ETOOBIG, "the answer's header %s has %zu bytes: at most %d can be sent", name,
+                   value.len, HEADER_VALUE_BYTES - 1);
+}
+
+static ft_err headers_check(const ft_response *resp) {
+    FT_TRY(header_check("Content-Type", resp->content_type));
+    for (int i = 0; i < resp->header_count; i++)
+        FT_TRY(header_check(resp->headers[i].name, resp->headers[i].value));
+    return FT_OK;
+}
+
+/* Of a refusal: those that can be sent stay. */
+static void headers_drop_long(ft_response *resp) {
+    int kept = 0;
+    for (int i = 0; i < resp->header_count; i++)
+        if (resp->headers[i].value.len < HEADER_VALUE_BYTES)
+            resp->headers[kept++] = resp->headers[i];
+    resp->header_count = kept;
+}
+
 /* A line break in a value would let a client write headers of its own. */
 static void header_put(struct MHD_Response *r, const char *name, ft_str value) {
     char text[HEADER_VALUE_BYTES];
-    size_t len = value.len < sizeof text ? value.len : sizeof text - 1;
+    size_t len = value.len;
+    FT_CHECK(len < sizeof text);
     if (len) memcpy(text, value.at, len);
     text[len] = '\0';
     for (size_t i = 0; i < len; i++)
@@ -164,7 +188,9 @@ static enum MHD_Result answer_send(ft_connection *c, ft_response *resp, struct M
 
 enum MHD_Result ft_http_answer(ft_connection *c, ft_response *resp) {
     struct MHD_Response *r;
-    ft_err err = response_new(&r, c, resp);
+    ft_err err = headers_check(resp);
+    if (err != FT_OK) return ft_http_answer_error(c, resp, err, 500, ft_str_of(ft_err_why()));
+    err = response_new(&r, c, resp);
     if (err == FT_OK) return answer_send(c, resp, r);
     if (err == FT_ENOMEM) {
         ft_http_response_drop(resp);
@@ -186,6 +212,7 @@ enum MHD_Result ft_http_answer_error(ft_connection *c, ft_response *resp, ft_err
                                      ft_str why) {
     struct MHD_Response *r;
     ft_http_response_drop(resp);
+    headers_drop_long(resp);
     resp->status = status ? status : ft_err_http(err);
     if (resp->status >= 500)
         ft_log(FT_LOG_WARN, "net", "%.*s %.*s: %d: %.*s", FT_STR_ARG(c->req.method),
