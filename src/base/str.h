@@ -2,6 +2,7 @@
 #ifndef FT_STR_H
 #define FT_STR_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,8 +14,9 @@ typedef struct ft_str {
 } ft_str;
 
 #define FT_STR(literal) ((ft_str){ "" literal, sizeof(literal) - 1 })
-/* For printf: "%.*s", FT_STR_ARG(s) */
-#define FT_STR_ARG(s) (int)((s).len > 4096 ? 4096 : (s).len), ((s).at ? (s).at : "")
+/* For printf: "%.*s", FT_STR_ARG(s). Whole up to what an int can say: who prints into a buffer of
+ * fixed size is cut there. */
+#define FT_STR_ARG(s) (int)((s).len > INT_MAX ? INT_MAX : (s).len), ((s).at ? (s).at : "")
 
 static inline ft_str ft_str_of(const char *text) {
     return (ft_str){ text, text ? strlen(text) : 0 };

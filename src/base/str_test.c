@@ -1,4 +1,5 @@
 /* str_test.c -- views, UTF-8 and suggestions. */
+#include "base/arena.h"
 #include "tests/test.h"
 
 static void test_compare_and_cut(void **state) {
@@ -74,5 +75,17 @@ static void test_bool(void **state) {
     EXPECT(!ft_str_bool(&v, FT_STR("")) && !ft_str_bool(&v, FT_STR("2")));
 }
 
-TEST_MAIN(cmocka_unit_test(test_compare_and_cut), cmocka_unit_test(test_utf8),
-          cmocka_unit_test(test_nearest), cmocka_unit_test(test_bool))
+static void test_prints_whole(void **state) {
+    (void)state;
+    static char text[10240];
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_str out;
+    memset(text, 'a', sizeof text); /* no NUL at its end */
+    EXPECT_OK(ft_arena_printf(&out, &arena, "[%.*s]", FT_STR_ARG(ft_str_n(text, sizeof text))));
+    EXPECT(out.len == sizeof text + 2 && out.at[sizeof text] == 'a' &&
+           out.at[sizeof text + 1] == ']');
+    ft_arena_fini(&arena);
+}
+
+TEST_MAIN(cmocka_unit_test(test_prints_whole), cmocka_unit_test(test_compare_and_cut),
+          cmocka_unit_test(test_utf8), cmocka_unit_test(test_nearest), cmocka_unit_test(test_bool))
