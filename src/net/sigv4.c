@@ -262,7 +262,8 @@ ft_err ft_sig_check(ft_sig_outcome *out, const ft_sig *sig, const ft_sig_request
         if (!ft_equal_const_time(ft_str_n(want, 64), sig->signature)) *out = FT_SIG_WRONG;
     }
     if (*out != FT_SIG_GOOD) return FT_OK;
-    if (sig->expires_us ? now_us > sig->expires_us : false)
+    bool ends = sig->form == FT_SIG_V2_QUERY || sig->expires_us; /* 0 is 1970 in version 2 */
+    if (ends && now_us > sig->expires_us)
         *out = FT_SIG_EXPIRED;
     else if (sig->form != FT_SIG_V2_QUERY) {
         int64_t ahead = sig->made_us - now_us;

@@ -41,7 +41,7 @@ typedef struct ft_sig {
     ft_str signed_headers, signature;
     ft_str stamp;                /* X-Amz-Date, "20221122T050000Z" */
     ft_str payload;              /* x-amz-content-sha256 as sent; at == NULL when absent */
-    int64_t made_us, expires_us; /* expires_us 0: the skew rule applies */
+    int64_t made_us, expires_us; /* expires_us 0 of version 4: the skew rule applies */
 } ft_sig;
 
 /* Read what the request claims; no secret is needed. FT_OK with form FT_SIG_NONE when it is not

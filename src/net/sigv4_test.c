@@ -108,6 +108,20 @@ static void test_presigned_example(void **state) {
     EXPECT(check("GET", target, h, SECRET, at("2013-05-23T10:00:00Z")) == FT_SIG_SKEWED);
 }
 
+/* Version 2, signatures by Python's hmac. Its Expires is a time: 0 is long over. */
+static void test_version_2_ends(void **state) {
+    (void)state;
+    header h[] = { { "host", "127.0.0.1" }, { 0 } };
+    const char *late =
+        "/bucket/"
+        "key?AWSAccessKeyId=A&Expires=1700000000&Signature=vy8K9VFVd%2BdOP06c2QTUpQiIXkI%3D";
+    const char *never =
+        "/bucket/key?AWSAccessKeyId=A&Expires=0&Signature=POWQXvsE5UCVLMS0p8axL8XVrGg%3D";
+    EXPECT(check("GET", late, h, SECRET, 1699999999 * FT_SECOND_US) == FT_SIG_GOOD);
+    EXPECT(check("GET", late, h, SECRET, 1700000001 * FT_SECOND_US) == FT_SIG_EXPIRED);
+    EXPECT(check("GET", never, h, SECRET, at("2022-11-22T05:00:00Z")) == FT_SIG_EXPIRED);
+}
+
 /* Any request that we sign is good; any changed byte of method, path, query, host or hash is not.
  */
 static void test_round_trip_and_tampering(void **state) {
@@ -339,7 +353,7 @@ static void test_signed_trailers(void **state) {
 
 TEST_MAIN(cmocka_unit_test(test_signed_trailers), cmocka_unit_test(test_iam_example),
           cmocka_unit_test(test_s3_examples), cmocka_unit_test(test_presigned_example),
-          cmocka_unit_test(test_round_trip_and_tampering), cmocka_unit_test(test_token_is_signed),
-          cmocka_unit_test(test_malformed_claims),
+          cmocka_unit_test(test_version_2_ends), cmocka_unit_test(test_round_trip_and_tampering),
+          cmocka_unit_test(test_token_is_signed), cmocka_unit_test(test_malformed_claims),
           cmocka_unit_test(test_unsigned_pieces_with_a_trailer),
           cmocka_unit_test(test_signed_pieces_example))
