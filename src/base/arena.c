@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/fault.h"
+#include "base/poison.h"
 
 #define ALIGN         ((size_t)64) /* a cache line, and the width of an AVX-512 load */
 #define BLOCK_MIN     ((size_t)4096)
@@ -48,6 +49,7 @@ static ft_err block_new(ft_arena *arena, size_t bytes) {
         arena->first = block;
     arena->last = block;
     arena->taken_bytes += size;
+    ft_poison(at, size);
     return FT_OK;
 }
 
@@ -55,14 +57,16 @@ ft_err ft_arena_take_(void **out, ft_arena *arena, size_t bytes) {
     FT_CHECK(out && arena);
     *out = NULL;
     if (bytes > SIZE_MAX / 2) return FT_FAIL(FT_ENOMEM, "no memory for %zu bytes", bytes);
-    bytes = (bytes + ALIGN - 1) & ~(ALIGN - 1);
-    if (bytes == 0) bytes = ALIGN;
-    if (!arena->last || arena->last->size - arena->last->used < bytes)
-        FT_TRY(block_new(arena, bytes));
+    size_t room = (bytes + ALIGN - 1) & ~(ALIGN - 1);
+    if (room == 0) room = ALIGN;
+    if (!arena->last || arena->last->size - arena->last->used < room)
+        FT_TRY(block_new(arena, room));
     ft_arena_block *block = arena->last;
     *out = block->at + block->used;
-    block->used += bytes;
-    memset(*out, 0, bytes);
+    block->used += room;
+    ft_unpoison(*out, room);
+    memset(*out, 0, room);
+    ft_poison((char *)*out + bytes, room - bytes); /* what rounds it up is nobody's */
     return FT_OK;
 }
 
@@ -102,6 +106,7 @@ ft_err ft_arena_printf(ft_str *out, ft_arena *arena, const char *fmt, ...) {
 static void blocks_free(ft_arena_block *block) {
     while (block) {
         ft_arena_block *next = block->next;
+        ft_unpoison(block->at, block->size);
         free(block->at);
         free(block);
         block = next;
@@ -113,6 +118,7 @@ void ft_arena_reset(ft_arena *arena) {
     blocks_free(arena->first->next);
     arena->first->next = NULL;
     arena->first->used = 0;
+    ft_poison(arena->first->at, arena->first->size);
     arena->last = arena->first;
     arena->taken_bytes = arena->first->size;
 }

@@ -1,5 +1,7 @@
 /* arena_test.c -- limits, growth, reset, and every failed allocation. */
 #include "base/arena.h"
+#include "base/buf.h"
+#include "base/poison.h"
 #include "tests/test.h"
 
 static void test_grows_and_aligns(void **state) {
@@ -44,6 +46,30 @@ static void test_text(void **state) {
     ft_arena_fini(&arena);
 }
 
+/* Under AddressSanitizer nothing but what was taken may be touched. */
+static void test_poisoned_between(void **state) {
+    (void)state;
+#ifdef FT_POISONS
+    ft_arena arena = FT_ARENA_INIT(0);
+    char *p, *q;
+    EXPECT_OK(ft_arena_take(&p, &arena, 5));
+    EXPECT_OK(ft_arena_take(&q, &arena, 64));
+    EXPECT(!__asan_address_is_poisoned(p + 4) && __asan_address_is_poisoned(p + 5));
+    EXPECT(!__asan_address_is_poisoned(q + 63) && __asan_address_is_poisoned(q + 64));
+    ft_arena_reset(&arena);
+    EXPECT(__asan_address_is_poisoned(p));
+    ft_arena_fini(&arena);
+    ft_buf buf = { 0 };
+    EXPECT_OK(ft_buf_add(&buf, FT_STR("abc")));
+    EXPECT(!__asan_address_is_poisoned(buf.at + 3) && __asan_address_is_poisoned(buf.at + 4));
+    EXPECT_OK(ft_buf_reserve(&buf, 10));
+    EXPECT(!__asan_address_is_poisoned(buf.at + 13) && __asan_address_is_poisoned(buf.at + 14));
+    ft_buf_fini(&buf);
+#else
+    skip(); /* a build without the sanitizer */
+#endif
+}
+
 static void test_every_fault(void **state) {
     (void)state;
     int rounds = 0;
@@ -59,4 +85,5 @@ static void test_every_fault(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_grows_and_aligns), cmocka_unit_test(test_limit),
-          cmocka_unit_test(test_text), cmocka_unit_test(test_every_fault))
+          cmocka_unit_test(test_text), cmocka_unit_test(test_every_fault),
+          cmocka_unit_test(test_poisoned_between))

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/number.h"
+#include "base/poison.h"
 
 #define CAPACITY_MIN  ((size_t)256)
 #define LIMIT_DEFAULT ((size_t)1 << 30)
@@ -20,10 +21,13 @@ static ft_err grow(ft_buf *buf, size_t len) {
     size_t capacity = buf->capacity * 2;
     if (capacity < CAPACITY_MIN) capacity = CAPACITY_MIN;
     if (capacity < need) capacity = need;
+    if (buf->at) ft_unpoison(buf->at, buf->capacity);
     char *at = ft_fault_here() ? NULL : realloc(buf->at, capacity);
     if (!at) return buf->err = FT_FAIL(FT_ENOMEM, "no memory for %zu bytes of output", capacity);
     buf->at = at;
     buf->capacity = capacity;
+    ft_unpoison(at, need);
+    ft_poison(at + need, capacity - need);
     buf->at[buf->len] = '\0';
     return FT_OK;
 }
@@ -32,7 +36,10 @@ ft_err ft_buf_reserve(ft_buf *buf, size_t len) {
     if (buf->err) return buf->err;
     if (buf->capacity > buf->len && buf->capacity - buf->len - 1 >= len) {
         size_t limit = buf->limit_bytes ? buf->limit_bytes : LIMIT_DEFAULT;
-        if (buf->len <= limit && len <= limit - buf->len) return FT_OK;
+        if (buf->len <= limit && len <= limit - buf->len) {
+            ft_unpoison(buf->at + buf->len, len + 1);
+            return FT_OK;
+        }
     }
     return grow(buf, len);
 }
@@ -53,6 +60,7 @@ ft_err ft_buf_vprintf(ft_buf *buf, const char *fmt, va_list ap) {
     va_list again;
     if (ft_buf_reserve(buf, 0)) return buf->err;
     size_t room = buf->capacity - buf->len;
+    ft_unpoison(buf->at + buf->len, room);
     va_copy(again, ap);
     int len = vsnprintf(buf->at + buf->len, room, fmt, ap);
     FT_CHECK(len >= 0);
@@ -93,11 +101,14 @@ ft_err ft_buf_i64(ft_buf *buf, int64_t v) {
 void ft_buf_reset(ft_buf *buf) {
     buf->len = 0;
     buf->err = FT_OK;
-    if (buf->at) buf->at[0] = '\0';
+    if (!buf->at) return;
+    buf->at[0] = '\0';
+    ft_poison(buf->at + 1, buf->capacity - 1);
 }
 
 void ft_buf_fini(ft_buf *buf) {
     if (!buf) return;
+    if (buf->at) ft_unpoison(buf->at, buf->capacity);
     free(buf->at);
     buf->at = NULL;
     buf->len = buf->capacity = 0;
