@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """train_test.py -- networks that are trained, as a user meets them: a job on folders of pictures whose model is deployed
 and answers, several ranks under mpirun that learn what one process learns, and a rank that dies."""
+import gzip
 import json
 import os
 import random
@@ -8,7 +9,7 @@ import shutil
 import signal
 import subprocess
 
-from tap import FETTLE, Skip, case, main, until
+from tap import FASHION, FETTLE, Skip, case, main, until
 
 CLASSES, SIDE = 3, 28
 
@@ -111,6 +112,35 @@ def healthy_training_raises_no_alarm(t):
         assert done["status"] == "Completed", done
         issues = t.sql("select w.rule, v.at, v.reason from verdict v join watch w on w.id = v.watch where v.outcome = 'Issue'")
         assert not issues, issues
+
+
+def clothes(t, many):
+    """The first of Debian's Fashion-MNIST, as IDX files."""
+    paths = []
+    for kind, head, each in (("images-idx3", 16, 784), ("labels-idx1", 8, 1)):
+        source = os.path.join(FASHION, f"train-{kind}-ubyte.gz")
+        if not os.path.exists(source):
+            raise Skip("dataset-fashion-mnist is not installed")
+        with gzip.open(source) as f:
+            data = f.read(head + many * each)
+        paths.append(os.path.join(t.path, f"train-{kind}-ubyte"))
+        with open(paths[-1], "wb") as f:
+            f.write(data[:4] + many.to_bytes(4, "big") + data[8:])
+    return paths[0]
+
+
+@case
+def units_of_real_clothes_live(t):
+    """The defaults' first steps leave most units alive, with several seeds; unclipped ones do not, and DeadRelu says so."""
+    data = clothes(t, 1500)
+    for job, more in (("clean1", ["seed=1"]), ("clean2", ["seed=2"]), ("clean3", ["seed=3"]), ("planted", ["clip_norm=0"])):
+        words = [w for s in more for w in ("--set", s)]
+        done = t.json("train", "image", "--train", data, "--epochs", 2, "--job", job, "--save", "relu_output:5", "--rule", "DeadRelu",
+                      "--action", "alert", *words)
+        assert done["status"] == "Completed", done
+        found = t.sql("select v.at, v.reason from verdict v join watch w on w.id = v.watch where v.outcome = 'Issue'")
+        assert bool(found) == (job == "planted"), (job, found)
+    assert all("units of relu_output_4 are dead" in v["reason"] for v in found), found
 
 
 def ranks(t, job, settings, wait=True):

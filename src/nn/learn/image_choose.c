@@ -24,6 +24,7 @@
 #define SEEN_LARGE   50000.0
 #define EPOCHS_MIN   10
 #define EPOCHS_MAX   100
+#define CLIP_NORM    0.5
 
 /* ---- sizes of the pictures */
 
@@ -139,6 +140,18 @@ static double rate_of(const ft_image_run *r) {
     return rate * fmin(fmax(all, 1.0 / 8), 2);
 }
 
+/* The first steps of a small network at full speed push most units of the layer behind the
+ * flattened pictures below zero for good, since its inputs share one sign. Of 1,500 pictures of
+ * clothes, 30 epochs: 78 % of the units are hardly ever active; with gradients of at most 1 49 %,
+ * of at most 0.5 31 %, and 84 % of 2,000 others are told right, not 82 %. A longer warm-up (73 %),
+ * less than half the rate (55 %) and a wider start (75 %, all after 6 epochs) do less. */
+static double clip_of(const ft_image_run *r) {
+    const ft_params *p = r->params;
+    if (ft_params_given(p, "clip_norm")) return ft_params_float(p, "clip_norm");
+    bool scratch = r->arch->size <= 64 && !ft_params_str(p, "from").len;
+    return scratch && ft_str_is(ft_params_str(p, "optimizer"), "sgd") ? CLIP_NORM : 0;
+}
+
 ft_err ft_image_plan_choose(ft_image_run *r) {
     const ft_params *p = r->params;
     char text[240];
@@ -146,14 +159,17 @@ ft_err ft_image_plan_choose(ft_image_run *r) {
     r->epochs = ft_params_given(p, "epochs") ? ft_params_int(p, "epochs") : epochs_of(r);
     r->rate =
         ft_params_given(p, "learning_rate") ? ft_params_float(p, "learning_rate") : rate_of(r);
+    r->clip_norm = clip_of(r);
     r->epochs += r->head_epochs;
     if (!r->args->line) return FT_OK;
-    snprintf(text, sizeof text,
-             "%s of %d x %d, %llu pictures of %lld classes, %lld epoch%s, batch_size %lld, "
-             "learning_rate %g",
-             r->arch->name, r->size, r->size, (unsigned long long)r->train->learn.count,
-             (long long)r->train->classes, (long long)r->epochs, r->epochs == 1 ? "" : "s",
-             (long long)r->batch, r->rate);
+    int n = snprintf(text, sizeof text,
+                     "%s of %d x %d, %llu pictures of %lld classes, %lld epoch%s, batch_size %lld, "
+                     "learning_rate %g",
+                     r->arch->name, r->size, r->size, (unsigned long long)r->train->learn.count,
+                     (long long)r->train->classes, (long long)r->epochs, r->epochs == 1 ? "" : "s",
+                     (long long)r->batch, r->rate);
+    if (r->clip_norm > 0 && n > 0 && (size_t)n < sizeof text)
+        snprintf(text + n, sizeof text - (size_t)n, ", clip_norm %g", r->clip_norm);
     r->args->line(r->args->ctx, ft_str_of(text));
     return FT_OK;
 }

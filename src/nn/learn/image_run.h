@@ -27,6 +27,7 @@ typedef struct ft_image_run {
     int channels, size;
     int64_t batch; /* pictures a step, of this rank */
     double rate;   /* of learning, after the warm-up */
+    double clip_norm;
     float mean[3], std[3];
     int threads;
     ft_nn_math math;

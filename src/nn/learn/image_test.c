@@ -161,13 +161,14 @@ static void test_chooses(void **state) {
     const char *few = pictures_make("few", 3, 40);
     EXPECT_OK(learn(&t, few, "epochs=1", "chosen", "none5"));
     EXPECT_STR("cnn28 of 28 x 28, 120 pictures of 3 classes, 1 epoch, batch_size 8, "
-               "learning_rate 0.00625",
+               "learning_rate 0.00625, clip_norm 0.5",
                ft_str_of(t.plan));
     char settings[600];
     snprintf(settings, sizeof settings, "epochs=1,optimizer=adam,from=%s/chosen/model.safetensors",
              test_dir());
     EXPECT_OK(learn(&t, few, settings, "tuned2", "none6"));
     EXPECT(strstr(t.plan, "cnn28 of 28 x 28") && strstr(t.plan, "learning_rate 1.25e-05"));
+    EXPECT(strstr(t.plan, "clip_norm") == NULL); /* weights that were learnt stay near */
     pictures_sized("middle", 2, 40, 60);
     EXPECT_OK(learn(&t, "middle", "epochs=1", "chosen2", "none7"));
     EXPECT(strstr(t.plan, "cnn32 of 64 x 64, 80 pictures") != NULL);
@@ -176,8 +177,8 @@ static void test_chooses(void **state) {
     EXPECT(n->graph->values[n->graph->inputs[0]].shape[3] == 64);
     ft_nn_network_free(n);
     t.stop_at = 1; /* a hundred epochs, of which the first step is enough */
-    EXPECT_ERR(FT_ECANCELED, learn(&t, few, "threads=1", "chosen3", "none8"));
-    EXPECT(strstr(t.plan, ", 100 epochs,") != NULL);
+    EXPECT_ERR(FT_ECANCELED, learn(&t, few, "threads=1,clip_norm=0", "chosen3", "none8"));
+    EXPECT(strstr(t.plan, ", 100 epochs,") != NULL && strstr(t.plan, "clip_norm") == NULL);
 }
 
 /* Stopped in the middle of an epoch and gone on with: the weights of an uninterrupted run, Dropout,
