@@ -5,7 +5,8 @@
  * as everybody's. It says a minute in 50 ms, so a phrase is heard whole before its first piece is
  * handed on, and one that was cut off by the process's death is simply said again.
  *
- * The time of a stressed vowel is not told; the longest vowel of a word is taken for it. */
+ * Which vowels are stressed its sounds do not say; where it matters, its spelling is asked for
+ * (espeak_stress.h). */
 #include "speech/espeak.h"
 
 #include <math.h>
@@ -14,6 +15,7 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "speech/espeak_in.h"
+#include "speech/espeak_stress.h"
 #include "speech/phrases.h"
 #include "speech/psola.h"
 #include "speech/segments.h"
@@ -21,7 +23,7 @@
 typedef struct engine {
     const char *voice;
     ft_espeak_process process;
-    ft_espeak_answer answer;
+    ft_espeak_answer answer, spelling;
 } engine;
 
 /* ---- what is asked */
@@ -134,20 +136,6 @@ static ft_err hear_event(hearing *h, const ft_espeak_event *e) {
     return FT_OK;
 }
 
-/* The longest vowel of each word carries its stress. */
-static void mark_stress(ft_segment_list *l) {
-    for (size_t i = 0; i < l->count;) {
-        ft_segment *best = NULL;
-        int item = l->segments[i].item;
-        for (; i < l->count && l->segments[i].item == item; i++) {
-            ft_segment *g = &l->segments[i];
-            if (!g->phone->vowel) continue;
-            if (!best || g->to_s - g->from_s > best->to_s - best->from_s) best = g;
-        }
-        if (best) best->stressed = true;
-    }
-}
-
 static ft_err hear(hearing *h, const ft_espeak_answer *a) {
     const ft_espeak_event *events = (const ft_espeak_event *)(const void *)a->events.at;
     size_t count = a->events.len / sizeof *events;
@@ -160,7 +148,6 @@ static ft_err hear(hearing *h, const ft_espeak_answer *a) {
                                                           .from_s = end_s,
                                                           .to_s = end_s }));
     FT_TRY(ft_segments_end(&h->sounds));
-    mark_stress(&h->sounds);
     return FT_OK;
 }
 
@@ -188,6 +175,13 @@ static ft_err speak_heard(const saying *k, double *length_s, ft_segment_list *so
     return to->samples ? ft_psola_speak(&w, &p, sounds->sentence, to, arena) : FT_OK;
 }
 
+/* Styles and emphasis work on stressed vowels. */
+static bool needs_stress(const ft_style *style, const ft_sentence *s) {
+    for (size_t i = 0; !style && i < s->count; i++)
+        if (s->items[i].kind == FT_ITEM_WORD && s->items[i].word.manner->emphasis != 0) return true;
+    return style != NULL;
+}
+
 static ft_err speak_phrase(void *ctx, double *length_s, const ft_sentence *phrase,
                            const ft_listener *to, ft_arena *arena) {
     const saying *k = ctx;
@@ -201,6 +195,8 @@ static ft_err speak_phrase(void *ctx, double *length_s, const ft_sentence *phras
                                text.phonemes));
     h.rate = e->answer.rate_hz;
     FT_GOTO(err, hear(&h, &e->answer));
+    if (needs_stress(k->style, phrase))
+        FT_GOTO(err, ft_espeak_stress(&h.sounds, &e->process, &e->spelling, e->voice));
     FT_GOTO(err, speak_heard(k, length_s, &h.sounds, to, arena));
 done:
     ft_buf_fini(&text.text);
@@ -218,6 +214,7 @@ static void espeak_close(void *self) {
     engine *e = self;
     ft_espeak_process_end(&e->process);
     ft_espeak_answer_fini(&e->answer);
+    ft_espeak_answer_fini(&e->spelling);
     free(e);
 }
 

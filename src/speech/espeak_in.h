@@ -26,8 +26,9 @@ typedef struct ft_espeak_ask {
 
 typedef enum ft_espeak_how {
     FT_ESPEAK_PLAIN = 0,
-    FT_ESPEAK_PHONEMES, /* "[[…]]" in the text are espeak's phonemes */
-    FT_ESPEAK_SPELL     /* not said: every line of the text in IPA, as a line of the answer */
+    FT_ESPEAK_PHONEMES,   /* "[[…]]" in the text are espeak's phonemes */
+    FT_ESPEAK_SPELL,      /* not said: every line of the text in IPA, as a line of the answer */
+    FT_ESPEAK_SPELL_APART /* the same, '_' between the sounds */
 } ft_espeak_how;
 
 /* An answer is a row of these, each with `len` bytes behind it. */
@@ -52,6 +53,8 @@ typedef struct ft_espeak_event {
 
 /* The row of a sound that espeak-ng names in IPA; the nearest for one that has none. Never NULL. */
 const ft_phone_row *ft_espeak_phone(ft_str ipa);
+/* The row of the longest sound that IPA begins with, and its bytes; NULL: none. */
+const ft_phone_row *ft_espeak_sound_at(ft_str ipa, size_t *len);
 /* How sound `i` of the table is written; NULL past its end. */
 const char *ft_espeak_sound(size_t i, bool sampa);
 /* "ˈpe.ro" (ipa or x-sampa) as espeak-ng's `voice` takes it: "p|'e|r|o", appended; a sound that its
@@ -79,9 +82,10 @@ typedef struct ft_espeak_process {
  * again and asked again, twice; then FT_EPEER. FT_EABSENT names the package. */
 ft_err ft_espeak_say(ft_espeak_process *p, ft_espeak_answer *out, const char *voice, ft_str text,
                      bool phonemes);
-/* How a text is pronounced: `out->ipa` gets a line of IPA (with stress) for each of its lines.
- * Errors as ft_espeak_say. */
-ft_err ft_espeak_spell(ft_espeak_process *p, ft_espeak_answer *out, const char *voice, ft_str text);
+/* How a text is pronounced: `out->ipa` gets a line of IPA (with stress) for each of its lines;
+ * `apart`: with '_' between the sounds. Errors as ft_espeak_say. */
+ft_err ft_espeak_spell(ft_espeak_process *p, ft_espeak_answer *out, const char *voice, ft_str text,
+                       bool apart);
 void ft_espeak_answer_fini(ft_espeak_answer *a);
 /* Ends the process. Fine on a zeroed one. */
 void ft_espeak_process_end(ft_espeak_process *p);

@@ -143,6 +143,8 @@ static const ft_phone_row *longest(ft_str rest, bool sampa, size_t *len) {
     return best;
 }
 
+const ft_phone_row *ft_espeak_sound_at(ft_str ipa, size_t *len) { return longest(ipa, false, len); }
+
 const char *ft_espeak_sound(size_t i, bool sampa) {
     if (i >= FT_COUNT(sounds)) return NULL;
     return sampa ? sounds[i].sampa : sounds[i].ipa;

@@ -188,9 +188,9 @@ ft_err ft_espeak_say(ft_espeak_process *p, ft_espeak_answer *out, const char *vo
     return ask_and_hear(p, out, voice, text, phonemes ? FT_ESPEAK_PHONEMES : FT_ESPEAK_PLAIN);
 }
 
-ft_err ft_espeak_spell(ft_espeak_process *p, ft_espeak_answer *out, const char *voice,
-                       ft_str text) {
-    return ask_and_hear(p, out, voice, text, FT_ESPEAK_SPELL);
+ft_err ft_espeak_spell(ft_espeak_process *p, ft_espeak_answer *out, const char *voice, ft_str text,
+                       bool apart) {
+    return ask_and_hear(p, out, voice, text, apart ? FT_ESPEAK_SPELL_APART : FT_ESPEAK_SPELL);
 }
 
 void ft_espeak_answer_fini(ft_espeak_answer *a) {

@@ -18,7 +18,7 @@
 /* The few things that are used of libespeak-ng.so.1, as its manual and ABI have them. */
 enum { OUTPUT_SYNCHRONOUS = 2, BUFFER_MS = 200 };
 enum { WITH_PHONEMES = 1, WITH_IPA = 2, WITHOUT_EXIT = 0x8000 };
-enum { SPELL_IPA = 2 };
+enum { SPELL_IPA = 2, SPELL_APART = '_' << 8 };
 enum { CHARS_UTF8 = 1, TEXT_PHONEMES = 0x100, END_PAUSE = 0x1000 };
 enum { EVENT_END_OF_LIST = 0, EVENT_WORD = 1, EVENT_PHONEME = 7 };
 
@@ -114,13 +114,13 @@ static ft_err say(const char *text, bool phonemes) {
 }
 
 /* Lines are written over with ends. */
-static ft_err spell(char *text) {
+static ft_err spell(char *text, int mode) {
     ft_buf ipa = { 0 };
     for (char *line = text; line;) {
         char *end = strchr(line, '\n');
         if (end) *end = 0;
         for (const void *at = line; at;) { /* a clause at a time */
-            const char *said = api.spell(&at, CHARS_UTF8, SPELL_IPA);
+            const char *said = api.spell(&at, CHARS_UTF8, mode);
             if (said) ft_buf_add(&ipa, ft_str_of(said));
             if (at) ft_buf_byte(&ipa, ' ');
         }
@@ -151,9 +151,10 @@ static ft_err say_apart(char *text, uint32_t how) {
     if (pid < 0) return FT_FAIL(FT_ENOMEM, "no process to say a text");
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        ft_err err = getppid() != us          ? FT_ECANCELED
-                     : how == FT_ESPEAK_SPELL ? spell(text)
-                                              : say(text, how == FT_ESPEAK_PHONEMES);
+        ft_err err = getppid() != us                ? FT_ECANCELED
+                     : how == FT_ESPEAK_SPELL       ? spell(text, SPELL_IPA)
+                     : how == FT_ESPEAK_SPELL_APART ? spell(text, SPELL_IPA | SPELL_APART)
+                                                    : say(text, how == FT_ESPEAK_PHONEMES);
         if (err != FT_OK) err = answer_failure(err);
         _exit(err != FT_OK);
     }

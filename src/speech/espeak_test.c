@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/proc.h"
 #include "speech/espeak_in.h"
+#include "speech/espeak_stress.h"
 #include "speech/heard_test.h"
 #include "speech/phones.h"
 #include "tests/pitch.h"
@@ -239,6 +240,57 @@ static void test_brackets(void **state) {
 }
 
 /* Killed between two sentences, the next one is said by a new process. */
+/* Words' vowels in a row, the stressed ones in capitals: "La economía" is "A eonomIa" without its
+ * other sounds. */
+static void test_stress(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *vowels, *want;
+    } rows[] = {
+        { "economía", "eooia", "eooIa" },
+        { "el año pasado", "e ao aao", "E Ao aAo" },
+        { "creció mucho", "eo uo", "eO Uo" },
+        { "<speak><phoneme alphabet='ipa' ph='pe.ˈro.ka'>x</phoneme></speak>", "eoa", "eOa" },
+        { "<speak><phoneme alphabet='x-sampa' ph='\"ka.sa'>x</phoneme></speak>", "aa", "Aa" },
+        { "casa", "a", "a" }, /* said with fewer vowels than spelt: counted from the end */
+    };
+    ft_espeak_process p = { 0 };
+    ft_espeak_answer spelling = { 0 };
+    for (size_t i = 0; i < FT_COUNT(rows); i++) {
+        ft_arena arena = FT_ARENA_INIT(1 << 20);
+        ft_document d;
+        ft_script s;
+        ft_segment_list l;
+        char got[32] = "";
+        EXPECT_OK(ft_document_read(&d, &arena, ft_str_of(rows[i].text),
+                                   &(ft_document_opts){ .type = FT_SPEECH_AUTO }));
+        EXPECT_OK(ft_script_make(&s, &arena, &d, FT_STR("es-US"), NULL, 0));
+        ft_segments_init(&l, &s.sentences[0], &arena);
+        int item = 0;
+        for (const char *c = rows[i].vowels; *c; c++) {
+            if (*c == ' ') {
+                item++;
+                continue;
+            }
+            ft_segment g = { .phone = ft_espeak_phone(ft_str_n(c, 1)), .item = item, .to_s = 0.1 };
+            EXPECT_OK(ft_segments_take(&l, g));
+        }
+        ft_err err = ft_espeak_stress(&l, &p, &spelling, "es-419+f2");
+        if (err == FT_EABSENT) SKIP("no libespeak-ng1 or espeak-ng-data");
+        EXPECT_OK(err);
+        size_t at = 0;
+        for (const char *c = rows[i].vowels; *c; c++) {
+            bool stressed = *c != ' ' && l.segments[at++].stressed;
+            size_t len = strlen(got);
+            got[len] = stressed ? (char)(*c & ~32) : *c;
+        }
+        EXPECT_STR(rows[i].want, ft_str_of(got));
+        ft_arena_fini(&arena);
+    }
+    ft_espeak_process_end(&p);
+    ft_espeak_answer_fini(&spelling);
+}
+
 static void test_killed_between(void **state) {
     (void)state;
     void *engine;
@@ -371,13 +423,21 @@ int main(int argc, char **argv) {
     if (ft_self_path(self, sizeof self) != FT_OK) return 1;
     setenv("FETTLE_PROGRAM", self, 1);
     const struct CMUnitTest list[] = {
-        cmocka_unit_test(test_spoken),         cmocka_unit_test(test_transparent),
-        cmocka_unit_test(test_manners),        cmocka_unit_test(test_effects),
-        cmocka_unit_test(test_phonemes),       cmocka_unit_test(test_every_sound),
-        cmocka_unit_test(test_sounds_alike),   cmocka_unit_test(test_brackets),
-        cmocka_unit_test(test_killed_between), cmocka_unit_test(test_killed_in_mid_sentence),
-        cmocka_unit_test(test_always_dies),    cmocka_unit_test(test_every_voice),
-        cmocka_unit_test(test_unknown_voice),  cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_spoken),
+        cmocka_unit_test(test_transparent),
+        cmocka_unit_test(test_manners),
+        cmocka_unit_test(test_effects),
+        cmocka_unit_test(test_phonemes),
+        cmocka_unit_test(test_every_sound),
+        cmocka_unit_test(test_sounds_alike),
+        cmocka_unit_test(test_brackets),
+        cmocka_unit_test(test_stress),
+        cmocka_unit_test(test_killed_between),
+        cmocka_unit_test(test_killed_in_mid_sentence),
+        cmocka_unit_test(test_always_dies),
+        cmocka_unit_test(test_every_voice),
+        cmocka_unit_test(test_unknown_voice),
+        cmocka_unit_test(test_faults),
     };
     return test_end(cmocka_run_group_tests(list, NULL, NULL));
 }

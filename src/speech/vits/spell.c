@@ -171,7 +171,7 @@ static ft_err ask(ft_vits_speller *s, const unit_list *l) {
     voice[s->config->espeak.len] = 0;
     ft_buf_reset(&s->answer.ipa);
     if (err == FT_OK && text.len)
-        err = ft_espeak_spell(&s->process, &s->answer, voice, ft_buf_str(&text));
+        err = ft_espeak_spell(&s->process, &s->answer, voice, ft_buf_str(&text), false);
     ft_buf_fini(&text);
     return err;
 }
