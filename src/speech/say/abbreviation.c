@@ -83,6 +83,7 @@ static bool fits(const ft_abbreviation *a, const view *v) {
     if ((f & FT_ABBREVIATION_NAME) && !is_name(v->next)) return false;
     if ((f & FT_ABBREVIATION_AFTER_NUMBER) && !is_number(v->before)) return false;
     if ((f & FT_ABBREVIATION_AFTER_ORDINAL) && !is_ordinal(v->before)) return false;
+    if ((f & FT_ABBREVIATION_BEFORE_ORDINAL) && !is_ordinal(v->next)) return false;
     if ((f & FT_ABBREVIATION_AFTER_THING) && !is_thing(v->before)) return false;
     if ((f & FT_ABBREVIATION_AFTER_ROAD) && !is_at_road(v)) return false;
     return !(f & FT_ABBREVIATION_AFTER_NAME) || ends_street(v);

@@ -16,6 +16,7 @@ enum {
     AFTER_ORDINAL = FT_ABBREVIATION_AFTER_ORDINAL,
     AFTER_THING = FT_ABBREVIATION_AFTER_THING,
     AFTER_ROAD = FT_ABBREVIATION_AFTER_ROAD,
+    BEFORE_ORDINAL = FT_ABBREVIATION_BEFORE_ORDINAL,
 };
 
 /* The first row whose conditions hold is taken. */
@@ -27,6 +28,7 @@ const ft_abbreviation ft_abbreviations_english[] = {
     { "dr", "doctor", CAPITAL | KEEPS },
     { "drs", "doctors", CAPITAL | NAME | KEEPS },
     { "prof", "professor", CAPITAL | DOT | KEEPS },
+    { "rev", "revision", CAPITAL | DOT | NUMBER | KEEPS },
     { "rev", "reverend", CAPITAL | DOT | KEEPS },
     { "hon", "honorable", CAPITAL | DOT | KEEPS },
     { "gen", "genesis", CAPITAL | DOT | NUMBER | KEEPS },
@@ -237,6 +239,10 @@ const ft_abbreviation ft_abbreviations_english[] = {
     { "n.e", "northeast", CAPITAL | AFTER_ROAD | KEEPS },
     { "s.w", "southwest", CAPITAL | AFTER_ROAD | KEEPS },
     { "s.e", "southeast", CAPITAL | AFTER_ROAD | KEEPS },
+    { "n", "north", CAPITAL | DOT | BEFORE_ORDINAL | KEEPS },
+    { "s", "south", CAPITAL | DOT | BEFORE_ORDINAL | KEEPS },
+    { "e", "east", CAPITAL | DOT | BEFORE_ORDINAL | KEEPS },
+    { "w", "west", CAPITAL | DOT | BEFORE_ORDINAL | KEEPS },
     { "n", "north", CAPITAL | AFTER_NUMBER },
     { "s", "south", CAPITAL | AFTER_NUMBER },
     { "e", "east", CAPITAL | AFTER_NUMBER },

@@ -16,7 +16,8 @@ enum {
     FT_ABBREVIATION_AFTER_NUMBER = 128,
     FT_ABBREVIATION_AFTER_ORDINAL = 256, /* "21st" before */
     FT_ABBREVIATION_AFTER_THING = 512,   /* what has a number before: "confirmation" */
-    FT_ABBREVIATION_AFTER_ROAD = 1024,   /* a road before, or a house's number and a road behind */
+    FT_ABBREVIATION_BEFORE_ORDINAL = 2048,
+    FT_ABBREVIATION_AFTER_ROAD = 1024, /* a road before, or a house's number and a road behind */
 };
 
 typedef struct ft_abbreviation {

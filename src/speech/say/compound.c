@@ -217,7 +217,10 @@ static void say_runs(ft_saying *s, ft_str text) {
         size_t n = 0;
         char last = i ? text.at[i - 1] : ' ';
         bool behind_dash = i > 1 && last == '-';
-        bool of_unit = now == LETTER && behind_dash && ft_is_digit(text.at[i - 2]);
+        bool of_square = behind_dash && i > 3 &&
+                         (ft_str_ends(ft_str_slice(text, 0, i), FT_STR("sq.-")) ||
+                          ft_str_ends(ft_str_slice(text, 0, i), FT_STR("cu.-")));
+        bool of_unit = now == LETTER && behind_dash && (of_square || ft_is_digit(text.at[i - 2]));
         size_t letters = now == LETTER ? letters_len(rest) : 0;
         bool among = letters == 2 && ft_str_starts(rest, FT_STR("in-")) &&
                      kind_at(rest, 3) == DIGIT; /* 1-in-10 */

@@ -230,6 +230,18 @@ static const char *const on_words[FT_TONGUES][20] = {
       "hasta", NULL },
 };
 
+/* "Sat", "Saturday" */
+static bool is_day(const ft_saying *s, int ahead) {
+    int tongue = s->language->tongue;
+    ft_str word = ft_text_at(s, ahead);
+    if (tongue == FT_EN && !ft_begins_upper(word)) return false;
+    for (int i = 0; short_days[tongue][i].name; i++)
+        if (ft_str_ieq(word, ft_str_of(short_days[tongue][i].name)) ||
+            ft_str_ieq(word, ft_str_of(short_days[tongue][i].day)))
+            return true;
+    return false;
+}
+
 /* "cut by 1/3", "by 5/6 of them": what is changed by a part, not done by a day. */
 static bool is_part(const ft_saying *s, const ft_str *fields) {
     static const char *const changes[] = {
@@ -258,7 +270,8 @@ static bool say_month_and_day(ft_saying *s, const ft_str *fields, char mark) {
     bool week = ft_str_is(before, "of") && ft_str_ieq(two, FT_STR("week"));
     bool first =
         ft_str_is(fields[1], "1") || fields[0].at[0] == '0'; /* 5/1 and 05/27 are no fractions */
-    if (mark != '/' || !(span || week || first || ft_word_in(before, on_words[tongue])))
+    if (mark != '/' ||
+        !(span || week || first || is_day(s, -1) || ft_word_in(before, on_words[tongue])))
         return false;
     static const char *const expiries[] = { "exp", "expires", "exp.:",  "expiry", "vence",
                                             "vto", "expira",  "válida", NULL };
@@ -348,18 +361,6 @@ static bool say_names(ft_saying *s, ft_str text) {
     return say_name(s, ft_str_from(text, at + len));
 }
 
-/* "Sat", "Saturday" */
-static bool is_day(const ft_saying *s, int ahead) {
-    int tongue = s->language->tongue;
-    ft_str word = ft_text_at(s, ahead);
-    if (tongue == FT_EN && !ft_begins_upper(word)) return false;
-    for (int i = 0; short_days[tongue][i].name; i++)
-        if (ft_str_ieq(word, ft_str_of(short_days[tongue][i].name)) ||
-            ft_str_ieq(word, ft_str_of(short_days[tongue][i].day)))
-            return true;
-    return false;
-}
-
 static bool say_short_day(ft_saying *s, const ft_token *t) {
     int tongue = s->language->tongue;
     bool is_short;
@@ -385,11 +386,23 @@ static bool say_short_day(ft_saying *s, const ft_token *t) {
     return false;
 }
 
+/* "el mar. 5 de marzo": no month before one. */
+static bool say_tuesday(ft_saying *s, const ft_token *t) {
+    bool is_short;
+    if (ft_is_english(s) || !ft_str_ieq(t->text, FT_STR("mar")) || !has_dot(t)) return false;
+    if (!ft_all_digits(ft_text_at(s, 1)) || !ft_str_is(ft_text_at(s, 2), "de") ||
+        !ft_month_of(s, ft_text_at(s, 3), &is_short))
+        return false;
+    ft_say(s, "martes");
+    return true;
+}
+
 static bool say_date(ft_saying *s) {
     const ft_token *t = &s->tokens[s->at];
     if (t->text.len == 0) return false;
     if (ft_is_digit(t->text.at[0])) return say_numeric(s, t->text);
-    return say_short_month(s, t) || say_short_day(s, t) || say_names(s, t->text);
+    return say_tuesday(s, t) || say_short_month(s, t) || say_short_day(s, t) ||
+           say_names(s, t->text);
 }
 
 const ft_word_class ft_class_date = { "date", say_date };

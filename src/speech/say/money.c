@@ -311,8 +311,9 @@ static bool takes_de(const ft_saying *s, const amount *a) {
 
 /* "$5 million dollars", "$100 pesos": the text names the currency itself. */
 static bool is_named_behind(const ft_saying *s) {
-    static const char *const names[] = { "dollars", "dollar", "euros", "pounds", "dólares", "dólar",
-                                         "pesos",   "peso",   "euros", "libras", NULL };
+    static const char *const names[] = { "dollars", "dollar", "euros", "pounds", "dólares",
+                                         "dólar",   "pesos",  "peso",  "euros",  "libras",
+                                         "mdd",     "mdp",    "mmdd",  NULL };
     ft_str next = ft_text_at(s, (int)s->taken);
     if (ft_str_is(next, "de")) next = ft_text_at(s, (int)s->taken + 1);
     return ft_word_in(next, names) && ft_joined(s, (int)s->taken - 1);

@@ -294,13 +294,17 @@ static const ft_unit *by_name(ft_str text, int tongue) {
 
 typedef struct measure {
     const ft_unit *unit, *per;
+    bool squared; /* m/s² */
 } measure;
 
 static bool read_measure(measure *m, ft_str text) {
     size_t slash = ft_str_find(text, '/');
     *m = (measure){ .unit = ft_unit_find(ft_str_slice(text, 0, slash)) };
     if (slash == text.len) return m->unit != NULL;
-    m->per = ft_unit_find(ft_str_from(text, slash + 1));
+    ft_str per = ft_str_from(text, slash + 1);
+    m->per = ft_unit_find(per);
+    m->squared = !m->per && ft_str_ends(per, FT_STR("²"));
+    if (m->squared) m->per = ft_unit_find(ft_str_slice(per, 0, per.len - 2));
     return m->unit && m->per && m->unit != m->per; /* m/m is month on month */
 }
 
@@ -311,6 +315,7 @@ static void say_unit(ft_saying *s, const measure *m, bool one) {
     if (!m->per) return;
     ft_say(s, tongue == FT_EN ? "per" : "por");
     ft_say(s, m->per->names[tongue].one);
+    if (m->squared) ft_say(s, tongue == FT_EN ? "squared" : "al cuadrado");
 }
 
 /* "bd./3", "bd/3" of "4 bd./3 ba.": where the next amount begins, or the end. */
@@ -341,7 +346,8 @@ static int unit_behind(const ft_saying *s, measure *m) {
     ft_str amount = s->tokens[s->at].text; /* 10.8 s */
     bool decimal = ft_str_is(word, "s") &&
                    (memchr(amount.at, '.', amount.len) || memchr(amount.at, ',', amount.len));
-    if ((m->unit->flags & GLUED) && !inch && !decimal) return 0;
+    bool ton = !ft_is_english(s) && ft_str_is(word, "t");
+    if ((m->unit->flags & GLUED) && !inch && !decimal && !ton) return 0;
     /* "12 W. 57th St." */
     return word.len == 1 && ft_is_upper(word.at[0]) && t->after.len && t->after.at[0] == '.' &&
                    next.len
@@ -399,7 +405,7 @@ static bool say_pairs(ft_saying *s, ft_str text, int count) {
         rest = ft_str_from(rest, f.len);
         size_t len = 0;
         while (len < rest.len && !ft_is_digit(rest.at[len])) len++;
-        measure m = { ft_unit_find(ft_str_slice(rest, 0, len)), NULL };
+        measure m = { .unit = ft_unit_find(ft_str_slice(rest, 0, len)) };
         bool hours = before && is_written(before, FT_STR("h"));
         if (hours && m.unit && is_written(m.unit, FT_STR("m")))
             m.unit = ft_unit_find(FT_STR("min"));
@@ -527,6 +533,9 @@ static bool say_with_unit(ft_saying *s, ft_str text) {
     size_t at = amount_len(s, text);
     if (at == 0) return false;
     if (at < text.len) {
+        bool part = memchr(text.at, '/', at) && ft_all_digits(ft_text_at(s, -1)) && s->at > 0 &&
+                    ft_joined(s, -1);
+        if (part) ft_say(s, ft_is_english(s) ? "and" : "y"); /* 4 1/8% */
         if (!say_glued(s, text, at)) {
             ft_buf_reset(&s->words);
             return say_pairs(s, text, 0);
@@ -565,6 +574,7 @@ static bool say_alone(ft_saying *s, ft_str text) {
                                                          "una", "por", "el", "la", "cada", NULL });
     ft_str next = ft_text_at(s, 1);
     one |= !figure && next.len && ft_is_digit(next.at[0]); /* km 23 */
+    one |= ft_str_is(before, "de") && memchr(ft_text_at(s, -2).at, '/', ft_text_at(s, -2).len);
     say_unit(s, &m, one);
     return true;
 }
@@ -580,7 +590,7 @@ bool ft_say_measure(ft_saying *s, ft_str text) {
     size_t at = amount_len(s, text);
     ft_str name = ft_str_trim(ft_str_from(text, at));
     bool one = true;
-    measure m = { by_name(name, s->language->tongue), NULL };
+    measure m = { .unit = by_name(name, s->language->tongue) };
     if (!m.unit && !read_measure(&m, name)) return false;
     if (at && !say_amount(s, ft_str_slice(text, 0, at), m.unit->form, &one)) return false;
     say_unit(s, &m, one);
