@@ -206,6 +206,47 @@ def objects_are_copied(t):
 
 
 @case
+def a_long_copy_holds_nobody_up(t):
+    """One thread answers: others are answered while it copies, joins parts, or copies one."""
+    aws = Aws(t, "--threads", "1")
+    s3 = aws.client("s3", read_timeout=120)
+    s3.create_bucket(Bucket="data")
+    body, done = blob(8 * MB) * 24, []
+    source = {"Bucket": "data", "Key": "big"}
+    s3.put_object(Bucket="data", Key="big", Body=body, ContentType="text/csv", Metadata={"a": "b"})
+
+    def beside(what):
+        """-> what it gave, and how many others were answered meanwhile."""
+        got = []
+        thread = threading.Thread(target=lambda: got.append(what()))
+        thread.start()
+        answered = 0
+        while thread.is_alive():
+            assert t.http("GET", "/endpoints")[0] == 200
+            answered += thread.is_alive()
+        return got[0], answered
+
+    made, answered = beside(lambda: s3.copy_object(Bucket="data", Key="copy", CopySource=source))
+    assert answered >= 3, answered
+    head = s3.head_object(Bucket="data", Key="copy")
+    assert head["ETag"] == made["CopyObjectResult"]["ETag"] and head["ContentLength"] == len(body)
+    assert head["ContentType"] == "text/csv" and head["Metadata"] == {"a": "b"}
+    who = {"Bucket": "data", "Key": "joined"}
+    who["UploadId"] = s3.create_multipart_upload(**who)["UploadId"]
+    half = len(body) // 2
+    for part, (first, last) in enumerate(((0, half - 1), (half, len(body) - 1)), 1):
+        made, answered = beside(lambda: s3.upload_part_copy(
+            **who, PartNumber=part, CopySource=source, CopySourceRange=f"bytes={first}-{last}"))
+        assert answered >= 3, answered
+        done.append({"PartNumber": part, "ETag": made["CopyPartResult"]["ETag"]})
+    made, answered = beside(lambda: s3.complete_multipart_upload(**who, MultipartUpload={"Parts": done}))
+    assert answered >= 3, answered
+    assert made["ETag"].endswith('-2"') and s3.get_object(Bucket="data", Key="joined")["Body"].read() == body
+    assert error_of(s3.complete_multipart_upload, **who, MultipartUpload={"Parts": done}) == "NoSuchUpload"
+    assert error_of(s3.upload_part_copy, **who, PartNumber=1, CopySource=source) == "NoSuchUpload"
+
+
+@case
 def many_objects_are_deleted_at_once(t):
     aws = Aws(t)
     s3 = aws.client("s3")

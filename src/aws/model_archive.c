@@ -78,9 +78,10 @@ done:
 
 /* Archives of models that wait to be unpacked, a line each; unpacked where no other request waits.
  */
-static ft_err unpack_all(const char *home, ft_arena *arena, ft_str urls) {
+static ft_err unpack_all(ft_str *out, const char *home, ft_arena *arena, ft_str urls) {
     ft_store *s;
     ft_str uri;
+    FT_UNUSED(out);
     FT_TRY(ft_store_open(&s, home));
     ft_err err = FT_OK;
     while (urls.at && urls.len && err == FT_OK)

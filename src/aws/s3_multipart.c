@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "aws/s3_in.h"
+#include "aws/s3_later.h"
 #include "base/check.h"
 #include "store/multipart.h"
 
@@ -57,20 +58,7 @@ static ft_err parts_read(ft_upload_part_ref **out, size_t *count, ft_aws_call *c
                   : ft_aws_fail(c, 400, "MalformedXML", "You must specify at least one part");
 }
 
-ft_err ft_s3_upload_complete(ft_aws_call *c) {
-    ft_str bucket, key, etag, location;
-    ft_upload_part_ref *parts = NULL;
-    size_t count = 0;
-    ft_object made;
-    FT_TRY(ft_s3_bucket(&bucket, c));
-    FT_TRY(ft_s3_key(&key, c));
-    FT_TRY(parts_read(&parts, &count, c));
-    ft_object_put_opts when = { 0 };
-    FT_TRY(ft_s3_put_conditions(&when, c));
-    ft_upload_outcome outcome;
-    FT_TRY(ft_s3_error(c, ft_upload_complete(&outcome, &made, c->store, c->arena,
-                                             ft_request_query(c->req, "uploadId"), bucket, key,
-                                             parts, count, &when)));
+static ft_err outcome_check(ft_aws_call *c, ft_upload_outcome outcome) {
     switch (outcome) {
     case FT_UPLOAD_DONE:
         break;
@@ -88,6 +76,39 @@ ft_err ft_s3_upload_complete(ft_aws_call *c) {
         return ft_aws_fail(c, 400, "EntityTooSmall",
                            "Your proposed upload is smaller than the minimum allowed size");
     }
+    return FT_OK;
+}
+
+/* Several parts are 5 MiB at least: copying them together takes long. `*done` false: later. */
+static ft_err parts_join(bool *done, ft_s3_made *made, ft_aws_call *c, ft_str bucket, ft_str key) {
+    ft_s3_job job = { .kind = FT_S3_JOB_COMPLETE,
+                      .bucket = bucket,
+                      .key = key,
+                      .upload_id = ft_request_query(c->req, "uploadId") };
+    ft_object object = { 0 };
+    *done = false;
+    *made = (ft_s3_made){ 0 };
+    if (c->req->waiting) return ft_s3_error(c, ft_s3_later_made(done, made, c));
+    FT_TRY(parts_read(&job.list, &job.count, c));
+    FT_TRY(ft_s3_put_conditions(&job.opts, c));
+    if (job.count > 1) return ft_s3_later(c, &job);
+    FT_TRY(ft_s3_error(c, ft_upload_complete(&made->outcome, &object, c->store, c->arena,
+                                             job.upload_id, bucket, key, job.list, job.count,
+                                             &job.opts)));
+    *done = true;
+    memcpy(made->etag, object.etag, sizeof made->etag);
+    return FT_OK;
+}
+
+ft_err ft_s3_upload_complete(ft_aws_call *c) {
+    ft_str bucket, key, etag, location;
+    ft_s3_made made;
+    bool done;
+    FT_TRY(ft_s3_bucket(&bucket, c));
+    FT_TRY(ft_s3_key(&key, c));
+    FT_TRY(parts_join(&done, &made, c, bucket, key));
+    if (!done) return FT_OK;
+    FT_TRY(outcome_check(c, made.outcome));
     FT_TRY(ft_s3_quoted(&etag, c, made.etag));
     FT_TRY(ft_arena_printf(&location, c->arena, "/%.*s/%.*s", FT_STR_ARG(bucket), FT_STR_ARG(key)));
     ft_xml_open_ns(&c->xml, "CompleteMultipartUploadResult", FT_S3_XMLNS);

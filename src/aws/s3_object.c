@@ -4,6 +4,7 @@
 
 #include "aws/s3_checksum.h"
 #include "aws/s3_in.h"
+#include "aws/s3_later.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/files.h"
@@ -11,7 +12,6 @@
 
 #define DELETE_MAX 1000
 #define OPEN_TRIES 100
-#define COPY_BYTES ((size_t)1 << 20)
 
 /* Description and bytes of one and the same put: between the two looks another one may replace the
  * object, then both are taken again. */
@@ -130,37 +130,25 @@ static ft_err source_open(ft_object *from, int *fd, ft_aws_call *c) {
     return err;
 }
 
-/* `length` bytes from `first` on. */
-static ft_err copy_bytes(ft_object_writer *w, int fd, uint64_t first, uint64_t length) {
-    static _Thread_local char block[COPY_BYTES];
-    while (length) {
-        size_t want = length < sizeof block ? (size_t)length : sizeof block, got;
-        FT_TRY(ft_fd_pread(&got, fd, block, want, first, "the object that is copied"));
-        if (!got) return FT_FAIL(FT_ECORRUPT, "the object that is copied ends too early");
-        FT_TRY(ft_object_write_add(w, ft_str_n(block, got)));
-        first += got, length -= got;
-    }
-    return FT_OK;
-}
-
-/* Copies, then commits or aborts `w`. */
-static ft_err copy_into(ft_object *made, ft_object_writer *w, int fd, uint64_t first,
-                        uint64_t length) {
-    ft_err err = copy_bytes(w, fd, first, length);
-    if (err == FT_OK) return ft_object_write_commit(made, w);
-    ft_object_write_abort(w);
-    return err;
-}
-
-static ft_err copy_reply(ft_aws_call *c, const char *root, const ft_object *made) {
+static ft_err copy_reply(ft_aws_call *c, const char *root, const char *made_etag,
+                         int64_t modified_us) {
     ft_str etag, modified;
-    FT_TRY(ft_s3_quoted(&etag, c, made->etag));
-    FT_TRY(ft_s3_time_iso(&modified, c, made->modified_us));
+    FT_TRY(ft_s3_quoted(&etag, c, made_etag));
+    FT_TRY(ft_s3_time_iso(&modified, c, modified_us));
     ft_xml_open_ns(&c->xml, root, FT_S3_XMLNS);
     ft_xml_text(&c->xml, "LastModified", modified);
     ft_xml_text(&c->xml, "ETag", etag);
     ft_xml_close(&c->xml);
     return FT_OK;
+}
+
+/* The answer of a copy that took long. */
+static ft_err copy_made(ft_aws_call *c, const char *root) {
+    ft_s3_made made;
+    bool done, part = ft_request_query(c->req, "uploadId").at != NULL;
+    ft_err err = ft_s3_later_made(&done, &made, c);
+    if (err != FT_OK) return err == FT_ENOTFOUND && part ? ft_s3_no_upload(c) : ft_s3_error(c, err);
+    return done ? copy_reply(c, root, made.etag, made.modified_us) : FT_OK;
 }
 
 /* The new object's description: the source's, or the request's when it says so. */
@@ -186,16 +174,26 @@ ft_err ft_s3_copy(ft_aws_call *c) {
     ft_object_put_opts opts;
     ft_object_writer *w;
     int fd = -1;
+    if (c->req->waiting) return copy_made(c, "CopyObjectResult");
     FT_TRY(ft_s3_bucket(&bucket, c));
     FT_TRY(ft_s3_key(&key, c));
     FT_TRY(source_open(&from, &fd, c));
     bool same = ft_str_eq(bucket, from.bucket) && ft_str_eq(key, from.key);
     ft_err err = copy_opts(&opts, c, &from, same);
+    if (err == FT_OK && from.size_bytes > FT_S3_LATER_BYTES) {
+        ft_fd_close(&fd);
+        return ft_s3_later(c, &(ft_s3_job){ .kind = FT_S3_JOB_COPY,
+                                            .bucket = bucket,
+                                            .key = key,
+                                            .opts = opts,
+                                            .from = from,
+                                            .length = from.size_bytes });
+    }
     if (err == FT_OK) err = ft_s3_error(c, ft_object_write(&w, c->store, bucket, key, &opts));
-    if (err == FT_OK) err = ft_s3_error(c, copy_into(&made, w, fd, 0, from.size_bytes));
+    if (err == FT_OK) err = ft_s3_error(c, ft_s3_copy_into(&made, w, fd, 0, from.size_bytes));
     ft_fd_close(&fd);
     FT_TRY(err);
-    return copy_reply(c, "CopyObjectResult", &made);
+    return copy_reply(c, "CopyObjectResult", made.etag, made.modified_us);
 }
 
 /* "bytes=first-last", both given and inside the source. */
@@ -223,6 +221,7 @@ ft_err ft_s3_copy_part(ft_aws_call *c) {
     int64_t number;
     uint64_t first, length;
     int fd = -1;
+    if (c->req->waiting) return copy_made(c, "CopyPartResult");
     FT_TRY(ft_s3_bucket(&bucket, c));
     FT_TRY(ft_s3_key(&key, c));
     if (!ft_str_i64(&number, ft_request_query(c->req, "partNumber")) || number < 1 ||
@@ -232,15 +231,26 @@ ft_err ft_s3_copy_part(ft_aws_call *c) {
                            FT_UPLOAD_PARTS_MAX);
     FT_TRY(source_open(&from, &fd, c));
     ft_err err = copy_range(&first, &length, c, from.size_bytes);
+    if (err == FT_OK && length > FT_S3_LATER_BYTES) {
+        ft_fd_close(&fd);
+        return ft_s3_later(c, &(ft_s3_job){ .kind = FT_S3_JOB_PART,
+                                            .bucket = bucket,
+                                            .key = key,
+                                            .upload_id = ft_request_query(c->req, "uploadId"),
+                                            .number = (int)number,
+                                            .from = from,
+                                            .first = first,
+                                            .length = length });
+    }
     if (err == FT_OK) {
         err = ft_upload_part(&w, c->store, ft_request_query(c->req, "uploadId"), bucket, key,
                              (int)number);
-        if (err == FT_OK) err = copy_into(&made, w, fd, first, length);
+        if (err == FT_OK) err = ft_s3_copy_into(&made, w, fd, first, length);
         err = err == FT_ENOTFOUND ? ft_s3_no_upload(c) : ft_s3_error(c, err);
     }
     ft_fd_close(&fd);
     FT_TRY(err);
-    return copy_reply(c, "CopyPartResult", &made);
+    return copy_reply(c, "CopyPartResult", made.etag, made.modified_us);
 }
 
 /* ---- delete */

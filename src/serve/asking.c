@@ -15,7 +15,7 @@ typedef struct waiting {
     ft_askings *queue;
     ft_request *req; /* to be woken; NULL: forgotten */
     bool begun, done;
-    ft_err (*work)(const char *home, ft_arena *arena, ft_str text); /* NULL: a model is asked */
+    ft_asking_job *work; /* NULL: a model is asked */
     const char *home;
     struct waiting *next;
 } waiting;
@@ -39,7 +39,8 @@ static void waiting_free(waiting *w) {
 
 static void ask(waiting *w) {
     if (w->work) {
-        w->told.err = w->work(w->home, &w->arena, w->told.asking.in.bytes);
+        ft_asking *a = &w->told.asking;
+        w->told.err = w->work(&a->out.bytes, w->home, &w->arena, a->in.bytes);
     } else {
         ft_model *m = w->told.live->held->model;
         w->told.err = m->predictor->ask(m, &w->told.asking);
@@ -204,8 +205,7 @@ ft_err ft_asking_begin(ft_request *req, ft_response *resp, ft_askings *q, struct
     return FT_OK;
 }
 
-ft_err ft_asking_work(ft_request *req, ft_response *resp, ft_askings *q,
-                      ft_err (*work)(const char *home, ft_arena *arena, ft_str text),
+ft_err ft_asking_work(ft_request *req, ft_response *resp, ft_askings *q, ft_asking_job *work,
                       const char *home, ft_str text) {
     ft_asking asking = { .in.bytes = text };
     ft_str copied;

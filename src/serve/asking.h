@@ -1,6 +1,6 @@
 /* asking.h -- requests to models that are other processes wait here, on threads of their own, so
  * that no other request waits for them. Threads are made as they are needed, FT_ASKING_THREADS at
- * most; as many requests again may wait for one.
+ * most; FT_ASKING_QUEUE more requests may wait for one.
  *
  * Threads: begin and end from one; the rest from any server thread. */
 #ifndef FT_ASKING_H
@@ -32,10 +32,11 @@ ft_err ft_asking_begin(ft_request *req, ft_response *resp, ft_askings *q, struct
 /* What became of it; NULL: nothing yet (resp->later is filled again). Its texts last until it is
  * forgotten. */
 ft_asked *ft_asking_result(ft_request *req, ft_response *resp);
-/* The same for other work that takes long: `work` is called once on such a thread with a copy of
- * `text`, an arena and the store's home; what it returns is the result's err and why. */
-ft_err ft_asking_work(ft_request *req, ft_response *resp, ft_askings *q,
-                      ft_err (*work)(const char *home, ft_arena *arena, ft_str text),
+/* The same for other work that takes long: it is called once on such a thread with a copy of
+ * `text`, an arena and the store's home; what it returns is the result's err and why, `*out` (in
+ * the arena; empty unless it is set) its asking.out.bytes. */
+typedef ft_err ft_asking_job(ft_str *out, const char *home, ft_arena *arena, ft_str text);
+ft_err ft_asking_work(ft_request *req, ft_response *resp, ft_askings *q, ft_asking_job *work,
                       const char *home, ft_str text);
 /* After its result was used. */
 void ft_asking_forget(ft_request *req);

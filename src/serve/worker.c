@@ -188,9 +188,7 @@ void ft_worker_tick(void *worker) {
     }
 }
 
-ft_err ft_worker_later(ft_request *req, ft_response *resp,
-                       ft_err (*work)(const char *home, ft_arena *arena, ft_str text),
-                       ft_str text) {
+ft_err ft_worker_later(ft_request *req, ft_response *resp, ft_asking_job *work, ft_str text) {
     const ft_worker *w = req->thread;
     return ft_asking_work(req, resp, w->serve->askings, work, w->serve->home, text);
 }

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "monitor/capture.h"
 #include "net/server.h"
+#include "serve/asking.h"
 #include "serve/live.h"
 #include "serve/syncer.h"
 
@@ -58,8 +59,7 @@ ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT
                          ft_str custom_attributes);
 
 /* Work that takes long (asking.h) for a handler of this thread. */
-ft_err ft_worker_later(ft_request *req, ft_response *resp,
-                       ft_err (*work)(const char *home, ft_arena *arena, ft_str text), ft_str text);
+ft_err ft_worker_later(ft_request *req, ft_response *resp, ft_asking_job *work, ft_str text);
 
 /* ---- JSON answers: begin, write the members of the one open object, end. */
 void ft_reply_begin(ft_worker *w, ft_json_out *j);
