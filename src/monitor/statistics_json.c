@@ -7,6 +7,9 @@
 #include "monitor/statistics.h"
 #include "stats/histogram.h"
 
+#define FOREIGN_VALUES_MAX 1e5 /* of a feature whose file has buckets and no sketch */
+#define BLOCK              512
+
 /* ---- writing */
 
 static void write_int(ft_json_out *w, const char *name, uint64_t v) {
@@ -256,13 +259,24 @@ static ft_err read_distribution(reader *r, ft_stat *f) {
 }
 
 /* Values that would fall into the buckets: each bucket's count at its middle. For files without a
- * sketch. */
+ * sketch. Whoever wrote the file chose the counts, so they are scaled to a number that costs
+ * nothing to add; shares stay as they are to 1 in FOREIGN_VALUES_MAX. */
 static ft_err sketch_from_buckets(reader *r, ft_stat *f) {
+    double sum = 0, block[BLOCK];
     FT_TRY(ft_sketch_new(&f->sketch, r->s->sketch_k));
+    for (size_t i = 0; i < r->bucket_count; i++)
+        if (r->buckets[i].count > 0) sum += r->buckets[i].count;
+    if (!isfinite(sum)) return ft_json_fail(&r->j, "expected counts of buckets");
+    double scale = sum > FOREIGN_VALUES_MAX ? FOREIGN_VALUES_MAX / sum : 1;
     for (size_t i = 0; i < r->bucket_count; i++) {
-        double middle = (r->buckets[i].lower + r->buckets[i].upper) / 2;
-        for (double n = 0; n < r->buckets[i].count && n < 1e7; n++)
-            FT_TRY(ft_sketch_add(f->sketch, &middle, 1));
+        const bucket *b = &r->buckets[i];
+        if (!(b->count > 0)) continue;
+        size_t left = (size_t)ceil(b->count * scale);
+        for (size_t k = 0; k < BLOCK; k++) block[k] = (b->lower + b->upper) / 2;
+        for (size_t n; left; left -= n) {
+            n = left < BLOCK ? left : BLOCK;
+            FT_TRY(ft_sketch_add(f->sketch, block, n));
+        }
     }
     return FT_OK;
 }

@@ -186,6 +186,29 @@ static void test_real_statistics(void **state) {
     ft_statistics_free(s);
 }
 
+/* Counts of a file that another wrote cost what a small file's do, and keep their shares. */
+static void test_huge_buckets(void **state) {
+    static const char json[] =
+        "{\"features\":[{\"name\":\"a\",\"inferred_type\":\"Fractional\","
+        "\"numerical_statistics\":{\"common\":{\"num_present\":4000000001},\"distribution\":{"
+        "\"kll\":{\"buckets\":[{\"lower_bound\":0,\"upper_bound\":2,\"count\":3e9},"
+        "{\"lower_bound\":2,\"upper_bound\":4,\"count\":1e9},"
+        "{\"lower_bound\":4,\"upper_bound\":6,\"count\":1},"
+        "{\"lower_bound\":6,\"upper_bound\":8,\"count\":-5}]}}}}]}";
+    ft_statistics *s;
+    double rank;
+    (void)state;
+    EXPECT_OK(ft_statistics_read(&s, ft_str_of(json), "huge.json"));
+    ft_sketch *sketch = s->features[0].sketch;
+    double count = (double)ft_sketch_count(sketch);
+    EXPECT(count > 99000 && count < 101000 && s->features[0].present == 4000000001);
+    EXPECT_OK(ft_sketch_rank(&rank, sketch, 1));
+    EXPECT(fabs(rank / count - 0.75) < 1e-3);
+    EXPECT_OK(ft_sketch_rank_below(&rank, sketch, 5)); /* one of 4e9 is still there */
+    EXPECT(rank < count);
+    ft_statistics_free(s);
+}
+
 static void test_real_constraints(void **state) {
     (void)state;
     ft_constraints *c;
@@ -280,6 +303,7 @@ static void test_faults(void **state) {
 
 TEST_MAIN(cmocka_unit_test(test_gathering), cmocka_unit_test(test_many_texts),
           cmocka_unit_test(test_written_and_read), cmocka_unit_test(test_shape_is_theirs),
-          cmocka_unit_test(test_real_statistics), cmocka_unit_test(test_real_constraints),
+          cmocka_unit_test(test_real_statistics), cmocka_unit_test(test_huge_buckets),
+          cmocka_unit_test(test_real_constraints),
           cmocka_unit_test(test_constraints_written_and_read), cmocka_unit_test(test_bad_files),
           cmocka_unit_test(test_faults))
