@@ -10,6 +10,7 @@
 #include "base/digest_in.h"
 #include "base/fault.h"
 #include "base/files.h"
+#include "base/number.h"
 
 #define SHA256_BYTES 32
 #define MD5_BYTES    16
@@ -126,6 +127,19 @@ void ft_hex(char *out, const void *at, size_t len) {
         out[2 * i + 1] = digits[p[i] & 15];
     }
     out[2 * len] = '\0';
+}
+
+static int small_digit(char c) { return c >= 'A' && c <= 'F' ? -1 : ft_hex_digit(c); }
+
+bool ft_unhex(void *out, size_t len, ft_str hex) {
+    unsigned char *to = out;
+    if (hex.len % 2 || hex.len / 2 != len) return false;
+    for (size_t i = 0; i < len; i++) {
+        int high = small_digit(hex.at[2 * i]), low = small_digit(hex.at[2 * i + 1]);
+        if (high < 0 || low < 0) return false;
+        if (to) to[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
 }
 
 bool ft_equal_const_time(ft_str a, ft_str b) {

@@ -46,6 +46,9 @@ uint64_t ft_hash64(ft_str s, uint64_t seed);
 
 /* Lower-case hex of `len` bytes; `out` holds 2*len+1. */
 void ft_hex(char *out, const void *at, size_t len);
+/* Back: false unless `hex` is the lower-case hex of exactly `len` bytes. `out` may be NULL, and is
+ * then only asked about. */
+bool ft_unhex(void *out, size_t len, ft_str hex);
 /* Are the two equal? Takes the same time wherever they differ. */
 bool ft_equal_const_time(ft_str a, ft_str b);
 /* Base64 (RFC 4648, section 4). Decoding wants the padding, and refuses blanks and other bytes. */

@@ -31,6 +31,12 @@ static void test_hmac(void **state) {
     char hex[65];
     EXPECT_OK(ft_hmac_sha256(raw, FT_STR("Jefe"), FT_STR("what do ya want for nothing?")));
     ft_hex(hex, raw, 32); /* RFC 4231, test case 2 */
+    unsigned char back[32];
+    EXPECT(ft_unhex(back, 32, ft_str_of(hex)) && memcmp(back, raw, 32) == 0);
+    EXPECT(ft_unhex(NULL, 3, FT_STR("09afbe")) && ft_unhex(NULL, 0, FT_STR("")));
+    EXPECT(!ft_unhex(back, 31, ft_str_of(hex)) && !ft_unhex(NULL, 1, FT_STR("0A")));
+    EXPECT(!ft_unhex(NULL, 1, FT_STR("A0")) && !ft_unhex(NULL, 1, FT_STR("g0")));
+    EXPECT(!ft_unhex(NULL, 1, ft_str_n("0\0", 2)) && !ft_unhex(NULL, 1, FT_STR("000")));
     EXPECT(strcmp(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843") == 0);
     EXPECT_OK(ft_hmac_sha256(raw, (ft_str){ 0 }, (ft_str){ 0 }));
     ft_hex(hex, raw, 32);

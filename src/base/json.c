@@ -321,3 +321,22 @@ ft_err ft_json_find(ft_str *raw, ft_str text, const char *path) {
     ft_arena_fini(&arena);
     return err;
 }
+
+static ft_err text_find(ft_str *out, ft_arena *arena, ft_str text, const char *path) {
+    ft_str raw;
+    ft_json j;
+    ft_json_kind kind;
+    FT_TRY(ft_json_find(&raw, text, path));
+    ft_json_init(&j, raw, arena, NULL);
+    FT_TRY(ft_json_peek(&j, &kind));
+    if (kind == FT_JSON_STRING) return ft_json_string(&j, out);
+    if (kind == FT_JSON_NUMBER || kind == FT_JSON_BOOL) *out = raw;
+    return FT_OK;
+}
+
+ft_str ft_json_find_text(ft_arena *arena, ft_str text, const char *path) {
+    ft_str out = { 0 };
+    if (text_find(&out, arena, text, path) == FT_OK) return out;
+    ft_err_clear();
+    return (ft_str){ 0 };
+}

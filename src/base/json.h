@@ -91,6 +91,10 @@ ft_err ft_json_fail(ft_json *j, const char *fmt, ...) __attribute__((format(prin
  * small documents. FT_ENOTFOUND without a trail when it is not there. `raw` is the value's text.
  * What follows the value is not looked at. */
 ft_err ft_json_find(ft_str *raw, ft_str text, const char *path);
+/* The same for a member that is read as text: what a string says (in the arena when it has
+ * escapes), numbers and booleans as they are written. at == NULL, and no trail, when it is not
+ * there, is null, an object or an array, or cannot be read. */
+ft_str ft_json_find_text(ft_arena *arena, ft_str text, const char *path);
 
 /* ---- writing. Commas and escapes are the writer's; nesting is checked. Sticky errors in the
  * buffer. */

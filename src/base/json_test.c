@@ -323,6 +323,7 @@ static void test_nan(void **state) {
 
 static void test_find(void **state) {
     (void)state;
+    ft_arena arena = FT_ARENA_INIT(0);
     ft_str text = FT_STR("{\"a\":{\"b\":[10,{\"c\":\"x\"}]},\"d.e\":1,\"\\u0066\":2}"), raw;
     EXPECT_OK(ft_json_find(&raw, text, "a.b.1.c"));
     EXPECT_STR("\"x\"", raw);
@@ -335,6 +336,19 @@ static void test_find(void **state) {
     EXPECT_ERR(FT_ENOTFOUND, ft_json_find(&raw, text, "a.b.c"));
     EXPECT_ERR(FT_ENOTFOUND, ft_json_find(&raw, text, "a.b.0.c"));
     EXPECT_ERR(FT_EPARSE, ft_json_find(&raw, FT_STR("{\"a\":"), "a.x"));
+    static const char doc[] =
+        "{\"s\":\"a\\u0041\\n\",\"n\":-1.50,\"t\":true,\"z\":null,\"o\":{\"e\":\"\"},"
+        "\"l\":[1],\"bad\":\"\\x\"";
+    EXPECT_STR("aA\n", ft_json_find_text(&arena, ft_str_of(doc), "s"));
+    EXPECT_STR("-1.50", ft_json_find_text(&arena, ft_str_of(doc), "n"));
+    EXPECT_STR("true", ft_json_find_text(&arena, ft_str_of(doc), "t"));
+    EXPECT_STR("1", ft_json_find_text(&arena, ft_str_of(doc), "l.0"));
+    ft_str empty = ft_json_find_text(&arena, ft_str_of(doc), "o.e");
+    EXPECT(empty.at && !empty.len);
+    static const char *const none[] = { "z", "o", "l", "absent", "s.x", "bad" };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        EXPECT(!ft_json_find_text(&arena, ft_str_of(doc), none[i]).at);
+    ft_arena_fini(&arena);
 }
 
 static void write_sample(ft_buf *buf, bool pretty) {
