@@ -157,6 +157,34 @@ ft_err ft_stream_segments(ft_segment **out, size_t *count, ft_store *s, ft_arena
     return ft_segments_after(out, count, s, arena, kind, key, -1);
 }
 
+ft_err ft_stream_segments_between(ft_segment **out, size_t *count, ft_store *s, ft_arena *arena,
+                                  const ft_stream_kind *kind, ft_str key, int64_t from,
+                                  int64_t until, size_t limit) {
+    ft_rows *rows;
+    *out = NULL;
+    *count = 0;
+    FT_TRY(ft_streams_ready(s));
+    FT_TRY(ft_db_query(&rows, ft_store_db(s),
+                       SEGMENT_COLUMNS
+                       "where kind = ?1 and key = ?2 and"
+                       " (sealed = 0 or records = 0 or (last >= ?3 and first <= ?4))"
+                       " order by id limit ?5",
+                       "tsiii", kind->name, key, from, until, (int64_t)limit));
+    return read_all(out, count, rows, arena);
+}
+
+ft_err ft_stream_total(uint64_t *out, ft_store *s, const ft_stream_kind *kind, ft_str key) {
+    int64_t total = 0;
+    *out = 0;
+    FT_TRY(ft_streams_ready(s));
+    FT_TRY(ft_db_one(ft_store_db(s), NULL,
+                     "select coalesce(sum(records), 0) from segment where kind = ? and key = ? and"
+                     " sealed = 1",
+                     "ts", "i", kind->name, key, &total));
+    *out = (uint64_t)total;
+    return FT_OK;
+}
+
 /* ---- retiring ---- */
 
 static ft_err retire(ft_store *s, const ft_segment *g) {

@@ -156,6 +156,13 @@ typedef struct ft_segment {
 /* `key` with at == NULL: of every key. Texts in the arena. */
 ft_err ft_stream_segments(ft_segment **out, size_t *count, ft_store *s, ft_arena *arena,
                           const ft_stream_kind *kind, ft_str key);
+/* Those of one key that may hold a record of an order in [from, until], at most `limit`, oldest
+ * first; growing ones always may. */
+ft_err ft_stream_segments_between(ft_segment **out, size_t *count, ft_store *s, ft_arena *arena,
+                                  const ft_stream_kind *kind, ft_str key, int64_t from,
+                                  int64_t until, size_t limit);
+/* Records in a stream's sealed segments. */
+ft_err ft_stream_total(uint64_t *out, ft_store *s, const ft_stream_kind *kind, ft_str key);
 /* After a crash: tails whose writer is gone are cut after their last whole record, sealed and
  * hashed; temporary files of dead writers go. Safe at any time, from several processes. */
 ft_err ft_streams_recover(ft_store *s, int *sealed);

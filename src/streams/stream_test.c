@@ -370,6 +370,17 @@ static void test_retention(void **state) {
     EXPECT_OK(ft_stream_write(&w, s, &kind_small, FT_STR("old"), NULL));
     for (int i = 0; i < 400; i++) EXPECT_OK(add(w, i, 0));
     EXPECT_OK(ft_stream_segments(&list, &count, s, &arena, &kind_small, FT_STR("old")));
+    uint64_t total, sealed = 0;
+    for (size_t i = 0; i < count; i++) sealed += list[i].sealed ? list[i].records : 0;
+    EXPECT_OK(ft_stream_total(&total, s, &kind_small, FT_STR("old")));
+    EXPECT(total == sealed && total > 200 && total < 400);
+    EXPECT_OK(ft_stream_segments_between(&list, &after, s, &arena, &kind_small, FT_STR("old"), 200,
+                                         200, 64));
+    EXPECT(after == 2 && list[0].first <= 200 && list[0].last >= 200 && !list[1].sealed);
+    EXPECT_OK(ft_stream_segments_between(&list, &after, s, &arena, &kind_small, FT_STR("old"), 0,
+                                         400, 3));
+    EXPECT(after == 3 && list[0].first == 0);
+    EXPECT_OK(ft_stream_segments(&list, &count, s, &arena, &kind_small, FT_STR("old")));
     ft_cursor *c = cursor(s, &kind_small, "old", 0, 0);
     expect_next(c, 0, 0);
     EXPECT_OK(ft_stream_retain(s, &kind_small, FT_STR("old"), 200, &removed));
