@@ -49,17 +49,14 @@ ft_err ft_plan_resume(ft_store *s, ft_plan *plan) {
 
 static ft_err lineage_segments(ft_store *s, ft_arena *arena, const ft_pending *p, ft_str node) {
     ft_segment *list;
-    size_t count, named = 0;
-    FT_TRY(
-        ft_stream_segments(&list, &count, s, arena, p->plan->kind, p->plan->row.spec.stream_key));
-    for (size_t i = 0; i < count && named < SEGMENTS_NAMED_MAX; i++) {
+    size_t count;
+    FT_TRY(ft_stream_segments_between(&list, &count, s, arena, p->plan->kind,
+                                      p->plan->row.spec.stream_key, p->from, p->verdict.at,
+                                      SEGMENTS_NAMED_MAX));
+    for (size_t i = 0; i < count; i++) {
         ft_str id;
-        bool before = list[i].sealed && list[i].records && list[i].last < p->from;
-        bool after = list[i].records && list[i].first > p->verdict.at;
-        if (before || after) continue;
         FT_TRY(ft_arena_printf(&id, arena, "capture:%.*s", FT_STR_ARG(list[i].uri)));
         FT_TRY(ft_lineage_edge(s, node, id));
-        named++;
     }
     return FT_OK;
 }
