@@ -2,6 +2,7 @@
  * finds has its names inside that path, and its query can be walked to the end. */
 #include "base/check.h"
 #include "fuzz/target.h"
+#include "net/percent.h"
 #include "net/route_in.h"
 #include "net/target_in.h"
 
@@ -45,9 +46,9 @@ static void check_query(ft_str query, ft_arena *arena) {
     while (ft_query_next(&query, &name, &value)) {
         FT_CHECK(query.len < left); /* it moves on */
         left = query.len;
-        if (ft_percent_decode(&decoded, arena, name, true) == FT_OK)
+        if (ft_percent_decode(&decoded, arena, name, FT_PERCENT_FORM) == FT_OK)
             FT_CHECK(decoded.len <= name.len);
-        if (ft_percent_decode(&decoded, arena, value, false) == FT_OK)
+        if (ft_percent_decode(&decoded, arena, value, 0) == FT_OK)
             FT_CHECK(decoded.len <= value.len);
     }
 }

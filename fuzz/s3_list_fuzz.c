@@ -2,6 +2,7 @@
  * what is read has a key and a size for each entry, and says where it goes on when it does. */
 #include "base/check.h"
 #include "fuzz/target.h"
+#include "store/objects.h"
 #include "store/remote_in.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -11,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FT_CHECK(!page.more || page.next.len);
         for (size_t i = 0; i < page.count; i++) {
             FT_CHECK(page.items[i].key.at && page.items[i].key.len);
-            FT_CHECK(ft_remote_etag_plain(page.items[i].etag).len <= page.items[i].etag.len);
+            FT_CHECK(ft_etag_plain(page.items[i].etag).len <= page.items[i].etag.len);
         }
     } else {
         FT_CHECK(ft_err_why()[0]);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/number.h"
 
 enum { AT_SIZE, AT_PIECE, AT_PIECE_END, AT_TRAILER, AT_OVER };
 
@@ -33,11 +34,7 @@ static ft_err size_line(ft_chunked *c, ft_str line) {
     if (digits.len == 0 || digits.len > 16)
         return FT_FAIL(FT_EPARSE, "aws-chunked: a piece begins with its size in hex");
     for (size_t i = 0; i < digits.len; i++) {
-        char ch = digits.at[i];
-        int v = ch >= '0' && ch <= '9'   ? ch - '0'
-                : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
-                : ch >= 'A' && ch <= 'F' ? ch - 'A' + 10
-                                         : -1;
+        int v = ft_hex_digit(digits.at[i]);
         if (v < 0)
             return FT_FAIL(FT_EPARSE, "aws-chunked: '%.*s' is no size in hex", FT_STR_ARG(digits));
         size = size * 16 + (uint64_t)v;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "net/percent.h"
 #include "net/server_in.h"
 
 #define ARENA_FIRST_BYTES ((size_t)16 << 10) /* a typical request never calls malloc */
@@ -307,8 +308,8 @@ bool ft_request_each_query(const ft_request *r, size_t i, ft_str *name, ft_str *
         if (!ft_query_next(&query, &raw_name, &raw_value)) return false;
     } while (i-- > 0);
     /* A bad escape stands as it was sent. */
-    if (ft_percent_decode(name, r->arena, raw_name, true) != FT_OK) *name = raw_name;
-    if (ft_percent_decode(value, r->arena, raw_value, true) != FT_OK) *value = raw_value;
+    if (ft_percent_decode(name, r->arena, raw_name, FT_PERCENT_FORM) != FT_OK) *name = raw_name;
+    if (ft_percent_decode(value, r->arena, raw_value, FT_PERCENT_FORM) != FT_OK) *value = raw_value;
     return true;
 }
 

@@ -26,8 +26,8 @@ typedef struct pair {
 static ft_err canonical_path(ft_buf *buf, ft_str raw_path, bool s3, ft_arena *arena) {
     if (s3) {
         ft_str plain;
-        FT_TRY(ft_sig_decode(&plain, arena, raw_path));
-        ft_sig_encode(buf, plain.len ? plain : FT_STR("/"), true);
+        FT_TRY(ft_percent_decode(&plain, arena, raw_path, FT_SIG_DECODE));
+        ft_percent_encode_to(buf, plain.len ? plain : FT_STR("/"), "/");
         return buf->err;
     }
     ft_str *part, rest = raw_path;
@@ -43,7 +43,7 @@ static ft_err canonical_path(ft_buf *buf, ft_str raw_path, bool s3, ft_arena *ar
     }
     for (size_t i = 0; i < count; i++) {
         ft_buf_byte(buf, '/');
-        ft_sig_encode(buf, part[i], true);
+        ft_percent_encode_to(buf, part[i], "/");
     }
     if (count == 0 || (raw_path.len && raw_path.at[raw_path.len - 1] == '/')) ft_buf_byte(buf, '/');
     return buf->err;
@@ -58,8 +58,8 @@ static int pair_order(const void *a, const void *b) {
 static ft_err encoded(ft_str *out, ft_arena *arena, ft_str s) {
     ft_str plain;
     ft_buf buf = { 0 };
-    FT_TRY(ft_sig_decode(&plain, arena, s));
-    ft_sig_encode(&buf, plain, false);
+    FT_TRY(ft_percent_decode(&plain, arena, s, FT_SIG_DECODE));
+    ft_percent_encode_to(&buf, plain, "");
     ft_err err = buf.err != FT_OK ? buf.err : ft_arena_str(out, arena, ft_buf_str(&buf));
     ft_buf_fini(&buf);
     return err;

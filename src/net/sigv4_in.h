@@ -3,12 +3,11 @@
 #define FT_SIGV4_IN_H
 
 #include "base/buf.h"
+#include "net/percent.h"
 #include "net/sigv4.h"
 
-/* Unreserved characters stay, the rest is %XX in upper case. */
-void ft_sig_encode(ft_buf *buf, ft_str s, bool keep_slash);
-/* %XX undone; a broken escape stays as it is ('+' is a plus here). */
-ft_err ft_sig_decode(ft_str *out, ft_arena *arena, ft_str s);
+/* How signatures read %XX: a broken escape stays as it is, '+' is a plus. */
+#define FT_SIG_DECODE (FT_PERCENT_LENIENT | FT_PERCENT_NUL)
 
 /* What stands before the '?' of a target, and after it. */
 ft_str ft_sig_path(ft_str target);

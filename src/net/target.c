@@ -1,43 +1,7 @@
 /* target.c -- see target_in.h. */
 #include "net/target_in.h"
 
-#include "base/number.h"
-
-/* The byte that "%xx" at `at` stands for; -1 when it is no escape. */
-static int escape_value(ft_str s, size_t at) {
-    if (at + 2 >= s.len) return -1;
-    int high = ft_hex_digit(s.at[at + 1]), low = ft_hex_digit(s.at[at + 2]);
-    return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
-static ft_err escape_fail(ft_str s, size_t at) {
-    return FT_FAIL(FT_EPARSE,
-                   "bad escape '%.*s' at byte %zu of '%.*s': expected %% and two hex "
-                   "digits, and not %%00",
-                   (int)(s.len - at < 3 ? s.len - at : 3), s.at + at, at + 1, FT_STR_ARG(s));
-}
-
-ft_err ft_percent_decode(ft_str *out, ft_arena *arena, ft_str raw, bool form) {
-    *out = raw;
-    if (ft_str_find(raw, '%') == raw.len && !(form && ft_str_find(raw, '+') < raw.len))
-        return FT_OK;
-    char *at;
-    size_t len = 0;
-    FT_TRY(ft_arena_take(&at, arena, raw.len + 1));
-    for (size_t i = 0; i < raw.len; i++) {
-        int c = (unsigned char)raw.at[i];
-        if (c == '%') {
-            c = escape_value(raw, i);
-            if (c <= 0) return escape_fail(raw, i);
-            i += 2;
-        } else if (form && c == '+') {
-            c = ' ';
-        }
-        at[len++] = (char)c;
-    }
-    *out = (ft_str){ at, len };
-    return FT_OK;
-}
+#include "net/percent.h"
 
 /* "http://host:1/path" as a proxy sends it: what follows the authority. */
 static ft_str without_authority(ft_str raw) {
@@ -72,8 +36,8 @@ static ft_err path_parse(ft_target *t, ft_arena *arena, ft_str raw) {
             from = len + 1;
         }
         if (c == '%') {
-            c = escape_value(raw, i);
-            if (c <= 0) return escape_fail(raw, i);
+            c = ft_percent_value(raw, i);
+            if (c <= 0) return ft_percent_fail(raw, i);
             i += 2;
         }
         if (copy) copy[len] = (char)c;

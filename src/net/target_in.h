@@ -25,9 +25,6 @@ typedef struct ft_target {
 /* FT_EPARSE: does not begin with '/' (after "http://host"), a bad escape, an encoded NUL, or a byte
  * that no URL holds. */
 ft_err ft_target_parse(ft_target *out, ft_arena *arena, ft_str raw);
-/* "%20" to a blank; with `form` also '+' to a blank. FT_EPARSE at a bad escape or an encoded NUL.
- */
-ft_err ft_percent_decode(ft_str *out, ft_arena *arena, ft_str raw, bool form);
 /* Take the next "name=value" off `*query`; false at the end. Empty pairs are passed over. */
 bool ft_query_next(ft_str *query, ft_str *raw_name, ft_str *raw_value);
 

@@ -1,4 +1,5 @@
 /* target_test.c -- request targets taken apart, and hostile ones. */
+#include "net/percent.h"
 #include "net/target_in.h"
 
 #include "base/buf.h"
@@ -90,13 +91,13 @@ static void test_query(void **state) {
         EXPECT_STR(want[i][1], value);
     }
     EXPECT(!ft_query_next(&query, &name, &value));
-    EXPECT_OK(ft_percent_decode(&name, &arena, value, true));
+    EXPECT_OK(ft_percent_decode(&name, &arena, value, FT_PERCENT_FORM));
     EXPECT_STR("  ", name);
-    EXPECT_OK(ft_percent_decode(&name, &arena, FT_STR("a+b"), false));
+    EXPECT_OK(ft_percent_decode(&name, &arena, FT_STR("a+b"), 0));
     EXPECT_STR("a+b", name);
-    EXPECT_ERR(FT_EPARSE, ft_percent_decode(&name, &arena, FT_STR("ab%4"), true));
+    EXPECT_ERR(FT_EPARSE, ft_percent_decode(&name, &arena, FT_STR("ab%4"), FT_PERCENT_FORM));
     EXPECT_WHY("bad escape '%4' at byte 3");
-    EXPECT_ERR(FT_EPARSE, ft_percent_decode(&name, &arena, FT_STR("%00"), true));
+    EXPECT_ERR(FT_EPARSE, ft_percent_decode(&name, &arena, FT_STR("%00"), FT_PERCENT_FORM));
     ft_arena_fini(&arena);
 }
 

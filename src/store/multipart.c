@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/random.h"
 #include "store/beneath_in.h"
 #include "store/draft_in.h"
@@ -171,17 +172,6 @@ typedef struct part {
     int64_t size;
 } part;
 
-static bool md5_of_hex(unsigned char out[MD5_BYTES], ft_str hex) {
-    static const char digits[] = "0123456789abcdef";
-    if (hex.len != 2 * MD5_BYTES) return false;
-    for (size_t i = 0; i < MD5_BYTES; i++) {
-        const char *high = strchr(digits, hex.at[2 * i]), *low = strchr(digits, hex.at[2 * i + 1]);
-        if (!high || !low || !*high || !*low) return false;
-        out[i] = (unsigned char)((high - digits) << 4 | (low - digits));
-    }
-    return true;
-}
-
 /* Look at part `i` of the list; FT_OK with what is wrong with it. */
 static ft_err check_part(ft_upload_outcome *outcome, part *out, ft_hasher *hasher, ft_store *s,
                          ft_arena *arena, ft_str id, const ft_upload_part_ref *parts, size_t i,
@@ -197,7 +187,7 @@ static ft_err check_part(ft_upload_outcome *outcome, part *out, ft_hasher *hashe
     *outcome = FT_UPLOAD_PART_SMALL;
     if (!last && out->size < (int64_t)FT_UPLOAD_PART_BYTES_MIN) return FT_OK;
     *outcome = FT_UPLOAD_DONE;
-    FT_CHECK(md5_of_hex(binary, have));
+    FT_CHECK(ft_unhex(binary, MD5_BYTES, have));
     return ft_hasher_add(hasher, binary, sizeof binary);
 }
 

@@ -198,7 +198,7 @@ ft_err ft_object_adopt(ft_object *out, ft_store *s, ft_str bucket, ft_str key, c
         snprintf(o->sha256, sizeof o->sha256, "%s", sha256);
     else
         FT_GOTO(err, ft_object_hash(o->sha256, NULL, fd, o->size_bytes, place));
-    snprintf(o->etag, sizeof o->etag, "%.32s-1", o->sha256);
+    ft_etag_adopted(o->etag, o->sha256);
     FT_GOTO(err, ft_object_row_put(s, &row));
     if (out) *out = *o;
 done:

@@ -122,6 +122,12 @@ done:
     return err;
 }
 
+void ft_etag_adopted(char etag[FT_ETAG_TEXT], const char *sha256) {
+    snprintf(etag, FT_ETAG_TEXT, "%.32s-1", sha256);
+}
+
+static bool is_adopted(const char *etag) { return strlen(etag) == 34 && etag[33] == '1'; }
+
 /* A row for the file as it is now; type and metadata are the old row's. A file that grows while it
  * is hashed gets the hash of what was there at the beginning, and differs again. */
 static ft_err row_of_file(ft_object_row *out, ft_store *s, const char *place) {
@@ -132,7 +138,10 @@ static ft_err row_of_file(ft_object_row *out, ft_store *s, const char *place) {
     if (ft_injected() || fstat(fd, &st) != 0)
         FT_GOTO(err, FT_FAIL_ERRNO("cannot look at 'objects/%s'", place));
     ft_object *o = &out->object;
-    FT_GOTO(err, ft_object_hash(o->sha256, o->etag, fd, (uint64_t)st.st_size, place));
+    bool grows = is_adopted(o->etag);
+    FT_GOTO(err,
+            ft_object_hash(o->sha256, grows ? NULL : o->etag, fd, (uint64_t)st.st_size, place));
+    if (grows) ft_etag_adopted(o->etag, o->sha256);
     out->mark = ft_file_mark_of(&st);
     o->size_bytes = (uint64_t)st.st_size;
     o->modified_us = out->mark.mtime_ns / 1000;
@@ -223,6 +232,14 @@ ft_err ft_object_reconcile(ft_object_row *out, ft_reconciled *what, ft_store *s,
 
 /* ---- exported ---- */
 
+ft_str ft_etag_plain(ft_str sent) {
+    sent = ft_str_trim(sent);
+    if (ft_str_starts(sent, FT_STR("W/"))) sent = ft_str_from(sent, 2);
+    if (sent.len >= 2 && sent.at[0] == '"' && sent.at[sent.len - 1] == '"')
+        sent = ft_str_slice(sent, 1, sent.len - 2);
+    return sent;
+}
+
 static ft_err missing(ft_store *s, ft_str bucket, ft_str key) {
     if (!ft_bucket_exists(s, bucket)) return ft_bucket_missing(bucket);
     return FT_FAIL(FT_ENOTFOUND, "no object 's3://%.*s/%.*s'", FT_STR_ARG(bucket), FT_STR_ARG(key));
@@ -244,7 +261,7 @@ ft_err ft_object_head(ft_object *out, ft_store *s, ft_arena *arena, ft_str bucke
     return FT_OK;
 }
 
-/* The place of the file; a row that says otherwise is put right. */
+/* The place of the file, which is looked for where the row says first. */
 static ft_err find_file(char place[FT_PLACE_BYTES], ft_store *s, ft_str bucket, ft_str key) {
     ft_arena arena = FT_ARENA_INIT(0);
     ft_object_row row;
@@ -271,6 +288,7 @@ ft_err ft_object_get(ft_str *out, ft_store *s, ft_arena *arena, ft_str bucket, f
     ft_err err = FT_OK;
     int fd = -1;
     struct stat st;
+    ft_str place;
     char *at;
     size_t got;
     *out = (ft_str){ "", 0 };
@@ -282,8 +300,10 @@ ft_err ft_object_get(ft_str *out, ft_store *s, ft_arena *arena, ft_str bucket, f
         FT_GOTO(err,
                 FT_FAIL(FT_ETOOBIG, "'s3://%.*s/%.*s' has %lld bytes, at most %zu are read",
                         FT_STR_ARG(bucket), FT_STR_ARG(key), (long long)st.st_size, limit_bytes));
+    FT_GOTO(err,
+            ft_arena_printf(&place, arena, "s3://%.*s/%.*s", FT_STR_ARG(bucket), FT_STR_ARG(key)));
     FT_GOTO(err, ft_arena_take(&at, arena, (size_t)st.st_size + 1));
-    FT_GOTO(err, ft_fd_pread(&got, fd, at, (size_t)st.st_size, 0, "objects"));
+    FT_GOTO(err, ft_fd_pread(&got, fd, at, (size_t)st.st_size, 0, place.at));
     *out = (ft_str){ at, got };
 done:
     ft_fd_close(&fd);

@@ -43,12 +43,16 @@ typedef struct ft_object {
     bool is_prefix; /* only in a listing with a delimiter: `key` stands for all keys below it */
     uint64_t size_bytes;
     char sha256[FT_SHA256_HEX];
-    char etag[FT_ETAG_TEXT]; /* without quotes: MD5, or MD5-of-MD5s "-parts"; of an adopted file
-                                32 digits of its SHA-256 and "-1" */
+    char etag[FT_ETAG_TEXT]; /* without quotes: MD5, or MD5-of-MD5s "-parts"; of a file that grows in
+                                place (ft_object_adopt) 32 digits of its SHA-256 and "-1". A file
+                                that was put into the folder by hand has its MD5, as a put has. */
     int64_t modified_us;
     ft_str content_type;  /* empty: not told */
     ft_str metadata_json; /* user metadata as a JSON object, or empty */
 } ft_object;
+
+/* An ETag as it is sent, without its quotes and the mark of a weak one. */
+ft_str ft_etag_plain(ft_str sent);
 
 /* S3's name rules: 3 to 63 of a-z 0-9 . -, no address, no reserved head or tail. FT_EINVAL names
  * the rule; FT_EEXIST. */

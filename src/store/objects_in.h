@@ -45,6 +45,8 @@ ft_err ft_object_reconcile(ft_object_row *out, ft_reconciled *what, ft_store *s,
 /* SHA-256 and MD5 (may be NULL) of the first `size` bytes of a file. */
 ft_err ft_object_hash(char sha256[FT_SHA256_HEX], char md5[FT_MD5_HEX], int fd, uint64_t size,
                       const char *place);
+/* The ETag of a file that grows in place: one hash is made while it is written. */
+void ft_etag_adopted(char etag[FT_ETAG_TEXT], const char *sha256);
 
 /* Both names are right and the bucket exists; FT_BUCKET_DEFAULT is made as needed. */
 ft_err ft_object_names(ft_store *s, ft_str bucket, ft_str key);

@@ -307,6 +307,16 @@ static void test_streaming_writer(void **state) {
     ft_store_close(s);
 }
 
+static void test_etag_as_sent(void **state) {
+    (void)state;
+    EXPECT_STR("abc", ft_etag_plain(FT_STR(" \"abc\" ")));
+    EXPECT_STR("abc", ft_etag_plain(FT_STR("W/\"abc\"")));
+    EXPECT_STR("abc", ft_etag_plain(FT_STR("abc")));
+    EXPECT_STR("\"abc", ft_etag_plain(FT_STR("\"abc"))); /* nothing is cut that is no quote */
+    EXPECT_STR("\"", ft_etag_plain(FT_STR("\"")));
+    EXPECT(!ft_etag_plain((ft_str){ 0 }).len);
+}
+
 static void test_growing_file(void **state) {
     (void)state;
     ft_store *s = fresh();
@@ -320,6 +330,9 @@ static void test_growing_file(void **state) {
     EXPECT(strcmp(o.sha256, HELLO_SHA256) == 0);
     EXPECT(strncmp(o.etag, HELLO_SHA256, 32) == 0 && strcmp(o.etag + 32, "-1") == 0);
     EXPECT(write(fd, "!", 1) == 1);
+    EXPECT_OK(ft_object_head(&o, s, &arena, FT_STR("fettle"), FT_STR("seg/1.jsonl")));
+    EXPECT(o.size_bytes == 6 && strncmp(o.etag, o.sha256, 32) == 0); /* the same rule as it grows */
+    EXPECT_STR("-1", ft_str_of(o.etag + 32));
     EXPECT_OK(ft_object_adopt(&o, s, FT_STR("fettle"), FT_STR("seg/1.jsonl"), HELLO_SHA256));
     EXPECT(o.size_bytes == 6 && strcmp(o.sha256, HELLO_SHA256) == 0);
     close(fd);
@@ -391,5 +404,5 @@ static void test_each_fault(void **state) {
 TEST_MAIN(cmocka_unit_test(test_put_and_get), cmocka_unit_test(test_buckets),
           cmocka_unit_test(test_odd_keys), cmocka_unit_test(test_links),
           cmocka_unit_test(test_repair_behind_the_row), cmocka_unit_test(test_repair_of_a_bucket),
-          cmocka_unit_test(test_streaming_writer), cmocka_unit_test(test_growing_file),
-          cmocka_unit_test(test_each_fault))
+          cmocka_unit_test(test_streaming_writer), cmocka_unit_test(test_etag_as_sent),
+          cmocka_unit_test(test_growing_file), cmocka_unit_test(test_each_fault))

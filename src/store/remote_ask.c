@@ -6,8 +6,10 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/hash.h"
-#include "net/sigv4.h"
 #include "base/xml.h"
+#include "net/percent.h"
+#include "net/sigv4.h"
+#include "store/objects.h"
 #include "store/remote_in.h"
 
 #define ANSWER_BYTES ((size_t)16 << 20) /* a page of a listing is about 500 KiB */
@@ -17,33 +19,6 @@
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 /* ---- names on the wire */
-
-ft_err ft_remote_encode(ft_str *out, ft_arena *arena, ft_str text, bool path) {
-    static const char hex[] = "0123456789ABCDEF";
-    char *at;
-    size_t n = 0;
-    FT_TRY(ft_arena_take(&at, arena, text.len * 3 + 1));
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                     c == '-' || c == '_' || c == '.' || c == '~' || (path && c == '/');
-        if (plain) {
-            at[n++] = (char)c;
-        } else {
-            at[n++] = '%', at[n++] = hex[c >> 4], at[n++] = hex[c & 15];
-        }
-    }
-    *out = ft_str_n(at, n);
-    return FT_OK;
-}
-
-ft_str ft_remote_etag_plain(ft_str sent) {
-    sent = ft_str_trim(sent);
-    if (ft_str_starts(sent, FT_STR("W/"))) sent = ft_str_from(sent, 2);
-    if (sent.len >= 2 && sent.at[0] == '"' && sent.at[sent.len - 1] == '"')
-        sent = ft_str_slice(sent, 1, sent.len - 2);
-    return sent;
-}
 
 static ft_err endpoint_cut(ft_remote_bucket *b) {
     ft_str rest = b->place.endpoint;
@@ -95,7 +70,7 @@ ft_err ft_remote_bucket_find(const ft_remote_bucket **out, ft_remote *r, ft_str 
 static ft_err target_make(ft_str *out, ft_arena *arena, const ft_remote_bucket *b,
                           const ft_remote_ask *ask) {
     ft_str key, bucket = b->place.host_style ? FT_STR("") : b->name;
-    FT_TRY(ft_remote_encode(&key, arena, ask->key, true));
+    FT_TRY(ft_percent_encode(&key, arena, ask->key, "/"));
     return ft_arena_printf(out, arena, "%.*s%s%.*s%s%.*s%s%.*s", FT_STR_ARG(b->base),
                            bucket.len ? "/" : "", FT_STR_ARG(bucket),
                            ask->key.len || !bucket.len ? "/" : "", FT_STR_ARG(key),
@@ -297,7 +272,7 @@ static bool number_cut(uint64_t *out, ft_str *rest, char end) {
 
 /* Is what came (whole or not) the bytes that were asked for, of the version that is open? */
 static ft_err range_check(const range *g, const ft_fetched *answer) {
-    ft_str etag = ft_remote_etag_plain(ft_fetched_header(answer, "ETag"));
+    ft_str etag = ft_etag_plain(ft_fetched_header(answer, "ETag"));
     ft_str told_range = ft_fetched_header(answer, "Content-Range"), rest = told_range;
     uint64_t first = 0, last = 0, total = 0;
     if (etag.len && g->etag.len && !ft_str_eq(etag, g->etag)) return changed(g);

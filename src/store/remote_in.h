@@ -79,10 +79,6 @@ typedef struct ft_remote_patience {
 bool ft_remote_again(ft_remote *r, ft_remote_patience *p, ft_err err);
 
 ft_err ft_remote_bucket_find(const ft_remote_bucket **out, ft_remote *r, ft_str bucket);
-/* Percent-encoded; '/' stays when `path`. */
-ft_err ft_remote_encode(ft_str *out, ft_arena *arena, ft_str text, bool path);
-/* An ETag as sent, without its quotes. */
-ft_str ft_remote_etag_plain(ft_str sent);
 /* `bytes` long whole range into `at`, going on where it was cut; the version is `etag`. */
 ft_err ft_remote_range(ft_remote *r, ft_str bucket, ft_str key, ft_str etag, uint64_t size_bytes,
                        void *at, size_t len, uint64_t offset);

@@ -1,11 +1,12 @@
 /* remote_list.c -- what an S3 server has: HEAD of one object, ListObjectsV2 page by page. */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/xml.h"
+#include "net/percent.h"
+#include "store/objects.h"
 #include "store/remote_in.h"
 
 #define LIST_MAX  ((size_t)10000000)
@@ -13,33 +14,14 @@
 
 /* ---- a page */
 
-static int digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c = (char)tolower((unsigned char)c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* encoding-type=url: percent-encoded, and '+' for a blank with some servers. */
 static ft_err key_decode(ft_str *out, ft_arena *arena, ft_str text, bool encoded) {
-    char *at;
-    size_t n = 0;
-    FT_TRY(ft_arena_take(&at, arena, text.len + 1));
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-        if (encoded && c == '+') c = ' ';
-        if (encoded && c == '%') {
-            int high = i + 2 < text.len ? digit(text.at[i + 1]) : -1;
-            int low = i + 2 < text.len ? digit(text.at[i + 2]) : -1;
-            if (high < 0 || low < 0)
-                return FT_FAIL(FT_EPARSE, "the key '%.*s' of the list is badly encoded",
-                               FT_STR_ARG(text));
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        at[n++] = c;
-    }
-    *out = ft_str_n(at, n);
-    return FT_OK;
+    if (!encoded) return ft_arena_str(out, arena, text);
+    ft_err err = ft_percent_decode(out, arena, text, FT_PERCENT_FORM);
+    if (err == FT_OK) return ft_arena_str(out, arena, *out);
+    if (err != FT_EPARSE) return err;
+    ft_err_clear();
+    return FT_FAIL(FT_EPARSE, "the key '%.*s' of the list is badly encoded", FT_STR_ARG(text));
 }
 
 static ft_err item_read(ft_remote_info *out, ft_arena *arena, const ft_xml_node *node,
@@ -50,7 +32,7 @@ static ft_err item_read(ft_remote_info *out, ft_arena *arena, const ft_xml_node 
     if (!key || !key->text.len || !ft_str_u64(&out->size_bytes, size))
         return FT_FAIL(FT_EPARSE, "an entry of the list has no Key or no Size");
     FT_TRY(key_decode(&out->key, arena, key->text, encoded));
-    out->etag = ft_remote_etag_plain(ft_xml_child_text(node, "ETag"));
+    out->etag = ft_etag_plain(ft_xml_child_text(node, "ETag"));
     if (time.len && ft_time_parse(&out->modified_us, time) != FT_OK) ft_err_clear();
     return FT_OK;
 }
@@ -89,8 +71,8 @@ ft_err ft_remote_page_read(ft_remote_page *page, ft_arena *arena, ft_str xml) {
 
 static ft_err query_make(ft_str *out, ft_arena *arena, ft_str prefix, ft_str token) {
     ft_str p, t;
-    FT_TRY(ft_remote_encode(&p, arena, prefix, false));
-    FT_TRY(ft_remote_encode(&t, arena, token, false));
+    FT_TRY(ft_percent_encode(&p, arena, prefix, ""));
+    FT_TRY(ft_percent_encode(&t, arena, token, ""));
     return ft_arena_printf(out, arena, "%s%.*s%sencoding-type=url&list-type=2&prefix=%.*s",
                            t.len ? "continuation-token=" : "", FT_STR_ARG(t), t.len ? "&" : "",
                            FT_STR_ARG(p));
@@ -154,7 +136,6 @@ ft_err ft_remote_head(ft_remote_info *out, ft_remote *r, ft_arena *arena, ft_str
     if (!ft_str_u64(&out->size_bytes, ft_fetched_header(&answer, "Content-Length")))
         return FT_FAIL(FT_ECORRUPT, "s3://%.*s/%.*s: the server does not tell the size",
                        FT_STR_ARG(bucket), FT_STR_ARG(key));
-    FT_TRY(
-        ft_arena_str(&out->etag, arena, ft_remote_etag_plain(ft_fetched_header(&answer, "ETag"))));
+    FT_TRY(ft_arena_str(&out->etag, arena, ft_etag_plain(ft_fetched_header(&answer, "ETag"))));
     return ft_arena_str(&out->content_type, arena, answer.content_type);
 }

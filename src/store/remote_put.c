@@ -8,6 +8,8 @@
 #include "base/fault.h"
 #include "base/files.h"
 #include "base/xml.h"
+#include "net/percent.h"
+#include "store/objects.h"
 #include "store/remote_in.h"
 
 #define PART_BYTES_MIN ((size_t)5 << 20) /* S3's, but for the last */
@@ -45,7 +47,7 @@ static ft_err piece(ft_str *out, body *b, uint64_t offset, size_t len) {
 }
 
 static ft_err etag_of(ft_str *out, ft_arena *arena, const ft_fetched *answer) {
-    ft_str etag = ft_remote_etag_plain(ft_fetched_header(answer, "ETag"));
+    ft_str etag = ft_etag_plain(ft_fetched_header(answer, "ETag"));
     return out ? ft_arena_str(out, arena, etag) : FT_OK;
 }
 
@@ -81,7 +83,7 @@ static ft_err begin(upload *u, ft_str type) {
     if (!u->id.len)
         return FT_FAIL(FT_EPEER, "s3://%.*s/%.*s: the server gave no UploadId",
                        FT_STR_ARG(u->bucket), FT_STR_ARG(u->key));
-    return ft_remote_encode(&u->id, u->arena, u->id, false);
+    return ft_percent_encode(&u->id, u->arena, u->id, "");
 }
 
 static ft_err part_put(upload *u, int number, ft_str bytes) {
@@ -118,9 +120,8 @@ static ft_err complete(ft_str *etag, upload *u) {
         return FT_FAIL(FT_EPEER, "s3://%.*s/%.*s: the upload was not completed: %.*s",
                        FT_STR_ARG(u->bucket), FT_STR_ARG(u->key),
                        FT_STR_ARG(ft_xml_child_text(root, "Message")));
-    return etag
-               ? ft_arena_str(etag, u->arena, ft_remote_etag_plain(ft_xml_child_text(root, "ETag")))
-               : FT_OK;
+    return etag ? ft_arena_str(etag, u->arena, ft_etag_plain(ft_xml_child_text(root, "ETag")))
+                : FT_OK;
 }
 
 static void take_back(upload *u) {
