@@ -243,8 +243,7 @@ static ft_err append(ft_stream_writer *w, const datum *d) {
     return ft_stream_append(w, values);
 }
 
-static ft_err datum_read(datum *d, ft_aws_call *c, ft_str path) {
-    int64_t now_us = ft_clock_now_us();
+static ft_err datum_read(datum *d, ft_aws_call *c, ft_str path, int64_t now_us) {
     *d = (datum){ .name = ft_cw_text_at(c, path, "MetricName"), .samples = 1 };
     if (!d->name.len) return ft_cw_missing(c, "MetricData.member.MetricName");
     if (d->name.len > 255) return ft_cw_bad_value(c, "MetricName", "at most 255 characters");
@@ -255,6 +254,24 @@ static ft_err datum_read(datum *d, ft_aws_call *c, ft_str path) {
     if (d->time_us < now_us - OLD_US || d->time_us > now_us + NEW_US)
         return ft_cw_bad_value(c, "Timestamp",
                                "expected a time within the last two weeks and the next two hours");
+    return FT_OK;
+}
+
+/* What one PutMetricData brings, read once and in the call's arena. */
+typedef struct records {
+    datum *at;
+    size_t count, room;
+} records;
+
+static ft_err records_add(records *r, ft_arena *arena, const datum *d) {
+    if (r->count == r->room) {
+        datum *more;
+        r->room = r->room ? 2 * r->room : 16;
+        FT_TRY(ft_arena_items(&more, arena, r->room));
+        if (r->count) memcpy(more, r->at, r->count * sizeof *more);
+        r->at = more;
+    }
+    r->at[r->count++] = *d;
     return FT_OK;
 }
 
@@ -271,15 +288,15 @@ static ft_err statistics_read(bool *there, datum *d, ft_aws_call *c, ft_str path
                                      : FT_OK;
 }
 
-/* One datum's values; with `w` NULL they are only checked. */
-static ft_err datum_values(ft_stream_writer *w, datum *d, ft_aws_call *c, ft_str path) {
+/* One datum is a set of values, one value, or values with how often each came. */
+static ft_err datum_values(records *r, datum *d, ft_aws_call *c, ft_str path) {
     ft_str values;
     bool there;
     FT_TRY(statistics_read(&there, d, c, path));
-    if (there) return w ? append(w, d) : FT_OK;
+    if (there) return records_add(r, c->arena, d);
     FT_TRY(ft_cw_number_at(&d->value, &there, c, path, "Value"));
     d->samples = 1, d->min = d->max = d->value;
-    if (there) return w ? append(w, d) : FT_OK;
+    if (there) return records_add(r, c->arena, d);
     FT_TRY(ft_arena_printf(&values, c->arena, "%.*s.Values", FT_STR_ARG(path)));
     size_t count = ft_aws_count(c, values.at);
     if (!count) return ft_cw_missing(c, "MetricData.member.Value");
@@ -293,7 +310,7 @@ static ft_err datum_values(ft_stream_writer *w, datum *d, ft_aws_call *c, ft_str
         FT_TRY(ft_cw_number_at(&samples, &there, c, path, times.at));
         d->samples = there ? samples : 1;
         d->value = one * d->samples, d->min = d->max = one;
-        if (w) FT_TRY(append(w, d));
+        FT_TRY(records_add(r, c->arena, d));
     }
     return FT_OK;
 }
@@ -313,36 +330,53 @@ ft_err ft_cloudwatch_append(ft_stream_writer *w, ft_store *s, ft_arena *arena, f
     return remember(s, arena, space, d);
 }
 
-/* All is checked before anything is written. */
-static ft_err data_put(ft_aws_call *c, ft_str space, size_t count, bool write) {
-    ft_stream_writer *w = NULL;
-    if (write) FT_TRY(writer_for(&w, c, space));
+static ft_err data_read(records *r, ft_aws_call *c, size_t count) {
+    int64_t now_us = ft_clock_now_us();
     for (size_t i = 0; i < count; i++) {
         datum d;
         ft_str path;
         FT_TRY(ft_arena_printf(&path, c->arena, "MetricData.%zu", i));
-        FT_TRY(datum_read(&d, c, path));
-        FT_TRY(datum_values(w, &d, c, path));
-        if (write) FT_TRY(remember(c->store, c->arena, space, &d));
+        FT_TRY(datum_read(&d, c, path, now_us));
+        FT_TRY(datum_values(r, &d, c, path));
     }
+    return FT_OK;
+}
+
+/* Records of one datum stand together and share their names' memory. */
+static ft_err data_remember(ft_aws_call *c, ft_str space, const records *r) {
+    ft_db *db = ft_store_db(c->store);
+    ft_err err = FT_OK;
+    FT_TRY(ft_db_begin(db));
+    for (size_t i = 0; i < r->count && err == FT_OK; i++)
+        if (i == 0 || r->at[i].name.at != r->at[i - 1].name.at)
+            err = remember(c->store, c->arena, space, &r->at[i]);
+    if (err != FT_OK) {
+        ft_db_rollback(db);
+        return err;
+    }
+    return ft_db_commit(db);
+}
+
+/* Nothing is appended inside a transaction: the row of a segment that the writer begins would go
+ * with a rollback, and the writer would go on in a file that no reader finds. */
+static ft_err data_append(ft_aws_call *c, ft_str space, const records *r) {
+    ft_stream_writer *w = NULL;
+    FT_TRY(writer_for(&w, c, space));
+    for (size_t i = 0; i < r->count; i++) FT_TRY(append(w, &r->at[i]));
     return FT_OK;
 }
 
 static ft_err put_metric_data(ft_aws_call *c) {
     ft_str space = ft_aws_str(c, "Namespace");
     size_t count = ft_aws_count(c, "MetricData");
+    records r = { 0 };
     if (!space.len) return ft_cw_missing(c, "Namespace");
     if (space.len > SPACE_MAX) return ft_cw_bad_value(c, "Namespace", "at most 255 characters");
     if (!count) return ft_cw_missing(c, "MetricData");
     if (count > DATA_MAX) return ft_cw_bad_value(c, "MetricData", "at most 1000");
-    FT_TRY(data_put(c, space, count, false));
-    FT_TRY(ft_db_begin(ft_store_db(c->store)));
-    ft_err err = data_put(c, space, count, true);
-    if (err) {
-        ft_db_rollback(ft_store_db(c->store));
-        return err;
-    }
-    return ft_db_commit(ft_store_db(c->store));
+    FT_TRY(data_read(&r, c, count)); /* all is checked before anything is written */
+    FT_TRY(data_remember(c, space, &r));
+    return data_append(c, space, &r);
 }
 
 /* ---- answers in both protocols */

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "aws/aws.h"
+#include "aws/cloudwatch.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/hash.h"
@@ -218,6 +219,29 @@ static void test_query(void **state) {
     each(list, sizeof list / sizeof *list);
 }
 
+/* Whatever failed in a call before: a value that was taken is read back, and every file of values
+ * is a segment. The namespace begins with the rehearsal, so its first segment does, too. */
+static void test_metrics_are_found(void **state) {
+    static const request put[] = {
+        { "POST", "/", "monitoring",
+          "Action=PutMetricData&Namespace=rehearsed&MetricData.member.1.MetricName=m"
+          "&MetricData.member.1.Value=1&MetricData.member.2.MetricName=o"
+          "&MetricData.member.2.Values.member.1=2&MetricData.member.2.Values.member.2=3",
+          "Content-Type: application/x-www-form-urlencoded", 200 },
+    };
+    double sum = 0;
+    ft_cursor *c;
+    ft_record r;
+    (void)state;
+    each(put, 1);
+    EXPECT_OK(ft_cursor_open(&c, store, &ft_kind_cloudwatch,
+                             &(ft_cursor_opts){ .key = FT_STR("rehearsed") }));
+    for (; ft_cursor_next(c, &r) == FT_OK; sum += r.values[FT_CLOUDWATCH_VALUE].f)
+        EXPECT(ft_str_is(r.key, "rehearsed"));
+    ft_cursor_close(c);
+    EXPECT(sum >= 6); /* what the last round put; earlier ones may have got as far */
+}
+
 static void test_json(void **state) {
     static const request list[] = {
         { "POST", "/", "sagemaker", "{}", "X-Amz-Target: SageMaker.ListModels", 200 },
@@ -264,6 +288,7 @@ static void test_keys(void **state) {
 
 int main(void) {
     const struct CMUnitTest list[] = { cmocka_unit_test(test_s3), cmocka_unit_test(test_query),
+                                       cmocka_unit_test(test_metrics_are_found),
                                        cmocka_unit_test(test_json), cmocka_unit_test(test_keys) };
     return test_end(cmocka_run_group_tests(list, begin, end));
 }
