@@ -2,12 +2,14 @@
 """train_test.py -- networks that are trained, as a user meets them: a job on folders of pictures whose model is deployed
 and answers, several ranks under mpirun that learn what one process learns, and a rank that dies."""
 import gzip
+import io
 import json
 import os
 import random
 import shutil
 import signal
 import subprocess
+import tarfile
 
 from tap import FASHION, FETTLE, Skip, case, main, until
 
@@ -208,6 +210,51 @@ def names_of_classes_travel_with_any_format(t):
     subprocess.run(["tar", "cf", plain, "-C", t.path, "pictures"], check=True)
     p = t.run("train", "image", "--train", plain, "--epochs", 1, ok=False)
     assert p.returncode != 0 and "a tar of class folders is unpacked first" in p.stderr, p.stderr
+
+
+def web_shard(t, name, each, ending, told, picture_ending="pgm", labels=range(CLASSES)):
+    """A tar whose samples are a picture and what tells its class."""
+    path = os.path.join(t.path, name)
+    one = os.path.join(t.path, "one.pgm")
+    with tarfile.open(path, "w") as tar:
+        for i in range(each * len(labels)):
+            label = labels[i % len(labels)]
+            picture(one, label, i)
+            with open(one, "rb") as f:
+                members = ((picture_ending, f.read()), (ending, told(label).encode()))
+            for member, data in members:
+                info = tarfile.TarInfo(f"{i:04}.{member}")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+@case
+def web_shards_name_their_classes(t):
+    """In a member of their own, in JSON, in a text; numbers in JSON; a validation that lacks the first one."""
+    name = ["zebra", "ant", "fox"]
+    kinds = (("cls", lambda k: name[k] + "\n", "pgm"), ("class", lambda k: name[k], "image"), ("txt", lambda k: name[k], "pgm"),
+             ("json", lambda k: json.dumps({"width": 28, "label": name[k]}), "pgm"), ("json", lambda k: '{"class": %d}' % k, "pgm"))
+    for i, (ending, told, kind) in enumerate(kinds):
+        data = web_shard(t, f"{i}.tar", 24, ending, told, kind)
+        judge = web_shard(t, f"judge{i}.tar", 8, ending, told, kind, labels=[2, 0])
+        t.run("train", "image", "--arch", "cnn28", "--train", data, "--validation", judge, "--epochs", 6, "--set", "batch_size=8",
+              "--set", "learning_rate=0.01", "--set", "augment=none", "--set", "threads=1", "--job", f"web{i}")
+        last = t.sql(f"select value from metric where job='web{i}' and name='validation-accuracy' order by step desc")
+        assert last[0]["value"] == 1, (ending, last)
+        labels = os.path.join(t.path, f"objects/fettle/jobs/web{i}/output/model/labels.txt")
+        if i < 4:
+            assert open(labels).read().split() == ["ant", "fox", "zebra"], ending
+    strange = web_shard(t, "strange.tar", 8, "cls", lambda k: ["zebra", "ant", "cow"][k])
+    numbers = web_shard(t, "numbers.tar", 8, "cls", lambda k: str(k))
+    for train, judge, why in ((os.path.join(t.path, "0.tar"), strange, "its class 'cow' is none of the 3 classes of"),
+                              (numbers, strange, "its labels are names ('ant'), those of")):
+        p = t.run("train", "image", "--train", train, "--validation", judge, "--epochs", 1, ok=False)
+        assert p.returncode != 0 and why in p.stderr, p.stderr
+    wordless = web_shard(t, "wordless.tar", 8, "json", lambda k: '{"width": 28}')
+    p = t.run("train", "image", "--train", wordless, "--epochs", 1, ok=False)
+    assert p.returncode != 0 and "wordless.tar, record 0: its JSON tells no class" in p.stderr, p.stderr
+    assert p.stderr.count("wordless.tar") == 1, p.stderr
 
 
 @case

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "nn/learn/image_labels.h"
 
 #define IMAGES_MAX  ((uint64_t)1 << 31)
 #define CLASSES_MAX 100000
@@ -19,17 +20,6 @@
 static int field_named(const ft_feed *f, ft_str name) {
     for (size_t i = 0; i < f->field_count; i++)
         if (ft_str_eq(f->fields[i].name, name)) return (int)i;
-    return -1;
-}
-
-static int label_field(const ft_feed *f) {
-    static const char *const names[] = { "label",       "cls", "class",
-                                         "target",      "y",   "image/class/label",
-                                         "label_values" };
-    for (size_t i = 0; i < FT_COUNT(names); i++) {
-        int at = field_named(f, ft_str_of(names[i]));
-        if (at >= 0) return at;
-    }
     return -1;
 }
 
@@ -44,26 +34,13 @@ static int image_field(const ft_feed *f) {
 typedef struct look {
     ft_nn_images *m;
     const ft_nn_images_opts *opts;
-    int label, group;
+    ft_nn_labels labels;
+    int group;
     regex_t regex;
     bool has_regex;
     void *reader;
     int64_t strange; /* a class with an example that is none of `as`; -1: none */
 } look;
-
-static ft_err label_read(int64_t *out, const ft_array *a) {
-    if (!a->data || ft_array_count(a) < 1) return FT_FAIL(FT_EINVAL, "it has no label");
-    if (a->dtype == FT_U8 && a->ndim == 1 && ft_array_count(a) > 1) { /* a text */
-        ft_str text = ft_str_trim(ft_str_n(a->data, (size_t)ft_array_count(a)));
-        if (ft_str_i64(out, text)) return FT_OK;
-        return FT_FAIL(FT_EINVAL, "its label '%.*s' is no number", FT_STR_ARG(text));
-    }
-    double v = ft_array_f64(a, 0);
-    if (!(v == floor(v)) || fabs(v) > 1e9)
-        return FT_FAIL(FT_EINVAL, "its label %g is no whole number", v);
-    *out = (int64_t)v;
-    return FT_OK;
-}
 
 /* What stands for the sample's group: the field's bytes, or what the expression found in it. */
 static ft_err group_read(uint64_t *out, const look *l, const ft_array *a, uint64_t number) {
@@ -104,8 +81,8 @@ static ft_err sample_look(look *l, uint64_t number, int64_t *most) {
     m->labels[number] = -1;
     ft_err err = m->feed.read(&s, l->reader, number);
     bool there = err == FT_OK;
-    if (there) err = label_read(&label, &s.values[l->label]);
-    if (there && err == FT_OK) err = label_fits(l, label);
+    if (there) err = ft_nn_labels_read(&label, &l->labels, &s.values[l->labels.field]);
+    if (there && err == FT_OK && !l->labels.named) err = label_fits(l, label);
     if (there && err == FT_OK)
         err = group_read(&group, l, l->group < 0 ? NULL : &s.values[l->group], number);
     if (err != FT_OK && there) {
@@ -119,6 +96,7 @@ static ft_err sample_look(look *l, uint64_t number, int64_t *most) {
         ft_err_clear();
         return FT_OK;
     }
+    int64_t own = label;
     if (m->class_of && m->class_of[label] < 0) {
         l->strange = label;
         return FT_OK;
@@ -126,7 +104,8 @@ static ft_err sample_look(look *l, uint64_t number, int64_t *most) {
     if (m->class_of) label = m->class_of[label];
     if (label > *most) *most = label;
     m->labels[number] = (int32_t)label;
-    m->groups[number] = ft_hash64(ft_str_n((const char *)&group, sizeof group), (uint64_t)label);
+    uint64_t mark = l->labels.named ? ft_hash64(l->labels.names.at[own], 0) : (uint64_t)label;
+    m->groups[number] = ft_hash64(ft_str_n((const char *)&group, sizeof group), mark);
     return FT_OK;
 }
 
@@ -134,20 +113,17 @@ static ft_err look_open(look *l) {
     ft_nn_images *m = l->m;
     char pattern[1024];
     ft_str group = l->opts->group;
-    l->label = label_field(&m->feed);
     l->group = -1;
     int image = image_field(&m->feed), wanted[3];
     if (image < 0) return FT_FAIL(FT_EINVAL, "there is no field of pictures in the data");
-    if (l->label < 0)
-        return FT_FAIL(FT_EINVAL, "the pictures have no label: expected class folders, or a field "
-                                  "such as 'label' or 'cls' (a tar of class folders is unpacked "
-                                  "first)");
+    FT_TRY(ft_nn_labels_init(&l->labels, &m->feed, m->names, m->names ? (size_t)m->classes : 0,
+                             &m->arena));
     const ft_field *f = &m->feed.fields[image];
     m->channels = f->kind == FT_FIELD_IMAGE || f->kind == FT_FIELD_BYTES ? 0
                   : f->ndim == 3                                         ? (int)f->shape[2]
                                                                          : 1;
     size_t count = 0;
-    wanted[count++] = l->label;
+    wanted[count++] = l->labels.field;
     if (group.len) {
         l->group = field_named(&m->feed, group);
         if (l->group < 0) {
@@ -194,6 +170,40 @@ static ft_err classes_match(ft_nn_images *m, const ft_nn_images *as) {
     return FT_OK;
 }
 
+/* Classes that only the records name, in order; or by their places in another set. */
+static ft_err names_take(ft_nn_images *m, const look *l) {
+    int32_t *place;
+    const ft_nn_images *as = l->opts->as;
+    FT_TRY(ft_nn_labels_sorted(&m->names, &place, &l->labels, &m->arena));
+    m->classes = (int64_t)l->labels.names.count;
+    if (as && !as->names)
+        return FT_FAIL(FT_EINVAL, "its labels are names ('%.*s'), those of %.*s are numbers",
+                       FT_STR_ARG(m->names[0]), FT_STR_ARG(as->path));
+    if (!as && l->opts->classes && l->opts->classes != m->classes)
+        return FT_FAIL(FT_EINVAL, "%lld classes are named, not %lld", (long long)m->classes,
+                       (long long)l->opts->classes);
+    FT_TRY(classes_match(m, as));
+    for (int64_t k = 0; as && k < m->own_count; k++)
+        if (m->class_of[k] < 0) return strange_class(m, as, k);
+    for (uint64_t i = 0; i < m->feed.count; i++) {
+        if (m->labels[i] < 0) continue;
+        m->labels[i] = place[m->labels[i]];
+        if (as) m->labels[i] = m->class_of[m->labels[i]];
+    }
+    return FT_OK;
+}
+
+/* What loaders see: the class that was found, as a number. */
+static ft_err fields_make(ft_nn_images *m, int label) {
+    ft_field *fields;
+    FT_TRY(ft_arena_items(&fields, &m->arena, m->feed.field_count));
+    memcpy(fields, m->feed.fields, m->feed.field_count * sizeof *fields);
+    fields[label] = (ft_field){ .name = FT_STR("label"), .kind = FT_FIELD_ARRAY, .dtype = FT_I32 };
+    m->fields = fields;
+    m->label_field = label;
+    return FT_OK;
+}
+
 static ft_err look_through(ft_nn_images *m, const ft_nn_images_opts *opts) {
     look l = { .m = m, .opts = opts, .strange = -1 };
     int64_t most = -1;
@@ -202,6 +212,9 @@ static ft_err look_through(ft_nn_images *m, const ft_nn_images_opts *opts) {
     if (l.reader) m->feed.close(l.reader);
     if (l.has_regex) regfree(&l.regex);
     if (err == FT_OK && l.strange >= 0) err = strange_class(m, opts->as, l.strange);
+    if (err == FT_OK && l.labels.named && !l.labels.known) err = names_take(m, &l);
+    if (err == FT_OK) err = fields_make(m, l.labels.field);
+    ft_nn_labels_fini(&l.labels);
     if (m->class_of) m->names = opts->as->names;
     if (opts->classes) m->classes = opts->classes;
     if (!m->classes) m->classes = most + 1;
@@ -366,7 +379,11 @@ static void side_close(void *reader) {
 
 static ft_err side_read(ft_sample *out, void *reader, uint64_t number) {
     side_reader *r = reader;
-    return r->s->m->feed.read(out, r->inner, r->s->part->numbers[number]);
+    ft_nn_images *m = r->s->m;
+    uint64_t own = r->s->part->numbers[number];
+    FT_TRY(m->feed.read(out, r->inner, own));
+    out->values[m->label_field] = (ft_array){ .dtype = FT_I32, .data = &m->labels[own] };
+    return FT_OK;
 }
 
 static ft_err side_intact(void *reader) {
@@ -389,6 +406,7 @@ ft_err ft_nn_images_loader(ft_loader **out, ft_nn_images *m, bool judge, ft_load
     if (!s) return FT_FAIL(FT_ENOMEM, "no memory for a feed");
     *s = (side){ .m = m, .part = judge ? &m->judge : &m->learn };
     ft_feed feed = m->feed;
+    feed.fields = m->fields;
     feed.count = s->part->count;
     feed.print = m->print + judge;
     feed.self = s;
@@ -416,11 +434,8 @@ ft_err ft_nn_images_batch(ft_array *images, int64_t **labels, const ft_batch *b,
             l = &b->fields[i].array;
     if (!images->data || !l) return FT_FAIL(FT_EINVAL, "a batch without pictures or labels");
     int64_t each = b->count ? ft_array_count(l) / (int64_t)b->count : 0;
-    for (size_t i = 0; i < b->count; i++) {
-        int64_t label = (int64_t)ft_array_f64(l, (int64_t)i * each);
-        if (m->class_of) label = label >= 0 && label < m->own_count ? m->class_of[label] : -1;
-        (*labels)[i] = label;
-    }
+    for (size_t i = 0; i < b->count; i++)
+        (*labels)[i] = (int64_t)ft_array_f64(l, (int64_t)i * each);
     for (size_t i = 0; i < b->count; i++)
         if ((*labels)[i] < 0 || (*labels)[i] >= m->classes)
             return FT_FAIL(FT_EINVAL, "label %lld is none of %lld classes", (long long)(*labels)[i],

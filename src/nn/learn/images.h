@@ -38,7 +38,9 @@ typedef struct ft_nn_images {
     int64_t own_count; /* of class_of */
     uint64_t bad;      /* left out */
     int32_t *labels;   /* by number; -1: left out */
-    uint64_t *groups;  /* by number: hash of label and group */
+    const ft_field *fields; /* of the feed, the label's being the class as one number */
+    int label_field;
+    uint64_t *groups; /* by number: hash of label and group */
     ft_nn_part learn, judge;
     int channels;   /* of the pictures where they are stored as arrays; 0: encoded */
     uint64_t print; /* of the feed and the division */
