@@ -5,6 +5,7 @@
 #include "aws/services_in.h"
 #include "base/check.h"
 #include "fuzz/target.h"
+#include "net/percent.h"
 
 static const char *const paths[] = { "Action",
                                      "Name",
@@ -45,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FT_CHECK(limit >= 1 && limit <= 1000);
     c.error_code = NULL;
     if (ft_aws_indices_check(&c) != FT_OK) FT_CHECK(c.error_code && c.error_status == 400);
-    if (ft_form_decode(&decoded, &arena, c.body) == FT_OK) FT_CHECK(decoded.len <= size);
+    if (ft_percent_decode(&decoded, &arena, c.body, FT_PERCENT_FORM | FT_PERCENT_NUL) == FT_OK)
+        FT_CHECK(decoded.len <= size);
     ft_arena_fini(&arena);
     ft_err_clear();
     return 0;

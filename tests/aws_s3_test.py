@@ -90,6 +90,9 @@ def objects_come_back_as_they_went(t):
     many = {f"name-{i}": "v" * 20 for i in range(40)}
     s3.put_object(Bucket="data", Key="many", Body=b"x", Metadata=many)
     assert s3.head_object(Bucket="data", Key="many")["Metadata"] == many
+    long = {"n" * 200 + "1": "one", "n" * 200 + "2": "two"}
+    s3.put_object(Bucket="data", Key="long", Body=b"x", Metadata=long)
+    assert s3.head_object(Bucket="data", Key="long")["Metadata"] == long
     assert error_of(s3.put_object, Bucket="data", Key="m", Body=b"x", Metadata={"a": "v" * 2049}) == "MetadataTooLarge"
     assert failure_of(s3.get_object, Bucket="data", Key="absent")[0::2] == ("NoSuchKey", 404)
     assert failure_of(s3.head_object, Bucket="data", Key="absent")[0::2] == ("404", 404)

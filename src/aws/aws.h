@@ -97,10 +97,6 @@ ft_err ft_aws_bool(bool *out, ft_aws_call *c, const char *path, bool fallback);
 #define FT_AWS_ITEMS_MAX 10000 /* in a form */
 size_t ft_aws_count(ft_aws_call *c, const char *path);
 
-/* %XX and '+' undone, in the arena (application/x-www-form-urlencoded). FT_EPARSE for a broken
- * escape. */
-ft_err ft_form_decode(ft_str *out, ft_arena *arena, ft_str text);
-
 /* ---- answers, JSON */
 void ft_aws_put(ft_aws_call *c, const char *name, ft_str value); /* omitted when value.at == NULL */
 void ft_aws_put_raw(ft_aws_call *c, const char *name, ft_str json); /* omitted when empty */

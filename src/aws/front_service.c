@@ -2,6 +2,7 @@
  * signed by. */
 #include "aws/front_in.h"
 #include "aws/services_in.h"
+#include "net/percent.h"
 
 #define LOCAL ".localhost"
 
@@ -108,7 +109,8 @@ static ft_str form_first(ft_str form, const char *name, ft_arena *arena) {
     while (form.at) {
         ft_str value = ft_str_cut(&form, '&'), key = ft_str_cut(&value, '=');
         if (!ft_str_is(key, name) || !value.at) continue;
-        if (ft_form_decode(&value, arena, value) == FT_OK) return value;
+        if (ft_percent_decode(&value, arena, value, FT_PERCENT_FORM | FT_PERCENT_NUL) == FT_OK)
+            return value;
         ft_err_clear();
     }
     return (ft_str){ 0 };

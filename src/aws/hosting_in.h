@@ -19,8 +19,7 @@ ft_err ft_hosting_get(ft_aws_resource *out, ft_aws_call *c, const char *what, co
                       ft_str name);
 /* Members of a stored request into the answer: "PrimaryContainer|Containers". */
 void ft_hosting_put(ft_aws_call *c, ft_str json, const char *members);
-/* A text member of a stored request by path; at == NULL when it is not there. */
-ft_str ft_hosting_text(ft_aws_call *c, ft_str json, const char *path);
+
 
 /* ---- model_archive.c */
 /* Where the files of a model's data lie: an archive's are unpacked into the object store once (by

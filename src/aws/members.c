@@ -6,6 +6,7 @@
 #include "aws/aws.h"
 #include "base/check.h"
 #include "base/number.h"
+#include "net/percent.h"
 
 #define PATH_MAX_BYTES 256
 
@@ -30,26 +31,6 @@ static ft_str form_name(char out[PATH_MAX_BYTES], const char *path, const char *
     return (ft_str){ out, len };
 }
 
-ft_err ft_form_decode(ft_str *out, ft_arena *arena, ft_str text) {
-    char *to;
-    size_t len = 0;
-    FT_TRY(ft_arena_take(&to, arena, text.len + 1));
-    for (size_t i = 0; i < text.len; i++) {
-        char ch = text.at[i];
-        if (ch == '%') {
-            int high = text.len - i > 2 ? ft_hex_digit(text.at[i + 1]) : -1,
-                low = high < 0 ? -1 : ft_hex_digit(text.at[i + 2]);
-            if (low < 0) return FT_FAIL(FT_EPARSE, "byte %zu of a form: broken %%-escape", i);
-            ch = (char)(high * 16 + low);
-            i += 2;
-        } else if (ch == '+')
-            ch = ' ';
-        to[len++] = ch;
-    }
-    *out = (ft_str){ to, len };
-    return FT_OK;
-}
-
 /* Most names are plain: they are compared where they stand, and cost no memory. */
 static bool is_escaped(ft_str text) {
     return text.len && (memchr(text.at, '%', text.len) || memchr(text.at, '+', text.len));
@@ -62,10 +43,12 @@ static ft_str form_value(ft_aws_call *c, ft_str name) {
         ft_str value = ft_str_cut(&rest, '&'), key = ft_str_cut(&value, '=');
         ft_str decoded = key;
         if (key.len < name.len || (key.len > name.len && !is_escaped(key)) ||
-            (is_escaped(key) && ft_form_decode(&decoded, c->arena, key) != FT_OK) ||
+            (is_escaped(key) && ft_percent_decode(&decoded, c->arena, key,
+                                                  FT_PERCENT_FORM | FT_PERCENT_NUL) != FT_OK) ||
             !ft_str_eq(decoded, name))
             continue;
-        if (ft_form_decode(&decoded, c->arena, value.at ? value : FT_STR("")) == FT_OK)
+        if (ft_percent_decode(&decoded, c->arena, value.at ? value : FT_STR(""),
+                              FT_PERCENT_FORM | FT_PERCENT_NUL) == FT_OK)
             return decoded;
     }
     return (ft_str){ 0 };
@@ -141,7 +124,9 @@ static bool form_has_item(ft_aws_call *c, const char *path, size_t i) {
         while (rest.at) {
             ft_str pair = ft_str_cut(&rest, '&'), key;
             key = ft_str_cut(&pair, '=');
-            if ((!is_escaped(key) || ft_form_decode(&key, c->arena, key) == FT_OK) &&
+            if ((!is_escaped(key) ||
+                 ft_percent_decode(&key, c->arena, key, FT_PERCENT_FORM | FT_PERCENT_NUL) ==
+                     FT_OK) &&
                 ft_str_starts(key, head) && (key.len == head.len || key.at[head.len] == '.'))
                 return true;
         }

@@ -28,7 +28,7 @@ ft_str ft_model_member(ft_aws_call *c, ft_str model, const char *member) {
     for (size_t i = 0; i < FT_COUNT(places); i++) {
         ft_str path;
         if (ft_arena_printf(&path, c->arena, "%s.%s", places[i], member) != FT_OK) break;
-        ft_str text = ft_hosting_text(c, model, path.at);
+        ft_str text = ft_json_find_text(c->arena, model, path.at);
         if (text.at) return text;
     }
     return (ft_str){ 0 };

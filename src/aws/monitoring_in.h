@@ -28,8 +28,7 @@ ft_err ft_monitoring_describe_processing(ft_aws_call *c);
  */
 ft_err ft_monitoring_program_check(ft_arena *arena, ft_str definition);
 
-/* A text member of JSON, by its path; empty: it is not there. */
-ft_str ft_monitoring_text(ft_arena *arena, ft_str json, const char *path);
+
 /* ft_schedule_program.look (monitoring_program_end.c) */
 ft_err ft_monitoring_program_look(ft_str *status, ft_str *message, ft_store *s, ft_arena *arena,
                                   const ft_execution *x);

@@ -35,16 +35,6 @@ typedef struct begin {
     ft_json_out places_out;
 } begin;
 
-ft_str ft_monitoring_text(ft_arena *arena, ft_str json, const char *path) {
-    ft_str raw, value;
-    ft_json j;
-    if (ft_json_find(&raw, json, path) != FT_OK || ft_str_is(raw, "null")) return FT_STR("");
-    ft_json_init(&j, raw, arena, NULL);
-    if (ft_json_string(&j, &value) == FT_OK) return value;
-    ft_err_clear();
-    return raw;
-}
-
 static ft_str raw(ft_str json, const char *path) {
     ft_str value;
     if (ft_json_find(&value, json, path) != FT_OK || ft_str_is(value, "null")) return (ft_str){ 0 };
@@ -57,20 +47,20 @@ static ft_str or_else(ft_str given, const char *otherwise) {
 
 static ft_str input_place(ft_arena *arena, ft_str definition) {
     return or_else(
-        ft_monitoring_text(arena, definition, "MonitoringInputs.0.EndpointInput.LocalPath"),
+        ft_json_find_text(arena, definition, "MonitoringInputs.0.EndpointInput.LocalPath"),
         INPUT_PLACE);
 }
 
 static ft_str output_place(ft_arena *arena, ft_str definition) {
     return or_else(
-        ft_monitoring_text(arena, definition,
-                           "MonitoringOutputConfig.MonitoringOutputs.0.S3Output.LocalPath"),
+        ft_json_find_text(arena, definition,
+                          "MonitoringOutputConfig.MonitoringOutputs.0.S3Output.LocalPath"),
         OUTPUT_PLACE);
 }
 
 static ft_err command(ft_params *params, ft_arena *arena, ft_str definition) {
     return ft_sagemaker_command(
-        params, arena, ft_monitoring_text(arena, definition, "MonitoringAppSpecification.ImageUri"),
+        params, arena, ft_json_find_text(arena, definition, "MonitoringAppSpecification.ImageUri"),
         raw(definition, "MonitoringAppSpecification.ContainerEntrypoint"),
         raw(definition, "MonitoringAppSpecification.ContainerArguments"));
 }
@@ -168,7 +158,7 @@ static void variable(environment *e, const char *name, ft_str value) {
 /* A file of the baseline, where the variable says. */
 static ft_err baseline(environment *e, const char *member, const char *folder, const char *name) {
     begin *b = e->b;
-    ft_str uri = ft_monitoring_text(b->arena, b->definition, member), place;
+    ft_str uri = ft_json_find_text(b->arena, b->definition, member), place;
     const char *path;
     ft_uri at;
     if (!uri.len) return FT_OK;
@@ -283,8 +273,7 @@ static ft_err outputs_of(begin *b) {
 static ft_err job_make(begin *b) {
     int64_t runtime_s = RUNTIME_S;
     ft_str env, name,
-        limit =
-            ft_monitoring_text(b->arena, b->definition, "StoppingCondition.MaxRuntimeInSeconds");
+        limit = ft_json_find_text(b->arena, b->definition, "StoppingCondition.MaxRuntimeInSeconds");
     FT_TRY(traffic_of(b));
     FT_TRY(ft_params_new(&b->params, b->arena, ft_algorithm_processing.params));
     FT_TRY(command(b->params, b->arena, b->definition));

@@ -94,9 +94,9 @@ static ft_err dimensions_of(ft_str *out, ft_arena *arena, ft_str line) {
     for (; count < DIMENSIONS_MAX; count++) {
         char path[48];
         snprintf(path, sizeof path, "Dimensions.%zu.Name", count);
-        list[count].name = ft_monitoring_text(arena, line, path);
+        list[count].name = ft_json_find_text(arena, line, path);
         snprintf(path, sizeof path, "Dimensions.%zu.Value", count);
-        list[count].value = ft_monitoring_text(arena, line, path);
+        list[count].value = ft_json_find_text(arena, line, path);
         if (!list[count].name.len) break;
     }
     if (count) qsort(list, count, sizeof *list, by_name);
@@ -114,15 +114,15 @@ static ft_err dimensions_of(ft_str *out, ft_arena *arena, ft_str line) {
 }
 
 static bool number(double *out, ft_arena *arena, ft_str line, const char *path) {
-    return ft_str_f64(out, ft_monitoring_text(arena, line, path));
+    return ft_str_f64(out, ft_json_find_text(arena, line, path));
 }
 
 /* False: the line is no datum. */
 static bool datum_of(ft_cloudwatch_datum *d, ft_arena *arena, ft_str line) {
-    ft_str when = ft_monitoring_text(arena, line, "Timestamp");
+    ft_str when = ft_json_find_text(arena, line, "Timestamp");
     double seconds;
-    *d = (ft_cloudwatch_datum){ .name = ft_monitoring_text(arena, line, "MetricName"),
-                                .unit = ft_monitoring_text(arena, line, "Unit"),
+    *d = (ft_cloudwatch_datum){ .name = ft_json_find_text(arena, line, "MetricName"),
+                                .unit = ft_json_find_text(arena, line, "Unit"),
                                 .time_us = ft_clock_now_us(),
                                 .samples = 1 };
     if (!d->unit.len) d->unit = FT_STR("None");

@@ -128,16 +128,13 @@ static ft_err compare(ft_aws_call *c, const ft_chunked *trailers, const char *na
                               "The %s you specified did not match what we received.", name);
 }
 
-static int digit(char ch) { return ch <= '9' ? ch - '0' : ch - 'a' + 10; }
-
 static ft_err compare_hex(ft_aws_call *c, const ft_chunked *trailers, const char *name,
                           const char *hex, bool announced) {
     unsigned char raw[32];
     size_t len = strlen(hex) / 2;
     FT_CHECK(len <= sizeof raw);
     if (!len || (!announced && !sent_as(c, trailers, name).at)) return FT_OK;
-    for (size_t i = 0; i < len; i++)
-        raw[i] = (unsigned char)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+    FT_CHECK(ft_unhex(raw, len, ft_str_of(hex)));
     return compare(c, trailers, name, raw, len);
 }
 

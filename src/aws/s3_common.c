@@ -7,6 +7,7 @@
 #include "aws/s3_in.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "net/percent.h"
 
 /* Headers that S3 keeps with an object and gives back. They are kept in the metadata beside
  * x-amz-meta-*, under their own names. */
@@ -86,21 +87,7 @@ ft_err ft_s3_quoted(ft_str *out, ft_aws_call *c, const char *etag) {
 }
 
 ft_err ft_s3_url(ft_str *out, ft_aws_call *c, ft_str key) {
-    static const char digits[] = "0123456789ABCDEF";
-    char *to;
-    size_t len = 0;
-    FT_TRY(ft_arena_take(&to, c->arena, key.len * 3 + 1));
-    for (size_t i = 0; i < key.len; i++) {
-        unsigned char b = (unsigned char)key.at[i];
-        bool plain = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9') ||
-                     strchr("-_.~/*", b);
-        if (plain && b)
-            to[len++] = (char)b;
-        else
-            to[len++] = '%', to[len++] = digits[b >> 4], to[len++] = digits[b & 15];
-    }
-    *out = (ft_str){ to, len };
-    return FT_OK;
+    return ft_percent_encode(out, c->arena, key, "/*");
 }
 
 /* One of S3's names; all objects are kept in one way. */
@@ -133,8 +120,7 @@ static ft_err undoable(ft_aws_call *c) {
 
 ft_err ft_s3_put_conditions(ft_object_put_opts *opts, ft_aws_call *c) {
     ft_str none = ft_request_header(c->req, "if-none-match"),
-           match = ft_str_trim(ft_request_header(c->req, "if-match"));
-    if (match.len >= 2 && match.at[0] == '"') match = ft_str_slice(match, 1, match.len - 2);
+           match = ft_etag_plain(ft_request_header(c->req, "if-match"));
     if ((none.at && !ft_str_is(none, "*")) || ft_str_is(match, "*"))
         return ft_aws_fail(c, 501, "NotImplemented",
                            "A header you provided implies functionality that is not implemented");
@@ -154,10 +140,21 @@ static bool is_again(ft_aws_call *c, size_t at, ft_str name) {
     return false;
 }
 
+/* Its whole length, in small letters: two names that differ stay two. */
+static ft_err meta_name(ft_str *out, ft_arena *arena, ft_str header) {
+    char *lower;
+    FT_TRY(ft_arena_items(&lower, arena, header.len + 1));
+    for (size_t i = 0; i < header.len; i++)
+        lower[i] =
+            (char)(header.at[i] >= 'A' && header.at[i] <= 'Z' ? header.at[i] + 32 : header.at[i]);
+    *out = ft_str_n(lower, header.len);
+    return FT_OK;
+}
+
 ft_err ft_s3_put_opts(ft_object_put_opts *out, ft_aws_call *c) {
     ft_buf buf = { 0 };
     ft_json_out w;
-    ft_str name, value;
+    ft_str name, value, key;
     size_t bytes = 0;
     ft_err err = FT_OK;
     FT_TRY(undoable(c));
@@ -169,16 +166,8 @@ ft_err ft_s3_put_opts(ft_object_put_opts *out, ft_aws_call *c) {
             is_again(c, i, name))
             continue;
         value = ft_aws_header_all(c->req, name);
-        char lower[128];
-        size_t n = 0;
-        for (ft_str rest = ft_str_from(name, sizeof META - 1); n < rest.len && n < sizeof lower - 1;
-             n++)
-            lower[n] =
-                rest.at[n] >= 'A' && rest.at[n] <= 'Z' ? (char)(rest.at[n] + 32) : rest.at[n];
-        lower[n] = '\0';
-        bytes += n + value.len;
-        ft_str key;
-        if (err == FT_OK) err = ft_arena_printf(&key, c->arena, META "%s", lower);
+        err = meta_name(&key, c->arena, name);
+        bytes += name.len - (sizeof META - 1) + value.len;
         if (err != FT_OK) break;
         ft_json_out_name_str(&w, key);
         ft_json_out_str(&w, value);
@@ -232,9 +221,7 @@ ft_err ft_s3_object_headers(ft_aws_call *c, const ft_object *o) {
 /* "*", or a list of quoted tags. */
 static bool etag_listed(ft_str list, const char *etag) {
     while (list.at) {
-        ft_str one = ft_str_trim(ft_str_cut(&list, ','));
-        if (ft_str_starts(one, FT_STR("W/"))) one = ft_str_from(one, 2);
-        if (one.len >= 2 && one.at[0] == '"') one = ft_str_slice(one, 1, one.len - 2);
+        ft_str one = ft_etag_plain(ft_str_cut(&list, ','));
         if (ft_str_is(one, "*") || ft_str_is(one, etag)) return true;
     }
     return false;

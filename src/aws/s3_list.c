@@ -2,6 +2,7 @@
  * encoding-type=url. */
 #include "aws/s3_in.h"
 #include "base/check.h"
+#include "base/hash.h"
 
 #define PAGE_MAX 1000
 
@@ -111,14 +112,9 @@ static ft_err token_make(ft_str *out, ft_aws_call *c, ft_str name) {
 static ft_err token_read(ft_str *out, ft_aws_call *c, ft_str token) {
     char *name;
     FT_TRY(ft_arena_take(&name, c->arena, token.len / 2 + 1));
-    for (size_t i = 0; i < token.len; i++) {
-        const char *digits = "0123456789abcdef",
-                   *at = token.at[i] ? strchr(digits, token.at[i]) : NULL;
-        if (!at || token.len % 2)
-            return ft_aws_fail(c, 400, "InvalidArgument",
-                               "The continuation token provided is incorrect");
-        name[i / 2] = (char)((name[i / 2] << 4) | (at - digits));
-    }
+    if (!ft_unhex(name, token.len / 2, token))
+        return ft_aws_fail(c, 400, "InvalidArgument",
+                           "The continuation token provided is incorrect");
     *out = (ft_str){ name, token.len / 2 };
     return FT_OK;
 }

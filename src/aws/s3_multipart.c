@@ -45,8 +45,7 @@ static ft_err parts_read(ft_upload_part_ref **out, size_t *count, ft_aws_call *c
     for (const ft_xml_node *p = root->child; p; p = p->next) {
         int64_t number;
         if (!ft_str_is(p->name, "Part")) continue;
-        ft_str etag = ft_xml_child_text(p, "ETag");
-        if (etag.len >= 2 && etag.at[0] == '"') etag = ft_str_slice(etag, 1, etag.len - 2);
+        ft_str etag = ft_etag_plain(ft_xml_child_text(p, "ETag"));
         if (!ft_str_i64(&number, ft_xml_child_text(p, "PartNumber")) || number < 1 ||
             number > FT_UPLOAD_PARTS_MAX || !etag.len)
             return ft_aws_fail(c, 400, "MalformedXML",

@@ -11,6 +11,7 @@
 #include "aws/s3_checksum.h"
 #include "aws/s3_in.h"
 #include "base/check.h"
+#include "base/hash.h"
 #include "net/aws_chunked.h"
 #include "store/multipart.h"
 
@@ -49,18 +50,12 @@ bool ft_aws_streams(const ft_request *req) {
     return true;
 }
 
-static bool is_hex64(ft_str s) {
-    for (size_t i = 0; i < s.len; i++)
-        if (!s.at[i] || !strchr("0123456789abcdef", s.at[i])) return false;
-    return s.len == 64;
-}
-
 /* ---- opening: whose request, where to */
 
 static ft_err encoding_read(upload *u) {
     ft_str kind = u->sig.payload;
     u->chunked = ft_str_starts(kind, FT_STR("STREAMING-"));
-    u->hashed = is_hex64(kind);
+    u->hashed = ft_unhex(NULL, 32, kind);
     if (kind.at && !u->chunked && !u->hashed && !ft_str_is(kind, "UNSIGNED-PAYLOAD"))
         return ft_aws_fail(
             &u->call, 400, "InvalidArgument",

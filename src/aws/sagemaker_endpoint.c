@@ -35,21 +35,21 @@ static ft_err types_of(ft_str *out, ft_aws_call *c, ft_str config, const char *p
 }
 
 static ft_err capture_of(ft_endpoint *ask, ft_aws_call *c, ft_str config) {
-    ft_str on = ft_hosting_text(c, config, "DataCaptureConfig.EnableCapture");
+    ft_str on = ft_json_find_text(c->arena, config, "DataCaptureConfig.EnableCapture");
     int64_t percent;
-    ask->capture.variant = ft_hosting_text(c, config, "ProductionVariants.0.VariantName");
-    if (!ft_str_i64(&percent,
-                    ft_hosting_text(c, config, "DataCaptureConfig.InitialSamplingPercentage")) ||
+    ask->capture.variant = ft_json_find_text(c->arena, config, "ProductionVariants.0.VariantName");
+    if (!ft_str_i64(&percent, ft_json_find_text(c->arena, config,
+                                                "DataCaptureConfig.InitialSamplingPercentage")) ||
         ft_str_is(on, "false"))
         return FT_OK;
     ask->capture_percent = (int)percent;
-    ask->capture.uri = ft_hosting_text(c, config, "DataCaptureConfig.DestinationS3Uri");
+    ask->capture.uri = ft_json_find_text(c->arena, config, "DataCaptureConfig.DestinationS3Uri");
     ask->capture.skip_input = ask->capture.skip_output = 1;
     for (int i = 0; i < 2; i++) {
         ft_str path;
         FT_TRY(
             ft_arena_printf(&path, c->arena, "DataCaptureConfig.CaptureOptions.%d.CaptureMode", i));
-        ft_str mode = ft_hosting_text(c, config, path.at);
+        ft_str mode = ft_json_find_text(c->arena, config, path.at);
         if (ft_str_is(mode, "Input")) ask->capture.skip_input = 0;
         if (ft_str_is(mode, "Output")) ask->capture.skip_output = 0;
     }
@@ -83,7 +83,7 @@ static ft_str variant_text(ft_aws_call *c, ft_str config, size_t i, const char *
     ft_str path;
     if (ft_arena_printf(&path, c->arena, "ProductionVariants.%zu.%s", i, member) != FT_OK)
         return (ft_str){ 0 };
-    return ft_hosting_text(c, config, path.at);
+    return ft_json_find_text(c->arena, config, path.at);
 }
 
 static double variant_weight(ft_aws_call *c, ft_str config, size_t i) {
@@ -300,11 +300,12 @@ static void put_variants(ft_aws_call *c, ft_str config) {
 
 /* The summary's five members are all required. */
 static void put_capture(ft_aws_call *c, ft_str config, const ft_endpoint *ep) {
-    ft_str raw, kms = ft_hosting_text(c, config, "DataCaptureConfig.KmsKeyId"), uri;
+    ft_str raw, kms = ft_json_find_text(c->arena, config, "DataCaptureConfig.KmsKeyId"), uri;
     if (config.len && ft_json_find(&raw, config, "DataCaptureConfig") != FT_OK) return;
     bool on = ep->capture_percent > 0;
-    uri = ep->capture.uri.len ? ep->capture.uri
-                              : ft_hosting_text(c, config, "DataCaptureConfig.DestinationS3Uri");
+    uri = ep->capture.uri.len
+              ? ep->capture.uri
+              : ft_json_find_text(c->arena, config, "DataCaptureConfig.DestinationS3Uri");
     ft_json_out_name(&c->json, "DataCaptureConfig");
     ft_json_out_object(&c->json);
     ft_aws_put_bool(c, "EnableCapture", on);
@@ -333,7 +334,7 @@ ft_err ft_hosting_describe_endpoint(ft_aws_call *c) {
     FT_TRY(look_or_fail(&k, c));
     FT_TRY(config_of(&config, c, &k));
     ft_str config_name =
-        ft_hosting_text(c, config.len ? config : k.request.json, "EndpointConfigName");
+        ft_json_find_text(c->arena, config.len ? config : k.request.json, "EndpointConfigName");
     ft_str reason = k.request.note.len ? k.request.note : k.row.reason;
     ft_aws_put(c, "EndpointName", name);
     ft_aws_put(c, "EndpointArn", ft_aws_arn(c, "sagemaker", FT_AWS_ENDPOINT, name));

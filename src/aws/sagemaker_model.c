@@ -31,16 +31,6 @@ void ft_hosting_put(ft_aws_call *c, ft_str json, const char *members) {
     }
 }
 
-ft_str ft_hosting_text(ft_aws_call *c, ft_str json, const char *path) {
-    ft_str raw, text;
-    ft_json j;
-    if (ft_json_find(&raw, json, path) != FT_OK || !raw.len || ft_str_is(raw, "null"))
-        return (ft_str){ 0 };
-    if (raw.at[0] != '"') return raw;
-    ft_json_init(&j, raw, c->arena, NULL);
-    return ft_json_string(&j, &text) == FT_OK ? text : (ft_str){ 0 };
-}
-
 /* ---- tags */
 
 static ft_err add_tags(ft_aws_call *c) {

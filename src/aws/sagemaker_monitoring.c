@@ -288,9 +288,9 @@ static void close(ft_aws_call *c) { ft_json_out_close(&c->json); }
 
 /* SDKs take the place of the reports from here. */
 static void put_output(ft_aws_call *c, const ft_execution *x) {
-    ft_str local = ft_hosting_text(c, x->request_json,
-                                   "MonitoringJobDefinition.MonitoringOutputConfig."
-                                   "MonitoringOutputs.0.S3Output.LocalPath");
+    ft_str local = ft_json_find_text(c->arena, x->request_json,
+                                     "MonitoringJobDefinition.MonitoringOutputConfig."
+                                     "MonitoringOutputs.0.S3Output.LocalPath");
     open(c, "ProcessingOutputConfig");
     ft_json_out_name(&c->json, "Outputs");
     ft_json_out_array(&c->json);
@@ -329,7 +329,7 @@ static void put_program(ft_aws_call *c, const ft_execution *x) {
     ft_json_out_object(&c->json);
     ft_aws_put(c, "InputName", FT_STR("endpoint_input_1"));
     open(c, "S3Input");
-    ft_str local = ft_hosting_text(c, raw, "LocalPath");
+    ft_str local = ft_json_find_text(c->arena, raw, "LocalPath");
     ft_aws_put(c, "S3Uri", x->output_uri);
     ft_aws_put(c, "LocalPath", local.len ? local : FT_STR("/opt/ml/processing/input/endpoint"));
     ft_aws_put(c, "S3DataType", FT_STR("S3Prefix"));
@@ -400,8 +400,8 @@ ft_err ft_monitoring_describe_processing(ft_aws_call *c) {
     ft_str image, raw;
     FT_TRY(execution_of(&x, c));
     bool failed = ft_str_is(x.status, "Failed"), going = ft_str_is(x.status, "InProgress");
-    image = ft_hosting_text(c, x.request_json,
-                            "MonitoringJobDefinition.MonitoringAppSpecification.ImageUri");
+    image = ft_json_find_text(c->arena, x.request_json,
+                              "MonitoringJobDefinition.MonitoringAppSpecification.ImageUri");
     ft_aws_put(c, "ProcessingJobName", x.name);
     ft_aws_put(c, "ProcessingJobArn", ft_aws_arn(c, "sagemaker", "processing-job", x.name));
     ft_aws_put(c, "ProcessingJobStatus", job_status(&x));

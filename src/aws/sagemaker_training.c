@@ -211,10 +211,7 @@ static ft_err statuses_put(ft_aws_call *c, ft_str request, const char *list, con
     while (ft_json_next_item(&j)) {
         ft_str item;
         FT_TRY(ft_json_skip(&j, &item));
-        ft_json one;
-        FT_TRY(ft_json_find(&name, item, "RuleConfigurationName"));
-        ft_json_init(&one, name, c->arena, NULL);
-        FT_TRY(ft_json_string(&one, &name));
+        name = ft_json_find_text(c->arena, item, "RuleConfigurationName");
         const ft_rule_job *r = rule_named(rules, count, name, profiler);
         if (!r) continue;
         ft_json_out_object(&c->json);

@@ -158,12 +158,12 @@ static ft_err put_message(ft_sns_message *m, ft_aws_call *c, ft_str text) {
         ft_sns_put(m, "Message", text);
         return FT_OK;
     }
-    one = ft_sns_text(c->arena, text, "default");
+    one = ft_json_find_text(c->arena, text, "default");
     if (!one.at)
         return ft_sns_invalid(c, "Message Structure - No default entry in JSON message body");
     ft_sns_put(m, "Message", one);
     for (size_t i = 0; i < FT_COUNT(kinds); i++)
-        ft_sns_put(m, kinds[i], ft_sns_text(c->arena, text, kinds[i]));
+        ft_sns_put(m, kinds[i], ft_json_find_text(c->arena, text, kinds[i]));
     return FT_OK;
 }
 

@@ -39,7 +39,7 @@ ft_err ft_sns_message_send(ft_str *id, ft_sns_message *m, ft_aws_call *c, ft_str
 
 /* ---- sns_subscription.c */
 ft_err ft_sns_subscriptions(ft_aws_resource **all, size_t *count, ft_aws_call *c, ft_str topic);
-ft_str ft_sns_text(ft_arena *arena, ft_str json, const char *member); /* at == NULL: not there */
+
 bool ft_sns_confirmed(const ft_aws_resource *sub);
 ft_err ft_sns_receiver(ft_receiver *out, ft_aws_call *c, ft_str topic, const ft_aws_resource *sub);
 ft_err ft_sns_subscribe(ft_aws_call *c);

@@ -20,14 +20,6 @@ ft_err ft_sns_subscriptions(ft_aws_resource **all, size_t *count, ft_aws_call *c
                                 FT_STR(""), FT_SNS_MEMBERS_MAX);
 }
 
-ft_str ft_sns_text(ft_arena *arena, ft_str json, const char *member) {
-    ft_str raw, text;
-    ft_json j;
-    if (ft_json_find(&raw, json, member) != FT_OK) return (ft_str){ 0 };
-    ft_json_init(&j, raw, arena, NULL);
-    return ft_json_string(&j, &text) == FT_OK ? text : (ft_str){ 0 };
-}
-
 bool ft_sns_confirmed(const ft_aws_resource *sub) { return ft_str_is(sub->note, "confirmed"); }
 
 /* An address of this server by which a subscriber answers without a key: the token is the proof. */
@@ -37,7 +29,7 @@ static ft_err link_of(ft_str *out, ft_aws_call *c, const char *action, ft_str to
     FT_TRY(ft_sns_server(&url, c));
     return ft_arena_printf(out, c->arena, "%.*s/?Action=%s&TopicArn=%.*s&Token=%.*s",
                            FT_STR_ARG(url), action, FT_STR_ARG(topic),
-                           FT_STR_ARG(ft_sns_text(c->arena, sub->json, "Token")));
+                           FT_STR_ARG(ft_json_find_text(c->arena, sub->json, "Token")));
 }
 
 static bool is_mail(ft_str protocol) {
@@ -47,14 +39,15 @@ static bool is_mail(ft_str protocol) {
 ft_err ft_sns_receiver(ft_receiver *out, ft_aws_call *c, ft_str topic, const ft_aws_resource *sub) {
     ft_str leave = FT_STR("-");
     if (ft_sns_confirmed(sub)) FT_TRY(link_of(&leave, c, "Unsubscribe", topic, sub));
-    bool raw = ft_sns_confirmed(sub) && ft_str_is(ft_sns_text(c->arena, sub->json, "Raw"), "true");
-    ft_str protocol = ft_sns_text(c->arena, sub->json, "Protocol");
+    bool raw =
+        ft_sns_confirmed(sub) && ft_str_is(ft_json_find_text(c->arena, sub->json, "Raw"), "true");
+    ft_str protocol = ft_json_find_text(c->arena, sub->json, "Protocol");
     if (ft_str_is(protocol, "email-json")) raw = true; /* the document itself */
     out->sender = FT_STR("sns");
     return ft_arena_printf(&out->target, c->arena, "%.*s:%.*s %s %.*s %s%.*s", FT_STR_ARG(topic),
                            FT_STR_ARG(ft_sns_arn_from(sub->name, 1)), raw ? "raw" : "json",
                            FT_STR_ARG(leave), is_mail(protocol) ? "mailto:" : "",
-                           FT_STR_ARG(ft_sns_text(c->arena, sub->json, "Endpoint")));
+                           FT_STR_ARG(ft_json_find_text(c->arena, sub->json, "Endpoint")));
 }
 
 static ft_err ask_to_confirm(ft_aws_call *c, ft_str topic, const ft_aws_resource *sub) {
@@ -67,7 +60,7 @@ static ft_err ask_to_confirm(ft_aws_call *c, ft_str topic, const ft_aws_resource
     FT_TRY(ft_sns_receiver(&to, c, topic, sub));
     FT_TRY(ft_arena_printf(&words, c->arena, text, FT_STR_ARG(topic)));
     FT_TRY(ft_sns_message_begin(&m, c, "SubscriptionConfirmation", topic));
-    ft_sns_put(&m, "Token", ft_sns_text(c->arena, sub->json, "Token"));
+    ft_sns_put(&m, "Token", ft_json_find_text(c->arena, sub->json, "Token"));
     ft_sns_put(&m, "Message", words);
     ft_sns_put(&m, "SubscribeURL", link);
     return ft_sns_message_send(&id, &m, c, topic, words, &to, 1);
@@ -132,7 +125,8 @@ static ft_err subscription_same(ft_aws_resource *out, ft_aws_call *c, ft_str top
     size_t count;
     FT_TRY(ft_sns_subscriptions(&all, &count, c, topic));
     for (size_t i = 0; i < count; i++)
-        if (ft_str_eq(ft_sns_text(c->arena, all[i].json, "Endpoint"), ft_aws_str(c, "Endpoint"))) {
+        if (ft_str_eq(ft_json_find_text(c->arena, all[i].json, "Endpoint"),
+                      ft_aws_str(c, "Endpoint"))) {
             *out = all[i];
             return FT_OK;
         }
@@ -180,7 +174,7 @@ static ft_err by_token(ft_aws_resource *out, ft_aws_call *c, ft_str topic, ft_st
     size_t count;
     FT_TRY(ft_sns_subscriptions(&all, &count, c, topic));
     for (size_t i = 0; i < count; i++)
-        if (token.len && ft_str_eq(ft_sns_text(c->arena, all[i].json, "Token"), token)) {
+        if (token.len && ft_str_eq(ft_json_find_text(c->arena, all[i].json, "Token"), token)) {
             *out = all[i];
             return FT_OK;
         }
@@ -224,8 +218,8 @@ static ft_err member_put(ft_aws_call *c, const ft_aws_resource *sub) {
     ft_xml_text(&c->xml, "SubscriptionArn",
                 ft_sns_confirmed(sub) ? arn : FT_STR("PendingConfirmation"));
     ft_xml_text(&c->xml, "Owner", FT_STR(FT_AWS_ACCOUNT));
-    ft_xml_text(&c->xml, "Protocol", ft_sns_text(c->arena, sub->json, "Protocol"));
-    ft_xml_text(&c->xml, "Endpoint", ft_sns_text(c->arena, sub->json, "Endpoint"));
+    ft_xml_text(&c->xml, "Protocol", ft_json_find_text(c->arena, sub->json, "Protocol"));
+    ft_xml_text(&c->xml, "Endpoint", ft_json_find_text(c->arena, sub->json, "Endpoint"));
     ft_xml_text(&c->xml, "TopicArn", topic_arn);
     ft_xml_close(&c->xml);
     return FT_OK;
@@ -278,9 +272,9 @@ ft_err ft_sns_get_subscription(ft_aws_call *c) {
     ft_sns_entry(c, "SubscriptionArn", arn);
     ft_sns_entry(c, "TopicArn", topic_arn);
     ft_sns_entry(c, "Owner", FT_STR(FT_AWS_ACCOUNT));
-    ft_sns_entry(c, "Protocol", ft_sns_text(c->arena, sub.json, "Protocol"));
-    ft_sns_entry(c, "Endpoint", ft_sns_text(c->arena, sub.json, "Endpoint"));
-    ft_sns_entry(c, "RawMessageDelivery", ft_sns_text(c->arena, sub.json, "Raw"));
+    ft_sns_entry(c, "Protocol", ft_json_find_text(c->arena, sub.json, "Protocol"));
+    ft_sns_entry(c, "Endpoint", ft_json_find_text(c->arena, sub.json, "Endpoint"));
+    ft_sns_entry(c, "RawMessageDelivery", ft_json_find_text(c->arena, sub.json, "Raw"));
     ft_sns_entry(c, "PendingConfirmation", confirmed ? FT_STR("false") : FT_STR("true"));
     ft_sns_entry(c, "ConfirmationWasAuthenticated", FT_STR("false"));
     ft_xml_close(&c->xml);
@@ -297,9 +291,9 @@ ft_err ft_sns_set_subscription(ft_aws_call *c) {
                            FT_STR_ARG(name));
     bool raw = ft_str_is(value, "true");
     if (!raw && !ft_str_is(value, "false")) return ft_sns_invalid(c, "AttributeValue");
-    FT_TRY(subscription_json(&json, c, ft_sns_text(c->arena, sub.json, "Protocol"),
-                             ft_sns_text(c->arena, sub.json, "Endpoint"),
-                             ft_sns_text(c->arena, sub.json, "Token"), raw));
+    FT_TRY(subscription_json(&json, c, ft_json_find_text(c->arena, sub.json, "Protocol"),
+                             ft_json_find_text(c->arena, sub.json, "Endpoint"),
+                             ft_json_find_text(c->arena, sub.json, "Token"), raw));
     return ft_aws_resource_put(c->store, FT_SNS_SUBSCRIPTION, sub.name, json, sub.note);
 }
 

@@ -51,11 +51,7 @@ static ft_err check(ft_str text) {
 
 /* A text member of the message; at == NULL when it is not there. */
 static ft_str member(const ft_alert *a, const char *name, ft_arena *arena) {
-    ft_str raw, text;
-    ft_json j;
-    if (ft_json_find(&raw, a->evidence_json, name) != FT_OK) return (ft_str){ 0 };
-    ft_json_init(&j, raw, arena, NULL);
-    return ft_json_string(&j, &text) == FT_OK ? text : (ft_str){ 0 };
+    return ft_json_find_text(arena, a->evidence_json, name);
 }
 
 /* A topic may say different things to http and https subscribers. */
