@@ -22,9 +22,11 @@
 #define FILE_MAX  ((size_t)256 << 20)
 #define LOOK_US   (2 * FT_SECOND_US)
 #define NAMES_MAX 255 /* of a metric */
+#define AT_ONCE   64  /* executions of one look */
 
 static const char *const steps[] = {
     "create table aws_told (execution text primary key) without rowid",
+    "drop table aws_told", /* the monitor knows itself what is told */
 };
 
 ft_err ft_data_metrics_prepare(ft_store *s) {
@@ -112,20 +114,9 @@ static ft_err drift_tell(telling *t) {
 
 /* ---- executions */
 
-static ft_str text_of(ft_arena *arena, ft_str line, const char *path) {
-    ft_str raw, text = { 0 };
-    ft_json j;
-    if (ft_json_find(&raw, line, path) == FT_OK) {
-        ft_json_init(&j, raw, arena, NULL);
-        if (ft_json_string(&j, &text) != FT_OK) text = (ft_str){ 0 };
-    }
-    ft_err_clear();
-    return text;
-}
-
 static bool is_disabled(const ft_execution *x, ft_arena *arena) {
-    ft_str said = text_of(arena, x->request_json,
-                          "MonitoringJobDefinition.Environment.publish_cloudwatch_metrics");
+    ft_str said = ft_json_find_text(
+        arena, x->request_json, "MonitoringJobDefinition.Environment.publish_cloudwatch_metrics");
     return ft_str_is(said, "Disabled");
 }
 
@@ -140,27 +131,15 @@ static ft_err execution_tell(ft_store *s, ft_arena *arena, const ft_execution *x
     return err ? err : end;
 }
 
-static ft_err is_told(bool *out, ft_store *s, ft_str name) {
-    int64_t n;
-    FT_TRY(ft_db_one(ft_store_db(s), NULL, "select count(*) from aws_told where execution = ?", "s",
-                     "i", name, &n));
-    *out = n > 0;
-    return FT_OK;
-}
-
 /* What cannot be told once will not be later either: it is logged and let be. */
 static ft_err execution_look(ft_store *s, ft_arena *arena, const ft_execution *x) {
-    bool told = false;
-    if (!ft_str_starts(x->status, FT_STR("Completed"))) return FT_OK;
-    FT_TRY(is_told(&told, s, x->name));
-    if (told) return FT_OK;
-    ft_err err = x->program || is_disabled(x, arena) ? FT_OK : execution_tell(s, arena, x);
-    if (err != FT_OK) {
-        ft_log_err(FT_LOG_WARN, "aws", err, "metrics of a monitoring execution");
+    bool tells = ft_str_starts(x->status, FT_STR("Completed")) && !x->program;
+    if (tells && !is_disabled(x, arena)) {
+        ft_err err = execution_tell(s, arena, x);
+        if (err != FT_OK) ft_log_err(FT_LOG_WARN, "aws", err, "metrics of a monitoring execution");
         ft_err_clear();
     }
-    return ft_db_run(ft_store_db(s), "insert or ignore into aws_told (execution) values (?)", "s",
-                     x->name);
+    return ft_execution_set_told(s, x->name);
 }
 
 ft_err ft_data_metrics_chore(ft_store *s) {
@@ -171,7 +150,7 @@ ft_err ft_data_metrics_chore(ft_store *s) {
     int64_t now_us = ft_clock_monotonic_us();
     if (looked_us && now_us - looked_us < LOOK_US) return FT_OK;
     looked_us = now_us;
-    ft_err err = ft_execution_list(&list, &count, s, &arena, FT_STR(""));
+    ft_err err = ft_execution_untold(&list, &count, s, &arena, AT_ONCE);
     for (size_t i = 0; i < count && err == FT_OK; i++) err = execution_look(s, &arena, &list[i]);
     ft_arena_fini(&arena);
     return err;

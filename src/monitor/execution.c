@@ -11,7 +11,8 @@
 #include "monitor/schedule_in.h"
 
 /* A request's capture is in the stream some milliseconds after its answer. */
-#define SETTLE_US FT_SECOND_US
+#define SETTLE_US  FT_SECOND_US
+#define LIST_FIRST 16 /* executions that a list has room for at first */
 
 static ft_err execution_copy(ft_execution *out, ft_rows *rows, ft_arena *arena) {
     int program;
@@ -25,30 +26,68 @@ static ft_err execution_copy(ft_execution *out, ft_rows *rows, ft_arena *arena) 
     return FT_OK;
 }
 
+#define EXECUTION_COLUMNS                                                                     \
+    "select name, schedule, endpoint, status, message, output_uri, request, due_us, from_us," \
+    " until_us, created_us, modified_us, program from monitor_execution "
+
+/* All rows of a query, which is ended. */
+static ft_err rows_copy(ft_execution **out, size_t *count, ft_rows *rows, ft_arena *arena) {
+    ft_err err = FT_OK;
+    size_t room = 0;
+    *out = NULL, *count = 0;
+    while (err == FT_OK && ft_rows_next(rows)) {
+        if (*count == room) {
+            ft_execution *more;
+            room = room ? 2 * room : LIST_FIRST;
+            if ((err = ft_arena_items(&more, arena, room)) != FT_OK) break;
+            if (*count) memcpy(more, *out, *count * sizeof *more);
+            *out = more;
+        }
+        err = execution_copy(&(*out)[(*count)++], rows, arena);
+    }
+    ft_err end = ft_rows_end(rows);
+    return err ? err : end;
+}
+
 static ft_err executions_read(ft_execution **out, size_t *count, ft_store *s, ft_arena *arena,
                               ft_str schedule, ft_str name) {
     ft_db *db;
     ft_rows *rows;
-    int64_t room;
-    ft_err err = FT_OK;
-    *count = 0;
     FT_TRY(ft_schedule_db(&db, s));
-    FT_TRY(ft_db_one(db, NULL,
-                     "select count(*) from monitor_execution where (?1 = '' or schedule = ?1)"
-                     " and (?2 = '' or name = ?2)",
-                     "ss", "i", schedule, name, &room));
-    FT_TRY(ft_arena_items(out, arena, (size_t)room + 1));
     FT_TRY(ft_db_query(&rows, db,
-                       "select name, schedule, endpoint, status, message, output_uri, request,"
-                       " due_us, from_us, until_us, created_us, modified_us, program"
-                       " from monitor_execution"
-                       " where (?1 = '' or schedule = ?1) and (?2 = '' or name = ?2)"
-                       " order by created_us desc, rowid desc",
+                       EXECUTION_COLUMNS "where (?1 = '' or schedule = ?1)"
+                                         " and (?2 = '' or name = ?2)"
+                                         " order by created_us desc, rowid desc",
                        "ss", schedule, name));
-    while (err == FT_OK && *count < (size_t)room && ft_rows_next(rows))
-        err = execution_copy(&(*out)[(*count)++], rows, arena);
-    ft_err end = ft_rows_end(rows);
-    return err ? err : end;
+    return rows_copy(out, count, rows, arena);
+}
+
+ft_err ft_execution_untold(ft_execution **out, size_t *count, ft_store *s, ft_arena *arena,
+                           size_t limit) {
+    ft_db *db;
+    ft_rows *rows;
+    FT_TRY(ft_schedule_db(&db, s));
+    FT_TRY(ft_db_query(&rows, db,
+                       EXECUTION_COLUMNS "where told = 0 and status <> 'InProgress'"
+                                         " order by created_us, rowid limit ?",
+                       "i", (int64_t)limit));
+    return rows_copy(out, count, rows, arena);
+}
+
+ft_err ft_execution_set_told(ft_store *s, ft_str name) {
+    ft_db *db;
+    FT_TRY(ft_schedule_db(&db, s));
+    return ft_db_run(db, "update monitor_execution set told = 1 where name = ?", "s", name);
+}
+
+/* Those of users' programs that go on. */
+static ft_err programs_going(ft_execution **out, size_t *count, ft_store *s, ft_arena *arena) {
+    ft_rows *rows;
+    FT_TRY(ft_db_query(&rows, ft_store_db(s),
+                       EXECUTION_COLUMNS "where status = 'InProgress' and program = 1"
+                                         " order by created_us desc, rowid desc",
+                       ""));
+    return rows_copy(out, count, rows, arena);
 }
 
 ft_err ft_execution_list(ft_execution **out, size_t *count, ft_store *s, ft_arena *arena,
@@ -120,8 +159,8 @@ static ft_err execution_begin(ft_execution *x, ft_store *s, ft_arena *arena,
     FT_GOTO(err, ft_db_run(db,
                            "insert into monitor_execution (name, schedule, endpoint, status,"
                            " output_uri, request, due_us, from_us, until_us, created_us,"
-                           " modified_us, pid, pid_started, program)"
-                           " values (?, ?, ?, 'InProgress', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                           " modified_us, pid, pid_started, program, told)"
+                           " values (?, ?, ?, 'InProgress', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
                            "sssssiiiiinin", x->name, x->schedule, x->endpoint, x->output_uri,
                            schedule->request_json, x->due_us, x->from_us, x->until_us, now_us,
                            now_us, (int)getpid(), (int64_t)started, (int)x->program));
@@ -188,15 +227,9 @@ static ft_err programs_look(ft_store *s, ft_arena *arena) {
     ft_execution *list;
     ft_str status, message;
     size_t count;
-    int64_t going;
-    FT_TRY(ft_db_one(ft_store_db(s), NULL,
-                     "select count(*) from monitor_execution where status = 'InProgress'"
-                     " and program = 1",
-                     "", "i", &going));
-    if (!going || !program) return FT_OK;
-    FT_TRY(ft_execution_list(&list, &count, s, arena, FT_STR("")));
+    if (!program) return FT_OK;
+    FT_TRY(programs_going(&list, &count, s, arena));
     for (size_t i = 0; i < count; i++) {
-        if (!list[i].program || !ft_str_is(list[i].status, "InProgress")) continue;
         ft_err err = program->look(&status, &message, s, arena, &list[i]);
         if (err == FT_EBUSY) continue;
         FT_TRY(err);

@@ -5,8 +5,6 @@
 #include "monitor/schedule_in.h"
 #include "store/objects.h"
 
-
-
 static const char *const steps[] = {
     "create table monitor_schedule ("
     " name text primary key, endpoint text not null, expression text not null,"
@@ -24,6 +22,10 @@ static const char *const steps[] = {
     " where status = 'InProgress'",
     "alter table monitor_schedule add column program integer not null default 0",
     "alter table monitor_execution add column program integer not null default 0",
+    /* Is what came of it passed on? What ended before this step is. */
+    "alter table monitor_execution add column told integer not null default 1;"
+    "update monitor_execution set told = 0 where status = 'InProgress';"
+    "create index monitor_execution_untold on monitor_execution (created_us) where told = 0",
 };
 
 ft_err ft_schedule_db(ft_db **out, ft_store *s) {

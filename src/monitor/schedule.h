@@ -71,6 +71,11 @@ ft_err ft_schedule_remove(ft_store *s, ft_str name);
 /* Of one schedule (empty: all), newest first. */
 ft_err ft_execution_list(ft_execution **out, size_t *count, ft_store *s, ft_arena *arena,
                          ft_str schedule);
+/* Those that ended and that nobody has marked as told, oldest first, at most `limit`: for what is
+ * passed on once. */
+ft_err ft_execution_untold(ft_execution **out, size_t *count, ft_store *s, ft_arena *arena,
+                           size_t limit);
+ft_err ft_execution_set_told(ft_store *s, ft_str name);
 /* FT_ENOTFOUND without a trail. */
 ft_err ft_execution_get(ft_execution *out, ft_store *s, ft_arena *arena, ft_str name);
 

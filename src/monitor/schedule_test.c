@@ -107,6 +107,13 @@ static void test_hourly(void **state) {
     now_us = NEXT + SETTLE;
     EXPECT(executions(&x, s) == 1 && executions(&x, s) == 1);
     EXPECT_STR("Completed", x[0].status);
+    ft_execution *untold;
+    size_t count;
+    EXPECT_OK(ft_execution_untold(&untold, &count, s, &arena, 10)); /* until somebody told it */
+    EXPECT(count == 1 && ft_str_eq(untold[0].name, x[0].name));
+    EXPECT_OK(ft_execution_set_told(s, x[0].name));
+    EXPECT_OK(ft_execution_untold(&untold, &count, s, &arena, 10));
+    EXPECT(count == 0);
     EXPECT(ft_str_starts(x[0].name, FT_STR("model-monitoring-202202141800-")));
     EXPECT(ft_str_starts(x[0].message, FT_STR("Completed: ")));
     EXPECT(x[0].from_us == NEXT - HOUR && x[0].until_us == NEXT && x[0].due_us == NEXT);
