@@ -117,10 +117,12 @@ static void say_stem(ft_saying *s, const char *stem, ft_form form) {
 void ft_ordinal_spanish(ft_saying *s, ft_str digits, ft_form form) {
     long n = ft_small_number(digits);
     ft_form long_form = form == FT_FORM_FEMININE ? form : FT_FORM_ALONE;
-    if (n < 1 || n > 999) {
+    if (n < 1 || n > 1999) { /* those above nobody says */
         ft_cardinal_spanish(s, digits, form);
         return;
     }
+    if (n >= 1000) say_stem(s, "milésim", long_form);
+    n %= 1000;
     if (n >= 100) say_stem(s, ordinal_hundreds[n / 100], long_form);
     n %= 100;
     if (n == 0) return;

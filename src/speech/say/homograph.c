@@ -266,6 +266,32 @@ static bool is_order(const ft_saying *s, ft_str before) {
     return ft_word_in(before, verbal) && ft_joined(s, 0) && ft_word_in(ft_text_at(s, 1), objects);
 }
 
+static bool begins_sentence(const ft_saying *s) {
+    return s->at == 0 || ends_sentence(&s->tokens[s->at - 1]);
+}
+
+static bool ends_phrase(const ft_saying *s) {
+    ft_str next = ft_text_at(s, 1);
+    return next.len == 0 || !ft_joined(s, 0) || ft_is_function_word(s, next);
+}
+
+/* What the place of a word that goes by its neighbours tells for certain: 1, the second; 0, the
+ * first; -1: nothing. */
+static int by_place(const ft_saying *s, const homograph *h) {
+    static const char *const music[] = { "player",  "guitar", "guitarist", "drum",
+                                         "drums",   "line",   "solo",      "clef",
+                                         "note",    "notes",  "voice",     "sound",
+                                         "speaker", "singer", "clarinet",  NULL };
+    static const char *const subjects[] = { "he", "she", "they", "we", "i", "who", "it", NULL };
+    ft_str before = ft_text_at(s, -1), next = ft_text_at(s, 1);
+    if (strcmp(h->word, "bass") == 0 && ft_word_in(next, music)) return 0;
+    if (strcmp(h->word, "sow") == 0 && ft_word_in(before, determiners)) return 1;
+    if (strcmp(h->word, "lead") == 0 && ft_str_is(before, "of") && ends_phrase(s)) return 1;
+    if (strcmp(h->second_part, "VBD") != 0 || ft_word_in(before, determiners)) return -1;
+    bool verb = ft_word_in(before, subjects) && ft_joined(s, 0) && ft_word_in(next, objects);
+    return verb ? 1 : -1; /* he wound the bandage */
+}
+
 static bool is_second(const ft_saying *s, const homograph *h, bool plural) {
     ft_str text = s->tokens[s->at].text, before = ft_text_at(s, -1);
     bool after_to = ft_word_in(before, verbal);
@@ -286,10 +312,13 @@ static bool is_second(const ft_saying *s, const homograph *h, bool plural) {
     }
     case MOSTLY_NOUN:
         return is_listed(h->words, ft_text_at(s, 1)) || is_listed(h->words, before_article(s)) ||
-               is_order(s, before);
+               is_order(s, before) ||
+               (begins_sentence(s) && ft_joined(s, 0) && ft_word_in(ft_text_at(s, 1), objects));
     case BY_WORDS:
         break;
     }
+    int place = by_place(s, h);
+    if (place >= 0) return place;
     if (h->words[0] == '^') return ft_is_upper(text.at[0]) && s->at > 0;
     bool beside = h->second_part[0] == 'V' || h->second_part[0] == 'J';
     return is_near(s, h->words, beside ? 1 : 3);

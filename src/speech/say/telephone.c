@@ -148,6 +148,11 @@ static void say_groups(ft_saying *s, const telephone *t) {
 
 bool ft_say_telephone(ft_saying *s, ft_str text) {
     telephone t = { 0 };
+    if (text.len > 1 && (text.at[0] | 32) == 'x' && ft_all_digits(ft_str_from(text, 1))) {
+        ft_say(s, ft_is_english(s) ? "extension" : "extensión"); /* x1234 */
+        ft_say_digits(s, ft_str_from(text, 1));
+        return true;
+    }
     if (text.len > TELEPHONE_BYTES_MAX || !read_groups(&t, text) || t.digits < 3) return false;
     say_groups(s, &t);
     return true;

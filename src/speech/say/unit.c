@@ -591,6 +591,7 @@ bool ft_say_measure(ft_saying *s, ft_str text) {
     ft_str name = ft_str_trim(ft_str_from(text, at));
     bool one = true;
     measure m = { .unit = by_name(name, s->language->tongue) };
+    if (!m.unit) m.unit = by_name(name, FT_EN); /* the names that Polly's guide has */
     if (!m.unit && !read_measure(&m, name)) return false;
     if (at && !say_amount(s, ft_str_slice(text, 0, at), m.unit->form, &one)) return false;
     say_unit(s, &m, one);
