@@ -47,6 +47,10 @@ ft_err ft_monitor_describe(ft_buf *statistics, ft_buf *constraints, ft_str conte
  * Rules that it has already stay as they are. */
 ft_err ft_monitor_rules(ft_store *s, ft_str endpoint);
 
+/* What an endpoint of this name had as baseline is no other's: its row is forgotten, its files stay.
+ * Fine when there is none. */
+ft_err ft_monitor_forget(ft_store *s, ft_str endpoint);
+
 typedef struct ft_violation {
     ft_str feature;
     ft_str check;       /* baseline_drift_check, data_type_check … (formats.md 3.11) */

@@ -157,6 +157,12 @@ ft_err ft_baseline_store_row(ft_store *s, ft_str endpoint, ft_answers answers, d
         (int64_t)table->cols, table->source, table->sha256, ft_clock_now_us());
 }
 
+ft_err ft_monitor_forget(ft_store *s, ft_str endpoint) {
+    ft_db *db;
+    FT_TRY(ft_monitor_db(&db, s));
+    return ft_db_run(db, "delete from monitor_baseline where endpoint = ?", "s", endpoint);
+}
+
 /* A class at s of the baseline's answers may grow by half of the way to 1 before it is an issue,
  * and to 50 % anyway. */
 static double share_allowed(double largest) { return largest > 1.0 / 3 ? 50 * (1 + largest) : 50; }

@@ -378,6 +378,16 @@ ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str
 
 /* ---- the rest of an endpoint's life */
 
+/* All of it or nothing: a new endpoint of this name must not find rules or limits of the old one.
+ */
+static ft_err rows_delete(ft_store *s, ft_db *db, ft_str name, ft_str subject) {
+    FT_TRY(ft_db_run(db, "delete from endpoint where name = ?", "s", name));
+    FT_TRY(ft_watch_remove(s, subject));
+    FT_TRY(ft_monitor_forget(s, name));
+    ft_db_durable(db);
+    return FT_OK;
+}
+
 ft_err ft_endpoint_delete(ft_store *s, ft_str name) {
     ft_arena arena = FT_ARENA_INIT(0);
     ft_endpoint ep;
@@ -387,8 +397,12 @@ ft_err ft_endpoint_delete(ft_store *s, ft_str name) {
     FT_GOTO(err, ft_endpoint_db(&db, s));
     FT_GOTO(err, ft_endpoint_get(&ep, s, &arena, name));
     FT_GOTO(err, ft_arena_printf(&subject, &arena, "endpoint/%.*s", FT_STR_ARG(name)));
-    FT_GOTO(err, ft_db_run(db, "delete from endpoint where name = ?", "s", name));
-    FT_GOTO(err, ft_watch_remove(s, subject));
+    FT_GOTO(err, ft_db_begin(db));
+    err = rows_delete(s, db, name, subject);
+    if (err == FT_OK)
+        err = ft_db_commit(db);
+    else
+        ft_db_rollback(db);
 done:
     ft_arena_fini(&arena);
     return err;

@@ -56,7 +56,7 @@ ft_err ft_endpoint_list(ft_endpoint **out, size_t *count, ft_store *s, ft_arena 
 /* A node of lineage as people name it: "endpoint:fashion" is its newest version,
  * "endpoint:fashion@3"; anything else as it is. */
 ft_err ft_endpoint_lineage(ft_str *out, ft_store *s, ft_arena *arena, ft_str id);
-/* Its captures stay; its rules and their verdicts go. */
+/* Its captures stay; its rules, their verdicts and its baseline go, all or nothing. */
 ft_err ft_endpoint_delete(ft_store *s, ft_str name);
 /* Back to the version that served before; FT_ECONFLICT when there is none. */
 ft_err ft_endpoint_rollback(ft_store *s, ft_str name);
