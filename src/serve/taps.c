@@ -190,7 +190,12 @@ static ft_err step_find(ft_taps *t, ft_store *s) {
 
 static ft_err outputs_open(ft_taps *t, ft_store *s) {
     if (!t->matcher) FT_TRY(ft_matcher_new(&t->matcher, &t->collection));
-    if (t->trial) return FT_OK;
+    bool whole = false;
+    if (t->trial) FT_TRY(ft_trial_whole(&whole, t->trial));
+    if (whole) return FT_OK;
+    ft_trial_writer_free(t->trial); /* somebody took the trial away */
+    t->trial = NULL;
+    t->oldest = t->step;
     FT_TRY(step_find(t, s));
     return ft_trial_write(&t->trial, s, t->uri, &t->collection, 1, NULL);
 }

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/files.h"
 #include "tests/test.h"
 #include "trials/trial.h"
 
@@ -136,6 +137,21 @@ static void test_full_disk(void **state) {
     EXPECT(whole_steps(uri) == 2);
 }
 
+/* Who takes the trial away gets one that can be read, with the requests since. */
+static void test_taken_away(void **state) {
+    (void)state;
+    shown m = { 0 };
+    ft_str uri = fresh("trial");
+    ft_taps *t = taps_of(&m, uri);
+    for (int i = 0; i < 3; i++) offer(t, FT_STR("1,2"), FT_STR(""));
+    EXPECT(whole_steps(uri) == 3);
+    EXPECT_OK(ft_dir_remove(uri.at));
+    for (int i = 0; i < 2; i++) offer(t, FT_STR("1,2"), FT_STR(""));
+    EXPECT(ft_taps_tell(t).failed == 0);
+    ft_taps_release(t);
+    EXPECT(whole_steps(uri) == 2);
+}
+
 static void test_bounds(void **state) {
     (void)state;
     static char large[1 << 20];
@@ -161,4 +177,4 @@ static void test_bounds(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_faults), cmocka_unit_test(test_full_disk),
-          cmocka_unit_test(test_bounds))
+          cmocka_unit_test(test_taken_away), cmocka_unit_test(test_bounds))

@@ -42,6 +42,8 @@ size_t ft_trial_written(const ft_trial_writer *w);
 /* Take this worker's files of an earlier step away, index first: readers see none of it, or find
  * its tensors gone. FT_OK when there is no such step. */
 ft_err ft_trial_forget(ft_trial_writer *w, int64_t global_step);
+/* Is the collections file still there? A trial without one cannot be read: write it anew. */
+ft_err ft_trial_whole(bool *out, const ft_trial_writer *w);
 /* The empty training_job_end.ts that tells readers that no more steps come. */
 ft_err ft_trial_finish(ft_trial_writer *w);
 void ft_trial_writer_free(ft_trial_writer *w);

@@ -26,12 +26,16 @@ struct ft_trial_writer {
     ft_buf events, entries, index;
 };
 
+static void collections_key(char key[KEY_TEXT], const ft_trial_writer *w) {
+    snprintf(key, KEY_TEXT, "collections/000000000/%s_collections.json", w->worker.at);
+}
+
 static ft_err write_collections(ft_trial_writer *w, const ft_collection *collections, size_t count,
                                 int num_workers) {
     char key[KEY_TEXT];
     ft_buf json = { 0 };
     ft_err err = FT_OK;
-    snprintf(key, sizeof key, "collections/000000000/%s_collections.json", w->worker.at);
+    collections_key(key, w);
     FT_GOTO(err, ft_collections_write(&json, collections, count, num_workers));
     FT_GOTO(err, ft_place_put(&w->place, ft_str_of(key), ft_buf_str(&json)));
 done:
@@ -146,6 +150,12 @@ ft_err ft_trial_forget(ft_trial_writer *w, int64_t global_step) {
     keys_of(event_key, index_key, w, global_step);
     FT_TRY(ft_place_remove(&w->place, ft_str_of(index_key)));
     return ft_place_remove(&w->place, ft_str_of(event_key));
+}
+
+ft_err ft_trial_whole(bool *out, const ft_trial_writer *w) {
+    char key[KEY_TEXT];
+    collections_key(key, w);
+    return ft_place_exists(out, &w->place, ft_str_of(key));
 }
 
 ft_err ft_trial_finish(ft_trial_writer *w) {
