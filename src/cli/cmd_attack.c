@@ -38,7 +38,7 @@ typedef struct attacking {
     ft_str out, differences;
     ft_arena arena; /* of one picture */
     ft_listing listing;
-    int64_t done, succeeded, already, unread, limit;
+    int64_t done, succeeded, already, flat, unread, limit;
     ft_str *written; /* names so far, sorted */
     size_t written_count, written_room;
 } attacking;
@@ -131,6 +131,7 @@ static ft_err one(attacking *a, ft_str path, ft_str stem) {
     FT_TRY(write_difference(a, &got, stem));
     a->done++;
     a->already += already(a, &got);
+    a->flat += got.flat;
     a->succeeded += got.success && !already(a, &got);
     tell(a, file, &got);
     return FT_OK;
@@ -210,6 +211,11 @@ static ft_err attack(attacking *a) {
     if (a->already)
         fprintf(stderr, "%lld pictures were answered with the target before: not counted\n",
                 (long long)a->already);
+    if (a->flat)
+        fprintf(stderr,
+                "%lld pictures have a gradient of nothing but zeros: a step function, as Round or "
+                "Sign, is on the way back, and only chance changes the answer\n",
+                (long long)a->flat);
     return FT_OK;
 }
 

@@ -36,6 +36,7 @@ typedef struct attack {
     float *from, *at, *slope, *input, *scratch;
     ft_array image; /* over `input` */
     int avoid;      /* untargeted: the class that was answered */
+    bool sloped;    /* some gradient was not zero */
     ft_random random;
     ft_arena round; /* of one step */
 } attack;
@@ -91,6 +92,7 @@ static ft_err slope_find(attack *a) {
     ft_nn_sight_apply(&a->sight, a->input, a->at, a->scratch);
     FT_TRY(ft_nn_input_gradient(&g, a->e, &a->image, choose, a, &a->round));
     ft_nn_sight_adjoint(&a->sight, a->slope, g.data, a->scratch);
+    for (size_t i = 0; i < a->count && !a->sloped; i++) a->sloped = a->slope[i] != 0;
     return FT_OK;
 }
 
@@ -234,6 +236,7 @@ static ft_err attack_run(ft_nn_attacked *out, attack *a, ft_str picture,
         FT_TRY(pgd(out, a));
     else
         FT_TRY(a->o.method == FT_NN_FGSM ? fgsm(a) : noise(a));
+    out->flat = !a->sloped && a->o.method != FT_NN_NOISE;
     return judge(out, a, arena);
 }
 

@@ -38,6 +38,7 @@ typedef struct ft_nn_attacked {
     double probability_before, probability_after; /* of those classes */
     double target_probability;                    /* targeted: after */
     bool success;    /* the target is answered, or another class than before */
+    bool flat;       /* the gradient was nothing but zeros all the time: a step function's */
     int steps;       /* taken */
     int change_most; /* of any channel, in 1/255 */
 } ft_nn_attacked;
