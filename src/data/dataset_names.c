@@ -34,9 +34,13 @@ ft_err ft_set_names_read(ft_dataset *d, const char *file) {
     ft_json j;
     if (keeps_meta(d->format) || d->picture_count || d->stream_first) return FT_OK;
     FT_TRY(ft_arena_printf(&path, &d->arena, "%s" NAMES_ENDING, file));
-    if (!ft_file_exists(path.at)) return FT_OK;
-    FT_TRY(ft_file_read(&text, &d->arena, path.at, NAMES_BYTES_MAX));
-    ft_err err = ft_json_find(&list, text, "classes");
+    ft_err err = ft_file_read(&text, &d->arena, path.at, NAMES_BYTES_MAX);
+    if (err == FT_ENOTFOUND) {
+        ft_err_clear();
+        return FT_OK;
+    }
+    FT_TRY(err);
+    err = ft_json_find(&list, text, "classes");
     if (err == FT_OK) {
         ft_json_init(&j, list, &d->arena, NULL);
         err = ft_json_enter_array(&j);

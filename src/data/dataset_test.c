@@ -588,8 +588,33 @@ static void test_names_of_classes(void **state) {
     EXPECT_OK(ft_file_remove(names));
 }
 
-TEST_MAIN(cmocka_unit_test(test_names_of_classes), cmocka_unit_test(test_images),
-          cmocka_unit_test(test_rows), cmocka_unit_test(test_csv),
+/* Each call that can fail while names are written and read: an error, never names that are not
+ * there. */
+static void test_names_faults(void **state) {
+    static const ft_field field = { .name = FT_STR("x"), .dtype = FT_F32 };
+    ft_dataset_write_opts opts = { .meta = FT_STR("{\"classes\":[\"cat\",\"dog\"]}") };
+    float one = 1;
+    ft_array row = { .dtype = FT_F32, .data = &one };
+    char path[1200];
+    (void)state;
+    snprintf(path, sizeof path, "%s", test_set_path("named_faults.tfrecord"));
+    ft_str paths = ft_str_of(path);
+    EACH_FAULT {
+        ft_dataset_writer *w = NULL;
+        ft_dataset *d = NULL;
+        ft_err err = ft_dataset_writer_new(&w, path, &field, 1, &opts);
+        if (err == FT_OK) err = ft_dataset_write(w, &row);
+        if (err == FT_OK) err = ft_dataset_writer_end(w);
+        ft_dataset_writer_free(w);
+        if (err == FT_OK) err = ft_dataset_open(&d, &paths, 1, NULL);
+        if (err == FT_OK) EXPECT_STR("{\"classes\":[\"cat\",\"dog\"]}", ft_dataset_meta(d));
+        EXPECT(err == FT_OK || ft_err_why()[0]);
+        ft_dataset_free(d);
+    }
+}
+
+TEST_MAIN(cmocka_unit_test(test_names_of_classes), cmocka_unit_test(test_names_faults),
+          cmocka_unit_test(test_images), cmocka_unit_test(test_rows), cmocka_unit_test(test_csv),
           cmocka_unit_test(test_csv_stacked), cmocka_unit_test(test_libsvm),
           cmocka_unit_test(test_index), cmocka_unit_test(test_bytes), cmocka_unit_test(test_json),
           cmocka_unit_test(test_damage), cmocka_unit_test(test_over_limit),
