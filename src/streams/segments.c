@@ -173,6 +173,19 @@ ft_err ft_stream_segments_between(ft_segment **out, size_t *count, ft_store *s, 
     return read_all(out, count, rows, arena);
 }
 
+ft_err ft_stream_may_hold(bool *out, ft_store *s, const ft_stream_kind *kind, ft_str key,
+                          int64_t from, int64_t until) {
+    int64_t count = 0;
+    *out = false;
+    FT_TRY(ft_streams_ready(s));
+    FT_TRY(ft_db_one(ft_store_db(s), NULL,
+                     "select count(*) from segment where kind = ? and key = ? and sealed = 1 and"
+                     " records > 0 and last >= ? and first <= ?",
+                     "tsii", "i", kind->name, key, from, until, &count));
+    *out = count > 0;
+    return FT_OK;
+}
+
 ft_err ft_stream_total(uint64_t *out, ft_store *s, const ft_stream_kind *kind, ft_str key) {
     int64_t total = 0;
     *out = 0;

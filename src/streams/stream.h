@@ -161,6 +161,9 @@ ft_err ft_stream_segments(ft_segment **out, size_t *count, ft_store *s, ft_arena
 ft_err ft_stream_segments_between(ft_segment **out, size_t *count, ft_store *s, ft_arena *arena,
                                   const ft_stream_kind *kind, ft_str key, int64_t from,
                                   int64_t until, size_t limit);
+/* May a sealed segment hold a record of an order in [from, until]? */
+ft_err ft_stream_may_hold(bool *out, ft_store *s, const ft_stream_kind *kind, ft_str key,
+                          int64_t from, int64_t until);
 /* Records in a stream's sealed segments. */
 ft_err ft_stream_total(uint64_t *out, ft_store *s, const ft_stream_kind *kind, ft_str key);
 /* After a crash: tails whose writer is gone are cut after their last whole record, sealed and

@@ -380,6 +380,11 @@ static void test_retention(void **state) {
     EXPECT_OK(ft_stream_segments_between(&list, &after, s, &arena, &kind_small, FT_STR("old"), 0,
                                          400, 3));
     EXPECT(after == 3 && list[0].first == 0);
+    bool holds;
+    EXPECT_OK(ft_stream_may_hold(&holds, s, &kind_small, FT_STR("old"), 200, 200));
+    EXPECT(holds);
+    EXPECT_OK(ft_stream_may_hold(&holds, s, &kind_small, FT_STR("old"), 400, 500));
+    EXPECT(!holds);
     EXPECT_OK(ft_stream_segments(&list, &count, s, &arena, &kind_small, FT_STR("old")));
     ft_cursor *c = cursor(s, &kind_small, "old", 0, 0);
     expect_next(c, 0, 0);
