@@ -104,35 +104,62 @@ done:
     return err;
 }
 
-/* Constraints that no rule saw are an alert too; its lineage goes over a verdict of its own, which
- * names the constraints by their content. */
-static ft_err alert_constraints(ft_run *r) {
-    ft_str subject, text, key, constraints, verdict, rule, alert_node, parent;
+/* The same end of a window, told to the same place, is the same alert however often it is run: a
+ * UUID of its own making (RFC 9562, version 8). */
+static ft_err alert_uuid(ft_str *out, ft_run *r) {
+    ft_str name;
+    char sha[FT_SHA256_HEX];
+    FT_TRY(ft_arena_printf(&name, r->arena, CONSTRAINT_RULE "\n%.*s\n%lld\n%.*s",
+                           FT_STR_ARG(r->endpoint), (long long)r->until, FT_STR_ARG(r->uri)));
+    FT_TRY(ft_sha256_hex(sha, name));
+    return ft_arena_printf(out, r->arena, "%.8s-%.4s-8%.3s-8%.3s-%.12s", sha, sha + 8, sha + 12,
+                           sha + 15, sha + 18);
+}
+
+/* Its lineage goes over a verdict of its own, which names the constraints by their content. */
+static ft_err alert_raise(ft_run *r, ft_str text, ft_str key, ft_str constraints) {
+    ft_str subject, verdict, rule, alert_node, parent, uuid;
     char sha[FT_SHA256_HEX];
     ft_alert alert;
-    FT_TRY(ft_arena_printf(&subject, r->arena, "endpoint/%.*s", FT_STR_ARG(r->endpoint)));
-    FT_TRY(ft_arena_printf(&text, r->arena,
-                           "%zu constraints of the baseline are violated; %.*s: %.*s",
-                           r->violations.count, FT_STR_ARG(r->violations.at[0].feature),
-                           FT_STR_ARG(r->violations.at[0].description)));
-    FT_TRY(constraints_text(&constraints, &key, r));
     FT_TRY(ft_sha256_hex(sha, constraints));
+    FT_TRY(alert_uuid(&uuid, r));
+    FT_TRY(ft_arena_printf(&subject, r->arena, "endpoint/%.*s", FT_STR_ARG(r->endpoint)));
     FT_TRY(ft_arena_printf(&rule, r->arena, "rule:" CONSTRAINT_RULE "@%s", sha));
     FT_TRY(ft_arena_printf(&verdict, r->arena, "verdict:%.*s", FT_STR_ARG(r->uri)));
+    FT_TRY(ft_alert_raise(&alert, r->s, r->arena,
+                          &(ft_alert){ .uuid = uuid,
+                                       .subject = subject,
+                                       .rule = FT_STR(CONSTRAINT_RULE),
+                                       .text = text,
+                                       .evidence_json = FT_STR("{}") }));
+    FT_TRY(ft_arena_printf(&alert_node, r->arena, "alert:%lld", (long long)alert.id));
     FT_TRY(ft_lineage_node(r->s, rule, key));
     FT_TRY(ft_lineage_node(r->s, verdict, text));
+    FT_TRY(ft_lineage_edge(r->s, alert_node, verdict));
     FT_TRY(ft_lineage_edge(r->s, verdict, rule));
     for (size_t i = 0; i < r->segment_count; i++) {
         FT_TRY(ft_arena_printf(&parent, r->arena, "capture:%.*s", FT_STR_ARG(r->segments[i])));
         FT_TRY(ft_lineage_edge(r->s, verdict, parent));
     }
-    FT_TRY(ft_alert_raise(&alert, r->s, r->arena,
-                          &(ft_alert){ .subject = subject,
-                                       .rule = FT_STR(CONSTRAINT_RULE),
-                                       .text = text,
-                                       .evidence_json = FT_STR("{}") }));
-    FT_TRY(ft_arena_printf(&alert_node, r->arena, "alert:%lld", (long long)alert.id));
-    return ft_lineage_edge(r->s, alert_node, verdict);
+    return FT_OK;
+}
+
+/* Constraints that no rule saw are an alert too, which is never there without where it came from.
+ */
+static ft_err alert_constraints(ft_run *r) {
+    ft_db *db = ft_store_db(r->s);
+    ft_str text, key, constraints;
+    FT_TRY(ft_arena_printf(&text, r->arena,
+                           "%zu constraints of the baseline are violated; %.*s: %.*s",
+                           r->violations.count, FT_STR_ARG(r->violations.at[0].feature),
+                           FT_STR_ARG(r->violations.at[0].description)));
+    FT_TRY(constraints_text(&constraints, &key, r));
+    FT_TRY(ft_db_begin(db));
+    ft_err err = alert_raise(r, text, key, constraints);
+    if (err == FT_OK) return ft_db_commit(db);
+    ft_db_rollback(db);
+    if (err == FT_EEXIST) ft_err_clear(), err = FT_OK; /* a run before told it, lineage and all */
+    return err;
 }
 
 /* ---- the files */

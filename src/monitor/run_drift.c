@@ -47,7 +47,52 @@ static void drift_values(ft_value v[FT_DRIFT_COLUMNS], const ft_run *r, size_t i
     v[FT_DRIFT_RECORDS] = ft_value_int((int64_t)all);
 }
 
-static ft_err append_classes(ft_stream_writer *w, const ft_run *r, size_t i) {
+/* What the stream has of this end of a window already, of a run before: it is not told twice. */
+typedef struct told {
+    ft_str *names;
+    size_t count, room;
+} told;
+
+static ft_err told_read(told *t, ft_run *r) {
+    ft_cursor *c;
+    ft_record record;
+    ft_err err;
+    bool any;
+    /* a run seals what it told; what a killed one left is sealed before others run */
+    FT_TRY(ft_stream_may_hold(&any, r->s, &ft_kind_drift, r->endpoint, r->until - 1, r->until - 1));
+    if (!any) return FT_OK;
+    ft_cursor_opts opts = {
+        .key = r->endpoint, .from = r->until - 1, .until = r->until, .wanted = 1 << FT_DRIFT_FEATURE
+    };
+    FT_TRY(ft_cursor_open(&c, r->s, &ft_kind_drift, &opts));
+    while ((err = ft_cursor_next(c, &record)) == FT_OK) {
+        if (t->count == t->room) {
+            ft_str *more;
+            t->room = t->room ? 2 * t->room : 16;
+            FT_GOTO(err, ft_arena_items(&more, r->arena, t->room));
+            if (t->count) memcpy(more, t->names, t->count * sizeof *more);
+            t->names = more;
+        }
+        FT_GOTO(err,
+                ft_arena_str(&t->names[t->count], r->arena, record.values[FT_DRIFT_FEATURE].s));
+        t->count++;
+    }
+done:
+    ft_cursor_close(c);
+    return err == FT_ENOTFOUND ? FT_OK : err;
+}
+
+static bool is_told(const told *t, ft_str name) {
+    for (size_t i = 0; i < t->count; i++)
+        if (ft_str_eq(t->names[i], name)) return true;
+    return false;
+}
+
+static ft_err append_new(ft_stream_writer *w, const told *t, const ft_value *v) {
+    return is_told(t, v[FT_DRIFT_FEATURE].s) ? FT_OK : ft_stream_append(w, v);
+}
+
+static ft_err append_classes(ft_stream_writer *w, const ft_run *r, const told *t, size_t i) {
     const ft_stat *f = &r->window.stats->features[i];
     ft_arena arena = FT_ARENA_INIT(0);
     ft_value v[FT_DRIFT_COLUMNS];
@@ -60,7 +105,7 @@ static ft_err append_classes(ft_stream_writer *w, const ft_run *r, size_t i) {
         v[FT_DRIFT_FEATURE] = ft_value_text(name);
         v[FT_DRIFT_PSI] = v[FT_DRIFT_NOISE] = (ft_value){ 0 };
         v[FT_DRIFT_SHARE] = number((double)f->values[c].count / (double)f->present);
-        err = ft_stream_append(w, v);
+        err = append_new(w, t, v);
     }
 done:
     ft_arena_fini(&arena);
@@ -97,18 +142,32 @@ static ft_err note_lineage(ft_run *r, ft_str segment) {
     return FT_OK;
 }
 
+/* In one transaction: a run may name a thousand segments. */
+static ft_err note_all(ft_run *r, ft_str segment) {
+    ft_db *db = ft_store_db(r->s);
+    FT_TRY(ft_db_begin(db));
+    ft_err err = note_lineage(r, segment);
+    if (err != FT_OK) {
+        ft_db_rollback(db);
+        return err;
+    }
+    return ft_db_commit(db);
+}
+
 ft_err ft_run_drift(ft_run *r) {
     ft_stream_writer *w;
     ft_value v[FT_DRIFT_COLUMNS];
+    told before = { 0 };
     ft_err err;
+    FT_TRY(told_read(&before, r));
     FT_TRY(ft_stream_write(&w, r->s, &ft_kind_drift, r->endpoint, NULL));
     for (size_t i = 0; i < r->window.stats->count; i++) {
         drift_values(v, r, i);
-        FT_GOTO(err, ft_stream_append(w, v));
+        FT_GOTO(err, append_new(w, &before, v));
         if (i == r->window.inputs && r->window.stats->features[i].is_text)
-            FT_GOTO(err, append_classes(w, r, i));
+            FT_GOTO(err, append_classes(w, r, &before, i));
     }
-    err = note_lineage(r, ft_stream_segment(w));
+    err = ft_stream_segment(w).len ? note_all(r, ft_stream_segment(w)) : FT_OK;
 done:;
     ft_err closed = ft_stream_close(w);
     return err ? err : closed;
