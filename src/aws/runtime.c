@@ -91,8 +91,8 @@ static ft_err invoke_endpoint(ft_aws_call *c) {
     if (ft_request_header(c->req, "X-Amzn-SageMaker-Target-Model").len)
         return ft_aws_fail(c, 400, "ValidationError", "Endpoint %.*s serves one model only",
                            FT_STR_ARG(name));
-    variant = live->capture.variant.len ? live->capture.variant : FT_STR(FT_CAPTURE_VARIANT);
-    FT_TRY(ft_arena_str(&variant, c->arena, variant)); /* the answer may outlive the endpoint */
+    FT_TRY(ft_arena_str(&variant, c->arena,
+                        live->capture.variant)); /* the answer may outlive the endpoint */
     bool asks = live->held->model->predictor->ask != NULL;
     ft_err err = ft_invoke(c->req, c->resp, live);
     if (err == FT_ENOMEM || err == FT_EBUSY)

@@ -82,14 +82,11 @@ static ft_err ask(ft_request *req, ft_response *resp, const ft_live *live) {
     return ft_asking_begin(req, resp, w->serve->askings, w->set, live, &asking);
 }
 
-/* The same version and variant in the set that this thread has by now; the old one when it was
- * replaced while the program thought. */
+/* As it is in the set that this thread has by now; the old one when it was replaced while the
+ * program thought. */
 static const ft_live *now_live(const ft_worker *w, const ft_live *then) {
-    ft_str variant = then->capture.variant;
-    const ft_live *first = ft_live_find(w->set, then->name);
-    if (first && first->version == then->version)
-        first = ft_live_variant(first, variant.len ? variant : FT_STR(FT_CAPTURE_VARIANT));
-    return first && first->version == then->version ? first : then;
+    const ft_live *now = ft_live_same(w->set, then);
+    return now ? now : then;
 }
 
 static ft_err answer(ft_request *req, ft_response *resp, const ft_asked *asked) {

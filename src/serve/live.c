@@ -129,10 +129,15 @@ bool ft_live_is_current(ft_registry *r, const ft_live_set *set) {
 
 const ft_live *ft_live_variant(const ft_live *first, ft_str variant) {
     for (size_t i = 0; i < first->variants; i++) {
-        ft_str name = first[i].capture.variant;
-        if (ft_str_eq(name.len ? name : FT_STR(FT_CAPTURE_VARIANT), variant)) return &first[i];
+        if (ft_str_eq(first[i].capture.variant, variant)) return &first[i];
     }
     return NULL;
+}
+
+const ft_live *ft_live_same(const ft_live_set *set, const ft_live *old) {
+    const ft_live *now = ft_live_find(set, old->name);
+    if (now) now = ft_live_variant(now, old->capture.variant);
+    return now && now->version == old->version ? now : NULL;
 }
 
 const ft_live *ft_live_choose(const ft_live *first, double chance) {
@@ -305,7 +310,7 @@ static ft_err is_ready(const ft_live_model *held) {
 /* Its model, ready. FT_EBUSY without a trail: it will be, and `v->held` is NULL. */
 static ft_err variant_hold(variant *v, follow *f, const ft_endpoint *ep) {
     const ft_live *old = ft_live_find(f->before, ep->name);
-    if (old) old = ft_live_variant(old, v->name.len ? v->name : FT_STR(FT_CAPTURE_VARIANT));
+    if (old) old = ft_live_variant(old, v->name);
     if (old && ft_str_eq(old->model_sha256, v->model_sha256)) {
         ft_err err = is_ready(old->held);
         f->waiting |= err == FT_EBUSY; /* it serves since this server began: look again */
@@ -339,7 +344,8 @@ static void started(follow *f, const ft_endpoint *ep, const variant *v) {
 static ft_err variants_of(variant **out, size_t *count, follow *f, const ft_endpoint *ep) {
     *count = 1 + ep->more_count;
     FT_TRY(ft_arena_items(out, &f->arena, *count));
-    (*out)[0] = (variant){ .name = ep->capture.variant,
+    ft_str name = ep->capture.variant.len ? ep->capture.variant : FT_STR(FT_CAPTURE_VARIANT);
+    (*out)[0] = (variant){ .name = name,
                            .model_uri = ep->model_uri,
                            .model_sha256 = ep->model_sha256,
                            .weight = ep->weight };

@@ -40,7 +40,7 @@ typedef struct ft_live { /* a variant of an endpoint; most have one */
     size_t variants; /* the endpoint's items from this one on; 0: not its first */
     double weight;   /* this variant's, of the sum of all */
     int version, capture_percent;
-    ft_capture_opts capture;
+    ft_capture_opts capture; /* its variant is never empty */
     ft_str model_sha256;
     ft_live_model *held;
     ft_meter *meter;
@@ -74,6 +74,8 @@ bool ft_live_is_current(ft_registry *r, const ft_live_set *set);
 const ft_live *ft_live_find(const ft_live_set *set, ft_str name);
 /* The variant of that name, NULL when there is none. */
 const ft_live *ft_live_variant(const ft_live *first, ft_str variant);
+/* The same version and variant in this set, NULL when it is there no more. */
+const ft_live *ft_live_same(const ft_live_set *set, const ft_live *old);
 /* One of the variants by their weights; `chance` in [0, 1). */
 const ft_live *ft_live_choose(const ft_live *first, double chance);
 /* Remember an answer's class. Any thread. */

@@ -30,10 +30,8 @@ static void slot_close(ft_slot *slot) {
  * that each segment has one endpoint version as its parent. */
 static void slots_move(ft_slot *to, const ft_live_set *next, ft_worker *w) {
     for (size_t i = 0; w->set && i < w->set->count; i++) {
-        const ft_live *old = &w->set->items[i], *now = ft_live_find(next, old->name);
-        ft_str variant = old->capture.variant;
-        if (now) now = ft_live_variant(now, variant.len ? variant : FT_STR(FT_CAPTURE_VARIANT));
-        if (now && now->version == old->version)
+        const ft_live *now = ft_live_same(next, &w->set->items[i]);
+        if (now)
             to[now - next->items] = w->slots[i];
         else
             slot_close(&w->slots[i]);
