@@ -312,8 +312,9 @@ static void *keep(void *arg) {
     }
     if (ft_stream_close(k->log) != FT_OK) ft_err_clear();
     ft_store_close(k->store);
-    if (ft_dir_remove(k->m->folder) != FT_OK)
-        ft_log_err(FT_LOG_WARN, "serve", FT_EIO, "a program's folder stays"), ft_err_clear();
+    ft_err err = ft_dir_remove(k->m->folder);
+    if (err != FT_OK) ft_log_err(FT_LOG_WARN, "serve", err, "a program's folder stays");
+    ft_err_clear();
     forget(k->m);
     free(k);
     return NULL;
