@@ -1,5 +1,7 @@
-/* syncer.h -- files that grow reach the disk every 100 ms by a thread of its own, so that no
- * request waits for the disk.
+/* syncer.h -- files that grow reach the disk every 100 ms by a thread of its own, so that requests
+ * do not wait for the disk. What begins and ends a file does, on its writer's thread: it is made
+ * with the first record, and sealed (synced, with its row) when it is full, its hour is over or its
+ * writer ends.
  *
  * A writer adds its file, marks it after each write, and drops it when it is done with it. Threads:
  * any; a file's marks may come from one thread while the syncer looks at them. */

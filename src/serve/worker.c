@@ -113,7 +113,7 @@ static ft_err capture_to(ft_slot *slot, ft_worker *w, const ft_live *live, char 
     int64_t now_us = ft_clock_now_us();
     if (!slot->capture) {
         ft_capture_opts opts = live->capture;
-        opts.synced_elsewhere = true; /* syncer.h: no request waits for the disk */
+        opts.synced_elsewhere = true; /* syncer.h: no record waits for the disk */
         FT_TRY(ft_capture_open_as(&slot->capture, w->store, live->name, &opts));
     }
     ft_capture_id(id, now_us, &w->random);
