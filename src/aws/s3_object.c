@@ -8,6 +8,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/files.h"
+#include "net/percent.h"
+#include "net/range.h"
 #include "store/multipart.h"
 
 #define DELETE_MAX 1000
@@ -29,31 +31,6 @@ static ft_err object_open(ft_object *o, int *fd, ft_aws_call *c, ft_str bucket, 
     return FT_FAIL(FT_EBUSY, "the object is being replaced all the time");
 }
 
-/* "bytes=0-99", "bytes=100-", "bytes=-100"; several ranges or another unit are as no range. */
-static ft_err range_read(bool *is_range, uint64_t *first, uint64_t *length, ft_aws_call *c,
-                         uint64_t size) {
-    ft_str range = ft_request_header(c->req, "range"), last;
-    uint64_t a = 0, b = 0;
-    *is_range = false, *first = 0, *length = size;
-    if (!ft_str_starts(range, FT_STR("bytes=")) || ft_str_find(range, ',') < range.len)
-        return FT_OK;
-    last = ft_str_from(range, sizeof "bytes=" - 1);
-    ft_str begin = ft_str_cut(&last, '-');
-    if (!last.at || (begin.len && !ft_str_u64(&a, begin)) || (last.len && !ft_str_u64(&b, last)) ||
-        (!begin.len && !last.len))
-        return FT_OK;
-    if (!begin.len)
-        a = b < size ? size - b : 0, b = size - 1;
-    else if (!last.len || b >= size)
-        b = size - 1;
-    else if (b < a)
-        return FT_OK;
-    if (a >= size || (!begin.len && size == 0))
-        return ft_aws_fail(c, 416, "InvalidRange", "The requested range is not satisfiable");
-    *is_range = true, *first = a, *length = b - a + 1;
-    return FT_OK;
-}
-
 /* ?response-content-type=… and its kin overrule the kept headers. */
 static void overrides(ft_aws_call *c) {
     ft_str type = ft_request_query(c->req, "response-content-type"),
@@ -66,25 +43,18 @@ static void overrides(ft_aws_call *c) {
 ft_err ft_s3_get(ft_aws_call *c) {
     ft_object o;
     ft_str bucket, key;
-    bool is_range;
     uint64_t first, length;
     FT_TRY(ft_s3_bucket(&bucket, c));
     FT_TRY(ft_s3_key(&key, c));
     FT_TRY(object_open(&o, &c->resp->fd, c, bucket, key));
     FT_TRY(ft_s3_conditions(c, &o, ""));
-    FT_TRY(range_read(&is_range, &first, &length, c, o.size_bytes));
+    ft_range range = ft_request_range(&first, &length, c->req, o.size_bytes);
+    if (range == FT_RANGE_OUTSIDE)
+        return ft_aws_fail(c, 416, "InvalidRange", "The requested range is not satisfiable");
     FT_TRY(ft_s3_object_headers(c, &o));
     overrides(c);
-    if (is_range) {
-        ft_str text;
-        FT_TRY(ft_arena_printf(&text, c->arena, "bytes %llu-%llu/%llu", (unsigned long long)first,
-                               (unsigned long long)(first + length - 1),
-                               (unsigned long long)o.size_bytes));
-        ft_response_header(c->resp, "Content-Range", text);
-        c->resp->status = 206;
-    }
-    c->resp->file_offset = first, c->resp->file_length = length;
-    return FT_OK;
+    if (range == FT_RANGE_WHOLE) return FT_OK;
+    return ft_response_range(c->resp, c->arena, first, length, o.size_bytes);
 }
 
 /* No tags can be set here (s3_common.c refuses them), so none are there. Copies of large objects
@@ -109,7 +79,8 @@ static ft_err copy_source(ft_str *bucket, ft_str *key, ft_aws_call *c) {
     ft_str source = ft_request_header(c->req, "x-amz-copy-source");
     if (ft_str_find(source, '?') < source.len)
         return ft_aws_fail(c, 501, "NotImplemented", "Objects have no versions here");
-    if (ft_form_decode(&source, c->arena, source) != FT_OK) source = (ft_str){ 0 };
+    if (ft_percent_decode(&source, c->arena, source, FT_PERCENT_FORM | FT_PERCENT_NUL) != FT_OK)
+        source = (ft_str){ 0 };
     if (ft_str_starts(source, FT_STR("/"))) source = ft_str_from(source, 1);
     *key = source;
     *bucket = ft_str_cut(key, '/');

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "net/range.h"
 #include "serve/speech/service.h"
 #include "store/objects.h"
 
@@ -162,41 +163,16 @@ ft_err ft_article_post(ft_polly *p) {
 static ft_err id_read(ft_str *id, ft_polly *p) {
     *id = p->name;
     if (ft_str_ends(*id, FT_STR(".mp3"))) id->len -= 4;
-    bool good = id->len == ID_DIGITS;
-    for (size_t i = 0; good && i < id->len; i++)
-        good = strchr("0123456789abcdef", id->at[i]) && id->at[i];
-    if (good) return FT_OK;
+    if (ft_unhex(NULL, ID_DIGITS / 2, *id)) return FT_OK;
     return ft_polly_refuse(p, 404, "ArticleNotFoundException", "There is no article '%.*s'",
                            FT_STR_ARG(ft_str_slice(p->name, 0, 100)));
-}
-
-/* "bytes=5-", "bytes=5-9", "bytes=-9"; anything else asks for the whole. */
-static bool range_read(uint64_t *first, uint64_t *length, ft_str text, uint64_t size) {
-    ft_str rest = text;
-    uint64_t from = 0, to = size - 1;
-    if (!size || !ft_str_starts(text, FT_STR("bytes=")) || ft_str_find(text, ',') < text.len)
-        return false;
-    rest = ft_str_from(rest, 6);
-    ft_str begin = ft_str_cut(&rest, '-');
-    if (!rest.at) return false;
-    if (!begin.len) {
-        if (!ft_str_u64(&to, rest) || !to) return false;
-        from = to < size ? size - to : 0;
-        to = size - 1;
-    } else if (!ft_str_u64(&from, begin) || (rest.len && !ft_str_u64(&to, rest))) {
-        return false;
-    }
-    if (to >= size) to = size - 1;
-    if (from > to) return false;
-    *first = from;
-    *length = to - from + 1;
-    return true;
 }
 
 static ft_err send_kept(ft_polly *p, const ft_object *o, ft_str id) {
     const ft_worker *w = p->req->thread;
     ft_response *resp = p->resp;
-    ft_str etag, part;
+    ft_str etag;
+    uint64_t first, length;
     FT_TRY(ft_arena_printf(&etag, p->req->arena, "\"%.*s\"", FT_STR_ARG(id)));
     ft_response_header(resp, "ETag", etag);
     ft_response_header(resp, "Accept-Ranges", FT_STR("bytes"));
@@ -207,16 +183,9 @@ static ft_err send_kept(ft_polly *p, const ft_object *o, ft_str id) {
     }
     FT_TRY(ft_object_open(&resp->fd, w->store, o->bucket, o->key));
     resp->content_type = FT_STR("audio/mpeg");
-    if (!range_read(&resp->file_offset, &resp->file_length, ft_request_header(p->req, "Range"),
-                    o->size_bytes))
-        return FT_OK;
-    FT_TRY(ft_arena_printf(&part, p->req->arena, "bytes %llu-%llu/%llu",
-                           (unsigned long long)resp->file_offset,
-                           (unsigned long long)(resp->file_offset + resp->file_length - 1),
-                           (unsigned long long)o->size_bytes));
-    ft_response_header(resp, "Content-Range", part);
-    resp->status = 206;
-    return FT_OK;
+    /* A range outside is no reason not to play it. */
+    if (ft_request_range(&first, &length, p->req, o->size_bytes) != FT_RANGE_PART) return FT_OK;
+    return ft_response_range(resp, p->req->arena, first, length, o->size_bytes);
 }
 
 static ft_err speak_first(ft_polly *p, ft_str id) {
