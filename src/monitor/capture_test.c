@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "monitor/capture.h"
-#include "monitor/shared_in.h"
+#include "monitor/shared_test.h"
 #include "streams/format.h"
 
 static const ft_stream_kind *const kinds[] = { &ft_kind_capture, NULL };

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "monitor/check.h"
-#include "monitor/shared_in.h"
+#include "monitor/shared_test.h"
 
 static ft_arena arena;
 

@@ -7,7 +7,7 @@
 #include "monitor/capture.h"
 #include "monitor/check.h"
 #include "monitor/monitor.h"
-#include "monitor/shared_in.h"
+#include "monitor/shared_test.h"
 #include "store/lineage.h"
 #include "store/objects.h"
 #include "watch/outbox.h"

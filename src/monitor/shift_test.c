@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "data/table.h"
-#include "monitor/shared_in.h"
+#include "monitor/shared_test.h"
 #include "monitor/shift.h"
 
 static ft_arena arena;

@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "monitor/constraints.h"
-#include "monitor/shared_in.h"
+#include "monitor/shared_test.h"
 #include "monitor/statistics.h"
 
 #define KC  "sagemaker_artefacts/model_monitor/kc_housing/assets/"

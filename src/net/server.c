@@ -119,7 +119,7 @@ static ft_err daemon_start(ft_http_worker *w) {
 }
 
 static void links_resume(ft_http_worker *w) {
-    for (ft_http_link *link = w->links; link && w->waiting; link = link->after) {
+    for (ft_server_link *link = w->links; link && w->waiting; link = link->after) {
         if (!link->waiting) continue;
         link->waiting = false;
         w->waiting--;
@@ -141,7 +141,7 @@ static void worker_round(ft_http_worker *w) {
 }
 
 static bool links_late(const ft_http_worker *w) {
-    for (const ft_http_link *link = w->links; link; link = link->after)
+    for (const ft_server_link *link = w->links; link; link = link->after)
         if (link->later) return true;
     return false;
 }
@@ -155,7 +155,7 @@ static void worker_drain(ft_http_worker *w) {
     while ((w->in_flight > 0 || w->waiting > 0) && ft_clock_monotonic_us() < until) worker_round(w);
     /* The library cannot stop while connections are suspended. */
     w->ending = true;
-    for (ft_http_link *link = w->links; link; link = link->after)
+    for (ft_server_link *link = w->links; link; link = link->after)
         if (link->later) ft_mhd_api.resume_connection(link->mhd);
     until = ft_clock_monotonic_us() + FT_SECOND_US;
     while (links_late(w) && ft_clock_monotonic_us() < until) worker_round(w);

@@ -18,7 +18,7 @@
 /* A pulled answer in progress; outlives the request object by a moment. */
 typedef struct pull {
     ft_response resp;
-    ft_http_link *link;
+    ft_server_link *link;
 } pull;
 
 void ft_response_header(ft_response *resp, const char *name, ft_str value) {
@@ -36,7 +36,7 @@ void ft_http_response_drop(ft_response *resp) {
 
 /* ---- pulled answers ---- */
 
-static ssize_t pull_wait(ft_http_link *link) {
+static ssize_t pull_wait(ft_server_link *link) {
     ft_http_worker *w = link->worker;
     if (w->stopping) return MHD_CONTENT_READER_END_OF_STREAM;
     link->waiting = true;

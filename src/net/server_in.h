@@ -22,20 +22,20 @@
 #define FT_CONNECTIONS_MAX 1024
 #define FT_THREADS_MAX     256
 
-typedef struct ft_http_link ft_http_link;
+typedef struct ft_server_link ft_server_link;
 typedef struct ft_http_worker ft_http_worker; /* a waker, outside */
 typedef struct ft_connection ft_connection;
 
 /* A connection. */
-struct ft_http_link {
+struct ft_server_link {
     ft_http_worker *worker;
     struct MHD_Connection *mhd;
     int fd;
     int64_t since_us; /* accepted, last request ended, or head of the present one complete */
     ft_connection *request;
-    ft_http_link *before, *after; /* of the worker's links */
-    bool waiting;                 /* suspended until the next tick */
-    bool later;                   /* suspended until its answer is there */
+    ft_server_link *before, *after; /* of the worker's links */
+    bool waiting;                   /* suspended until the next tick */
+    bool later;                     /* suspended until its answer is there */
 };
 
 /* A request on it. Kept for reuse, with its arena and buffers. */
@@ -43,7 +43,7 @@ struct ft_connection {
     ft_request req;
     ft_arena arena;
     ft_http_worker *worker;
-    ft_http_link *link;
+    ft_server_link *link;
     struct MHD_Connection *mhd;
     const ft_route *route;
     ft_target target;
@@ -72,7 +72,7 @@ struct ft_http_worker {
     void *context;  /* thread_new's */
     int64_t now_us; /* monotonic, as of this round */
     int64_t tick_at, look_at;
-    ft_http_link *links;
+    ft_server_link *links;
     int in_flight; /* requests with a complete head and no complete answer */
     int waiting;   /* links that wait for a tick */
     bool stopping;

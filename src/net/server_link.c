@@ -7,21 +7,21 @@
 #include "net/server_in.h"
 
 static void link_begin(ft_http_worker *w, struct MHD_Connection *mhd, void **socket_context) {
-    ft_http_link *link = calloc(1, sizeof *link);
+    ft_server_link *link = calloc(1, sizeof *link);
     *socket_context = link;
     if (!link) return; /* it is served, only its pace is not looked at */
     const union MHD_ConnectionInfo *info =
         ft_mhd_api.get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *link = (ft_http_link){ .worker = w,
-                            .mhd = mhd,
-                            .fd = info ? info->connect_fd : -1,
-                            .since_us = w->now_us,
-                            .after = w->links };
+    *link = (ft_server_link){ .worker = w,
+                              .mhd = mhd,
+                              .fd = info ? info->connect_fd : -1,
+                              .since_us = w->now_us,
+                              .after = w->links };
     if (w->links) w->links->before = link;
     w->links = link;
 }
 
-static void link_end(ft_http_worker *w, ft_http_link *link) {
+static void link_end(ft_http_worker *w, ft_server_link *link) {
     /* A request whose head never came to its end is told to nobody else. */
     if (link->request) ft_http_request_end(link->request);
     if (link->waiting) w->waiting--;
@@ -41,7 +41,7 @@ void ft_http_on_link(void *cls, struct MHD_Connection *mhd, void **socket_contex
         link_end(cls, *socket_context);
 }
 
-static bool too_slow(const ft_http_link *link, int64_t allowed_us, int64_t now_us) {
+static bool too_slow(const ft_server_link *link, int64_t allowed_us, int64_t now_us) {
     const ft_connection *c = link->request;
     int64_t took_us = now_us - link->since_us;
     if (took_us <= allowed_us) return false;
@@ -51,7 +51,7 @@ static bool too_slow(const ft_http_link *link, int64_t allowed_us, int64_t now_u
 
 /* The other side has closed and the library missed it: when the end comes together with data, it
  * reads the data, sees less than it asked for and waits for an event that has been. */
-static bool ended(const ft_http_link *link) {
+static bool ended(const ft_server_link *link) {
     char byte;
     return recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
@@ -61,7 +61,7 @@ static bool ended(const ft_http_link *link) {
 void ft_http_links_look(ft_http_worker *w) {
     int timeout_s = w->server->opts.timeout_s ? w->server->opts.timeout_s : FT_TIMEOUT_S;
     int64_t allowed_us = 2 * timeout_s * FT_SECOND_US;
-    for (ft_http_link *link = w->links; link; link = link->after) {
+    for (ft_server_link *link = w->links; link; link = link->after) {
         bool answering = link->request && link->request->handled;
         if (answering || link->fd < 0) continue;
         if (too_slow(link, allowed_us, w->now_us) || ended(link)) shutdown(link->fd, SHUT_RDWR);

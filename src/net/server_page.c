@@ -58,7 +58,7 @@ __attribute__((visibility("default"))) enum MHD_Result
 MHD_queue_response(struct MHD_Connection *mhd, unsigned status, struct MHD_Response *page) {
     const union MHD_ConnectionInfo *info =
         ft_mhd_api.get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    ft_http_link *link = info ? info->socket_context : NULL;
+    ft_server_link *link = info ? info->socket_context : NULL;
     if (!link || status < 400) return ft_mhd_api.queue_response(mhd, status, page);
     ft_connection *c = link->request;
     ft_err err = why(status, c && c->head_done, link->worker->why);

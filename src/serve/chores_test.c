@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "serve/serve.h"
-#include "serve/stand_in.h"
+#include "serve/stand_in_test.h"
 #include "watch/outbox.h"
 
 static ft_arena arena;

@@ -2,7 +2,7 @@
  * they lie. */
 #include "base/check.h"
 #include "serve/endpoint.h"
-#include "serve/stand_in.h"
+#include "serve/stand_in_test.h"
 #include "store/lineage.h"
 #include "store/objects.h"
 #include "watch/watch.h"

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "serve/live.h"
-#include "serve/stand_in.h"
+#include "serve/stand_in_test.h"
 
 static ft_arena arena;
 

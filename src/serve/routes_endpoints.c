@@ -2,7 +2,7 @@
  * how it looked. */
 #include "base/json.h"
 #include "monitor/monitor.h"
-#include "serve/reply_in.h"
+#include "serve/reply.h"
 #include "serve/serve_in.h"
 #include "serve/taps.h"
 #include "serve/worker.h"

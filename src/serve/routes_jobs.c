@@ -2,7 +2,7 @@
  * reports. */
 #include "base/json.h"
 #include "jobs/job.h"
-#include "serve/reply_in.h"
+#include "serve/reply.h"
 #include "serve/serve_in.h"
 #include "serve/spark.h"
 #include "serve/worker.h"

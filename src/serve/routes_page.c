@@ -5,30 +5,20 @@
 #include "jobs/job.h"
 #include "jobs/report.h"
 #include "serve/asset.h"
-#include "serve/reply_in.h"
+#include "serve/reply.h"
 #include "serve/serve_in.h"
 #include "serve/worker.h"
 #include "store/objects.h"
 
-/* The page runs its own script and style and talks to this server; a report brings both in its one
- * file. */
+/* The page runs its own script and style and talks to this server. */
 #define PAGE_POLICY                                                                         \
     "default-src 'self'; media-src 'self' blob:; base-uri 'none'; frame-ancestors 'none'; " \
     "form-action 'none'"
-#define REPORT_POLICY \
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
-
-static void safe_headers(ft_response *resp, ft_str policy) {
-    ft_response_header(resp, "Content-Security-Policy", policy);
-    ft_response_header(resp, "X-Content-Type-Options", FT_STR("nosniff"));
-    ft_response_header(resp, "Referrer-Policy", FT_STR("no-referrer"));
-    ft_response_header(resp, "Cache-Control", FT_STR("no-cache"));
-}
 
 static ft_err send_asset(ft_request *req, ft_response *resp, ft_str name) {
     for (const ft_asset *a = ft_assets; a->name; a++) {
         if (!ft_str_is(name, a->name)) continue;
-        safe_headers(resp, FT_STR(PAGE_POLICY));
+        ft_reply_policy(resp, FT_STR(PAGE_POLICY));
         ft_response_header(resp, "ETag", ft_str_of(a->etag));
         resp->content_type = ft_str_of(a->content_type);
         if (ft_str_is(ft_request_header(req, "If-None-Match"), a->etag))
@@ -54,16 +44,6 @@ static ft_err mark(ft_request *req, ft_response *resp) {
 
 static ft_err asset(ft_request *req, ft_response *resp) {
     return send_asset(req, resp, req->params[0]);
-}
-
-ft_err ft_reply_report(ft_request *req, ft_response *resp, ft_str uri_text) {
-    ft_worker *w = req->thread;
-    ft_uri uri;
-    FT_TRY(ft_uri_parse(&uri, uri_text));
-    FT_TRY(ft_object_path(&resp->file, w->store, req->arena, uri.bucket, uri.key));
-    safe_headers(resp, FT_STR(REPORT_POLICY));
-    resp->content_type = FT_STR("text/html; charset=utf-8");
-    return FT_OK;
 }
 
 /* Of a job that has ended the one that is stored, when it was made after the end; else made now. */

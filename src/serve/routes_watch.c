@@ -1,5 +1,6 @@
 /* routes_watch.c -- verdicts, alerts and lineage as JSON. */
 #include "base/json.h"
+#include "serve/reply.h"
 #include "serve/serve_in.h"
 #include "serve/worker.h"
 #include "store/lineage.h"

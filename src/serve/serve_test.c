@@ -11,7 +11,7 @@
 #include "net/client.h"
 #include "serve/endpoint.h"
 #include "serve/serve.h"
-#include "serve/stand_in.h"
+#include "serve/stand_in_test.h"
 #include "store/lineage.h"
 #include "watch/outbox.h"
 

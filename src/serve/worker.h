@@ -61,15 +61,4 @@ ft_err ft_worker_capture(ft_worker *w, const ft_live *live, char id[FT_UUID_TEXT
 /* Work that takes long (asking.h) for a handler of this thread. */
 ft_err ft_worker_later(ft_request *req, ft_response *resp, ft_asking_job *work, ft_str text);
 
-/* ---- JSON answers: begin, write the members of the one open object, end. */
-void ft_reply_begin(ft_worker *w, ft_json_out *j);
-ft_err ft_reply_end(ft_request *req, ft_response *resp, ft_json_out *j);
-/* "name": "2022-02-14T17:25:49.123456Z", or null for 0. */
-void ft_reply_time(ft_json_out *j, const char *name, int64_t us);
-void ft_reply_str(ft_json_out *j, const char *name, ft_str value);
-void ft_reply_int(ft_json_out *j, const char *name, int64_t value);
-/* A non-negative integer of the query, at most `most`; `otherwise` when it is absent. FT_EINVAL. */
-ft_err ft_query_count(size_t *out, const ft_request *req, const char *name, size_t otherwise,
-                      size_t most);
-
 #endif

@@ -1,7 +1,7 @@
-/* stand_in.h -- for this room's tests: a predictor whose models are small text files, "constant 3"
+/* stand_in_test.h -- for this room's tests: a predictor whose models are small text files, "constant 3"
  * or "slow 3": they answer "3" to everything but a body of "bad", and count how many are loaded. */
-#ifndef FT_SERVE_STAND_IN_H
-#define FT_SERVE_STAND_IN_H
+#ifndef FT_SERVE_STAND_IN_TEST_H
+#define FT_SERVE_STAND_IN_TEST_H
 
 #include <stdatomic.h>
 

@@ -1,7 +1,7 @@
-/* shared_in.h -- for this room's tests: real files and other programs, and a word when they are
+/* shared_test.h -- for this room's tests: real files and other programs, and a word when they are
  * absent. */
-#ifndef FT_MONITOR_SHARED_IN_H
-#define FT_MONITOR_SHARED_IN_H
+#ifndef FT_MONITOR_SHARED_TEST_H
+#define FT_MONITOR_SHARED_TEST_H
 
 #include <sys/wait.h>
 
