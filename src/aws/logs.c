@@ -94,7 +94,7 @@ static ft_err job_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, b
 /* What an endpoint's program prints. */
 static ft_err endpoint_stream(ft_logs_stream *s, ft_aws_call *c, ft_str group) {
     ft_str name = ft_str_from(group, sizeof FT_LOGS_ENDPOINT - 1);
-    *s = (ft_logs_stream){ .name = FT_STR("AllTraffic/i-0"), .is_own = true };
+    *s = (ft_logs_stream){ .name = FT_STR(FT_CAPTURE_VARIANT "/i-0"), .is_own = true };
     FT_TRY(ft_arena_printf(&s->key, c->arena, "endpoint/%.*s", FT_STR_ARG(name)));
     return ft_db_one(ft_store_db(c->store), NULL,
                      "select ifnull(min(created_us), 0) from endpoint_version where endpoint = ?",
