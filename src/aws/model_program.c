@@ -34,6 +34,18 @@ ft_str ft_model_member(ft_aws_call *c, ft_str model, const char *member) {
     return (ft_str){ 0 };
 }
 
+/* An object as it stands; empty when it has none. */
+static ft_str environment_of(ft_str model) {
+    static const char *const places[] = { "PrimaryContainer.Environment",
+                                          "Containers.0.Environment" };
+    ft_str raw;
+    for (size_t i = 0; i < FT_COUNT(places); i++)
+        if (ft_json_find(&raw, model, places[i]) == FT_OK && ft_str_starts(raw, FT_STR("{")))
+            return raw;
+    ft_err_clear();
+    return (ft_str){ 0 };
+}
+
 /* ---- what the data holds */
 
 static ft_err below(ft_uri *out, const source *s, const char *name) {
@@ -207,7 +219,7 @@ ft_err ft_model_place(ft_str *uri, ft_aws_call *c, ft_str model, int64_t start_s
     FT_TRY(spec_of(&s, &program));
     *uri = s.data;
     if (!program) return FT_OK;
-    s.spec.environment_json = ft_model_member(c, model, "Environment");
+    s.spec.environment_json = environment_of(model);
     FT_TRY(data_place(&s));
     FT_TRY(code_of(&s, &code));
     ft_err err = spec_store(uri, &s, code);
