@@ -134,7 +134,9 @@ function fold(key, who, what, when, inside, node) {
 
 // ---- the lists
 
-// What the requests of an endpoint's alert looked like, beside usual ones.
+// What the requests of an endpoint's alert looked like, beside usual ones: one click where the rule is about pictures.
+const pictureRules = new Set(["PerturbedInputs", "UnrelatedClasses", "LowConfidence"]);
+
 function pictures(a) {
   const [kind, name] = a.subject.split("/");
   return kind === "endpoint" ? h("a", { href: `/endpoints/${encodeURIComponent(name)}/pictures?alert=${a.id}` },
@@ -144,7 +146,7 @@ function pictures(a) {
 function drawAlerts({ alerts }) {
   if (!alerts.length) return h("p", { class: "empty" }, "No alert. When a rule finds an issue and asks for one, it stands here and is sent out.");
   return h("ul", { class: "list" }, alerts.map((a) => fold(`alert:${a.id}`,
-    [a.rule, h("span", { class: "small" }, a.subject)], a.text,
+    [a.rule, h("span", { class: "small" }, a.subject)], pictureRules.has(a.rule) ? [a.text, h("br"), pictures(a)] : a.text,
     [ago(a.raised), h("br"), h("span", { class: a.delivered < a.deliveries ? "warn" : "soft" },
       a.deliveries ? `${a.delivered} of ${a.deliveries} delivered` : "no receiver")],
     () => facts([["subject", subject(a.subject)], ["pictures", pictures(a)], ["receiver says", a.failure],

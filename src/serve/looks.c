@@ -204,6 +204,8 @@ static void facts(ft_page *p, const ft_looks_ask *ask, const window *odd, int64_
     const ft_model *m = ask->live ? ask->live->held->model : NULL;
     ft_str label =
         m && m->predictor->class_name ? m->predictor->class_name(m, odd->most) : FT_STR("");
+    int64_t number_named;
+    if (ft_str_i64(&number_named, label) && number_named == odd->most) label = FT_STR("");
     snprintf(share, sizeof share, "class %d%s%.*s, %lld times of %lld", odd->most,
              label.len ? " " : "",
              FT_STR_ARG(ft_str_slice(label, 0, label.len < 40 ? label.len : 40)), (long long)times,
