@@ -64,6 +64,8 @@ def what_is_wrong_is_told_with_its_place(t):
     t.serve()
     for more, code, words in [
         ({"Text": "<speak>a\n<audio/></speak>"}, "InvalidSsmlException", "line 2, column 1"),
+        ({"Text": "<?xml version='1.0'?><!DOCTYPE s [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><speak>&x;</speak>"},
+         "InvalidSsmlException", "document types and entities"),
         ({"Text": "<speak>a\n<voice name='Joana'>b</voice></speak>"}, "InvalidSsmlException", "line 2, column 1"),
         ({"Text": ""}, "ValidationException", "no text to speak"),
         ({"Text": "  \n "}, "ValidationException", "no text to speak"),
@@ -350,6 +352,86 @@ def the_page_speaks_and_shows(t):
         assert b.run("fetch(document.querySelector('#tasks a').href).then(r => r.headers.get('Content-Type'))") == "audio/mpeg"
         wrong = [c for c in b.complaints() if "400" not in c]  # the two that were meant
         assert wrong == [], wrong
+
+
+def value(b, name, what):
+    b.run(f"document.getElementById('{name}').value = {json.dumps(what)},"
+          f"document.getElementById('{name}').dispatchEvent(new Event('change', {{bubbles: true}}))")
+
+
+@case
+def every_control_of_the_page_does_what_it_says(t):
+    t.serve()
+    text = "Read this, please. It is short."
+    with Browser(width=420, height=900) as b:
+        b.open(t.url + "/speech?text=" + urllib.parse.quote(text))
+        b.until("document.querySelectorAll('#voice option').length > 2")
+        assert b.run("document.getElementById('text').value") == text
+        b.run("window.asked = []; const real = fetch; window.fetch = (path, more) => { if (more?.body) asked.push(JSON.parse(more.body));"
+              "return real(path, more); }")
+        state = "document.getElementById('state-text').textContent"
+
+        def speak(how="document.getElementById('speak').click()"):
+            b.run("asked.length = 0, " + how)
+            b.until(f"{state} === 'Spoken'", 40)
+            return {k: v for k, v in b.run("asked[0]").items() if k not in ("OutputFormat", "SampleRate")}
+        value(b, "voice", "Kendra")
+        assert b.run("document.querySelector('#style [value=news]').disabled")  # she reads no news
+        value(b, "voice", "Matthew")
+        assert not b.run("document.querySelector('#style [value=news]').disabled")
+        value(b, "style", "news")
+        assert speak() == {"Text": text, "TextType": "auto", "VoiceId": "Matthew", "Style": "news"}
+        assert b.run("document.getElementById('facts').textContent").endswith(" ms")
+        b.run("document.getElementById('telephone').click()")
+        value(b, "type", "text")
+        keys = "document.getElementById('text').dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', ctrlKey: true}))"
+        assert speak(keys) == {"Text": text, "TextType": "text", "VoiceId": "Matthew", "Style": "news", "Telephone": True}
+        # playing, pausing, seeking by click and by keys
+        audio = "document.getElementById('audio')"
+        b.until(f"{audio}.currentTime > 0.1")
+        b.run("document.getElementById('play').click()")
+        b.until(f"{audio}.paused && document.getElementById('play').textContent === 'Play'")
+        b.run("""(() => { const r = document.getElementById('track').getBoundingClientRect();
+            document.getElementById('strip').dispatchEvent(new MouseEvent('click', {clientX: r.left + 140, clientY: r.top + 20})); })()""")
+        assert abs(b.run(f"{audio}.currentTime") - 1) < 0.25, b.run(f"{audio}.currentTime")
+        press = "document.getElementById('strip').dispatchEvent(new KeyboardEvent('keydown', {key: '%s', cancelable: true}))"
+        for key, want in (("Home", 0), ("ArrowRight", 0.5), ("ArrowRight", 1), ("ArrowLeft", 0.5)):
+            b.run(press % key)
+            assert abs(b.run(f"{audio}.currentTime") - want) < 0.02, key
+        b.run(press % "End")
+        b.until(f"{audio}.currentTime > {audio}.duration - 0.05")
+        # every format, as the API gives it
+        asked = {"VoiceId": "Matthew", "Style": "news", "Telephone": True, "TextType": "text"}
+        formats = b.run("[...document.querySelectorAll('#format option')].map(o => o.value)")
+        assert len(formats) == 9, formats
+        for name in formats:
+            for rate in ("", "8000") if name in ("wav", "mp3") else ("",):
+                value(b, "format", name)
+                value(b, "rate", rate)
+                b.run("asked.length = 0, document.getElementById('download').click()")
+                b.until(f"{state}.startsWith('Downloaded') && asked.length && !document.getElementById('download').disabled")
+                more = {"SampleRate": rate} if rate else {}
+                if name == "json":
+                    more = {"SpeechMarkTypes": ["sentence", "word", "viseme"]}
+                size = len(say(t, text, OutputFormat=name, **more, **asked)[1])
+                assert b.run(state) == f"Downloaded, {size:,} bytes", (name, rate, b.run(state), size)
+        # what is refused leaves no sound of before, and no light that says that all is well
+        for bad, words in (("   ", "no text to speak"), ("a\x01b", "control characters")):
+            value(b, "text", bad)
+            b.run("document.getElementById('speak').click()")
+            b.until(f"{state} === 'Not spoken'", 60)
+            assert words in b.run("document.getElementById('problem').textContent")
+            assert b.run("document.getElementById('sound').hidden") and b.run("document.getElementById('state').className") == ""
+            assert b.run("document.getElementById('words').children.length") == 0 and not b.run(f"{audio}.hasAttribute('src')")
+        value(b, "text", text)
+        speak()
+        assert b.run("document.getElementById('problem').hidden") and not b.run("document.getElementById('sound').hidden")
+        assert b.run("document.documentElement.scrollWidth") <= 420
+        assert [c for c in b.complaints() if "400" not in c] == [], b.complaints()
+        t.servers.pop().kill()
+        b.run("document.getElementById('speak').click()")
+        b.until("document.getElementById('state').className === 'down'")
+        assert "does not answer" in b.run("document.getElementById('problem').textContent")
 
 
 ARTICLE = """<!doctype html><html><head><meta charset="utf-8"><title>News</title></head><body><h1>The Daily</h1>

@@ -25,15 +25,17 @@ function h(tag, attributes = {}, ...children) {
   return e;
 }
 
-function tell(up, text) {
-  $("state").className = up ? "up" : "down";
+// How it stands: "up", "down" (the server), or "" for what is the text's fault alone.
+function tell(how, text) {
+  $("state").className = how;
   $("state-text").textContent = text;
 }
 
 // ---- asking
 
 async function post(path, body) {
-  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })
+    .catch(() => { throw Object.assign(new Error("The server does not answer."), { code: "down" }); });
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
   const error = new Error(told.message ?? `The server answered ${answer.status}`);
@@ -106,8 +108,27 @@ function wavOf(samples) {
   return new Blob([out], { type: "audio/wav" });
 }
 
-function begin(body) {
+// Nothing of the sound before is left to be seen or played.
+function clear() {
   $("audio").pause();
+  $("audio").removeAttribute("src");
+  if (now.url) URL.revokeObjectURL(now.url);
+  now.url = null;
+  $("words").replaceChildren();
+  $("needle").style.transform = "";
+  $("clock").textContent = "";
+  for (const name of ["play", "download"]) $(name).disabled = true;
+}
+
+function failed(error) {
+  problem(error);
+  clear();
+  $("sound").hidden = true;
+  tell(error.code === "down" ? "down" : "", "Not spoken");
+}
+
+function begin(body) {
+  clear();
   now.run++;
   now.asked = body;
   now.samples = new Float32Array(0);
@@ -122,7 +143,7 @@ async function speak(event) {
   event?.preventDefault();
   const body = wish(), run = begin(body), began = performance.now();
   problem(null);
-  tell(true, "Speaking…");
+  tell("up", "Speaking…");
   try {
     const types = ["sentence", "word", "viseme", ...(isSsml() ? ["ssml"] : [])];
     const sound = post("/v1/speech", { ...body, OutputFormat: "pcm", SampleRate: String(RATE) });
@@ -136,7 +157,7 @@ async function speak(event) {
     now.marks = lines.split("\n").filter((l) => l).map((l) => JSON.parse(l));
     show(answer, first);
   } catch (error) {
-    if (run === now.run) problem(error), tell(true, "Not spoken");
+    if (run === now.run) failed(error);
   } finally {
     if (run === now.run) $("speak").disabled = false;
   }
@@ -146,13 +167,13 @@ function show(answer, first) {
   const seconds = now.samples.length / RATE;
   $("facts").textContent = `${seconds.toFixed(1)} s, ${whole.format(answer.headers.get("x-amzn-RequestCharacters"))} characters, ` +
     `first sound after ${whole.format(first)} ms`;
-  if (now.url) URL.revokeObjectURL(now.url);
   now.url = URL.createObjectURL(wavOf(now.samples));
   $("audio").src = now.url;
+  for (const name of ["play", "download"]) $(name).disabled = false;
   $("strip").setAttribute("aria-valuemax", seconds.toFixed(1));
   draw();
   drawMarks();
-  tell(true, "Spoken");
+  tell("up", "Spoken");
   $("audio").play().catch(() => {}); // a browser may want a click first
 }
 
@@ -205,7 +226,7 @@ function drawMarks() {
 function follow() {
   const audio = $("audio"), x = audio.currentTime * now.perSecond, strip = $("strip");
   $("needle").style.transform = `translateX(${x}px)`;
-  $("clock").textContent = `${audio.currentTime.toFixed(1)} of ${(audio.duration || 0).toFixed(1)} s`;
+  $("clock").textContent = audio.duration ? `${audio.currentTime.toFixed(1)} of ${audio.duration.toFixed(1)} s` : "";
   strip.setAttribute("aria-valuenow", audio.currentTime.toFixed(1));
   let last = null;
   for (const e of $("words").querySelectorAll("span")) {
@@ -245,7 +266,7 @@ async function download() {
     const blob = await (await post("/v1/speech", body)).blob(), url = URL.createObjectURL(blob);
     h("a", { href: url, download: `${body.VoiceId.toLowerCase()}.${endings[body.OutputFormat]}` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
-    tell(true, `Downloaded, ${whole.format(blob.size)} bytes`);
+    tell("up", `Downloaded, ${whole.format(blob.size)} bytes`);
   } catch (error) {
     problem(error);
   } finally {
@@ -284,7 +305,7 @@ async function listTasks() {
   $("tasks").replaceChildren(tasks.length
     ? h("div", { class: "sheet" }, h("table", {}, h("tbody", {}, tasks.slice(0, 20).map(drawTask))))
     : h("p", { class: "empty" }, "None yet. A text of more than 3,000 characters becomes a task, spoken into the store."));
-  if (tasks.some((t) => t.TaskStatus === "scheduled" || t.TaskStatus === "inProgress")) setTimeout(listTasks, 1000);
+  if (tasks.some((t) => t.TaskStatus === "scheduled" || t.TaskStatus === "inProgress")) setTimeout(() => listTasks().catch(() => {}), 1000);
 }
 
 // ---- voices
@@ -307,7 +328,7 @@ async function listVoices() {
   $("voice").replaceChildren(...[...groups].map(([name, list]) => h("optgroup", { label: name },
     list.map((v) => h("option", { value: v.Id }, `${v.Id}, ${v.Gender.toLowerCase()}`)))));
   tellSpeaker();
-  tell(true, `${Voices.length} voices`);
+  tell("up", `${Voices.length} voices`);
 }
 
 async function start() {
@@ -332,7 +353,7 @@ async function start() {
     const health = await (await fetch("/healthz")).json();
     $("foot").textContent = `Fettle ${health.version}, home ${health.home}`;
   } catch {
-    tell(false, "The server does not answer");
+    tell("down", "The server does not answer");
   }
   if (new URLSearchParams(location.search).has("speak")) await speak();
 }
