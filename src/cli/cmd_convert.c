@@ -67,7 +67,8 @@ static bool is_compressed(ft_str bytes, ft_str path) {
 
 /* A WAV says itself what it is; anything else is samples, unless it plainly is not. */
 static ft_err read_sound(ft_wav *w, ft_str bytes, ft_str path, const ft_params *p) {
-    bool is_wav = bytes.len >= 4 && memcmp(bytes.at, "RIF", 3) == 0;
+    bool is_wav = ft_str_starts(bytes, FT_STR("RIF")) || ft_str_starts(bytes, FT_STR("RF64")) ||
+                  ft_str_starts(bytes, FT_STR("BW64"));
     bool given = ft_params_given(p, "encoding");
     if (is_wav && !given) return ft_wav_read(w, bytes);
     if (ft_str_ends(path, FT_STR(".wav")) && !given) return ft_wav_read(w, bytes);
@@ -112,7 +113,9 @@ static ft_err run(ft_cli *cli) {
     if (err != FT_OK) err = ft_err_prefix(err, "%.*s", FT_STR_ARG(from));
     if (err == FT_OK) err = convert(cli, &w, bytes, to);
     if (err == FT_OK && w.cut)
-        fprintf(stderr, "%.*s: the last sample is not whole and was left out\n", FT_STR_ARG(from));
+        fprintf(stderr,
+                "%.*s: ends early, at %.3f s: before the length that it gives or within a sample\n",
+                FT_STR_ARG(from), (double)w.frames / w.rate_hz);
     ft_file_unmap(bytes);
     if (err != FT_OK) return err;
     return ft_cli_done(cli, "%.*s: %.3f s", FT_STR_ARG(to), (double)w.frames / w.rate_hz);

@@ -13,6 +13,8 @@ typedef struct reader {
     ft_str bytes;
     size_t at; /* of the next chunk */
     bool big;
+    bool wide;           /* RF64: lengths that do not fit stand in its ds64 chunk */
+    uint64_t data_bytes; /* as that says */
 } reader;
 
 static uint64_t number(const reader *r, size_t at, int bytes) {
@@ -108,6 +110,7 @@ static ft_err read_chunks(ft_wav *w, reader *r) {
         uint64_t len = number(r, r->at + 4, 4);
         size_t at = r->at + 8;
         if (memcmp(name, "data", 4) == 0) {
+            if (r->wide && len == UINT32_MAX) len = r->data_bytes;
             if (!formatted) return FT_FAIL(FT_ECORRUPT, "byte %zu: data before fmt", r->at);
             return read_data(w, r, at, len);
         }
@@ -118,6 +121,8 @@ static ft_err read_chunks(ft_wav *w, reader *r) {
             FT_TRY(read_format(w, r, at, len));
             formatted = true;
         }
+        if (r->wide && memcmp(name, "ds64", 4) == 0 && len >= 16)
+            r->data_bytes = number(r, at + 8, 8);
         r->at = at + (size_t)len + (len & 1);
     }
     return FT_FAIL(FT_ECORRUPT, "byte %zu: the file has no samples", r->bytes.len);
@@ -127,9 +132,11 @@ ft_err ft_wav_read(ft_wav *out, ft_str bytes) {
     *out = (ft_wav){ 0 };
     bool little = bytes.len >= 12 && memcmp(bytes.at, "RIFF", 4) == 0;
     bool big = bytes.len >= 12 && memcmp(bytes.at, "RIFX", 4) == 0;
-    if ((!little && !big) || memcmp(bytes.at + 8, "WAVE", 4) != 0)
-        return FT_FAIL(FT_EMEDIA, "byte 0: not a WAV file (RIFF or RIFX with WAVE)");
-    reader r = { .bytes = bytes, .at = 12, .big = big };
+    bool wide =
+        bytes.len >= 12 && (memcmp(bytes.at, "RF64", 4) == 0 || memcmp(bytes.at, "BW64", 4) == 0);
+    if ((!little && !big && !wide) || memcmp(bytes.at + 8, "WAVE", 4) != 0)
+        return FT_FAIL(FT_EMEDIA, "byte 0: not a WAV file (RIFF, RIFX or RF64 with WAVE)");
+    reader r = { .bytes = bytes, .at = 12, .big = big, .wide = wide, .data_bytes = UINT32_MAX };
     return read_chunks(out, &r);
 }
 

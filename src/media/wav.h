@@ -1,11 +1,11 @@
-/* wav.h -- WAV files: RIFF (little endian) and RIFX (big endian) with integer samples of 1 to 64
- * bits, floats, µ-law and A-law, also behind WAVE_FORMAT_EXTENSIBLE.
+/* wav.h -- WAV files: RIFF (little endian), RIFX (big endian) and RF64 (past 4 GiB; also as BW64)
+ * with integer samples of 1 to 64 bits, floats, µ-law and A-law, also behind WAVE_FORMAT_EXTENSIBLE.
  *
  * What is written for 16-bit PCM is the canonical file: 44 bytes, then the samples; the G.711 codes
  * get the `fact` chunk that the format asks of them, as sox writes both.
  *
  * Source: Multimedia Programming Interface and Data Specifications 1.0 (1991), RIFF WAVE;
- * Microsoft, Multiple Channel Audio Data and WAVE Files (2001). Threads: any. Memory: views of the
+ * Microsoft, Multiple Channel Audio Data and WAVE Files (2001); EBU Tech 3306 (2009), RF64. Threads: any. Memory: views of the
  * bytes. */
 #ifndef FT_WAV_H
 #define FT_WAV_H

@@ -197,6 +197,32 @@ static void test_open_ended(void **state) {
     EXPECT(ft_wav_header(bytes, FT_WAV_PCM, 16000, 1, (uint64_t)1 << 31) == 0);
 }
 
+/* A file past 4 GiB says its length in its first chunk. */
+static void test_rf64(void **state) {
+    (void)state;
+    enum { DS64 = 8 + 28, SAMPLES = 3, TAIL = 10 };
+    uint8_t plain[44], bytes[44 + DS64 + 2 * SAMPLES + TAIL] = "RF64\xff\xff\xff\xffWAVEds64\x1c";
+    ft_wav w;
+    int16_t got[SAMPLES];
+    EXPECT(ft_wav_header(plain, FT_WAV_PCM, 16000, 1, SAMPLES) == 44);
+    memcpy(bytes + 12 + DS64, plain + 12, 32);
+    memset(bytes + 40 + DS64, 0xff, 4); /* the length of `data` */
+    bytes[12 + 8 + 8] = 2 * SAMPLES;    /* and what ds64 has for it */
+    bytes[12 + 8 + 16] = SAMPLES;
+    memcpy(bytes + 44 + DS64, "\1\0\2\0\3\0LIST\2\0\0\0ab", 2 * SAMPLES + TAIL);
+    EXPECT_OK(ft_wav_read(&w, ft_str_n(bytes, sizeof bytes)));
+    EXPECT(w.frames == SAMPLES && w.rate_hz == 16000 && !w.cut);
+    ft_wav_i16(got, &w, 0, SAMPLES);
+    EXPECT(got[0] == 1 && got[1] == 2 && got[2] == 3);
+    memcpy(bytes, "BW64", 4);
+    EXPECT_OK(ft_wav_read(&w, ft_str_n(bytes, sizeof bytes)));
+    EXPECT(w.frames == SAMPLES);
+    bytes[12 + 8 + 15] = 0xff; /* more than any file holds: as far as it goes */
+    EXPECT_OK(ft_wav_read(&w, ft_str_n(bytes, sizeof bytes)));
+    EXPECT(w.frames == SAMPLES + TAIL / 2 && w.cut);
+}
+
 TEST_MAIN(cmocka_unit_test(test_pcm_as_sox), cmocka_unit_test(test_g711_as_sox),
           cmocka_unit_test(test_odd_files_as_scipy), cmocka_unit_test(test_broken_files),
-          cmocka_unit_test(test_cut_anywhere), cmocka_unit_test(test_open_ended))
+          cmocka_unit_test(test_cut_anywhere), cmocka_unit_test(test_open_ended),
+          cmocka_unit_test(test_rf64))
