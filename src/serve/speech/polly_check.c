@@ -157,13 +157,10 @@ static ft_err check_text(ft_polly *p, ft_polly_ask *ask, size_t billed_max, size
     ft_document_opts opts = {
         .type = r->type, .engine = r->engine, .news = ask->who->news, .domain = r->style
     };
-    bool ssml =
-        r->type == FT_SPEECH_SSML ||
-        (r->type == FT_SPEECH_AUTO && ft_str_starts(ft_str_trim(ask->text), FT_STR("<speak")));
     ft_err err = ft_document_read(&doc, p->req->arena, ask->text, &opts);
     if (err == FT_ENOMEM) return err;
     if (err)
-        return ft_polly_refuse(p, 400, ssml ? "InvalidSsmlException" : "ValidationException", "%s",
+        return ft_polly_refuse(p, 400, doc.ssml ? "InvalidSsmlException" : "ValidationException", "%s",
                                ft_err_why());
     ask->billed_chars = doc.billed_chars;
     if (doc.billed_chars > billed_max) return too_long(p, doc.billed_chars, billed_max, "billed");
