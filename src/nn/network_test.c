@@ -185,6 +185,15 @@ static void test_predictor(void **state) {
     EXPECT(ask(m, &again, "text/csv", FT_STR("1,2,3\n"), "", &arena) == FT_EINVAL);
     EXPECT(ask(m, &again, "application/json", FT_STR("{\"instances\": [[1], [2, 3]]}"), "",
                &arena) == FT_EPARSE);
+    /* A first list without items says nothing of the others' shape: 784 numbers are not 2 x 784. */
+    ft_buf_reset(&nested);
+    ft_buf_printf(&nested, "{\"instances\": [[],[%.*s]]}", FT_STR_ARG(ft_buf_str(&row)));
+    EXPECT_ERR(FT_EPARSE,
+               ask(m, &again, "application/json", ft_buf_str(&nested), "text/csv", &arena));
+    EXPECT_WHY("lists of unequal length");
+    static const char *const uneven[] = { "[]", "[[],[]]", "[[],[[1]]]", "[[],5]", "[5,[]]" };
+    for (size_t i = 0; i < FT_COUNT(uneven); i++)
+        EXPECT_ERR(FT_EPARSE, ask(m, &again, "application/json", ft_str_of(uneven[i]), "", &arena));
     EXPECT_ERR(FT_EPARSE, ask(m, &again, "application/json", FT_STR("{bad"), "", &arena));
     EXPECT_WHY("line 1, column 2");
     EXPECT_ERR(FT_EPARSE, ask(m, &again, "application/json", FT_STR("{\"x\": 1}"), "", &arena));
@@ -200,6 +209,48 @@ static void test_predictor(void **state) {
     ft_arena_fini(&arena);
 }
 
+/* PyTorch calls inputs "input.1"; a network may answer whole numbers. */
+static void test_dotted_names(void **state) {
+    (void)state;
+    ft_nn_graph *g = NULL;
+    ft_model *m = NULL;
+    ft_buf bytes = { 0 };
+    ft_arena arena = FT_ARENA_INIT(64 << 20);
+    ft_payload out;
+    int in[2], sum, whole;
+    ft_nn_attr to = { .name = "to", .type = FT_NN_INT, .i = 7 };
+    EXPECT_OK(ft_nn_graph_new(&g, FT_STR("dots")));
+    for (int i = 0; i < 2; i++)
+        EXPECT_OK(ft_nn_input(&in[i], g, i ? FT_STR("b") : FT_STR("input.1"), FT_F32, 2,
+                              (int64_t[]){ FT_NN_DIM_ANY, 2 }));
+    EXPECT_OK(ft_nn_node_add(
+        g, &(ft_nn_node_spec){ .op = "Add", .inputs = in, .input_count = 2, .output_count = 1 },
+        &sum));
+    EXPECT_OK(ft_nn_node_add(g,
+                             &(ft_nn_node_spec){ .op = "Cast",
+                                                 .attrs = &to,
+                                                 .attr_count = 1,
+                                                 .inputs = &sum,
+                                                 .input_count = 1,
+                                                 .output_count = 1 },
+                             &whole));
+    EXPECT_OK(ft_nn_output(g, whole));
+    EXPECT_OK(ft_nn_onnx_write(&bytes, g));
+    oracle_put("dots.onnx", bytes.at, bytes.len);
+    EXPECT_OK(ft_predictor_nn.load(&m, file_of("dots.onnx")));
+    EXPECT(ft_predictor_nn.output_cols(m) == 0); /* no row of floats */
+    EXPECT_OK(ask(m, &out, "application/json",
+                  FT_STR("{\"inputs\": {\"b\": [[1, 2]], \"input.1\": [[10, 20]]}}"), "", &arena));
+    EXPECT(strstr(out.bytes.at, "[[11,22]]"));
+    EXPECT_ERR(FT_EPARSE, ask(m, &out, "application/json",
+                              FT_STR("{\"inputs\": {\"b\": [[1, 2]]}}"), "", &arena));
+    EXPECT_WHY("no input \"input.1\"");
+    m->predictor->free(m);
+    ft_nn_graph_free(g);
+    ft_buf_fini(&bytes);
+    ft_arena_fini(&arena);
+}
+
 static void test_faults(void **state) {
     (void)state;
     put_folder("{}", "a\n");
@@ -212,4 +263,5 @@ static void test_faults(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_folder), cmocka_unit_test(test_refused),
-          cmocka_unit_test(test_predictor), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_predictor), cmocka_unit_test(test_dotted_names),
+          cmocka_unit_test(test_faults))

@@ -263,10 +263,29 @@ static ft_err nested_as_array(ft_array *out, ft_str json, ft_arena *arena) {
     ft_json_init(&j, json, arena, NULL);
     ft_err err = read_nest(&j, &n, 0);
     if (err == FT_OK) err = ft_json_end(&j);
+    out->data = out; /* an array without data is not valid */
+    if (err == FT_OK && (!ft_array_valid(out) || ft_array_bytes(out) != n.values.len))
+        err = ft_json_fail(&j, "lists of unequal length, or without a number");
     if (err == FT_OK) err = ft_arena_take(&out->data, arena, n.values.len + 1);
     if (err == FT_OK && n.values.len) memcpy(out->data, n.values.at, n.values.len);
     ft_buf_fini(&n.values);
     return err;
+}
+
+/* The member of that very name, which may hold dots ("input.1") and be of any length. */
+static ft_err input_find(ft_str *out, ft_str object, ft_str name, ft_arena *arena) {
+    ft_json j;
+    ft_str key;
+    *out = (ft_str){ 0 };
+    ft_json_init(&j, object, arena, NULL);
+    FT_TRY(ft_json_enter_object(&j));
+    while (ft_json_next_member(&j, &key)) {
+        ft_str raw;
+        FT_TRY(ft_json_skip(&j, &raw));
+        if (ft_str_eq(key, name)) *out = raw;
+    }
+    FT_TRY(ft_json_end(&j));
+    return out->at ? FT_OK : FT_FAIL(FT_EPARSE, "the body has no input \"%.*s\"", FT_STR_ARG(name));
 }
 
 /* {"instances": […]}, {"inputs": […]}, {"data": …}, a bare list, or {"inputs": {"name": …, …}}. */
@@ -277,17 +296,14 @@ static ft_err json_as_inputs(ft_array *out, const ft_nn_graph *g, ft_str body, f
         if (ft_json_find(&raw, body, names[i]) == FT_OK) break;
     for (int i = 0; i < g->input_count; i++) {
         const ft_nn_value *v = &g->values[g->inputs[i]];
-        char name[256];
         ft_str one = raw;
         ft_array a;
-        snprintf(name, sizeof name, "%.*s", FT_STR_ARG(v->name));
         bool named = ft_str_trim(raw).len && ft_str_trim(raw).at[0] == '{';
-        ft_err err = named ? ft_json_find(&one, raw, name) : FT_OK;
-        if (err == FT_ENOTFOUND) return FT_FAIL(FT_EPARSE, "the body has no input \"%s\"", name);
-        FT_TRY(err);
+        if (named) FT_TRY(input_find(&one, raw, v->name, arena));
         if (!named && g->input_count > 1)
-            return FT_FAIL(FT_EPARSE, "this network has %d inputs: send {\"inputs\": {\"%s\": …}}",
-                           g->input_count, name);
+            return FT_FAIL(FT_EPARSE,
+                           "this network has %d inputs: send {\"inputs\": {\"%.*s\": …}}",
+                           g->input_count, FT_STR_ARG(v->name));
         FT_TRY(nested_as_array(&a, one, arena));
         FT_TRY(array_as_input(&out[i], v, &a, arena));
     }
@@ -491,7 +507,8 @@ static size_t input_cols(const ft_model *base) {
 static size_t output_cols(const ft_model *base) {
     const ft_nn_graph *g = ((const model *)base)->network->graph;
     const ft_nn_value *v = g->output_count == 1 ? &g->values[g->outputs[0]] : NULL;
-    return v && v->ndim == 2 && v->shape[1] > 0 ? (size_t)v->shape[1] : 0;
+    bool rows = v && v->dtype == FT_F32 && v->ndim == 2 && v->shape[1] > 0;
+    return rows ? (size_t)v->shape[1] : 0;
 }
 
 static ft_err predict_rows(const ft_model *base, float *out, const float *rows, size_t count) {
@@ -513,6 +530,11 @@ static ft_err predict_rows(const ft_model *base, float *out, const float *rows, 
         err = convert(&one, &in, v->dtype, &arena);
         if (err == FT_OK) err = ft_nn_run(s, &one, &got, &arena, NULL);
         if (err != FT_OK) break;
+        if (got.dtype != FT_F32 || (size_t)ft_array_count(&got) != out_cols) {
+            err =
+                FT_FAIL(FT_EUNSUPPORTED, "the network's answer is no row of %zu floats", out_cols);
+            break;
+        }
         ft_nn_network_answer(m->network, &got);
         memcpy(out + i * out_cols, got.data, out_cols * sizeof *out);
     }
