@@ -66,8 +66,13 @@ static size_t attr_list(tf_model *m, const char *name, const char *form, ft_str 
     if (m->err != FT_OK || !attr(m, name, form, &raw)) return 0;
     ft_json_init(&j, raw, &m->scratch, NULL);
     if ((m->err = ft_json_enter_array(&j)) != FT_OK) return 0;
-    while (ft_json_next_item(&j) && count < room)
+    while (ft_json_next_item(&j)) {
+        if (count == room) {
+            tf_refuse(m, "a list that is too long");
+            return 0;
+        }
         if ((m->err = ft_json_skip(&j, &out[count++])) != FT_OK) return 0;
+    }
     return count;
 }
 
@@ -328,6 +333,12 @@ static ft_err read_weight(ft_json *j, weight *w) {
     else
         return FT_FAIL(FT_EUNSUPPORTED, "weight '%.*s' is %.*s", FT_STR_ARG(w->name),
                        FT_STR_ARG(type));
+    static const char *const stored[] = { "uint8", "uint16", "float16" };
+    bool known = w->stored.len == 0;
+    for (size_t i = 0; i < FT_COUNT(stored); i++) known |= ft_str_is(w->stored, stored[i]);
+    if (!known || (w->stored.len && w->array.dtype == FT_BOOL))
+        return FT_FAIL(FT_EUNSUPPORTED, "weight '%.*s' of %.*s is stored as %.*s",
+                       FT_STR_ARG(w->name), FT_STR_ARG(type), FT_STR_ARG(w->stored));
     w->array.data = w; /* an array without data is not valid */
     return ft_array_valid(&w->array)
                ? FT_OK

@@ -211,26 +211,40 @@ static void convolve(tf_model *m, bool depthwise) {
 static void turn_conv(tf_model *m) { convolve(m, false); }
 static void turn_depthwise(tf_model *m) { convolve(m, true); }
 
-/* The gradient of a convolution by its input: its padding is the forward convolution's. */
+/* What stands for a size that is computed: a whole number of strides, or (VALID) all that windows
+ * reach. */
+static void transpose_pads(tf_model *m, window *w, const ft_array *kernel, int64_t more[2]) {
+    bool same_size = ft_str_is(tf_attr_str(m, "padding"), "SAME");
+    for (int i = 0; i < 2; i++) {
+        int64_t k = kernel->shape[i], stride = w->stride[i];
+        int64_t total = same_size && k > stride ? k - stride : 0;
+        w->pads[i] = total / 2;
+        w->pads[i + 2] = total - total / 2;
+        more[i] = same_size && stride > k ? stride - k : 0;
+    }
+}
+
+/* The gradient of a convolution by its input: its padding is the forward convolution's. Input 0 is
+ * the size of the result: several have the same windows. */
 static void turn_conv_transpose(tf_model *m) {
     window w = { 0 };
     tf_attrs a = { 0 };
-    ft_array k;
+    ft_array k, sizes;
     int64_t more[2];
     int kernel = tf_in(m, 1), x = tf_in(m, 2);
     if (!known_kernel(m, kernel, &k)) return;
     if (!channels_last(m)) tf_refuse(m, "channels first");
     spatial(m, "strides", true, w.stride);
-    bool same_size = ft_str_is(tf_attr_str(m, "padding"), "SAME");
-    for (int i = 0; i < 2; i++) {
-        int64_t total = same_size && k.shape[i] > w.stride[i] ? k.shape[i] - w.stride[i] : 0;
-        w.pads[i] = total / 2;
-        w.pads[i + 2] = total - total / 2;
-        more[i] = same_size && w.stride[i] > k.shape[i] ? w.stride[i] - k.shape[i] : 0;
-    }
     tf_ints(&a, "strides", w.stride, 2);
-    tf_ints(&a, "pads", w.pads, 4);
-    tf_ints(&a, "output_padding", more, 2);
+    if (tf_known(m, tf_in(m, 0), &sizes) && ft_array_count(&sizes) == 4) {
+        for (int i = 0; i < 2; i++) more[i] = (int64_t)ft_array_f64(&sizes, i + 1);
+        tf_ints(&a, "output_shape", more, 2);
+        tf_text(&a, "auto_pad", "SAME_UPPER"); /* the odd one at the end */
+    } else {
+        transpose_pads(m, &w, &k, more);
+        tf_ints(&a, "pads", w.pads, 4);
+        tf_ints(&a, "output_padding", more, 2);
+    }
     int in[] = { tf_to_nchw(m, x), tf_kernel(m, kernel, (int64_t[]){ 3, 2, 0, 1 }, NULL) };
     tf_out(m, 0, tf_to_nhwc(m, tf_write(m, "ConvTranspose", in, 2, &a)));
 }
@@ -298,9 +312,9 @@ static void turn_pad(tf_model *m) {
     ft_array pairs;
     int64_t pads[2 * FT_ARRAY_DIMS_MAX];
     ft_str mode = tf_attr_str(m, "mode");
-    if (!tf_known(m, tf_in(m, 1), &pairs) || pairs.ndim != 2 ||
+    if (!tf_known(m, tf_in(m, 1), &pairs) || pairs.ndim != 2 || pairs.shape[1] != 2 ||
         pairs.shape[0] > FT_ARRAY_DIMS_MAX) {
-        tf_refuse(m, "paddings that are computed");
+        tf_refuse(m, "paddings that are computed, or no pairs");
         return;
     }
     int64_t dims = pairs.shape[0];
@@ -388,7 +402,8 @@ static int gather(tf_model *m, int x, int index, int64_t axis) {
 static void turn_unpack(tf_model *m) {
     int64_t count = tf_attr_int(m, "num", 0), axis = tf_attr_int(m, "axis", 0);
     int x = tf_in(m, 0);
-    for (int64_t i = 0; i < count && i < TF_INPUTS_MAX; i++) {
+    if (count > TF_INPUTS_MAX) tf_refuse(m, "too many parts");
+    for (int64_t i = 0; i < count && m->err == FT_OK; i++) {
         int one = gather(m, x, tf_i64_one(m, i), axis);
         tf_out(m, (size_t)i, tf_write2(m, "Squeeze", one, tf_i64_one(m, axis)));
     }
@@ -561,7 +576,7 @@ static void turn_top_k(tf_model *m) {
     tf_attrs a = { 0 };
     int out[2], k = tf_as_i64(m, tf_in(m, 1));
     ft_array known;
-    if (tf_known(m, k, &known)) k = tf_i64_one(m, (int64_t)ft_array_f64(&known, 0));
+    if (tf_known(m, k, &known)) k = tf_i64_one(m, known_int(m, k, "no number of items"));
     int in[] = { tf_in(m, 0), k };
     tf_int(&a, "axis", -1);
     if (m->err != FT_OK) return;

@@ -62,6 +62,62 @@ static void test_small(void **state) {
     ft_arena_fini(&arena);
 }
 
+/* A weight of a byte an item is not widened to four; what is stored in no known way is refused. */
+static void test_strange_storage(void **state) {
+    (void)state;
+    static const char form[] =
+        "{\"format\":\"graph-model\",\"modelTopology\":{\"node\":[{\"name\":\"w\",\"op\":"
+        "\"Const\",\"attr\":{}}]},\"weightsManifest\":[{\"paths\":[\"w.bin\"],\"weights\":["
+        "{\"name\":\"w\",\"shape\":[400],\"dtype\":\"%s\",\"quantization\":{\"dtype\":"
+        "\"%s\"}}]}]}";
+    static const char *const bad[][2] = { { "bool", "uint8" }, { "float32", "uint32" } };
+    char text[1000];
+    ft_nn_graph *g;
+    for (size_t i = 0; i < FT_COUNT(bad); i++) {
+        int len = snprintf(text, sizeof text, form, bad[i][0], bad[i][1]);
+        oracle_put("model.json", text, (size_t)len);
+        oracle_put("w.bin", text, 800);
+        EXPECT_ERR(FT_EUNSUPPORTED, ft_nn_tfjs_read(&g, file_of("model.json")));
+        EXPECT_WHY("is stored as");
+    }
+}
+
+/* One node `op` of x and of the constant k, [2, 1] zeros or nothing at all. */
+static ft_err read_one(const char *op, const char *attr, const char *shape) {
+    char text[1000];
+    ft_nn_graph *g = NULL;
+    int len = snprintf(
+        text, sizeof text,
+        "{\"format\":\"graph-model\",\"modelTopology\":{\"node\":[{\"name\":\"k\",\"op\":\"Const\","
+        "\"attr\":{}},{\"name\":\"x\",\"op\":\"Placeholder\",\"attr\":{\"dtype\":{\"type\":"
+        "\"DT_FLOAT\"},\"shape\":{\"shape\":{\"dim\":[{\"size\":\"2\"},{\"size\":\"2\"}]}}}},"
+        "{\"name\":\"out\",\"op\":\"%s\",\"input\":[\"x\",\"k\"],\"attr\":{%s}}]},"
+        "\"weightsManifest\":[{\"paths\":[\"w.bin\"],\"weights\":[{\"name\":\"k\",\"shape\":%s,"
+        "\"dtype\":\"int32\"}]}]}",
+        op, attr, shape);
+    oracle_put("model.json", text, (size_t)len);
+    oracle_put("w.bin", "\0\0\0\0\0\0\0\0", 8);
+    ft_err err = ft_nn_tfjs_read(&g, file_of("model.json"));
+    ft_nn_graph_free(g);
+    return err;
+}
+
+static void test_short_constants(void **state) {
+    (void)state;
+    EXPECT_ERR(FT_EUNSUPPORTED, read_one("Pad", "", "[2,1]"));
+    EXPECT_WHY("no pairs");
+    EXPECT_ERR(FT_EUNSUPPORTED, read_one("TopKV2", "", "[0]"));
+    EXPECT_WHY("no number of items");
+    EXPECT_ERR(FT_EUNSUPPORTED, read_one("Unpack", "\"num\":{\"i\":\"300\"}", "[1]"));
+    EXPECT_WHY("too many parts");
+    EXPECT_ERR(FT_EUNSUPPORTED,
+               read_one("Squeeze",
+                        "\"squeeze_dims\":{\"list\":{\"i\":[\"0\",\"0\",\"0\",\"0\",\"0\",\"0\","
+                        "\"0\",\"0\",\"0\"]}}",
+                        "[1]"));
+    EXPECT_WHY("too long");
+}
+
 static void test_refused(void **state) {
     (void)state;
     ft_nn_graph *g;
@@ -181,5 +237,6 @@ static void test_others_run(void **state) {
     }
 }
 
-TEST_MAIN(cmocka_unit_test(test_small), cmocka_unit_test(test_refused),
+TEST_MAIN(cmocka_unit_test(test_small), cmocka_unit_test(test_strange_storage),
+          cmocka_unit_test(test_short_constants), cmocka_unit_test(test_refused),
           cmocka_unit_test(test_poses), cmocka_unit_test(test_others_run))
