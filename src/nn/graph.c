@@ -210,6 +210,10 @@ static ft_err attrs_valid(const ft_nn_op *op, ft_str node, const ft_nn_attr *att
         if (row->type != attrs[i].type)
             return FT_FAIL(FT_EINVAL, "node '%.*s' (%s): attribute '%s' has another type",
                            FT_STR_ARG(node), op->name, attrs[i].name);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(attrs[k].name, attrs[i].name) == 0)
+                return FT_FAIL(FT_EINVAL, "node '%.*s' (%s): attribute '%s' stands twice",
+                               FT_STR_ARG(node), op->name, attrs[i].name);
     }
     for (const ft_nn_attr_row *r = op->attrs; r && r->name; r++) {
         bool there = !r->required;

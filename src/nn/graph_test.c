@@ -65,6 +65,12 @@ static void test_refused(void **state) {
     attr = (ft_nn_attr){ .name = "axis", .type = FT_NN_FLOAT, .f = 1 };
     EXPECT_ERR(FT_EINVAL, ft_nn_node_add(g, &spec, &y));
     EXPECT_WHY("'axis' has another type");
+    ft_nn_attr twice[] = { { .name = "axis", .type = FT_NN_INT, .i = 1 },
+                           { .name = "axis", .type = FT_NN_INT, .i = 0 } };
+    spec.attrs = twice;
+    spec.attr_count = 2;
+    EXPECT_ERR(FT_EINVAL, ft_nn_node_add(g, &spec, &y));
+    EXPECT_WHY("'axis' stands twice");
     spec = (ft_nn_node_spec){ .op = "MaxPool", .inputs = &x, .input_count = 1, .output_count = 1 };
     EXPECT_ERR(FT_EINVAL, ft_nn_node_add(g, &spec, &y));
     EXPECT_WHY("'kernel_shape' is missing");

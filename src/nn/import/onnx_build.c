@@ -165,6 +165,9 @@ static ft_err body_build(ft_nn_graph **out, onnx_build *b, const onnx_attr *a);
 static ft_err attr_build(ft_nn_attr *to, onnx_build *b, const onnx_node *n, const onnx_attr *from) {
     ft_str name;
     onnx_tensor t;
+    if (ft_str_starts(from->name, FT_STR("ft_"))) /* what passes leave for kernels */
+        return FT_FAIL(FT_EINVAL, "node '%.*s' (%.*s): no attribute '%.*s'", FT_STR_ARG(n->name),
+                       FT_STR_ARG(n->op), FT_STR_ARG(from->name));
     FT_TRY(ft_arena_str(&name, b->arena, from->name));
     *to = (ft_nn_attr){ .name = name.at };
     switch (from->type) {

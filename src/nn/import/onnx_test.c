@@ -244,6 +244,15 @@ static void unknown_attribute(ft_buf *b) {
     ft_proto_close(b, at);
     in_out(b);
 }
+static void private_attribute(ft_buf *b) {
+    size_t at = node_open(b, 1, "Conv", "c", "x,x", "y"), a = ft_proto_open(b, 5);
+    text(b, 1, "ft_post");
+    text(b, 9, "Relu");
+    number(b, 20, 8);
+    ft_proto_close(b, a);
+    ft_proto_close(b, at);
+    in_out(b);
+}
 static void short_tensor(ft_buf *b) {
     node(b, "Add", "plus", "x,w", "y");
     tensor_raw(b, 5, "w", 1, 2, two_three, "0123", 4);
@@ -301,6 +310,7 @@ static void test_refusals(void **state) {
     REFUSED(FT_EEXIST, twice_named, 13, "two values named 'y'");
     REFUSED(FT_EINVAL, wrong_attribute, 13, "node 'flat' (Flatten): attribute 'axis'");
     REFUSED(FT_EINVAL, unknown_attribute, 13, "node 'r' (Relu): no attribute 'colour'");
+    REFUSED(FT_EINVAL, private_attribute, 13, "node 'c' (Conv): no attribute 'ft_post'");
     REFUSED(FT_ECORRUPT, short_tensor, 13, "tensor 'w': it has fewer bytes than its shape needs");
     REFUSED(FT_ECORRUPT, huge_tensor, 13, "tensor 'w': its shape is too large");
     REFUSED(FT_ECORRUPT, negative_tensor, 13, "tensor 'w': a negative size");

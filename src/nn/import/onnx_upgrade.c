@@ -224,8 +224,8 @@ static ft_err old_broadcast(bool *done, onnx_build *b, onnx_node *n) {
         int whole = onnx_rank(b, n->in[0]), part = onnx_rank(b, n->in[1]);
         if (whole < 0 || part < 0) return refuse(n, "broadcasts along an axis of unknown shapes");
         if (at < 0) at += whole;
-        int64_t after = whole - at - part;
-        if (at < 0 || after < 0 || after > FT_ARRAY_DIMS_MAX)
+        int64_t after = at < 0 || at > whole ? -1 : whole - at - part;
+        if (after < 0 || after > FT_ARRAY_DIMS_MAX)
             return refuse(n, "its second input does not fit at its axis");
         for (int k = 0; k < (int)after; k++) axes[k] = part + k;
         ft_str in[2] = { n->in[1] }, out = { 0 };
