@@ -79,6 +79,18 @@ static bool node_apart(const ft_nn_graph *g, const ft_nn_step *step) {
     return false;
 }
 
+/* What both plans know beforehand, say from the shape of an input, and is the same for a part as
+ * for the whole. */
+static bool folded_same(const ft_nn_plan *all, const ft_nn_plan *one, int v) {
+    const ft_array *a = &all->values[v], *b = &one->values[v];
+    if (!all->fixed[v] || !one->fixed[v] || !a->data || !b->data) return false;
+    if (a->dtype != b->dtype || a->ndim != b->ndim) return false;
+    for (int d = 0; d < a->ndim; d++)
+        if (a->shape[d] != b->shape[d]) return false;
+    size_t bytes = ft_array_bytes(a);
+    return bytes == 0 || memcmp(a->data, b->data, bytes) == 0;
+}
+
 /* Every value that a run computes begins with the batch, in both plans. */
 static bool values_apart(const ft_nn_plan *all, const ft_nn_plan *one, const ft_nn_graph *g,
                          int64_t batch) {
@@ -98,10 +110,15 @@ static bool values_apart(const ft_nn_plan *all, const ft_nn_plan *one, const ft_
         for (size_t k = 0; k < a->node->input_count;
              k++) { /* nor anything that is not of the batch */
             int v = a->node->inputs[k];
-            if (v == FT_NN_NONE || g->values[v].data || all->fixed[v]) continue;
-            if (a->in[k].ndim < 1 || a->in[k].shape[0] != batch) return false;
+            if (v == FT_NN_NONE || g->values[v].data) continue;
+            if (all->fixed[v] || one->fixed[v]) {
+                if (!folded_same(all, one, v)) return false;
+            } else if (a->in[k].ndim < 1 || a->in[k].shape[0] != batch)
+                return false;
         }
     }
+    for (int i = 0; i < g->output_count; i++) /* constants have no part of the batch */
+        if (all->fixed[g->outputs[i]] || g->values[g->outputs[i]].data) return false;
     return true;
 }
 
@@ -153,6 +170,8 @@ static ft_err part_find(int64_t *part, ft_nn_session *s, const ft_array *inputs,
     FT_GOTO(err, ft_nn_plan_shapes(&one, s, single));
     if (values_apart(all, one, s->graph, batch))
         *part = part_of(one, s->graph, batch, s->opts.threads);
+    int64_t least = (batch + FT_NN_TEAM_PARTS_MAX - 1) / FT_NN_TEAM_PARTS_MAX;
+    if (*part && *part < least) *part = least;
     if (*part == batch) *part = 0;
 done:
     ft_nn_plan_free(all);

@@ -135,6 +135,41 @@ static void test_parts(void **state) {
     ft_arena_fini(&arena);
 }
 
+/* A batch is not cut where a part's answer would be another one: what follows from its size, and
+ * outputs that are constants. */
+static void test_not_in_parts(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        ft_nn_model *m;
+        ft_nn_session *s;
+        ft_arena arena = FT_ARENA_INIT(0);
+        net n = net_new();
+        int x;
+        ft_nn_attr to[] = { ATTR_INT("to", 1) }, axis[] = { ATTR_INT("axis", 0) };
+        const int64_t zero = 0;
+        EXPECT_OK(ft_nn_input(&x, n.g, FT_STR("x"), FT_F32, 2, (int64_t[]){ FT_NN_DIM_ANY, 3 }));
+        int shape = PLAIN(&n, "Shape", x);
+        if (kind == 0) {
+            int size = node(&n, "Gather", axis, 1, (const int[]){ shape, ints(&n, &zero, 1) }, 2);
+            EXPECT_OK(ft_nn_output(
+                n.g, PLAIN(&n, "Mul", x, node(&n, "Cast", to, 1, (const int[]){ size }, 1))));
+        } else {
+            EXPECT_OK(ft_nn_output(n.g, PLAIN(&n, "Relu", x)));
+            EXPECT_OK(ft_nn_output(n.g, shape));
+        }
+        ft_array out[2], in = random_input(&arena, 2, (int64_t[]){ 8, 3 });
+        EXPECT_OK(ft_nn_model_new(&m, n.g));
+        expect_same(m, &in, 0);
+        EXPECT_OK(ft_nn_session_new(&s, m, &(ft_nn_session_opts){ .threads = 2 }));
+        EXPECT_OK(ft_nn_run(s, &in, out, &arena, NULL));
+        EXPECT(s->part == 0);
+        if (kind == 1) EXPECT(((const int64_t *)out[1].data)[0] == 8);
+        ft_nn_session_free(s);
+        ft_nn_model_free(m);
+        ft_arena_fini(&arena);
+    }
+}
+
 /* Large pictures of many channels: 3 x 3 by Winograd's algorithm, scaled, added to and activated.
  */
 static void test_winograd(void **state) {
@@ -418,8 +453,8 @@ static void test_faults(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_residual), cmocka_unit_test(test_batch_changes),
-          cmocka_unit_test(test_parts), cmocka_unit_test(test_winograd), cmocka_unit_test(test_tf),
-          cmocka_unit_test(test_bf16), cmocka_unit_test(test_memory),
-          cmocka_unit_test(test_inputs_refused), cmocka_unit_test(test_nan),
-          cmocka_unit_test(test_nan_pixel), cmocka_unit_test(test_late),
+          cmocka_unit_test(test_parts), cmocka_unit_test(test_not_in_parts),
+          cmocka_unit_test(test_winograd), cmocka_unit_test(test_tf), cmocka_unit_test(test_bf16),
+          cmocka_unit_test(test_memory), cmocka_unit_test(test_inputs_refused),
+          cmocka_unit_test(test_nan), cmocka_unit_test(test_nan_pixel), cmocka_unit_test(test_late),
           cmocka_unit_test(test_loop), cmocka_unit_test(test_faults))
