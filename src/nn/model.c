@@ -21,6 +21,15 @@ static void loops_open(ft_nn_graph *g) {
         }
 }
 
+/* Bodies first, once and for all: sessions of several threads share them and only read. */
+static ft_err graphs_check(ft_nn_graph *g) {
+    for (int i = 0; i < g->node_count; i++)
+        for (size_t a = 0; a < g->nodes[i].attr_count; a++)
+            if (g->nodes[i].attrs[a].type == FT_NN_GRAPH)
+                FT_TRY(graphs_check(g->nodes[i].attrs[a].graph));
+    return ft_nn_graph_check(g);
+}
+
 static ft_err model_new(ft_nn_model **out, ft_nn_graph *graph, bool borrowed) {
     ft_err err;
     *out = NULL;
@@ -33,8 +42,10 @@ static ft_err model_new(ft_nn_model **out, ft_nn_graph *graph, bool borrowed) {
     m->borrowed = borrowed;
     pthread_mutex_init(&m->lock, NULL);
     FT_GOTO(err, ft_nn_store_new(&m->store));
-    FT_GOTO(err, ft_nn_graph_check(graph));
-    if (!borrowed) loops_open(graph);
+    if (!borrowed) {
+        FT_GOTO(err, graphs_check(graph));
+        loops_open(graph);
+    }
     *out = m;
     return FT_OK;
 done:
