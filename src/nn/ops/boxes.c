@@ -199,6 +199,11 @@ static ft_err roi_infer(ft_nn_infer *i) {
     if (x->ndim != 4 || rois->ndim != 2 || (rois->shape[1] >= 0 && rois->shape[1] != 4) || h < 1 ||
         w < 1 || h > INT32_MAX || w > INT32_MAX)
         return ft_nn_refuse_(i->node, FT_EINVAL, "takes pictures and regions of four numbers");
+    if (x->shape[2] == 0 || x->shape[3] == 0)
+        return ft_nn_refuse_(i->node, FT_EINVAL, "takes regions of pictures that have pixels");
+    if (ft_nn_sized(&i->in[2]) && rois->shape[0] >= 0 &&
+        ft_array_count(&i->in[2]) != rois->shape[0])
+        return ft_nn_refuse_(i->node, FT_EINVAL, "one picture for each region is expected");
     i->out[0] =
         (ft_array){ .dtype = x->dtype, .ndim = 4, .shape = { rois->shape[0], x->shape[1], h, w } };
     return ft_nn_sane(i->node, &i->out[0]);

@@ -589,9 +589,50 @@ static void test_refusals(void **state) {
     rig_end(&r);
 }
 
+/* Inputs that go in pairs, one of them shorter; and nothing to take samples of. */
+static void test_short_partners(void **state) {
+    (void)state;
+    rig r = rig_of("RoiAlign", NULL, 0);
+    rig_input(&r, FT_F32, 4, (int64_t[]){ 1, 1, 4, 4 });
+    rig_input(&r, FT_F32, 2, (int64_t[]){ 300, 4 });
+    rig_input(&r, FT_I64, 1, (int64_t[]){ 1 });
+    EXPECT_ERR(FT_EINVAL, rig_infer(&r));
+    EXPECT_WHY("one picture for each region");
+    r.in[0].shape[2] = 0;
+    EXPECT_ERR(FT_EINVAL, rig_infer(&r));
+    EXPECT_WHY("have pixels");
+    rig_end(&r);
+
+    ft_nn_attr kernel[] = { ATTR_INTS("kernel_shape", 2, 2) };
+    r = rig_of("MaxUnpool", kernel, 1);
+    rig_input(&r, FT_F32, 4, (int64_t[]){ 1, 1, 20, 20 });
+    rig_input(&r, FT_I64, 4, (int64_t[]){ 1, 1, 1, 1 });
+    EXPECT_ERR(FT_EINVAL, rig_infer(&r));
+    EXPECT_WHY("one place for each item");
+    rig_end(&r);
+
+    r = rig_of("DequantizeLinear", NULL, 0);
+    rig_input(&r, FT_U8, 2, (int64_t[]){ 2, 90 });
+    rig_input(&r, FT_F32, 1, (int64_t[]){ 90 });
+    rig_input(&r, FT_U8, 1, (int64_t[]){ 1 });
+    EXPECT_ERR(FT_EINVAL, rig_infer(&r));
+    EXPECT_WHY("one zero point for each scale");
+    rig_end(&r);
+
+    r = rig_of("Resize", NULL, 0);
+    rig_input(&r, FT_F32, 2, (int64_t[]){ 0, 3 });
+    rig_absent(&r);
+    rig_absent(&r);
+    ft_array *sizes = rig_input(&r, FT_I64, 1, (int64_t[]){ 2 });
+    ft_nn_put_int(sizes, 0, 4), ft_nn_put_int(sizes, 1, 3);
+    EXPECT_ERR(FT_EINVAL, rig_infer(&r));
+    EXPECT_WHY("axis 0 is empty");
+    rig_end(&r);
+}
+
 TEST_MAIN(cmocka_unit_test(test_unary), cmocka_unit_test(test_binary),
           cmocka_unit_test(test_reductions), cmocka_unit_test(test_movement),
           cmocka_unit_test(test_focal), cmocka_unit_test(test_recurrent),
           cmocka_unit_test(test_functions), cmocka_unit_test(test_extremes),
           cmocka_unit_test(test_quantized), cmocka_unit_test(test_halves),
-          cmocka_unit_test(test_refusals))
+          cmocka_unit_test(test_refusals), cmocka_unit_test(test_short_partners))

@@ -47,7 +47,12 @@ static ft_err each_fits(int *axis, const ft_nn_node *node, const ft_array *each,
 static ft_err scale_infer(ft_nn_infer *i) {
     int axis;
     FT_TRY(each_fits(&axis, i->node, &i->in[1], &i->in[0]));
-    if (ft_nn_given(i->in, i->in_count, 2)) FT_TRY(each_fits(&axis, i->node, &i->in[2], &i->in[0]));
+    if (ft_nn_given(i->in, i->in_count, 2)) {
+        FT_TRY(each_fits(&axis, i->node, &i->in[2], &i->in[0]));
+        if (ft_nn_sized(&i->in[1]) && ft_nn_sized(&i->in[2]) &&
+            ft_array_count(&i->in[1]) != ft_array_count(&i->in[2]))
+            return ft_nn_refuse_(i->node, FT_EINVAL, "one zero point for each scale is expected");
+    }
     return ft_nn_infer_same(i);
 }
 static ft_err quantize_linear_infer(ft_nn_infer *i) {
@@ -201,7 +206,7 @@ static ft_err product_infer(ft_nn_infer *i, const ft_array *a, const ft_array *b
 static int64_t zero_of(const ft_nn_call *c, size_t input, int64_t i, int64_t n) {
     if (!ft_nn_given(c->in, c->in_count, input)) return 0;
     int64_t count = ft_array_count(&c->in[input]);
-    return ft_nn_get_int(&c->in[input], count == n && n > 1 ? i : 0);
+    return count ? ft_nn_get_int(&c->in[input], count == n && n > 1 ? i : 0) : 0;
 }
 
 typedef struct product { /* where matrices a and b, their zero points and scales are */
@@ -269,8 +274,18 @@ static ft_err mat_mul_integer_run(const ft_nn_call *c) {
 }
 QUANTIZED(mat_mul_integer, "MatMulInteger", "product of matrices of bytes", NULL, 2, 4, 1)
 
+/* Scales and zero points of both sides and of the result: where they stand in both operations. */
+static ft_err scales_there(const ft_nn_infer *i) {
+    static const size_t at[] = { 1, 2, 4, 5, 6, 7 };
+    for (size_t k = 0; k < FT_COUNT(at); k++)
+        if (ft_nn_sized(&i->in[at[k]]) && ft_array_count(&i->in[at[k]]) == 0)
+            return ft_nn_refuse_(i->node, FT_EINVAL, "input %zu has no items", at[k]);
+    return FT_OK;
+}
+
 /* a, its scale, its zero; b, its scale, its zero; the result's scale and zero. */
 static ft_err q_linear_mat_mul_infer(ft_nn_infer *i) {
+    FT_TRY(scales_there(i));
     FT_TRY(ft_nn_take(i, 0, BYTES));
     FT_TRY(ft_nn_take(i, 3, BYTES));
     FT_TRY(ft_nn_take(i, 7, BYTES));
@@ -402,6 +417,7 @@ QUANTIZED(conv_integer, "ConvInteger", "convolution of bytes", conv_attrs, 2, 4,
 /* x, scale, zero; w, scale, zero; the result's scale and zero; bias. */
 static ft_err q_linear_conv_infer(ft_nn_infer *i) {
     ft_nn_window win;
+    FT_TRY(scales_there(i));
     FT_TRY(ft_nn_take(i, 0, BYTES));
     FT_TRY(ft_nn_take(i, 3, BYTES));
     FT_TRY(ft_nn_take(i, 7, BYTES));

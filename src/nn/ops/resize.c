@@ -119,6 +119,10 @@ static ft_err sizes_of(plan *p, const ft_nn_node *n, const ft_array *in, size_t 
         p->scale[a] = sizes ? (p->in[a] ? v / (double)p->in[a] : 1) : v;
     }
     if (sizes) FT_TRY(aspect_keep(p, n, axes, given));
+    for (int i = 0; i < p->ndim; i++)
+        if (p->in[i] == 0 && p->out[i] != 0)
+            return ft_nn_refuse_(n, FT_EINVAL, "axis %d is empty: nothing to make %lld of", i,
+                                 (long long)p->out[i]);
     for (int i = 0; i < given && holds(in, count, 1) && p->coordinates == TF_CROP_AND_RESIZE; i++) {
         if (ft_array_count(&in[1]) != 2 * given)
             return ft_nn_refuse_(n, FT_EINVAL, "roi must have %d items", 2 * given);

@@ -142,6 +142,8 @@ static ft_err max_unpool_infer(ft_nn_infer *i) {
     FT_TRY(ft_nn_take(i, 0, FT_NN_FLOATS));
     FT_TRY(ft_nn_take(i, 1, FT_NN_BIT(FT_I64)));
     *out = ft_nn_unknown(x->dtype);
+    if (ft_nn_sized(x) && ft_nn_sized(&i->in[1]) && ft_array_count(x) != ft_array_count(&i->in[1]))
+        return ft_nn_refuse_(i->node, FT_EINVAL, "one place for each item is expected");
     if (ft_nn_given(i->in, i->in_count, 2)) {
         i->content_needed = !ft_nn_content(&i->in[2]);
         if (i->content_needed) return FT_OK;

@@ -63,6 +63,7 @@ static ft_err tf_idf_run(const ft_nn_call *c) {
     int64_t skips = ft_nn_attr_int(c->node, "max_skip_count");
     int64_t size = x->shape[x->ndim - 1], width = c->out[0].shape[x->ndim - 1];
     int64_t rows = x->ndim == 2 ? x->shape[0] : 1;
+    if (skips > size) skips = size; /* none is found further apart */
     float *out = c->out[0].data;
     memset(out, 0, ft_array_bytes(&c->out[0]));
     for (int64_t row = 0; row < rows; row++) {
