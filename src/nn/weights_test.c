@@ -164,6 +164,42 @@ static void test_damaged(void **state) {
     }
 }
 
+/* A few hundred bytes of lists that hold each other 16 times over, 15 deep: no walk of all ways. */
+static void test_shared_lists(void **state) {
+    (void)state;
+    ft_buf b = { 0 };
+    ft_nn_weights *w = NULL;
+    ft_buf_add(&b, FT_STR("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."));
+    ft_buf_add(&b, FT_STR("N.N.]q"));
+    ft_buf_byte(&b, 0);
+    for (int level = 1; level < 16; level++) {
+        ft_buf_add(&b, FT_STR("]q"));
+        ft_buf_byte(&b, (char)level);
+        ft_buf_byte(&b, '(');
+        for (int i = 0; i < 16; i++) {
+            ft_buf_byte(&b, 'h');
+            ft_buf_byte(&b, (char)(level - 1));
+        }
+        ft_buf_byte(&b, 'e');
+    }
+    ft_buf_add(&b, FT_STR(".](X\x01\0\0\0ke."));
+    EXPECT_ERR(FT_ETOOBIG, ft_nn_weights_parse(&w, ft_buf_str(&b)));
+    EXPECT_WHY("too many times");
+    ft_buf_fini(&b);
+}
+
+/* A locator of a 64-bit record in a file too short for one. */
+static void test_short_zip(void **state) {
+    (void)state;
+    ft_buf b = { 0 };
+    ft_nn_weights *w = NULL;
+    ft_buf_add(&b, FT_STR("PK\3\4-----PK\6\7\0\0\0\0\0\0\0\0\0\0\0\x40\1\0\0\0"));
+    ft_buf_add(&b, FT_STR("PK\5\6\0\0\0\0\xff\xff\xff\xff\0\0\0\0\xff\xff\xff\xff\0\0"));
+    EXPECT(b.len > 42 && b.len < 56);
+    EXPECT_ERR(FT_ECORRUPT, ft_nn_weights_parse(&w, ft_buf_str(&b)));
+    ft_buf_fini(&b);
+}
+
 static void test_load_by_name(void **state) {
     (void)state;
     float weight[4] = { 0 }, bias[2] = { 0 }, mean[2] = { 0 }, scale[2] = { 7, 7 };
@@ -218,4 +254,5 @@ static void test_faults(void **state) {
 TEST_MAIN(cmocka_unit_test(test_torch), cmocka_unit_test(test_code_is_refused),
           cmocka_unit_test(test_others), cmocka_unit_test(test_shared_bytes),
           cmocka_unit_test(test_damaged), cmocka_unit_test(test_load_by_name),
-          cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_faults), cmocka_unit_test(test_shared_lists),
+          cmocka_unit_test(test_short_zip))

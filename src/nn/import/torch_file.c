@@ -4,7 +4,8 @@
 #include "nn/import/torch_pickle.h"
 #include "nn/weights_in.h"
 
-#define DEPTH_MAX 16 /* of dictionaries in dictionaries */
+#define DEPTH_MAX 16                /* of dictionaries in dictionaries */
+#define LOOKS_MAX ((size_t)1 << 26) /* for all storages of an older file together */
 
 typedef struct torch_file {
     ft_nn_weights *w;
@@ -18,6 +19,7 @@ typedef struct torch_file {
         ft_str key, bytes;
     } * keyed;
     size_t keyed_count;
+    size_t looks; /* at objects, for their storages */
 } torch_file;
 
 static ft_err storage_bytes(ft_str *out, const torch_file *f, const ft_pickle *store) {
@@ -144,17 +146,22 @@ static bool legacy_sniff(ft_str bytes) {
                          FT_STR("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."));
 }
 
-static ft_err storages_of(const ft_pickle *v, const ft_pickle **found, ft_str key, int depth) {
+/* A pickle may hold one list many times over: then there are far more ways through it than it has
+ * bytes, and `looks` count them. */
+static ft_err storages_of(const ft_pickle *v, const ft_pickle **found, ft_str key, int depth,
+                          size_t *looks) {
+    if (++*looks > LOOKS_MAX)
+        return FT_FAIL(FT_ETOOBIG, "its lists hold each other too many times");
     if (v->kind == FT_PICKLE_TENSOR && ft_str_eq(v->store->key, key)) *found = v->store;
     for (size_t i = 0; depth < DEPTH_MAX && !*found && i < v->count; i++)
-        FT_TRY(storages_of(v->items[i], found, key, depth + 1));
+        FT_TRY(storages_of(v->items[i], found, key, depth + 1, looks));
     return FT_OK;
 }
 
 static ft_err read_storage(torch_file *f, const ft_pickle *root, ft_str key, size_t *at) {
     const ft_pickle *store = NULL;
     int64_t items;
-    FT_TRY(storages_of(root, &store, key, 0));
+    FT_TRY(storages_of(root, &store, key, 0, &f->looks));
     if (f->bytes.len - *at < 8)
         return FT_FAIL(FT_ECORRUPT, "byte %zu: the file ends before storage '%.*s'", *at,
                        FT_STR_ARG(key));

@@ -26,7 +26,8 @@ static ft_err find_directory(uint64_t *at, uint64_t *count, ft_str b) {
             bool wide = *at == UINT32_MAX || *count == UINT16_MAX;
             if (!wide || end < 20 || number(b, end - 20, 4) != 0x07064b50) return FT_OK;
             uint64_t record = number(b, end - 12, 8);
-            if (record > b.len - 56 || number(b, record, 4) != 0x06064b50) return cut(record);
+            if (b.len < 56 || record > b.len - 56 || number(b, record, 4) != 0x06064b50)
+                return cut(record);
             *count = number(b, record + 32, 8);
             *at = number(b, record + 48, 8);
             return FT_OK;
