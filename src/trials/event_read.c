@@ -7,7 +7,8 @@
 #include "base/hash.h"
 #include "trials/event_in.h"
 
-#define PAYLOAD_CRC 0x062dc0b3u /* see event_write.c */
+#define SHORT_BYTES_MAX ((size_t)64 << 20) /* that a shorter list may stand for */
+#define PAYLOAD_CRC     0x062dc0b3u        /* see event_write.c */
 
 /* ---- protobuf */
 typedef struct pb {
@@ -294,6 +295,7 @@ static ft_str content_of(const ft_event *e) {
 /* The array's shape and memory. `items` are in the record; without a shape they tell it. */
 static ft_err shape_value(ft_array *out, ft_arena *arena, const ft_event *e, const form *kind,
                           size_t items) {
+    size_t there = items * ft_dtype_bytes(kind->dtype);
     size_t per = kind->is_complex ? 2 : 1;
     memset(out, 0, sizeof *out);
     out->dtype = kind->dtype;
@@ -312,6 +314,9 @@ static ft_err shape_value(ft_array *out, ft_arena *arena, const ft_event *e, con
     if (!ft_array_valid(out) || ft_array_bytes(out) > FT_EVENT_BYTES_MAX)
         return FT_FAIL(FT_ECORRUPT, "a tensor larger than %llu bytes",
                        (unsigned long long)FT_EVENT_BYTES_MAX);
+    if (ft_array_bytes(out) > there && ft_array_bytes(out) > SHORT_BYTES_MAX)
+        return FT_FAIL(FT_ECORRUPT, "%zu bytes stand for a tensor of %zu", there,
+                       ft_array_bytes(out));
     return ft_arena_take(&out->data, arena, ft_array_bytes(out) + 1);
 }
 
