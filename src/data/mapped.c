@@ -144,8 +144,9 @@ done:
 void ft_mapped_free(ft_mapped *m) {
     if (!m) return;
     if (m->bytes.len) {
-        munmap((void *)(uintptr_t)m->bytes.at, m->bytes.len);
+        /* The slot first: another mapping may be given the same addresses at once. */
         atomic_store(&slots[m->slot].begin, 0);
+        munmap((void *)(uintptr_t)m->bytes.at, m->bytes.len);
     }
     free(m->path);
     free(m);
