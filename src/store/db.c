@@ -141,7 +141,6 @@ void ft_db_close(ft_db *db) {
     free(db);
 }
 
-sqlite3 *ft_db_handle(ft_db *db) { return db->sqlite; }
 const char *ft_db_path(const ft_db *db) { return db->path; }
 
 /* ---- transactions ---- */

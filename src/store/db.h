@@ -32,8 +32,7 @@ struct sqlite3;
 
 /* Open or make. FT_EDENIED when it cannot be written, FT_ECORRUPT when the file is no database. */
 ft_err ft_db_open(ft_db **out, const char *path);
-void ft_db_close(ft_db *db);             /* fine on NULL; an open transaction is rolled back */
-struct sqlite3 *ft_db_handle(ft_db *db); /* for virtual tables only */
+void ft_db_close(ft_db *db); /* fine on NULL; an open transaction is rolled back */
 const char *ft_db_path(const ft_db *db);
 
 /* Bring `room`'s tables to version `count`: runs the steps that are not yet applied, in one
