@@ -160,8 +160,8 @@ static ft_err check_text(ft_polly *p, ft_polly_ask *ask, size_t billed_max, size
     ft_err err = ft_document_read(&doc, p->req->arena, ask->text, &opts);
     if (err == FT_ENOMEM) return err;
     if (err)
-        return ft_polly_refuse(p, 400, doc.ssml ? "InvalidSsmlException" : "ValidationException", "%s",
-                               ft_err_why());
+        return ft_polly_refuse(p, 400, doc.ssml ? "InvalidSsmlException" : "ValidationException",
+                               "%s", ft_err_why());
     ask->billed_chars = doc.billed_chars;
     if (doc.billed_chars > billed_max) return too_long(p, doc.billed_chars, billed_max, "billed");
     return FT_OK;
