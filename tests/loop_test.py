@@ -94,6 +94,10 @@ def whole_walk(t, split):
     t.run("invoke", "e", "--data", test, "--rows", 300, *options, "--alter", "invert")
     shifted = t.run("monitor", "run", "e")
     assert shifted.stdout.startswith("CompletedWithViolations:"), shifted.stdout
+    again = t.run("replay", "e").stdout
+    assert again.strip() == "600 captured requests asked again: 600 answers equal byte for byte, 0 not", again
+    assert t.json("replay", "e", "--requests", 5) == []
+    assert "has no version 9" in t.run("replay", "e", "--version", 9, ok=False).stderr
     alerts = t.json("alerts", "ls")
     assert alerts, "no alert"
     walk = t.json("lineage", alerts[0]["lineage"])

@@ -64,7 +64,8 @@ alert=$("$fettle" sql "select max(id) as id from alert where subject = 'endpoint
 show alerts ls
 show lineage "alert:$alert"
 
-say "7. Everything above was recorded once and can be asked again:"
+say "7. Everything above was recorded once and can be asked again: the captured requests too, of the model that answered them."
+show replay fashion
 show sql "select job, max(step) as last_step, min(value) as best from metric where name = 'validation-mlogloss' group by job"
 show sql "select prediction, count(*) as answers from capture where endpoint = 'fashion' group by 1 order by 2 desc limit 3"
 

@@ -198,3 +198,10 @@ ft_err ft_duration_parse(int64_t *out_us, ft_str text) {
                    "\"2h\" or \"30d\"",
                    FT_STR_ARG(text));
 }
+
+ft_err ft_moment_parse(int64_t *out_us, ft_str text, int64_t now_us) {
+    int64_t back_us;
+    if (ft_duration_parse(&back_us, text) == FT_OK) return *out_us = now_us - back_us, FT_OK;
+    ft_err_clear();
+    return ft_time_parse(out_us, text);
+}

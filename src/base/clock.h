@@ -31,6 +31,8 @@ char *ft_time_iso(char out[FT_TIME_TEXT], int64_t us, bool micros);
 ft_err ft_time_parse(int64_t *out_us, ft_str text);
 /* "500ms", "30s", "10m", "2h", "30d". FT_EPARSE. */
 ft_err ft_duration_parse(int64_t *out_us, ft_str text);
+/* A moment, or a distance back from `now_us`: "2022-02-14T17:00:00Z", "30m". FT_EPARSE. */
+ft_err ft_moment_parse(int64_t *out_us, ft_str text, int64_t now_us);
 
 typedef struct ft_date {
     int year, month, day, hour, minute, second, weekday; /* month 1..12, weekday 0 = Sunday */

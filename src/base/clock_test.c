@@ -131,6 +131,11 @@ static void test_durations(void **state) {
     }
     for (size_t i = 0; i < FT_COUNT(bad); i++)
         if (ft_duration_parse(&us, ft_str_of(bad[i])) != FT_EPARSE) fail_msg("took '%s'", bad[i]);
+    EXPECT_OK(ft_moment_parse(&us, FT_STR("30m"), 3600 * FT_SECOND_US));
+    EXPECT(us == 1800 * FT_SECOND_US);
+    EXPECT_OK(ft_moment_parse(&us, FT_STR("1970-01-01T00:00:07Z"), 3600 * FT_SECOND_US));
+    EXPECT(us == 7 * FT_SECOND_US);
+    EXPECT_ERR(FT_EPARSE, ft_moment_parse(&us, FT_STR("yesterday"), 0));
 }
 
 TEST_MAIN(cmocka_unit_test(test_seam), cmocka_unit_test(test_calendar_like_libc),

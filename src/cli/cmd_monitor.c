@@ -78,14 +78,6 @@ static const ft_param run_options[] = {
     { 0 }
 };
 
-/* A moment, or a distance back from now. */
-static ft_err moment(int64_t *out, ft_str text, int64_t now) {
-    int64_t back;
-    if (ft_duration_parse(&back, text) == FT_OK) return *out = now - back, FT_OK;
-    ft_err_clear();
-    return ft_time_parse(out, text);
-}
-
 static ft_err tell(ft_cli *cli, const ft_monitor_result *r) {
     static const char *const columns[] = { "feature", "check", "description" };
     ft_listing l;
@@ -126,9 +118,9 @@ static ft_err run_run(ft_cli *cli) {
     int64_t now = ft_clock_now_us(), from = now - 3600 * FT_SECOND_US, until = now + 1;
     FT_TRY(ft_cli_store(&s, cli));
     if (ft_params_given(cli->options, "since"))
-        FT_TRY(moment(&from, ft_params_str(cli->options, "since"), now));
+        FT_TRY(ft_moment_parse(&from, ft_params_str(cli->options, "since"), now));
     if (ft_params_given(cli->options, "until"))
-        FT_TRY(moment(&until, ft_params_str(cli->options, "until"), now));
+        FT_TRY(ft_moment_parse(&until, ft_params_str(cli->options, "until"), now));
     ft_watch_hooks hooks = ft_actions_hooks(s);
     FT_TRY(
         known(cli, s, ft_monitor_run(&result, s, &cli->arena, cli->args[0], from, until, &hooks)));
