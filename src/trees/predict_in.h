@@ -128,6 +128,10 @@ ft_err ft_plan_batch(ft_scorer *s);
 /* The kernels: each adds a chunk's leaves. */
 #ifdef FT_SCORER_X86
 void ft_blocks_row(const ft_scorer *s, const ft_chunk *c, float *margins, const float *row);
+/* predict_masks.c: bins copied with 255 where the value is missing, for tests whose missing values
+ * go right. `values`: the first row's, `stride` apart. */
+void ft_mask_missing_right(uint8_t *to, const uint8_t *from, const float *values, size_t stride,
+                           size_t count);
 void ft_masks_avx512(const ft_scorer *s, const ft_chunk *c, ft_mask_scratch *m, const float *rows,
                      size_t count);
 void ft_masks_avx2(const ft_scorer *s, const ft_chunk *c, ft_mask_scratch *m, const float *rows,

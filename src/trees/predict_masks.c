@@ -52,9 +52,8 @@ static bool column_missing(const float *values, size_t stride, size_t count) {
     return missing;
 }
 
-/* Copy with 255 where the value is missing, for tests whose missing values go right. */
-static void missing_right(uint8_t *to, const uint8_t *from, const float *values, size_t stride,
-                          size_t count) {
+void ft_mask_missing_right(uint8_t *to, const uint8_t *from, const float *values, size_t stride,
+                           size_t count) {
     for (size_t r = 0; r < count; r++) {
         float x = values[r * stride];
         to[r] = x != x ? 255 : from[r];
@@ -78,8 +77,8 @@ FT_TARGET_AVX512 static void fill_bins(const ft_scorer *s, const ft_bins *b, ft_
     }
     for (size_t i = 0; i < n; i++)
         if (m->slots[2 * i + 1] != m->slots[2 * i])
-            missing_right(m->bins + (n + i) * FT_BATCH_ROWS, m->bins + i * FT_BATCH_ROWS,
-                          rows + b->columns[i], stride, count);
+            ft_mask_missing_right(m->bins + (n + i) * FT_BATCH_ROWS, m->bins + i * FT_BATCH_ROWS,
+                                  rows + b->columns[i], stride, count);
 }
 
 /* ---- tests */

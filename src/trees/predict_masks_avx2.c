@@ -31,14 +31,6 @@ FT_TARGET_AVX2 static bool bin_column(uint8_t *bins, const ft_bins *b, size_t i,
     return missing;
 }
 
-static void missing_right(uint8_t *to, const uint8_t *from, const float *values, size_t stride,
-                          size_t count) {
-    for (size_t r = 0; r < count; r++) {
-        float x = values[r * stride];
-        to[r] = x != x ? 255 : from[r];
-    }
-}
-
 FT_TARGET_AVX2 static void fill_bins(const ft_scorer *s, const ft_bins *b, ft_mask_scratch *m,
                                      const float *rows, size_t count) {
     size_t stride = s->forest->feature_count, n = b->column_count;
@@ -53,8 +45,8 @@ FT_TARGET_AVX2 static void fill_bins(const ft_scorer *s, const ft_bins *b, ft_ma
     }
     for (size_t i = 0; i < n; i++)
         if (m->slots[2 * i + 1] != m->slots[2 * i])
-            missing_right(m->bins + (n + i) * FT_BATCH_ROWS, m->bins + i * FT_BATCH_ROWS,
-                          rows + b->columns[i], stride, count);
+            ft_mask_missing_right(m->bins + (n + i) * FT_BATCH_ROWS, m->bins + i * FT_BATCH_ROWS,
+                                  rows + b->columns[i], stride, count);
 }
 
 /* ---- tests */
