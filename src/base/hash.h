@@ -16,6 +16,8 @@
 
 #define FT_SHA256_HEX 65 /* 64 digits and NUL */
 #define FT_MD5_HEX    33
+/* Of no bytes. */
+#define FT_SHA256_EMPTY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 typedef struct ft_hasher ft_hasher; /* SHA-256, and MD5 beside it when asked (S3's ETag) */
 

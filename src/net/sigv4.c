@@ -13,7 +13,6 @@
 #define QUERY_PAIRS_MAX    256
 #define SIGNED_HEADERS_MAX 64
 #define KEY_CACHE          64
-#define EMPTY_SHA256       "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 typedef struct pair {
     ft_str name, value; /* encoded as the canonical query has them */
@@ -247,7 +246,7 @@ static ft_str payload_of(const ft_sig *sig, ft_str body_sha256) {
     if (sig->payload.at) return sig->payload;
     if (sig->form == FT_SIG_V4_QUERY && ft_str_is(sig->service, "s3"))
         return FT_STR("UNSIGNED-PAYLOAD");
-    return body_sha256.len ? body_sha256 : FT_STR(EMPTY_SHA256);
+    return body_sha256.len ? body_sha256 : FT_STR(FT_SHA256_EMPTY);
 }
 
 ft_err ft_sig_check(ft_sig_outcome *out, const ft_sig *sig, const ft_sig_request *req,
@@ -280,7 +279,7 @@ ft_err ft_sig_chunk(char out[65], const unsigned char key[32], const char *kind,
     bool trailer = strstr(kind, "TRAILER") != NULL;
     ft_buf_printf(&text, "%s\n%.*s\n%.*s/%.*s/%.*s/aws4_request\n%.*s\n%s%s%.*s", kind,
                   FT_STR_ARG(sig->stamp), FT_STR_ARG(sig->day), FT_STR_ARG(sig->region),
-                  FT_STR_ARG(sig->service), FT_STR_ARG(previous), trailer ? "" : EMPTY_SHA256,
+                  FT_STR_ARG(sig->service), FT_STR_ARG(previous), trailer ? "" : FT_SHA256_EMPTY,
                   trailer ? "" : "\n", FT_STR_ARG(sha256_hex));
     ft_err err =
         text.err != FT_OK ? text.err : ft_hmac_sha256(mac, ft_str_n(key, 32), ft_buf_str(&text));

@@ -16,7 +16,6 @@
 #define HEADERS_MAX  12
 #define PAUSE_GROWTH 100                /* the longest pause, in first ones */
 #define PROGRESS     ((size_t)64 << 10) /* so much came, or a quarter: the failure is a new one */
-#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 /* ---- names on the wire */
 
@@ -95,7 +94,7 @@ static ft_err head_add(head *h, const char *name, ft_str value) {
 
 static ft_err head_sign(head *h, const ft_remote_bucket *b, const ft_remote_ask *ask,
                         ft_str target) {
-    char hash[FT_SHA256_HEX] = EMPTY_SHA256;
+    char hash[FT_SHA256_HEX] = FT_SHA256_EMPTY;
     ft_sig_headers made;
     if (!b->place.access_key.len) return FT_OK;
     if (ask->body.len) FT_TRY(ft_sha256_hex(hash, ask->body));

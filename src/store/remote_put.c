@@ -9,11 +9,8 @@
 #include "base/files.h"
 #include "base/xml.h"
 #include "net/percent.h"
-#include "store/objects.h"
+#include "store/multipart.h"
 #include "store/remote_in.h"
-
-#define PART_BYTES_MIN ((size_t)5 << 20) /* S3's, but for the last */
-#define PARTS_MAX      10000
 
 /* What is written: from memory, or from a file through a buffer. */
 typedef struct body {
@@ -157,8 +154,9 @@ done:
 static ft_err put(ft_str *etag, ft_remote *r, ft_arena *arena, ft_str bucket, ft_str key, body *b,
                   ft_str type) {
     upload u = { .r = r, .arena = arena, .bucket = bucket, .key = key };
-    size_t part_bytes = r->opts.block_bytes > PART_BYTES_MIN ? r->opts.block_bytes : PART_BYTES_MIN;
-    while (b->size_bytes / part_bytes >= PARTS_MAX) part_bytes *= 2;
+    size_t part_bytes = r->opts.block_bytes > FT_UPLOAD_PART_BYTES_MIN ? r->opts.block_bytes
+                                                                       : FT_UPLOAD_PART_BYTES_MIN;
+    while (b->size_bytes / part_bytes >= FT_UPLOAD_PARTS_MAX) part_bytes *= 2;
     bool whole = b->size_bytes <= part_bytes;
     size_t longest = whole ? (size_t)b->size_bytes : part_bytes;
     if (b->fd >= 0 && longest) {
