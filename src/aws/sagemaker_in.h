@@ -125,4 +125,8 @@ ft_err ft_sagemaker_programs(ft_sagemaker_item **out, size_t *count, ft_aws_call
  * items [0, *count) are the answer; NextToken is put when there are more. */
 ft_err ft_sagemaker_page(ft_aws_call *c, ft_sagemaker_item *items, size_t *count);
 
+/* ---- sagemaker_shared.c: a time as AWS's JSON has it (epoch seconds, maybe with a fraction), in
+ * µs. */
+ft_err ft_sagemaker_time(int64_t *out_us, ft_aws_call *c, const char *member, int64_t fallback);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "aws/hosting_in.h"
 #include "aws/monitoring_in.h"
+#include "aws/sagemaker_in.h"
 #include "aws/tags.h"
 #include "base/check.h"
 #include "monitor/schedule.h"
@@ -218,17 +219,6 @@ ft_err ft_monitoring_list(ft_aws_call *c) {
     return FT_OK;
 }
 
-static ft_err time_of(int64_t *out_us, ft_aws_call *c, const char *member, int64_t fallback) {
-    double seconds;
-    ft_str text = ft_aws_str(c, member);
-    *out_us = fallback;
-    if (!text.len) return FT_OK;
-    if (!ft_str_f64(&seconds, text) || !(seconds > -9e11 && seconds < 9e11))
-        return ft_aws_fail(c, 400, "SerializationException", "%s: expected epoch seconds", member);
-    *out_us = (int64_t)(seconds * 1e6);
-    return FT_OK;
-}
-
 /* The executions that the request asks for, as items. */
 static ft_err executions_of(ft_sagemaker_item **out, size_t *count, ft_aws_call *c) {
     ft_execution *list;
@@ -238,8 +228,8 @@ static ft_err executions_of(ft_sagemaker_item **out, size_t *count, ft_aws_call 
     int64_t after, before;
     size_t all;
     *count = 0;
-    FT_TRY(time_of(&after, c, "ScheduledTimeAfter", INT64_MIN));
-    FT_TRY(time_of(&before, c, "ScheduledTimeBefore", INT64_MAX));
+    FT_TRY(ft_sagemaker_time(&after, c, "ScheduledTimeAfter", INT64_MIN));
+    FT_TRY(ft_sagemaker_time(&before, c, "ScheduledTimeBefore", INT64_MAX));
     FT_TRY(ft_execution_list(&list, &all, c->store, c->arena,
                              ft_aws_str(c, "MonitoringScheduleName")));
     FT_TRY(ft_arena_items(out, c->arena, all + 1));

@@ -91,8 +91,7 @@ static ft_err order_read(order *o, ft_aws_call *c) {
     return FT_OK;
 }
 
-/* Epoch seconds, maybe with a fraction, in µs. */
-static ft_err time_read(int64_t *out_us, ft_aws_call *c, const char *member, int64_t fallback) {
+ft_err ft_sagemaker_time(int64_t *out_us, ft_aws_call *c, const char *member, int64_t fallback) {
     double seconds;
     ft_str text = ft_aws_str(c, member);
     *out_us = fallback;
@@ -113,10 +112,10 @@ static ft_err filter(ft_aws_call *c, ft_sagemaker_item *items, size_t *count) {
     ft_str part = ft_aws_str(c, "NameContains"), status = ft_aws_str(c, "StatusEquals");
     int64_t after, before, changed_after, changed_before;
     size_t n = 0;
-    FT_TRY(time_read(&after, c, "CreationTimeAfter", INT64_MIN));
-    FT_TRY(time_read(&before, c, "CreationTimeBefore", INT64_MAX));
-    FT_TRY(time_read(&changed_after, c, "LastModifiedTimeAfter", INT64_MIN));
-    FT_TRY(time_read(&changed_before, c, "LastModifiedTimeBefore", INT64_MAX));
+    FT_TRY(ft_sagemaker_time(&after, c, "CreationTimeAfter", INT64_MIN));
+    FT_TRY(ft_sagemaker_time(&before, c, "CreationTimeBefore", INT64_MAX));
+    FT_TRY(ft_sagemaker_time(&changed_after, c, "LastModifiedTimeAfter", INT64_MIN));
+    FT_TRY(ft_sagemaker_time(&changed_before, c, "LastModifiedTimeBefore", INT64_MAX));
     for (size_t i = 0; i < *count; i++) {
         const ft_sagemaker_item *x = &items[i];
         if (contains(x->name, part) && (!status.len || ft_str_eq(status, x->status)) &&
