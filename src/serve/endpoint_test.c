@@ -1,6 +1,7 @@
 /* endpoint_test.c -- endpoints as rows: versions, states, lineage, names; models found wherever
  * they lie. */
 #include "base/check.h"
+#include "monitor/answer.h"
 #include "serve/endpoint.h"
 #include "serve/stand_in_test.h"
 #include "store/lineage.h"
@@ -188,6 +189,34 @@ static void test_lineage_and_rules(void **state) {
     ft_store_close(s);
 }
 
+/* A new endpoint of a name has nothing of the old one: neither rules nor what its answers were. */
+static void test_deleted_whole(void **state) {
+    (void)state;
+    ft_store *s = stand_in_store(NULL);
+    ft_watch_row *watches;
+    size_t count;
+    deploy(s, "e", "constant 1");
+    EXPECT_OK(ft_db_run(ft_store_db(s),
+                        "insert into monitor_baseline (endpoint, answers, largest_share, rows,"
+                        " features, source, sha256, created_us) values ('e', ?, 0.9, 1, 1, '', '',"
+                        " 1)",
+                        "n", (int)FT_ANSWERS_CLASSES));
+    EACH_FAULT {
+        ft_endpoint ep;
+        ft_err err = ft_endpoint_delete(s, FT_STR("e"));
+        ft_fault_off();
+        bool there = ft_endpoint_get(&ep, s, &arena, FT_STR("e")) == FT_OK;
+        EXPECT(!there || err != FT_OK);
+        EXPECT_OK(ft_watch_list(&watches, &count, s, &arena, FT_STR("endpoint/e")));
+        EXPECT(there == (count > 0));
+        ft_arena_reset(&arena);
+    }
+    deploy(s, "e", "constant 1");
+    EXPECT_OK(ft_watch_list(&watches, &count, s, &arena, FT_STR("endpoint/e")));
+    EXPECT(count == 1); /* no ClassShare with the old one's limit */
+    ft_store_close(s);
+}
+
 static void test_faults(void **state) {
     (void)state;
     ft_store *s = stand_in_store(NULL);
@@ -221,4 +250,5 @@ static void test_faults(void **state) {
 
 TEST_MAIN(cmocka_unit_test(test_life), cmocka_unit_test(test_failed_loads),
           cmocka_unit_test(test_bad_input), cmocka_unit_test(test_where_models_lie),
-          cmocka_unit_test(test_lineage_and_rules), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_lineage_and_rules), cmocka_unit_test(test_deleted_whole),
+          cmocka_unit_test(test_faults))

@@ -105,14 +105,10 @@ static ft_err write_taps(ft_json_out *j, ft_arena *arena, const ft_endpoint *ep,
 }
 
 /* Whatever was captured and is still kept, this server's and earlier ones'. */
-static ft_err write_captured(ft_json_out *j, ft_store *s, ft_arena *arena, ft_str name,
-                             const ft_live *live) {
-    ft_segment *segments;
-    size_t count;
-    uint64_t records = live ? count_of(&live->meter->growing) : 0;
-    FT_TRY(ft_stream_segments(&segments, &count, s, arena, &ft_kind_capture, name));
-    for (size_t i = 0; i < count; i++)
-        if (segments[i].sealed) records += segments[i].records;
+static ft_err write_captured(ft_json_out *j, ft_store *s, ft_str name, const ft_live *live) {
+    uint64_t records;
+    FT_TRY(ft_stream_total(&records, s, &ft_kind_capture, name));
+    if (live) records += count_of(&live->meter->growing);
     ft_reply_int(j, "captured", (int64_t)records);
     return FT_OK;
 }
@@ -162,7 +158,7 @@ static ft_err write_endpoint(ft_json_out *j, ft_worker *w, ft_arena *arena, cons
     ft_reply_int(j, "capture_percent", ep->capture_percent);
     ft_reply_time(j, "created", ep->created_us);
     ft_reply_time(j, "modified", ep->modified_us);
-    FT_TRY(write_captured(j, w->store, arena, ep->name, live));
+    FT_TRY(write_captured(j, w->store, ep->name, live));
     if (live) write_meter(j, live);
     FT_TRY(write_taps(j, arena, ep, live));
     FT_TRY(write_traffic(j, w->store, arena, ep->name, live));

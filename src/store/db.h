@@ -28,7 +28,6 @@
 
 typedef struct ft_db ft_db;
 typedef struct ft_rows ft_rows;
-struct sqlite3;
 
 /* Open or make. FT_EDENIED when it cannot be written, FT_ECORRUPT when the file is no database. */
 ft_err ft_db_open(ft_db **out, const char *path);
