@@ -295,6 +295,37 @@ static void test_clean_then_shifted(void **state) {
     ft_store_close(s);
 }
 
+static size_t drift_records(ft_store *s) {
+    ft_cursor *c;
+    ft_record r;
+    size_t n = 0;
+    EXPECT_OK(ft_cursor_open(&c, s, &ft_kind_drift, &(ft_cursor_opts){ .key = FT_STR("e") }));
+    while (ft_cursor_next(c, &r) == FT_OK) n++;
+    ft_cursor_close(c);
+    return n;
+}
+
+/* Whatever a run tells, it tells once for a window; a later window is told anew. */
+static void test_a_window_twice(void **state) {
+    (void)state;
+    ft_store *s = with_baseline(2000);
+    ft_monitor_result r;
+    ft_alert *list;
+    int64_t until = T0 + 500 * FT_SECOND_US;
+    EXPECT_OK(ft_watch_remove(s, FT_STR("endpoint/e"))); /* constraints alone */
+    traffic(s, T0, 400, 2.5);
+    EXPECT_OK(run(&r, s, T0, until));
+    size_t records = drift_records(s);
+    EXPECT(r.violation_count > 0 && records >= 5 && alerts(s, &list) == 1);
+    EXPECT(list[0].uuid.len == 36 && list[0].uuid.at[14] == '8');
+    check_lineage(s, list[0].id);
+    EXPECT_OK(run(&r, s, T0, until));
+    EXPECT(r.violation_count > 0 && drift_records(s) == records && alerts(s, &list) == 1);
+    EXPECT_OK(run(&r, s, T0, until + FT_SECOND_US));
+    EXPECT(drift_records(s) == 2 * records && alerts(s, &list) == 2);
+    ft_store_close(s);
+}
+
 /* A constraint that no rule looks at raises an alert of its own, which leads back to the requests.
  */
 static void test_constraint_alone(void **state) {
@@ -365,5 +396,5 @@ static void test_faults(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_baseline), cmocka_unit_test(test_bad_baselines),
-          cmocka_unit_test(test_clean_then_shifted), cmocka_unit_test(test_constraint_alone),
-          cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_clean_then_shifted), cmocka_unit_test(test_a_window_twice),
+          cmocka_unit_test(test_constraint_alone), cmocka_unit_test(test_faults))
