@@ -6,6 +6,8 @@
 
 /* ---- pieces */
 
+static bool is_blank(ft_str s) { return ft_str_trim(s).len == 0; }
+
 ft_err ft_drafting_add(ft_drafting *d, ft_piece piece) {
     ft_document *out = d->out;
     if (out->count == d->capacity) {
@@ -17,11 +19,14 @@ ft_err ft_drafting_add(ft_drafting *d, ft_piece piece) {
         d->capacity = capacity;
     }
     if (!piece.manner) piece.manner = d->manner;
+    if (piece.kind == FT_PIECE_SENTENCE || piece.kind == FT_PIECE_PARAGRAPH) d->said = false;
+    if (piece.kind == FT_PIECE_TEXT && !is_blank(piece.text)) {
+        d->said = true;
+        d->widened = out->count;
+    }
     out->pieces[out->count++] = piece;
     return FT_OK;
 }
-
-static bool is_blank(ft_str s) { return ft_str_trim(s).len == 0; }
 
 ft_err ft_drafting_flush(ft_drafting *d) {
     size_t len = d->text.len;
@@ -45,26 +50,15 @@ ft_err ft_drafting_flush(ft_drafting *d) {
     return ft_drafting_add(d, piece);
 }
 
-/* Has something been said since the last end of a sentence? */
-static bool is_under_way(const ft_document *out) {
-    for (size_t i = out->count; i-- > 0;) {
-        const ft_piece *p = &out->pieces[i];
-        if (p->kind == FT_PIECE_SENTENCE || p->kind == FT_PIECE_PARAGRAPH) return false;
-        if (p->kind == FT_PIECE_TEXT && !is_blank(p->text)) return true;
-    }
-    return false;
-}
-
 ft_err ft_drafting_end(ft_drafting *d, ft_piece_kind kind) {
     FT_TRY(ft_drafting_flush(d));
     ft_document *out = d->out;
-    if (is_under_way(out)) return ft_drafting_add(d, (ft_piece){ .kind = kind });
+    if (d->said) return ft_drafting_add(d, (ft_piece){ .kind = kind });
     /* A paragraph whose last sentence has ended. */
     if (kind != FT_PIECE_PARAGRAPH) return FT_OK;
-    for (size_t i = out->count; i-- > 0;) {
-        if (out->pieces[i].kind == FT_PIECE_TEXT && !is_blank(out->pieces[i].text)) break;
-        if (out->pieces[i].kind == FT_PIECE_SENTENCE) out->pieces[i].kind = FT_PIECE_PARAGRAPH;
-    }
+    for (; d->widened < out->count; d->widened++)
+        if (out->pieces[d->widened].kind == FT_PIECE_SENTENCE)
+            out->pieces[d->widened].kind = FT_PIECE_PARAGRAPH;
     return FT_OK;
 }
 
@@ -154,7 +148,7 @@ ft_err ft_document_read(ft_document *out, ft_arena *arena, ft_str input,
     ft_manner *plain;
     FT_TRY(ft_arena_items(&plain, arena, 1));
     *plain = (ft_manner){ .rate = 1, .pitch = 1, .range = 1, .tract = 1, .domain = opts->domain };
-    ft_drafting d = { .out = out, .opts = opts, .arena = arena, .manner = plain, .blank = true };
+    ft_drafting d = { .out = out, .opts = opts, .arena = arena, .manner = plain };
     ft_err err = read_any(&d, input);
     ft_buf_fini(&d.text);
     ft_buf_fini(&d.at);

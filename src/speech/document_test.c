@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/files.h"
 #include "tests/test.h"
 
@@ -184,6 +185,28 @@ static void test_limits(void **state) {
 
 /* Polly's guide: what is well-formed there is read, by one engine or the other; the rest is refused
  * with its place. */
+/* Tags cost nothing, so a document may be of little else: reading is linear in them. */
+static void test_many_tags(void **state) {
+    (void)state;
+    enum { TAGS = 30000 };
+    ft_arena big = FT_ARENA_INIT((size_t)256 << 20);
+    ft_buf text = { 0 };
+    ft_document d;
+    ft_buf_add(&text, FT_STR("<speak><p><s>said</s></p>"));
+    for (int i = 0; i < TAGS; i++) ft_buf_add(&text, FT_STR("<mark name='m'/>"));
+    for (int i = 0; i < TAGS; i++) ft_buf_add(&text, FT_STR("<p><s></s></p>"));
+    ft_buf_add(&text, FT_STR("more</speak>"));
+    int64_t from = ft_clock_monotonic_us();
+    ft_err err =
+        ft_document_read(&d, &big, ft_buf_str(&text),
+                         &(ft_document_opts){ .type = FT_SPEECH_SSML, .bytes_max = text.len });
+    print_message("# %d tags: %.2f s\n", 3 * TAGS, (double)(ft_clock_monotonic_us() - from) / 1e6);
+    EXPECT(err == FT_OK && d.count == TAGS + 4); /* two texts and their ends */
+    EXPECT(d.pieces[1].kind == FT_PIECE_PARAGRAPH);
+    ft_buf_fini(&text);
+    ft_arena_fini(&big);
+}
+
 static void test_polly_guide(void **state) {
     (void)state;
     if (!test_shared("ssml_wav/polly")) SKIP("no shared data");
@@ -231,5 +254,5 @@ TEST_MAIN(cmocka_unit_test_teardown(test_plain, clean),
           cmocka_unit_test_teardown(test_breaks_and_marks, clean),
           cmocka_unit_test_teardown(test_stray_bracket, clean),
           cmocka_unit_test_teardown(test_refused, clean),
-          cmocka_unit_test_teardown(test_limits, clean),
+          cmocka_unit_test_teardown(test_limits, clean), cmocka_unit_test(test_many_tags),
           cmocka_unit_test_teardown(test_polly_guide, clean), cmocka_unit_test(test_faults))

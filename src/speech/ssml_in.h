@@ -15,7 +15,8 @@ typedef struct ft_drafting { /* a document being read */
     ft_buf at;       /* uint32_t a byte of text */
     uint32_t end;    /* byte in the input behind the last byte of text */
     const ft_manner *manner;
-    bool blank; /* the last thing read was a blank, or no text */
+    bool said;      /* something, since the last end of a sentence */
+    size_t widened; /* pieces before here: their sentences' ends need no look for a paragraph's */
     int stretches;
     size_t tag; /* byte where the tag being read begins */
     /* The elements that are open. */
