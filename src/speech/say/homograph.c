@@ -93,8 +93,9 @@ static const homograph rows[] = {
     { "survey", NOUN_OR_VERB, "ˈsɝveɪ", "sɚˈveɪ", "NN", "VB", NULL },
     { "transfer", NOUN_OR_VERB, "ˈtɹænsfɚ", "tɹænsˈfɝ", "NN", "VB", NULL },
     { "transport", NOUN_OR_VERB, "ˈtɹænspɔɹt", "tɹænˈspɔɹt", "NN", "VB", NULL },
-    { "perfect", NOUN_OR_VERB, "ˈpɝfɪkt", "pɚˈfɛkt", "JJ", "VB", NULL },
-    { "use", NOUN_OR_VERB, "ˈjus", "ˈjuz", "NN", "VB", NULL },
+    { "perfect", NOUN_OR_VERB, "ˈpɝfəkt", "pɚˈfɛkt", "JJ", "VB", NULL },
+    /* without a mark, as flite has it: the words around keep its own lengths */
+    { "use", NOUN_OR_VERB, "jus", "ˈjuz", "NN", "VB", NULL },
     { "houses", BY_WORDS, "ˈhaʊzɪz", "ˈhaʊzɪz", "NN", "VB", " " },
     { "house", NOUN_OR_VERB, "ˈhaʊs", "ˈhaʊz", "NN", "VB", NULL },
     { "excuse", NOUN_OR_VERB, "ɪkˈskjus", "ɪkˈskjuz", "NN", "VB", NULL },
@@ -349,7 +350,7 @@ static const char *plural_sound(const char *ipa) {
     static const char *const voiceless[] = { "t", "k", "p", "f", NULL };
     ft_str sounds = ft_str_of(ipa);
     for (const char *const *h = hissing; *h; h++)
-        if (ft_str_ends(sounds, ft_str_of(*h))) return "ɪz";
+        if (ft_str_ends(sounds, ft_str_of(*h))) return "əz";
     for (const char *const *v = voiceless; *v; v++)
         if (ft_str_ends(sounds, ft_str_of(*v))) return "s";
     return "z";
