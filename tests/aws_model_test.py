@@ -434,16 +434,15 @@ exec /usr/bin/python3 "$root/model/app.py" serve
 def an_image_is_run_by_podman_or_refused(t):
     tools = os.path.join(t.path, "tools")
     os.mkdir(tools)
-    t.env["PATH"] = f"{tools}:/usr/bin:/bin"
+    t.env["FETTLE_PODMAN"] = os.path.join(tools, "podman")
     t.env["FAKE_LOG"] = os.path.join(t.path, "podman.log")
     h = Hosting(t)
     h.model("m", packed(name_txt="pod", app_py=SERVE % TOLD_PORT), image=OWN, Environment={"A": "b"})
     h.config("m", "m")
-    if not os.path.exists("/usr/bin/podman"):
-        h.sm.create_endpoint(EndpointName="e", EndpointConfigName="m")
-        told = h.sm.describe_endpoint(EndpointName="e")
-        assert told["EndpointStatus"] == "Failed" and "podman" in told["FailureReason"] and OWN in told["FailureReason"], told
-        h.sm.delete_endpoint(EndpointName="e")
+    h.sm.create_endpoint(EndpointName="e", EndpointConfigName="m")
+    told = h.sm.describe_endpoint(EndpointName="e")
+    assert told["EndpointStatus"] == "Failed" and "podman" in told["FailureReason"] and OWN in told["FailureReason"], told
+    h.sm.delete_endpoint(EndpointName="e")
     with open(os.path.join(tools, "podman"), "w") as f:
         f.write(FAKE_PODMAN)
     os.chmod(os.path.join(tools, "podman"), 0o755)

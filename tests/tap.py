@@ -45,7 +45,7 @@ class Home:
 
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="fettle-test-")
-        self.env = dict(os.environ, FETTLE_HOME=self.path, FETTLE_LOG="warn")
+        self.env = dict(os.environ, FETTLE_HOME=self.path, FETTLE_LOG="warn", FETTLE_PODMAN="")  # images are not fetched
         self.servers = []
 
     def run(self, *args, ok=True, stdin=None, timeout=120):

@@ -12,7 +12,6 @@
 #include "base/proc.h"
 #include "jobs/container.h"
 
-#define PODMAN    "podman"
 #define REMOVE_US (20 * FT_SECOND_US)
 
 /* ---- what a name says */
@@ -89,13 +88,20 @@ static ft_err program_of(ft_image *out, ft_arena *arena, ft_str image, ft_image_
     return err == FT_OK ? FT_OK : ft_err_prefix(err, "image '%.*s'", FT_STR_ARG(image));
 }
 
+/* What runs images: $FETTLE_PODMAN, else podman. */
+static const char *podman(void) {
+    const char *named = getenv("FETTLE_PODMAN");
+    return named ? named : "podman";
+}
+
 bool ft_image_podman_there(void) {
-    const char *path = getenv("PATH");
+    const char *path = getenv("PATH"), *name = podman();
     ft_str rest = ft_str_of(path ? path : "");
+    if (!*name || strchr(name, '/')) return *name && access(name, X_OK) == 0;
     while (rest.at) {
         char file[4096];
         ft_str folder = ft_str_cut(&rest, ':');
-        int n = snprintf(file, sizeof file, "%.*s/" PODMAN, FT_STR_ARG(folder));
+        int n = snprintf(file, sizeof file, "%.*s/%s", FT_STR_ARG(folder), name);
         if (folder.len && n > 0 && n < (int)sizeof file && access(file, X_OK) == 0) return true;
     }
     return false;
@@ -148,9 +154,8 @@ static ft_err add_all(words *w, const char *const *texts) {
 ft_err ft_image_podman_argv(const char **argv, size_t *argc, size_t max, ft_arena *arena,
                             const ft_image_podman *ask) {
     words w = { .argv = argv, .argc = argc, .max = max, .arena = arena };
-    static const char *const head[] = {
-        PODMAN, "run", "--rm", "--replace", "--pull=missing", NULL
-    };
+    static const char *const head[] = { "run", "--rm", "--replace", "--pull=missing", NULL };
+    FT_TRY(add(&w, "%s", podman()));
     FT_TRY(add_all(&w, head));
     FT_TRY(add(&w, "--name=%s", ask->name));
     FT_TRY(add(&w, "--volume=%s:" FT_CONTAINER_PLACE, ask->root));
@@ -164,12 +169,12 @@ ft_err ft_image_podman_argv(const char **argv, size_t *argc, size_t max, ft_aren
 }
 
 void ft_image_podman_remove(const char *name) {
-    const char *argv[] = { PODMAN, "rm", "--force", "--ignore", name, NULL };
+    const char *argv[] = { podman(), "rm", "--force", "--ignore", name, NULL };
     ft_supervisor *sup;
     ft_proc *p;
     if (ft_supervisor_new(&sup) != FT_OK) return;
     if (ft_proc_start(&p, sup,
-                      &(ft_proc_spec){ .name = PODMAN, .argv = argv, .die_with_parent = true }) ==
+                      &(ft_proc_spec){ .name = "podman", .argv = argv, .die_with_parent = true }) ==
         FT_OK)
         (void)ft_proc_wait(p, REMOVE_US);
     ft_err_clear();

@@ -35,7 +35,7 @@ typedef struct ft_image {
 /* FT_EUNSUPPORTED in words when it is neither and podman is absent; FT_ENOTFOUND, FT_EDENIED for a
  * path that is no program. */
 ft_err ft_image_find(ft_image *out, ft_arena *arena, ft_str image, ft_image_use use);
-/* podman in $PATH. */
+/* Is podman in $PATH? $FETTLE_PODMAN is another program in its place; empty: none. */
 bool ft_image_podman_there(void);
 
 /* `podman run` for a tree (container.h) that the image sees at /opt/ml. */

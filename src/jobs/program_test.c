@@ -291,7 +291,12 @@ static void test_images(void **state) {
     EXPECT(chmod(path, 0755) == 0);
     EXPECT_OK(ft_image_find(&image, &arena, FT_STR("me/my-pytorch:1"), FT_IMAGE_TRAIN));
     EXPECT(image.kind == FT_IMAGE_PODMAN);
+    setenv("FETTLE_PODMAN", "", 1);
+    EXPECT(!ft_image_podman_there());
+    setenv("FETTLE_PODMAN", path, 1);
     setenv("PATH", before, 1);
+    EXPECT(ft_image_podman_there());
+    unsetenv("FETTLE_PODMAN");
     ft_arena_fini(&arena);
 }
 

@@ -60,6 +60,7 @@ def ended(call, key):
 def main():
     image()
     t = tap.Home()
+    del t.env["FETTLE_PODMAN"]
     try:
         aws = Aws(t)
         s3, sm = aws.client("s3"), aws.client("sagemaker")
