@@ -201,7 +201,8 @@ static void test_open_ended(void **state) {
 static void test_rf64(void **state) {
     (void)state;
     enum { DS64 = 8 + 28, SAMPLES = 3, TAIL = 10 };
-    uint8_t plain[44], bytes[44 + DS64 + 2 * SAMPLES + TAIL] = "RF64\xff\xff\xff\xffWAVEds64\x1c";
+    uint8_t plain[FT_WAV_HEADER_MAX],
+        bytes[44 + DS64 + 2 * SAMPLES + TAIL] = "RF64\xff\xff\xff\xffWAVEds64\x1c";
     ft_wav w;
     int16_t got[SAMPLES];
     EXPECT(ft_wav_header(plain, FT_WAV_PCM, 16000, 1, SAMPLES) == 44);
