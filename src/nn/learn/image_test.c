@@ -161,7 +161,7 @@ static void test_chooses(void **state) {
     const char *few = pictures_make("few", 3, 40);
     EXPECT_OK(learn(&t, few, "epochs=1", "chosen", "none5"));
     EXPECT_STR("cnn28 of 28 x 28, 120 pictures of 3 classes, 1 epoch, batch_size 8, "
-               "learning_rate 0.00625, clip_norm 0.5",
+               "learning_rate 0.00625, clip_norm 1",
                ft_str_of(t.plan));
     char settings[600];
     snprintf(settings, sizeof settings, "epochs=1,optimizer=adam,from=%s/chosen/model.safetensors",
