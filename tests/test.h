@@ -1,6 +1,6 @@
 /* test.h -- the test harness: cmocka, with errors that print their trail. A test file is a program:
  *
- *     static void test_full(void **state) { (void)state; EXPECT_ERR(FT_EFULL, ft_ring_put(r, x)); }
+ *     static void test_full(void **state) { (void)state; EXPECT_ERR(FT_EINVAL, ft_time_parse(&t, x)); }
  *     TEST_MAIN(cmocka_unit_test(test_full)) */
 #ifndef FT_TEST_H
 #define FT_TEST_H

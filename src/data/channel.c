@@ -19,8 +19,6 @@
 
 static const char *const modes[] = { "File", "Pipe", "FastFile" };
 
-const char *ft_input_mode_name(ft_input_mode mode) { return modes[mode]; }
-
 ft_err ft_input_mode_parse(ft_input_mode *out, ft_str text) {
     for (size_t i = 0; i < FT_COUNT(modes); i++)
         if (ft_str_ieq(text, ft_str_of(modes[i]))) {

@@ -31,7 +31,6 @@ typedef struct ft_channel_source {
     uint32_t rank, world; /* of this worker; world 0: one worker */
 } ft_channel_source;
 
-const char *ft_input_mode_name(ft_input_mode mode);          /* "File" */
 ft_err ft_input_mode_parse(ft_input_mode *out, ft_str text); /* any case; FT_EINVAL */
 /* As JSON by SageMaker's member names, and back. FT_EPARSE, FT_EINVAL in words for what does not go
  * together (AugmentedManifestFile needs Pipe and AttributeNames, RecordIO and Gzip need Pipe). */

@@ -169,14 +169,6 @@ done:
     return err;
 }
 
-ft_err ft_feed_of(ft_feed *out, ft_dataset *d, ft_feed_place place) {
-    files *f;
-    *out = (ft_feed){ 0 };
-    FT_TRY(files_new(&f));
-    f->dataset = d;
-    return feed_of(out, f, place);
-}
-
 /* ---- objects: kept in the cache by their ETag, read from there */
 typedef struct paths {
     ft_str *at;

@@ -48,8 +48,6 @@ ft_err ft_feed_dataset(ft_feed *out, const ft_str *paths, size_t count,
 /* The same bytes as streams, part by part as they come (source.h: objects are not kept, a FIFO or
  * "-" is read once): in order only, so shuffling is within a window. */
 ft_err ft_feed_stream(ft_feed *out, ft_str where, const ft_dataset_opts *opts);
-/* Of one dataset that the caller opened and keeps. */
-ft_err ft_feed_of(ft_feed *out, ft_dataset *d, ft_feed_place place);
 void ft_feed_free(ft_feed *f);
 
 #endif

@@ -146,8 +146,6 @@ void ft_source_free(ft_source *s) {
     free(s);
 }
 
-ft_str ft_source_name(const ft_source *s) { return s->name; }
-
 const ft_part *ft_source_parts(const ft_source *s, size_t *count) {
     *count = s->count;
     return s->parts;

@@ -62,7 +62,6 @@ typedef struct ft_source_opts {
  * with its line. `opts` may be NULL. */
 ft_err ft_source_open(ft_source **out, ft_str where, const ft_source_opts *opts);
 void ft_source_free(ft_source *s);
-ft_str ft_source_name(const ft_source *s); /* the text it was opened by */
 const ft_part *ft_source_parts(const ft_source *s, size_t *count);
 /* Its parts as another order or choice: `order[count]` are numbers of parts; kept is a copy.
  * Afterwards parts are numbered by it. Before anything is read. */

@@ -8,10 +8,12 @@
  *     flip | flip=0.5, vflip             mirrored with that probability
  *     jitter=0.4:0.4:0.4:0.1             brightness, contrast, saturation, hue (torchvision's)
  *     affine=15:0.1:0.1:5                turned by up to 15 degrees, shifted by up to a tenth of
- * the sides, scaled by up to e^0.1, sheared by up to 5 degrees; its edge goes on beyond it (cuts do
- * not tell it) grey                               one channel orient upright, as the camera's Exif
- * note says normalise=imagenet                 (v / 255 - mean) / deviation; also half (to -1..1),
- * unit (to 0..1), none (0..255), or m:m:m:s:s:s
+ *                                        the sides, scaled by up to e^0.1, sheared by up to 5
+ *                                        degrees; its edge goes on beyond it
+ *     grey                               one channel
+ *     orient                             upright, as the camera's Exif note says
+ *     normalise=imagenet                 (v / 255 - mean) / deviation; also half (to -1..1), unit
+ *                                        (to 0..1), none (0..255), or m:m:m:s:s:s
  *
  * Steps run in the order given; normalise is always last. Random choices are a pure function of
  * (seed, epoch, sample). Pixels are those of Pillow and torchvision on the same boxes (media/).

@@ -3,7 +3,7 @@
  *
  *     ft_nn_explainer_new(&e, network, 1);
  *     ft_nn_explain(&x, e, &image, NULL, &arena);        // FullGrad of the class that was answered
- *     ft_nn_explanation_png(&png, &x, &picture, 0.5F);   // the heat map over the picture
+ *     ft_nn_map_png(&png, &x, &picture, 0.5F);           // the heat map over the picture
  *
  * Scores are those before the last softmax. Methods:
  *
@@ -12,10 +12,11 @@
  *                  does what a clipped or curved activation adds to its tangent. The map: absolute
  *                  values, each layer's scaled to 0..1, zoomed to the picture (corners on corners),
  *                  summed. S. Srinivas, F. Fleuret, "Full-Gradient Representation for Neural
- * Network Visualization", NeurIPS 2019, eq. 2 and 7. gradient     the largest absolute gradient of
- * a pixel's channels. K. Simonyan et al., 2013. smoothgrad   the same of the mean gradient over
- * noisy copies. D. Smilkov et al., 2017. gradcam      the last layer of pictures, its channels
- * weighted by their mean gradients. R. Selvaraju et al., 2017, eq. 1 and 2.
+ *                  Network Visualization", NeurIPS 2019, eq. 2 and 7.
+ *     gradient     the largest absolute gradient of a pixel's channels. K. Simonyan et al., 2013.
+ *     smoothgrad   the same of the mean gradient over noisy copies. D. Smilkov et al., 2017.
+ *     gradcam      the last layer of pictures, its channels weighted by their mean gradients.
+ *                  R. Selvaraju et al., 2017, eq. 1 and 2.
  *
  * Threads: an explainer belongs to one thread at a time. Ownership: the network is borrowed and
  * must outlive it; maps live in the arena given. */

@@ -4,8 +4,7 @@
  *     ft_nn_gradient_new(&s, graph, &(ft_nn_gradient_opts){ .threads = 2, .inputs = true });
  *     ft_nn_gradient_run(s, inputs, outputs, NULL);      // outputs: views until the next run
  *     ft_nn_gradient_back(s, output_gradients);          // one a output; NULL data: zero
- *     ft_nn_gradient_of(&g, s, FT_STR("image"), arena);  // d (sum of outputs x gradients) / d
- * image
+ *     ft_nn_gradient_of(&g, s, FT_STR("image"), arena);  // d(sum of outputs x gradients)/d(image)
  *
  * The graph runs as it was given, apart from its memory order: images are channels-last inside.
  * Names are those of the given graph. A value that is read by several nodes gets the sum, always in

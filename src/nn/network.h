@@ -2,14 +2,15 @@
  *
  * Read are: ONNX (model.onnx, or the one *.onnx of the folder), TensorFlow.js graph models
  * (model.json), and weight files of an architecture of the zoo (*.pt, *.pth, *.safetensors,
- * *.params,
- * *.npz): which one is told by network.json or found by the names and shapes of the weights.
+ * *.params, *.npz): which one is told by network.json or found by the names and shapes of the
+ * weights.
  *
  * Beside the model may stand
- *     labels.txt    a class a line; another number of them than the network has is logged
- *     network.json  { "arch": "resnet18", "classes": 43, "size": 224, "mean": [r, g, b], "std": [r,
- * g, b], "range": 1 or 255, "order": "rgb" or "bgr", "fit": "crop", "stretch" or "box", "softmax":
- * true }, every member optional
+ *     labels.txt    a class a line; another number of them than the network has is refused
+ *     network.json  every member optional:
+ *                   { "arch": "resnet18", "classes": 43, "size": 224, "mean": [r, g, b],
+ *                     "std": [r, g, b], "range": 1 or 255, "order": "rgb" or "bgr",
+ *                     "fit": "crop", "stretch" or "box", "softmax": true }
  *
  * Threads: a read network is immutable. Ownership: everything is the network's. */
 #ifndef FT_NN_NETWORK_H

@@ -2,7 +2,7 @@
  * whose descriptors change from 2.x to 3.x. onednn.c is the only file that includes its header.
  *
  * A kernel is made once for its shapes and layouts, and run with pointers. Where the library wants
- * another layout than the caller's (FT_DNN_ANY, or what a backward pass prefers), the kernel
+ * another layout than the caller's (its own choice, or what a backward pass prefers), the kernel
  * reorders in its scratch. Weights that never change are packed once (ft_dnn_pack_bytes) and given
  * packed.
  *
@@ -67,7 +67,7 @@ typedef struct ft_dnn_conv_opts {
 ft_err ft_dnn_conv(ft_dnn **out, const ft_dnn_conv_opts *o);
 
 typedef struct ft_dnn_pool_opts {
-    ft_dnn_dir dir; /* FORWARD or BACK_DATA; BACK of a max pool: see ft_dnn_pool_back_max */
+    ft_dnn_dir dir; /* FORWARD or BACK_DATA */
     bool max, include_pad;
     ft_dnn_desc src, dst;
     const int64_t *kernel, *stride, *dilation, *pad_begin, *pad_end;

@@ -109,11 +109,6 @@ void ft_page_callout(ft_page *p, ft_tone tone, const char *fmt, ...) {
     element(p, open[tone], ft_str_of(text), "</p>\n");
 }
 
-void ft_page_link(ft_page *p, ft_str href, ft_str text) {
-    element(p, "<p><a href=\"", href, "\">");
-    element(p, "", text, "</a></p>\n");
-}
-
 void ft_page_image(ft_page *p, ft_str media_type, ft_str bytes, ft_str caption) {
     element(p, "<figure><img alt=\"", caption, "\" src=\"data:");
     element(p, "", media_type, ";base64,");

@@ -37,7 +37,6 @@ void ft_page_text(ft_page *p, const char *fmt, ...) __attribute__((format(printf
 typedef enum ft_tone { FT_TONE_PLAIN, FT_TONE_GOOD, FT_TONE_BAD, FT_TONE_WARN } ft_tone;
 void ft_page_callout(ft_page *p, ft_tone tone, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void ft_page_link(ft_page *p, ft_str href, ft_str text);
 /* An image whose bytes stand in the page. */
 void ft_page_image(ft_page *p, ft_str media_type, ft_str bytes, ft_str caption);
 

@@ -2,7 +2,7 @@
  * manner in which it is to be said and the place in the input that it came from.
  *
  * Everything behind this works on pieces; nothing else knows XML. Which element which engine takes
- * is one table (ssml.c); an element that it does not take is refused with line and column,
+ * is one table (ssml_elements.c); an element that it does not take is refused with line and column,
  * as Polly refuses it.
  *
  * Sources: W3C, Speech Synthesis Markup Language 1.1; Amazon Polly, "Supported SSML tags".

@@ -65,7 +65,7 @@ extern const ft_voice ft_voices[]; /* ends with a NULL id */
  * the nearest name. */
 ft_err ft_voice_find(const ft_voice **out, ft_str id);
 
-/* A way of speaking as numbers over the engine's own durations and F0 (style.c,
+/* A way of speaking as numbers over the engine's own durations and F0 (voices.c,
  * docs/news-style.md). */
 typedef struct ft_style {
     const char *name; /* "news", "conversational" */

@@ -16,8 +16,6 @@ const ft_language *ft_language_find(ft_str lang) {
     return NULL;
 }
 
-bool ft_language_known(ft_str lang) { return ft_language_find(lang) != NULL; }
-
 /* ---- what classes use */
 
 const ft_token *ft_saying_token(const ft_saying *s, int ahead) {

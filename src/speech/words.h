@@ -77,7 +77,5 @@ ft_err ft_script_make(ft_script *out, ft_arena *arena, const ft_document *docume
                       const ft_lexicon *const *lexicons, size_t lexicon_count);
 /* Is what is said so (say-as expletive, bleep) not to be heard? */
 bool ft_say_as_hides(const ft_manner *manner);
-/* Has the language a row? "en-US", "en", "es-US" … */
-bool ft_language_known(ft_str lang);
 
 #endif

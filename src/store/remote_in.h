@@ -1,5 +1,5 @@
 /* remote_in.h -- the S3 client's insides: one request with its patience (remote_ask.c), blocks in
- * memory and on disk (remote_read.c, cache.c), settings (remote_place.c). */
+ * memory and on disk (remote_block.c, cache.c), settings (remote_place.c). */
 #ifndef FT_REMOTE_IN_H
 #define FT_REMOTE_IN_H
 

@@ -147,10 +147,8 @@ void ft_scorer_free(ft_scorer *s) {
     free(s);
 }
 
-size_t ft_scorer_inputs(const ft_scorer *s) { return s->forest->feature_count; }
 size_t ft_scorer_groups(const ft_scorer *s) { return s->forest->group_count; }
 size_t ft_scorer_trees(const ft_scorer *s) { return s->tree_count; }
-const ft_forest *ft_scorer_forest(const ft_scorer *s) { return s->forest; }
 
 size_t ft_scorer_columns(const ft_scorer *s) {
     return ft_objective_columns(s->forest->objective, s->forest->group_count);

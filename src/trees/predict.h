@@ -44,11 +44,9 @@ typedef struct ft_scorer_opts {
 ft_err ft_scorer_new(ft_scorer **out, const ft_forest *forest, const ft_scorer_opts *opts);
 void ft_scorer_free(ft_scorer *s);
 
-size_t ft_scorer_inputs(const ft_scorer *s);  /* values a row: the forest's feature_count */
 size_t ft_scorer_groups(const ft_scorer *s);  /* margins a row */
 size_t ft_scorer_columns(const ft_scorer *s); /* answers a row, after the objective's transform */
 size_t ft_scorer_trees(const ft_scorer *s);   /* trees that answer */
-const ft_forest *ft_scorer_forest(const ft_scorer *s);
 /* "blocks (100 trees), masks (100 trees), walk (0 trees)": how rows and batches go, for people. */
 ft_err ft_scorer_describe(ft_str *out, const ft_scorer *s, ft_arena *arena);
 

@@ -77,7 +77,6 @@ const int64_t *ft_trial_steps(const ft_trial *t, size_t *count);
 ft_err ft_trial_names(ft_str **out, size_t *count, ft_trial *t, ft_arena *arena, ft_str collection,
                       ft_str regex);
 const ft_collection *ft_trial_collection(const ft_trial *t, ft_str name);
-const ft_collection *ft_trial_collections(const ft_trial *t, size_t *count);
 /* Steps at which a tensor was saved, ascending, up to the horizon; borrowed. */
 const int64_t *ft_trial_tensor_steps(ft_trial *t, ft_str name, size_t *count);
 /* The same with modes and places. When several workers saved it, the first worker's. */

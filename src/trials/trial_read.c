@@ -34,11 +34,6 @@ const int64_t *ft_trial_steps(const ft_trial *t, size_t *count) {
     return steps;
 }
 
-const ft_collection *ft_trial_collections(const ft_trial *t, size_t *count) {
-    *count = t->collection_count;
-    return t->collections;
-}
-
 const ft_collection *ft_trial_collection(const ft_trial *t, ft_str name) {
     for (size_t i = 0; i < t->collection_count; i++)
         if (ft_str_eq(t->collections[i].name, name)) return &t->collections[i];

@@ -139,7 +139,7 @@ static void test_two_processes(void **state) {
         ft_gate_free(g);
     }
     print_message("# gate: %.2f us a step with a prompt host\n", best_us);
-    EXPECT(best_us < 50);
+    EXPECT(best_us < 500); /* on a machine with other work, too; a sleep each would be more */
 }
 
 static void test_closed_by_another(void **state) {

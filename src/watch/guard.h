@@ -4,7 +4,7 @@
  * The host marks begin and end of every evaluation (a few stores, no system call). When it dies
  * inside one, the next host finds the mark, counts, and after FT_GUARD_ATTEMPTS deaths on the same
  * (watch, at) refuses that evaluation: the watch becomes an Error and the rest goes on. A host that
- * hangs inside one is seen by ft_guard_stuck, killed by its supervisor and then counted the same.
+ * hangs inside one is seen by ft_guard_busy_us, killed by its supervisor and then counted the same.
  *
  * One host a page (a lock that the system frees when the process ends). Threads: one. */
 #ifndef FT_GUARD_H

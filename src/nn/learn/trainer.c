@@ -153,4 +153,3 @@ ft_err ft_nn_trainer_step(ft_nn_trainer *t, const ft_array *images, const int64_
 
 ft_nn_optimiser *ft_nn_trainer_optimiser(ft_nn_trainer *t) { return t->optimiser; }
 ft_nn_gradient *ft_nn_trainer_gradient(ft_nn_trainer *t) { return t->gradient; }
-int64_t ft_nn_trainer_classes(const ft_nn_trainer *t) { return t->classes; }

@@ -44,6 +44,5 @@ ft_err ft_nn_trainer_step(ft_nn_trainer *t, const ft_array *images, const int64_
                           double learning_rate, ft_nn_told_step *told);
 ft_nn_optimiser *ft_nn_trainer_optimiser(ft_nn_trainer *t);
 ft_nn_gradient *ft_nn_trainer_gradient(ft_nn_trainer *t); /* to look at values and gradients */
-int64_t ft_nn_trainer_classes(const ft_nn_trainer *t);
 
 #endif

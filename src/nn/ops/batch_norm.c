@@ -1,7 +1,7 @@
 /* batch_norm.c -- BatchNormalization (ONNX 15): y = (x - mean) / sqrt(var + epsilon) * scale + bias
  * for each channel. With training_mode 1 mean and variance are the batch's, and outputs 1 and 2 are
  * the running ones moved towards them; with 0 they are inputs 3 and 4. The session folds the latter
- * into the convolution before it (passes/batch_norm.c). */
+ * into the convolution before it (passes/fuse.c). */
 #include <stdlib.h>
 
 #include "base/fault.h"

@@ -4,7 +4,7 @@
  * FT_NN_KERNEL makes the three functions of a body and one that chooses among them by the processor
  * that runs. The polynomials are Chebyshev fits made in double precision for the intervals that the
  * comments name; their largest errors, against the C library in double: exp 1.2e-7 relative, log
- * 1.3e-7, tanh 1.5e-7, erf 1.5e-7 (vector_test in unary_test.c holds them to it). */
+ * 1.3e-7, tanh 1.5e-7, erf 1.5e-7 (light_test.c holds them to it). */
 #ifndef FT_NN_VECTOR_H
 #define FT_NN_VECTOR_H
 

@@ -79,8 +79,8 @@ void ft_polly_text(ft_polly_reply *r, const char *name, ft_str value); /* left o
 void ft_polly_time(ft_polly_reply *r, const char *name, int64_t us);   /* epoch seconds */
 
 /* ---- the operations */
-ft_err ft_polly_speak(ft_polly *p);  /* SynthesizeSpeech: speak.c */
-ft_err ft_polly_voices(ft_polly *p); /* DescribeVoices: voices.c */
+ft_err ft_polly_speak(ft_polly *p);  /* SynthesizeSpeech */
+ft_err ft_polly_voices(ft_polly *p); /* DescribeVoices */
 ft_err ft_polly_put_lexicon(ft_polly *p);
 ft_err ft_polly_get_lexicon(ft_polly *p);
 ft_err ft_polly_list_lexicons(ft_polly *p);

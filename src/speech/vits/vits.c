@@ -117,10 +117,6 @@ done:
 
 static int vits_rate_hz(const void *self) { return ((const engine *)self)->shared->config.rate_hz; }
 
-void ft_vits_describe(const void *self, char *out, size_t size) {
-    ft_vits_network_describe(((const engine *)self)->shared->network, out, size);
-}
-
 /* ---- manners */
 
 static const ft_word *word_at(const ft_sentence *s, size_t i) {

@@ -21,7 +21,4 @@ typedef struct ft_vits_voice {
     struct ft_vits_shared *shared;
 } ft_vits_voice;
 
-/* What was found in an open engine's network, for people; see ft_vits_network_describe. */
-void ft_vits_describe(const void *engine, char *out, size_t size);
-
 #endif
