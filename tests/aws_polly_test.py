@@ -114,6 +114,12 @@ def a_neural_voice_of_ones_own_speaks_to_every_client(t):
     assert 0 <= words[0]["time"] < words[-1]["time"] < len(sound) / 2 / 16, words
     status, _, body = t.http("POST", "/v1/speech", json.dumps({"Text": text, "VoiceId": "Tiny", "OutputFormat": "pcm"}))
     assert status == 200 and body == sound, (status, len(body), len(sound))
+    own = {v["Id"]: v for v in json.loads(t.http("GET", "/v1/voices")[2])["Voices"]}
+    assert own["Tiny"]["Newscaster"] and own["Joanna"]["Newscaster"] and not own["Kendra"]["Newscaster"], own
+    news = t.http("POST", "/v1/speech", json.dumps({"Text": text, "VoiceId": "Tiny", "OutputFormat": "pcm", "Style": "news"}))
+    assert news[0] == 200 and news[2] != sound, news[0]
+    listed = {v["voice"]: v["news"] for v in t.json("speak", "--voices")}
+    assert (listed["Tiny"], listed["Joanna"]) == ("by --style", "yes"), listed
     with open(t.path + "/p.csv", "w", encoding="utf-8") as f:
         f.write("id,text,voice\nhello,Hello there.,Tiny\n")
     t.run("prompts", "build", t.path + "/p.csv", "--out", t.path + "/prompts")

@@ -108,11 +108,12 @@ class Browser:
         return got["result"].get("value")
 
     def until(self, script, seconds=30):
-        end = time.monotonic() + seconds
+        end, late = time.monotonic() + seconds, False
         while not self.run(f"Boolean({script})"):
-            if time.monotonic() > end:
+            if late:
                 raise AssertionError(f"{script} did not come true within {seconds} s")
             time.sleep(0.02)
+            late = time.monotonic() > end  # and once more: we may have been stopped as well
 
     def picture(self, path):
         data = self.call("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True})["data"]

@@ -154,12 +154,22 @@ def long_texts_become_objects(t):
     status, headers, wav = t.http("GET", f"/v1/synthesisTasks/{task['TaskId']}/audio")
     assert status == 200 and headers["Content-Type"] == "audio/wav"
     assert struct.unpack("<I", wav[40:44])[0] == len(wav) - 44 and len(wav) > 200 * 16000  # its header tells the length
+    outside_is_told(t, f"/v1/synthesisTasks/{task['TaskId']}/audio", wav)
     folder = os.path.join(t.path, "objects", "fettle", "speech", "tasks")
     with open(os.path.join(folder, task["TaskId"] + ".manifest.json"), encoding="utf-8") as f:
         manifest = json.load(f)
     assert manifest["Speaker"].startswith("flite slt") and manifest["Output"]["bytes"] == len(wav), manifest
     assert abs(manifest["Output"]["seconds"] - (len(wav) - 44) / 16000) < 1, manifest
     assert [x["TaskId"] for x in json.loads(t.http("GET", "/v1/synthesisTasks")[2])["SynthesisTasks"]] == [task["TaskId"]]
+
+
+def outside_is_told(t, path, sound):
+    for asked in (f"bytes={len(sound)}-", f"bytes={len(sound) + 5}-{len(sound) + 9}", "bytes=-0"):
+        status, headers, body = t.http("GET", path, headers={"Range": asked})
+        assert (status, headers["Content-Range"], body) == (416, f"bytes */{len(sound)}", b""), (asked, status, body[:100])
+        assert "immutable" not in (headers["Cache-Control"] or ""), headers
+    status, headers, body = t.http("GET", path, headers={"Range": f"bytes={len(sound) - 1}-"})
+    assert (status, body) == (206, sound[-1:]) and headers["Accept-Ranges"] == "bytes", status
 
 
 @case
@@ -192,6 +202,9 @@ def articles_are_kept_by_their_content(t):
         status, headers, body = t.http("GET", first["Audio"], headers={"Range": asked})
         assert status == 206 and body == want, (asked, status, len(body))
     assert t.http("GET", first["Audio"], headers={"Range": "bytes=x"})[2] == sound
+    outside_is_told(t, first["Audio"], sound)
+    for of, want in ((etag, 206), ('"another"', 200)):
+        assert t.http("GET", first["Audio"], headers={"Range": "bytes=5-9", "If-Range": of})[0] == want, of
     other = json.loads(t.http("POST", "/v1/articles", json.dumps({"Text": text}))[2])
     assert other["Audio"] != first["Audio"]
     status, headers, _ = t.http("OPTIONS", "/v1/articles")

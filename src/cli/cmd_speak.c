@@ -154,7 +154,8 @@ done:
 }
 
 static ft_err list_voices(ft_cli *cli) {
-    static const char *const columns[] = { "voice", "language", "sex", "engines", "what speaks" };
+    static const char *const columns[] = { "voice", "language", "sex", "engines", "news",
+                                           "what speaks" };
     ft_listing l;
     const ft_voice **all;
     size_t count;
@@ -168,6 +169,7 @@ static ft_err list_voices(ft_cli *cli) {
         ft_listing_text(&l, v->neural && v->standard ? FT_STR("neural, standard")
                             : v->neural              ? FT_STR("neural")
                                                      : FT_STR("standard"));
+        ft_listing_text(&l, v->news ? FT_STR("yes") : FT_STR("by --style"));
         ft_listing_text(&l, ft_str_of(v->speaker));
     }
     return ft_listing_print(&l, NULL);
@@ -223,6 +225,8 @@ const ft_command ft_command_speak = {
         "Voices have the names of Amazon Polly's, so that what is written for them runs here; "
         "other\nprograms really speak (--voices), and they do not sound alike. Neural voices of "
         "your own\nare added by `fettle voices add`. FILE appears when it is whole.\n\n"
+        "--style news works with every voice. Where --voices says \"yes\", Polly's voice of that name "
+        "has\nit, too: there <amazon:domain name=\"news\"> is also taken with --engine neural.\n\n"
         "  fettle speak --out hello.wav \"Hello. It is 3:05 pm.\"\n"
         "  fettle speak --voice Matthew --style news --out news.mp3 article.txt\n"
         "  fettle speak --voice Lupe --format ulaw --telephone --out menu.ulaw - < menu.ssml\n"

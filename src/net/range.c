@@ -38,3 +38,27 @@ ft_err ft_response_range(ft_response *resp, ft_arena *arena, uint64_t first, uin
     resp->file_length = length;
     return FT_OK;
 }
+
+ft_err ft_response_outside(ft_response *resp, ft_arena *arena, uint64_t size) {
+    ft_str text;
+    FT_TRY(ft_arena_printf(&text, arena, "bytes */%llu", (unsigned long long)size));
+    ft_response_header(resp, "Content-Range", text);
+    resp->status = 416;
+    return FT_OK;
+}
+
+ft_err ft_response_ranged(ft_response *resp, const ft_request *req, ft_str etag, uint64_t size) {
+    ft_str of = ft_request_header(req, "If-Range");
+    uint64_t first, length;
+    ft_response_header(resp, "Accept-Ranges", FT_STR("bytes"));
+    if (etag.len) ft_response_header(resp, "ETag", etag);
+    if (of.len && !ft_str_eq(of, etag)) return FT_OK;
+    switch (ft_request_range(&first, &length, req, size)) {
+    case FT_RANGE_OUTSIDE:
+        return ft_response_outside(resp, req->arena, size);
+    case FT_RANGE_PART:
+        return ft_response_range(resp, req->arena, first, length, size);
+    default:
+        return FT_OK;
+    }
+}

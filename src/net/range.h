@@ -17,5 +17,11 @@ ft_range ft_request_range(uint64_t *first, uint64_t *length, const ft_request *r
 /* 206 with Content-Range, and these bytes of the answer's file. */
 ft_err ft_response_range(ft_response *resp, ft_arena *arena, uint64_t first, uint64_t length,
                          uint64_t size);
+/* 416 with the size in Content-Range, and nothing of it. */
+ft_err ft_response_outside(ft_response *resp, ft_arena *arena, uint64_t size);
+/* What a GET of a file of `size` bytes asks for, with Accept-Ranges: the whole, a part, or 416. `etag`
+ * with its quotes; empty: none. A range is for another version when If-Range says so: the whole.
+ */
+ft_err ft_response_ranged(ft_response *resp, const ft_request *req, ft_str etag, uint64_t size);
 
 #endif

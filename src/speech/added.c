@@ -159,6 +159,12 @@ static ft_err find(const ft_voice **out, ft_store *s, ft_arena *arena, ft_str na
     return row_voice(out, s, arena, &r);
 }
 
+bool ft_voice_is_added(const ft_voice *voice) {
+    for (const ft_voice *v = ft_voices; v->id; v++)
+        if (v == voice) return false;
+    return true;
+}
+
 ft_err ft_voice_added(const ft_voice **out, ft_str name) {
     ft_arena arena = FT_ARENA_INIT((size_t)1 << 20);
     ft_store *s = NULL;

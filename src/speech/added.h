@@ -31,6 +31,9 @@ typedef struct ft_voice_new {
 ft_err ft_voice_add(ft_str *about, ft_store *s, ft_arena *arena, const ft_voice_new *voice);
 ft_err ft_voice_remove(ft_store *s, ft_str name); /* FT_ENOTFOUND */
 
+/* Was it added, or is it one of the house's rows? */
+bool ft_voice_is_added(const ft_voice *voice);
+
 /* FT_ENOTFOUND without a trail. */
 ft_err ft_voice_added(const ft_voice **out, ft_str name);
 /* All voices: the house's, then those that were added, by name. */

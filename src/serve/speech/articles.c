@@ -172,20 +172,19 @@ static ft_err send_kept(ft_polly *p, const ft_object *o, ft_str id) {
     const ft_worker *w = p->req->thread;
     ft_response *resp = p->resp;
     ft_str etag;
-    uint64_t first, length;
     FT_TRY(ft_arena_printf(&etag, p->req->arena, "\"%.*s\"", FT_STR_ARG(id)));
-    ft_response_header(resp, "ETag", etag);
-    ft_response_header(resp, "Accept-Ranges", FT_STR("bytes"));
-    ft_response_header(resp, "Cache-Control", FT_STR(FOREVER));
     if (ft_str_eq(ft_request_header(p->req, "If-None-Match"), etag)) {
         resp->status = 304;
+        ft_response_header(resp, "ETag", etag);
+        ft_response_header(resp, "Cache-Control", FT_STR(FOREVER));
         return FT_OK;
     }
+    FT_TRY(ft_response_ranged(resp, p->req, etag, o->size_bytes));
+    if (resp->status == 416) return FT_OK;
+    ft_response_header(resp, "Cache-Control", FT_STR(FOREVER));
     FT_TRY(ft_object_open(&resp->fd, w->store, o->bucket, o->key));
     resp->content_type = FT_STR("audio/mpeg");
-    /* A range outside is no reason not to play it. */
-    if (ft_request_range(&first, &length, p->req, o->size_bytes) != FT_RANGE_PART) return FT_OK;
-    return ft_response_range(resp, p->req->arena, first, length, o->size_bytes);
+    return FT_OK;
 }
 
 static ft_err speak_first(ft_polly *p, ft_str id) {

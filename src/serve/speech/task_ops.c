@@ -1,6 +1,7 @@
 /* task_ops.c -- StartSpeechSynthesisTask, GetSpeechSynthesisTask, ListSpeechSynthesisTasks. */
 #include "base/check.h"
 #include "base/random.h"
+#include "net/range.h"
 #include "serve/speech/service.h"
 #include "store/objects.h"
 
@@ -141,12 +142,16 @@ ft_err ft_polly_get_task_audio(ft_polly *p) {
     const ft_worker *w = p->req->thread;
     ft_speech_task t;
     ft_object o;
+    ft_str etag;
     FT_TRY(task_find(&t, p));
     if (!ft_str_is(t.status, "completed"))
         return ft_polly_refuse(p, 409, "TaskNotCompletedException", "The task is %.*s%s%.*s",
                                FT_STR_ARG(t.status), t.reason.len ? ": " : "",
                                FT_STR_ARG(t.reason));
     FT_TRY(ft_object_head(&o, w->store, p->req->arena, t.bucket, t.key));
+    FT_TRY(ft_arena_printf(&etag, p->req->arena, "\"%s\"", o.etag));
+    FT_TRY(ft_response_ranged(p->resp, p->req, etag, o.size_bytes));
+    if (p->resp->status == 416) return FT_OK;
     FT_TRY(ft_object_open(&p->resp->fd, w->store, t.bucket, t.key));
     p->resp->content_type = o.content_type;
     return FT_OK;

@@ -34,7 +34,7 @@ static void put_voice(ft_polly_reply *r, const ft_polly *p, const ft_voice *v) {
     if (!p->aws) {
         ft_polly_text(r, "Speaker", ft_str_of(v->speaker));
         ft_json_out_name(j, "Newscaster");
-        ft_json_out_bool(j, v->news);
+        ft_json_out_bool(j, v->news || ft_voice_is_added(v));
     }
     ft_json_out_close(j);
 }
