@@ -161,6 +161,7 @@ def everything(t, h, cli):
     parts = json.dumps({"Parts": [{"PartNumber": 1, "ETag": one}, {"PartNumber": 2, "ETag": two}]})
     cli("s3api complete-multipart-upload --bucket data --key big --upload-id {u} --multipart-upload {p}",
         u=upload, p=parts)
+    assert cli("s3api get-object-attributes --bucket data --key big --object-attributes ObjectParts")["ObjectParts"] == {"TotalPartsCount": 2}
     upload = cli("s3api create-multipart-upload --bucket data --key other")["UploadId"]
     cli("s3api abort-multipart-upload --bucket data --key other --upload-id {u}", u=upload)
     cli("s3api delete-object --bucket data --key big")

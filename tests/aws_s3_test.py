@@ -393,6 +393,68 @@ def an_object_comes_in_parts(t):
 
 
 @case
+def parts_of_an_object_are_told_apart(t):
+    aws = Aws(t)
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="data")
+    who = {"Bucket": "data", "Key": "big"}
+    parts = [blob(5 * MB, 1), blob(5 * MB + 3, 2), blob(10, 3)]
+    upload = dict(who, UploadId=s3.create_multipart_upload(**who)["UploadId"])
+    tags = [s3.upload_part(**upload, PartNumber=i + 1, Body=p)["ETag"] for i, p in enumerate(parts)]
+    s3.complete_multipart_upload(**upload, MultipartUpload={
+        "Parts": [{"PartNumber": i + 1, "ETag": e} for i, e in enumerate(tags)]})
+    first = 0
+    for i, part in enumerate(parts):
+        got = s3.get_object(**who, PartNumber=i + 1)
+        assert got["Body"].read() == part and got["PartsCount"] == 3, got
+        assert got["ContentRange"] == f"bytes {first}-{first + len(part) - 1}/{10 * MB + 13}", got
+        head = s3.head_object(**who, PartNumber=i + 1)
+        assert (head["ContentLength"], head["PartsCount"], head["ResponseMetadata"]["HTTPStatusCode"]) == (len(part), 3, 206)
+        first += len(part)
+    assert failure_of(s3.get_object, **who, PartNumber=4)[0::2] == ("InvalidPartNumber", 416)
+    assert failure_of(s3.head_object, **who, PartNumber=4)[0::2] == ("416", 416)
+    assert failure_of(s3.get_object, **who, PartNumber=0)[0::2] == ("InvalidArgument", 400)
+    assert failure_of(s3.get_object, **who, PartNumber=1, Range="bytes=0-1")[0::2] == ("InvalidRequest", 400)
+    assert "PartsCount" not in s3.get_object(**who)
+    said = s3.get_object_attributes(**who, ObjectAttributes=["ETag", "ObjectParts", "ObjectSize", "StorageClass", "Checksum"])
+    assert said["ETag"] == s3.head_object(**who)["ETag"].strip('"') and said["ETag"].endswith("-3"), said
+    assert said["ObjectParts"] == {"TotalPartsCount": 3} and said["ObjectSize"] == 10 * MB + 13, said
+    assert said["StorageClass"] == "STANDARD" and said["LastModified"] == s3.head_object(**who)["LastModified"], said
+    assert failure_of(s3.get_object_attributes, **who, ObjectAttributes=["Color"])[0::2] == ("InvalidArgument", 400)
+    assert failure_of(s3.get_object_attributes, **who, ObjectAttributes=[])[2] == 400
+    assert failure_of(s3.get_object_attributes, Bucket="data", Key="absent", ObjectAttributes=["ETag"])[0::2] == ("NoSuchKey", 404)
+    # What comes whole is its own part 1, also where there was one of parts.
+    for body in (b"whole", b""):
+        s3.put_object(**who, Body=body)
+        got = s3.get_object(**who, PartNumber=1)
+        assert got["Body"].read() == body and "PartsCount" not in got, got
+        assert failure_of(s3.get_object, **who, PartNumber=2)[2] == 416
+        said = s3.get_object_attributes(**who, ObjectAttributes=["ObjectParts", "ObjectSize"])
+        assert "ObjectParts" not in said and "ETag" not in said and said["ObjectSize"] == len(body), said
+
+
+@case
+def open_uploads_are_listed_by_delimiter(t):
+    s3 = Aws(t).client("s3")
+    s3.create_bucket(Bucket="data")
+    for key in ("a", "dir/1", "dir/2", "dir/2", "é b/1", "z"):
+        s3.create_multipart_upload(Bucket="data", Key=key)
+    all_of = s3.list_multipart_uploads(Bucket="data", Delimiter="/")
+    assert [u["Key"] for u in all_of["Uploads"]] == ["a", "z"] and all_of["Delimiter"] == "/", all_of
+    assert [p["Prefix"] for p in all_of["CommonPrefixes"]] == ["dir/", "é b/"], all_of
+    below = s3.list_multipart_uploads(Bucket="data", Delimiter="/", Prefix="dir/")
+    assert [u["Key"] for u in below["Uploads"]] == ["dir/1", "dir/2", "dir/2"] and "CommonPrefixes" not in below, below
+    for size in (1, 2, 3):
+        seen = []
+        pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket="data", Delimiter="/", PaginationConfig={"PageSize": size})
+        for page in pages:
+            shown = [u["Key"] for u in page.get("Uploads", [])] + [p["Prefix"] for p in page.get("CommonPrefixes", [])]
+            assert 1 <= len(shown) <= size, page
+            seen += shown
+        assert sorted(seen) == ["a", "dir/", "z", "é b/"], (size, seen)
+
+
+@case
 def a_hundred_megabytes_go_up_and_down_in_parallel(t):
     aws = Aws(t, "--threads", "4")
     s3 = aws.client("s3")

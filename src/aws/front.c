@@ -7,6 +7,7 @@
 #include "aws/reply_in.h"
 #include "aws/sns_in.h"
 #include "aws/s3_checksum.h"
+#include "aws/s3_in.h"
 #include "aws/services_in.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -47,8 +48,7 @@ static ft_err bucket_check(ft_aws_call *c) {
     if (c->service->protocol != FT_AWS_REST_XML) return FT_OK;
     ft_str path = ft_str_from(ft_aws_path(c->req, c->req->path), 1),
            bucket = ft_str_cut(&path, '/');
-    if (!bucket.len || ft_bucket_exists(c->store, bucket)) return FT_OK;
-    return ft_aws_fail(c, 404, "NoSuchBucket", "The specified bucket does not exist");
+    return bucket.len ? ft_s3_bucket_check(c, bucket) : FT_OK;
 }
 
 /* What S3 lets a client leave unsigned: the values stand in the signed text by themselves, or

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "net/percent.h"
+#include "store/multipart.h"
 
 /* Headers that S3 keeps with an object and gives back. They are kept in the metadata beside
  * x-amz-meta-*, under their own names. */
@@ -16,11 +17,25 @@ static const char *const kept_headers[] = { "cache-control", "content-dispositio
 #define META           "x-amz-meta-"
 #define META_BYTES_MAX 2048 /* S3's limit for user metadata */
 
+ft_err ft_s3_bucket_check(ft_aws_call *c, ft_str bucket) {
+    if (ft_bucket_exists(c->store, bucket)) return FT_OK;
+    return ft_aws_fail(c, 404, "NoSuchBucket", "The specified bucket does not exist");
+}
+
 ft_err ft_s3_bucket(ft_str *out, ft_aws_call *c) {
     FT_CHECK(c->path_count > 0);
     *out = c->path[0];
-    if (ft_bucket_exists(c->store, *out)) return FT_OK;
-    return ft_aws_fail(c, 404, "NoSuchBucket", "The specified bucket does not exist");
+    return ft_s3_bucket_check(c, *out);
+}
+
+ft_err ft_s3_part_number(int *out, ft_aws_call *c) {
+    int64_t n;
+    if (!ft_str_i64(&n, ft_request_query(c->req, "partNumber")) || n < 1 || n > FT_UPLOAD_PARTS_MAX)
+        return ft_aws_fail(c, 400, "InvalidArgument",
+                           "Part number must be an integer between 1 and %d, inclusive",
+                           FT_UPLOAD_PARTS_MAX);
+    *out = (int)n;
+    return FT_OK;
 }
 
 ft_err ft_s3_key(ft_str *out, ft_aws_call *c) {
@@ -129,8 +144,8 @@ ft_err ft_s3_put_conditions(ft_object_put_opts *opts, ft_aws_call *c) {
     return FT_OK;
 }
 
-/* ---- metadata: {"color":"red","content-encoding":"gzip"} with user names without their prefix
- * under "meta:" */
+/* ---- metadata: {"x-amz-meta-color":"red","content-encoding":"gzip"}, headers by their names in
+ * small letters */
 
 /* Did an earlier header have this name? Then its values are kept already. */
 static bool is_again(ft_aws_call *c, size_t at, ft_str name) {

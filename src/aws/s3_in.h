@@ -12,6 +12,10 @@
 /* The path's bucket and key; a bucket that is not there is NoSuchBucket. */
 ft_err ft_s3_bucket(ft_str *out, ft_aws_call *c);
 ft_err ft_s3_key(ft_str *out, ft_aws_call *c);
+/* NoSuchBucket. */
+ft_err ft_s3_bucket_check(ft_aws_call *c, ft_str bucket);
+/* ?partNumber=: 1 to FT_UPLOAD_PARTS_MAX, or InvalidArgument. */
+ft_err ft_s3_part_number(int *out, ft_aws_call *c);
 /* A failure of the object store in S3's words. */
 ft_err ft_s3_error(ft_aws_call *c, ft_err err);
 /* NoSuchUpload. */
@@ -40,6 +44,7 @@ ft_err ft_s3_conditions(ft_aws_call *c, const ft_object *o, const char *prefix);
 ft_err ft_s3_list_v1(ft_aws_call *c);
 ft_err ft_s3_list_v2(ft_aws_call *c);
 ft_err ft_s3_get(ft_aws_call *c);
+ft_err ft_s3_attributes(ft_aws_call *c);
 ft_err ft_s3_tagging(ft_aws_call *c);
 ft_err ft_s3_copy(ft_aws_call *c);
 ft_err ft_s3_copy_part(ft_aws_call *c);

@@ -140,41 +140,61 @@ static ft_err page_size(int64_t *out, ft_aws_call *c, const char *name) {
     return FT_OK;
 }
 
+static ft_err put_name(ft_aws_call *c, const char *element, ft_str name, bool url) {
+    if (url) FT_TRY(ft_s3_url(&name, c, name));
+    ft_xml_text(&c->xml, element, name);
+    return FT_OK;
+}
+
+static ft_err put_upload(ft_aws_call *c, const ft_upload *u, bool url) {
+    ft_str begun;
+    FT_TRY(ft_s3_time_iso(&begun, c, u->begun_us));
+    ft_xml_open(&c->xml, "Upload");
+    FT_TRY(put_name(c, "Key", u->key, url));
+    ft_xml_text(&c->xml, "UploadId", u->id);
+    ft_xml_text(&c->xml, "StorageClass", FT_STR("STANDARD"));
+    ft_xml_text(&c->xml, "Initiated", begun);
+    ft_xml_close(&c->xml);
+    return FT_OK;
+}
+
+static ft_err put_uploads(ft_aws_call *c, const ft_upload *uploads, size_t count, bool url) {
+    for (size_t i = 0; i < count; i++) {
+        if (!uploads[i].is_prefix) {
+            FT_TRY(put_upload(c, &uploads[i], url));
+            continue;
+        }
+        ft_xml_open(&c->xml, "CommonPrefixes");
+        FT_TRY(put_name(c, "Prefix", uploads[i].key, url));
+        ft_xml_close(&c->xml);
+    }
+    return FT_OK;
+}
+
 ft_err ft_s3_upload_list(ft_aws_call *c) {
-    ft_str bucket, prefix = ft_request_query(c->req, "prefix"), names[2];
+    ft_upload_list_opts opts = { .prefix = ft_request_query(c->req, "prefix"),
+                                 .delimiter = ft_request_query(c->req, "delimiter"),
+                                 .key_marker = ft_request_query(c->req, "key-marker"),
+                                 .id_marker = ft_request_query(c->req, "upload-id-marker") };
+    ft_str bucket;
     ft_upload *uploads;
     size_t count;
-    bool more;
+    bool more, url = ft_request_query(c->req, "encoding-type").len > 0;
     int64_t limit;
     FT_TRY(ft_s3_bucket(&bucket, c));
     FT_TRY(page_size(&limit, c, "max-uploads"));
-    if (ft_request_query(c->req, "delimiter").len)
-        return ft_aws_fail(c, 501, "NotImplemented", "uploads are not listed by delimiter here");
-    FT_TRY(ft_upload_list(&uploads, &count, &more, c->store, c->arena, bucket, prefix,
-                          ft_request_query(c->req, "key-marker"),
-                          ft_request_query(c->req, "upload-id-marker"), (size_t)limit));
-    bool url = ft_request_query(c->req, "encoding-type").len > 0;
+    opts.limit = (size_t)limit;
+    FT_TRY(ft_upload_list(&uploads, &count, &more, c->store, c->arena, bucket, &opts));
     ft_xml_open_ns(&c->xml, "ListMultipartUploadsResult", FT_S3_XMLNS);
     ft_xml_text(&c->xml, "Bucket", bucket);
-    names[0] = prefix, names[1] = more && count ? uploads[count - 1].key : (ft_str){ 0 };
-    for (int i = 0; url && i < 2; i++) FT_TRY(ft_s3_url(&names[i], c, names[i]));
-    ft_xml_text(&c->xml, "Prefix", names[0]);
+    FT_TRY(put_name(c, "Prefix", opts.prefix, url));
+    if (opts.delimiter.len) FT_TRY(put_name(c, "Delimiter", opts.delimiter, url));
     ft_xml_int(&c->xml, "MaxUploads", limit);
     if (url) ft_xml_text(&c->xml, "EncodingType", FT_STR("url"));
     ft_xml_bool(&c->xml, "IsTruncated", more);
-    for (size_t i = 0; i < count; i++) {
-        ft_str key = uploads[i].key, begun;
-        if (url) FT_TRY(ft_s3_url(&key, c, key));
-        FT_TRY(ft_s3_time_iso(&begun, c, uploads[i].begun_us));
-        ft_xml_open(&c->xml, "Upload");
-        ft_xml_text(&c->xml, "Key", key);
-        ft_xml_text(&c->xml, "UploadId", uploads[i].id);
-        ft_xml_text(&c->xml, "StorageClass", FT_STR("STANDARD"));
-        ft_xml_text(&c->xml, "Initiated", begun);
-        ft_xml_close(&c->xml);
-    }
+    FT_TRY(put_uploads(c, uploads, count, url));
     if (more && count) {
-        ft_xml_text(&c->xml, "NextKeyMarker", names[1]);
+        FT_TRY(put_name(c, "NextKeyMarker", uploads[count - 1].key, url));
         ft_xml_text(&c->xml, "NextUploadIdMarker", uploads[count - 1].id);
     }
     ft_xml_close(&c->xml);

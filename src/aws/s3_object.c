@@ -39,6 +39,29 @@ static void overrides(ft_aws_call *c) {
     if (disposition.len) ft_response_header(c->resp, "Content-Disposition", disposition);
 }
 
+/* ?partNumber=: the bytes of one part of what was uploaded in parts, and how many there are. What
+ * came whole is its own part 1, and tells no count. */
+static ft_err part_answer(ft_aws_call *c, const ft_object *o) {
+    ft_object_part part;
+    ft_str count;
+    int number;
+    if (ft_request_header(c->req, "range").at)
+        return ft_aws_fail(c, 400, "InvalidRequest",
+                           "Cannot specify both Range header and partNumber query parameter");
+    FT_TRY(ft_s3_part_number(&number, c));
+    ft_err err = ft_object_part_find(&part, c->store, o, number);
+    if (err == FT_ENOTFOUND)
+        return ft_aws_fail(c, 416, "InvalidPartNumber",
+                           "The requested partnumber is not satisfiable");
+    FT_TRY(err);
+    if (part.count) {
+        FT_TRY(ft_arena_printf(&count, c->arena, "%d", part.count));
+        ft_response_header(c->resp, "x-amz-mp-parts-count", count);
+    }
+    if (!part.size_bytes) return FT_OK; /* no range of bytes is empty */
+    return ft_response_range(c->resp, c->arena, part.first, part.size_bytes, o->size_bytes);
+}
+
 /* The server leaves a HEAD's body out and keeps its length, so both are one. */
 ft_err ft_s3_get(ft_aws_call *c) {
     ft_object o;
@@ -48,6 +71,11 @@ ft_err ft_s3_get(ft_aws_call *c) {
     FT_TRY(ft_s3_key(&key, c));
     FT_TRY(object_open(&o, &c->resp->fd, c, bucket, key));
     FT_TRY(ft_s3_conditions(c, &o, ""));
+    if (ft_request_query(c->req, "partNumber").at) {
+        FT_TRY(ft_s3_object_headers(c, &o));
+        overrides(c);
+        return part_answer(c, &o);
+    }
     ft_range range = ft_request_range(&first, &length, c->req, o.size_bytes);
     if (range == FT_RANGE_OUTSIDE)
         return ft_aws_fail(c, 416, "InvalidRange", "The requested range is not satisfiable");
@@ -87,9 +115,7 @@ static ft_err copy_source(ft_str *bucket, ft_str *key, ft_aws_call *c) {
     if (!bucket->len || !key->len)
         return ft_aws_fail(c, 400, "InvalidArgument",
                            "Copy Source must mention the source bucket and key");
-    if (!ft_bucket_exists(c->store, *bucket))
-        return ft_aws_fail(c, 404, "NoSuchBucket", "The specified bucket does not exist");
-    return FT_OK;
+    return ft_s3_bucket_check(c, *bucket);
 }
 
 static ft_err source_open(ft_object *from, int *fd, ft_aws_call *c) {
@@ -189,17 +215,12 @@ ft_err ft_s3_copy_part(ft_aws_call *c) {
     ft_str bucket, key;
     ft_object from, made = { 0 };
     ft_object_writer *w;
-    int64_t number;
     uint64_t first, length;
-    int fd = -1;
+    int fd = -1, number;
     if (c->req->waiting) return copy_made(c, "CopyPartResult");
     FT_TRY(ft_s3_bucket(&bucket, c));
     FT_TRY(ft_s3_key(&key, c));
-    if (!ft_str_i64(&number, ft_request_query(c->req, "partNumber")) || number < 1 ||
-        number > FT_UPLOAD_PARTS_MAX)
-        return ft_aws_fail(c, 400, "InvalidArgument",
-                           "Part number must be an integer between 1 and %d, inclusive",
-                           FT_UPLOAD_PARTS_MAX);
+    FT_TRY(ft_s3_part_number(&number, c));
     FT_TRY(source_open(&from, &fd, c));
     ft_err err = copy_range(&first, &length, c, from.size_bytes);
     if (err == FT_OK && length > FT_S3_LATER_BYTES) {
@@ -208,14 +229,14 @@ ft_err ft_s3_copy_part(ft_aws_call *c) {
                                             .bucket = bucket,
                                             .key = key,
                                             .upload_id = ft_request_query(c->req, "uploadId"),
-                                            .number = (int)number,
+                                            .number = number,
                                             .from = from,
                                             .first = first,
                                             .length = length });
     }
     if (err == FT_OK) {
-        err = ft_upload_part(&w, c->store, ft_request_query(c->req, "uploadId"), bucket, key,
-                             (int)number);
+        err =
+            ft_upload_part(&w, c->store, ft_request_query(c->req, "uploadId"), bucket, key, number);
         if (err == FT_OK) err = ft_s3_copy_into(&made, w, fd, first, length);
         err = err == FT_ENOTFOUND ? ft_s3_no_upload(c) : ft_s3_error(c, err);
     }

@@ -73,12 +73,9 @@ static ft_err encoding_read(upload *u) {
 
 static ft_err part_open(upload *u, ft_str bucket, ft_str key, ft_str id) {
     ft_aws_call *c = &u->call;
-    int64_t n;
-    if (!ft_str_i64(&n, ft_request_query(c->req, "partNumber")) || n < 1 || n > FT_UPLOAD_PARTS_MAX)
-        return ft_aws_fail(c, 400, "InvalidArgument",
-                           "Part number must be an integer between 1 and %d, inclusive",
-                           FT_UPLOAD_PARTS_MAX);
-    ft_err err = ft_upload_part(&u->writer, c->store, id, bucket, key, (int)n);
+    int number;
+    FT_TRY(ft_s3_part_number(&number, c));
+    ft_err err = ft_upload_part(&u->writer, c->store, id, bucket, key, number);
     return err == FT_ENOTFOUND ? ft_s3_no_upload(c) : ft_s3_error(c, err);
 }
 

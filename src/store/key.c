@@ -173,3 +173,10 @@ ft_err ft_key_unescape(char *out, size_t *len, ft_str name) {
     }
     return FT_FAIL(FT_EPARSE, "'%.*s' is no escaped object key", FT_STR_ARG(name));
 }
+
+size_t ft_key_common(ft_str key, ft_str prefix, ft_str delimiter) {
+    if (delimiter.len == 0) return 0;
+    for (size_t i = prefix.len; i + delimiter.len <= key.len; i++)
+        if (memcmp(key.at + i, delimiter.at, delimiter.len) == 0) return i + delimiter.len;
+    return 0;
+}

@@ -20,6 +20,7 @@
 typedef struct ft_upload {
     ft_str id, key;
     int64_t begun_us;
+    bool is_prefix; /* only in a listing with a delimiter: `key` stands for all keys below it */
 } ft_upload;
 
 typedef struct ft_upload_part_info {
@@ -62,12 +63,26 @@ ft_err ft_upload_complete(ft_upload_outcome *outcome, ft_object *out, ft_store *
 ft_err ft_upload_abort(ft_store *s, ft_str id, ft_str bucket, ft_str key);
 
 /* Uploads that are open, by key and id: keys with the prefix after `key_marker`, and of that key
- * itself those after `id_marker` when it is given. */
+ * itself those after `id_marker` when it is given. With a delimiter, keys that share what stands
+ * from the prefix to the first delimiter after it become one entry (is_prefix), which may be the
+ * next page's `key_marker`. */
+typedef struct ft_upload_list_opts {
+    ft_str prefix, key_marker, id_marker;
+    ft_str delimiter; /* empty: none */
+    size_t limit;
+} ft_upload_list_opts;
 ft_err ft_upload_list(ft_upload **out, size_t *count, bool *more, ft_store *s, ft_arena *arena,
-                      ft_str bucket, ft_str prefix, ft_str key_marker, ft_str id_marker,
-                      size_t limit);
+                      ft_str bucket, const ft_upload_list_opts *opts);
 /* Parts of an upload, by number. FT_ENOTFOUND when there is no such upload. */
 ft_err ft_upload_parts(ft_upload_part_info **out, size_t *count, ft_store *s, ft_arena *arena,
                        ft_str id, ft_str bucket, ft_str key);
+
+/* Which bytes of an object came as its part `number`, counted from 1 without gaps. `count` is 0 for
+ * an object that came whole: that is its part 1. FT_ENOTFOUND when it has no such part. */
+typedef struct ft_object_part {
+    int count; /* parts of the object */
+    uint64_t first, size_bytes;
+} ft_object_part;
+ft_err ft_object_part_find(ft_object_part *out, ft_store *s, const ft_object *o, int number);
 
 #endif

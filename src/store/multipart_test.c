@@ -70,6 +70,20 @@ static ft_upload_outcome complete(ft_object *o, ft_store *s, ft_str id,
     return outcome;
 }
 
+/* The object's parts are of these sizes, one after the other, and there is none before or behind. */
+static void expect_parts(ft_store *s, const size_t *sizes, int count) {
+    ft_object o;
+    ft_object_part part;
+    size_t first = 0;
+    EXPECT_OK(ft_object_head(&o, s, &arena, BUCKET, KEY));
+    for (int i = 0; i < count; first += sizes[i++]) {
+        EXPECT_OK(ft_object_part_find(&part, s, &o, i + 1));
+        EXPECT(part.count == count && part.first == first && part.size_bytes == sizes[i]);
+    }
+    EXPECT_ERR(FT_ENOTFOUND, ft_object_part_find(&part, s, &o, 0));
+    EXPECT_ERR(FT_ENOTFOUND, ft_object_part_find(&part, s, &o, count + 1));
+}
+
 static void test_three_parts(void **state) {
     (void)state;
     ft_store *s = fresh();
@@ -103,6 +117,7 @@ static void test_three_parts(void **state) {
     EXPECT(memcmp(out.at + 2 * first.len, last.at, last.len) == 0);
     EXPECT(part_files() == 0);
     EXPECT(complete(&o, s, id, refs, 3) == FT_UPLOAD_UNKNOWN);
+    expect_parts(s, (const size_t[]){ first.len, first.len, last.len }, 3);
 
     /* MD5 of the three binary MD5s, by md5sum and Python */
     char command[700], path[400], want[64] = "";
@@ -116,6 +131,13 @@ static void test_three_parts(void **state) {
     int read = f ? fscanf(f, "%63s", want) : 0;
     if (f) pclose(f);
     if (read == 1) EXPECT(strcmp(want, o.etag) == 0);
+
+    /* another object at that key has nothing of them */
+    EXPECT_OK(ft_object_put(&o, s, BUCKET, KEY, FT_STR("whole"), NULL));
+    ft_object_part part;
+    EXPECT_OK(ft_object_part_find(&part, s, &o, 1));
+    EXPECT(part.count == 0 && part.first == 0 && part.size_bytes == 5);
+    EXPECT_ERR(FT_ENOTFOUND, ft_object_part_find(&part, s, &o, 2));
     ft_store_close(s);
 }
 
@@ -188,25 +210,64 @@ static void test_listing(void **state) {
     ft_upload *list;
     size_t count, seen = 0;
     bool more = true;
-    ft_str key_marker = FT_STR(""), id_marker = FT_STR("");
+    ft_upload_list_opts page = { .prefix = FT_STR("a/"), .limit = 2 };
     static const char *const keys[] = { "a/1", "a/2", "a/2", "a/2", "b" };
     for (size_t i = 0; i < FT_COUNT(keys); i++) {
         ft_str id;
         EXPECT_OK(ft_upload_begin(&id, s, &arena, BUCKET, ft_str_of(keys[i]), NULL));
     }
     for (; more; seen += count) {
-        EXPECT_OK(ft_upload_list(&list, &count, &more, s, &arena, BUCKET, FT_STR("a/"), key_marker,
-                                 id_marker, 2));
+        EXPECT_OK(ft_upload_list(&list, &count, &more, s, &arena, BUCKET, &page));
         EXPECT(count == 2);
         for (size_t i = 0; i < count; i++) EXPECT_STR(keys[seen + i], list[i].key);
-        key_marker = list[count - 1].key;
-        id_marker = list[count - 1].id;
+        page.key_marker = list[count - 1].key;
+        page.id_marker = list[count - 1].id;
     }
     EXPECT(seen == 4);
-    EXPECT_OK(ft_upload_list(&list, &count, &more, s, &arena, BUCKET, FT_STR(""), FT_STR("a/2"),
-                             FT_STR(""), 10));
+    page = (ft_upload_list_opts){ .key_marker = FT_STR("a/2"), .limit = 10 };
+    EXPECT_OK(ft_upload_list(&list, &count, &more, s, &arena, BUCKET, &page));
     EXPECT(count == 1 && !more);
     EXPECT_STR("b", list[0].key);
+    ft_store_close(s);
+}
+
+/* By delimiter, page by page: what one entry stands for is shown once, wherever a page ends. */
+static void test_listing_by_delimiter(void **state) {
+    (void)state;
+    ft_store *s = fresh();
+    static const char *const keys[] = { "a", "a/1", "a/2", "a/2/x", "b/1", "c" }, *const want[] = {
+        "a", "a/", "b/", "c"
+    };
+    for (size_t i = 0; i < FT_COUNT(keys); i++) {
+        ft_str id;
+        EXPECT_OK(ft_upload_begin(&id, s, &arena, BUCKET, ft_str_of(keys[i]), NULL));
+    }
+    for (size_t limit = 1; limit <= 5; limit++) {
+        ft_upload_list_opts page = { .delimiter = FT_STR("/"), .limit = limit };
+        size_t seen = 0, count;
+        for (bool more = true; more; seen += count) {
+            ft_upload *list;
+            EXPECT_OK(ft_upload_list(&list, &count, &more, s, &arena, BUCKET, &page));
+            EXPECT(count > 0 && count <= limit && seen + count <= FT_COUNT(want));
+            for (size_t i = 0; i < count; i++) {
+                EXPECT_STR(want[seen + i], list[i].key);
+                EXPECT(list[i].is_prefix == (strchr(want[seen + i], '/') != NULL));
+                EXPECT(list[i].is_prefix == (list[i].id.len == 0));
+            }
+            page.key_marker = list[count - 1].key;
+            page.id_marker = list[count - 1].id;
+        }
+        EXPECT(seen == FT_COUNT(want));
+    }
+    ft_upload *list;
+    size_t count;
+    bool more;
+    const ft_upload_list_opts below = { .prefix = FT_STR("a/"),
+                                        .delimiter = FT_STR("/"),
+                                        .limit = 10 };
+    EXPECT_OK(ft_upload_list(&list, &count, &more, s, &arena, BUCKET, &below));
+    EXPECT(count == 3 && !more && list[2].is_prefix);
+    EXPECT_STR("a/2/", list[2].key);
     ft_store_close(s);
 }
 
@@ -238,8 +299,8 @@ static void test_cleaning(void **state) {
     EXPECT_OK(ft_objects_clean(s, NULL));
     ft_clock_use(NULL);
     EXPECT(part_files() == 1);
-    EXPECT_OK(ft_upload_list(&list, &count, &more, s, &arena, BUCKET, FT_STR(""), FT_STR(""),
-                             FT_STR(""), 10));
+    EXPECT_OK(ft_upload_list(&list, &count, &more, s, &arena, BUCKET,
+                             &(ft_upload_list_opts){ .limit = 10 }));
     EXPECT(count == 1 && ft_str_eq(list[0].id, young));
     ft_store_close(s);
 }
@@ -312,5 +373,5 @@ static void test_each_fault(void **state) {
 
 TEST_MAIN(cmocka_unit_test(test_three_parts), cmocka_unit_test(test_outcomes),
           cmocka_unit_test(test_conditions), cmocka_unit_test(test_listing),
-          cmocka_unit_test(test_cleaning), cmocka_unit_test(test_parts_from_several),
-          cmocka_unit_test(test_each_fault))
+          cmocka_unit_test(test_listing_by_delimiter), cmocka_unit_test(test_cleaning),
+          cmocka_unit_test(test_parts_from_several), cmocka_unit_test(test_each_fault))

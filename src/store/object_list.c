@@ -50,21 +50,14 @@ static void bound_next(bound *b, ft_str s) {
     b->at[b->len++] = '\0';
 }
 
-/* Length of the common prefix that `key` belongs to; 0: none. */
-static size_t rolled_len(const ft_object_list_opts *o, ft_str key) {
-    if (o->delimiter.len == 0) return 0;
-    for (size_t i = o->prefix.len; i + o->delimiter.len <= key.len; i++)
-        if (memcmp(key.at + i, o->delimiter.at, o->delimiter.len) == 0) return i + o->delimiter.len;
-    return 0;
-}
-
 static void set_range(listing *l) {
     const ft_object_list_opts *o = &l->opts;
     bound_past(&l->until, o->prefix);
     bound_set(&l->from, o->prefix);
     if (o->after.len == 0) return;
     bound after;
-    if (ft_str_starts(o->after, o->prefix) && rolled_len(o, o->after) == o->after.len)
+    if (ft_str_starts(o->after, o->prefix) &&
+        ft_key_common(o->after, o->prefix, o->delimiter) == o->after.len)
         bound_past(&after, o->after); /* a common prefix that was shown: past all below it */
     else
         bound_next(&after, o->after);
@@ -126,7 +119,7 @@ static ft_err scan(listing *l, bool *again) {
             break;
         }
         ft_rows_read(rows, "s------", &key);
-        size_t rolled = rolled_len(&l->opts, key);
+        size_t rolled = ft_key_common(key, l->opts.prefix, l->opts.delimiter);
         if (rolled > 0) {
             bound_past(&l->from, ft_str_slice(key, 0, rolled));
             err = add_prefix(l, ft_str_slice(key, 0, rolled));
