@@ -69,6 +69,12 @@ def what_is_hardly_http_is_refused_in_the_services_words(t):
     # The signature stands behind what was too long, and was not read: the path is a bucket's.
     got, head, text = send(t, request("PUT /bucket/key HTTP/1.1", "x-amz-meta-a: " + 17000 * "a", signed("s3")))
     assert (got, s3_code(text)) == (400, "RequestHeaderSectionTooLarge"), (got, text)
+    # Nor was anything, where the target alone is too long; the headers behind it tell whom it was for.
+    far = "GET /bucket/" + 20000 * "a" + " HTTP/1.1"
+    got, head, text = send(t, request(far, signed("s3")))
+    assert (got, head["content-type"], s3_code(text)) == (400, "application/xml", "RequestHeaderSectionTooLarge"), (got, head, text)
+    got, head, text = send(t, request(far, signed("sagemaker"), "x-amz-target: SageMaker.ListModels"))
+    assert got == 414 and json.loads(text)["__type"] == "ValidationException", (got, head, text)
     for service, target, headers in [("sagemaker", "x-amz-target: SageMaker.ListModels", ["no colon"]),
                                      ("sagemaker", "x-amz-target: SageMaker.ListModels", [long, long]),
                                      ("sagemaker", "x-amz-target: SageMaker.ListModels", ["Content-Length: x"])]:

@@ -199,7 +199,8 @@ enum MHD_Result ft_http_answer(ft_connection *c, ft_response *resp) {
     return ft_http_answer_error(c, resp, err, 0, ft_str_of(ft_err_why()));
 }
 
-ft_err ft_http_error_text(ft_buf *out, ft_err err, ft_str why) {
+/* {"error":{"code","message"}} in `out`, anew. */
+static ft_err error_text(ft_buf *out, ft_err err, ft_str why) {
     ft_buf_reset(out);
     ft_buf_printf(out, "{\"error\":{\"code\":\"%s\",\"message\":", ft_err_name(err));
     ft_json_quote(out, why);
@@ -220,7 +221,7 @@ enum MHD_Result ft_http_answer_error(ft_connection *c, ft_response *resp, ft_err
     if ((resp->status == 503 || resp->status == 429) &&
         resp->header_count < FT_RESPONSE_HEADERS_MAX)
         ft_response_header(resp, "Retry-After", FT_STR("1"));
-    if (ft_http_error_text(&c->text, err, why) != FT_OK) return MHD_NO;
+    if (error_text(&c->text, err, why) != FT_OK) return MHD_NO;
     resp->file = NULL;
     resp->body = ft_buf_str(&c->text);
     resp->content_type = FT_STR("application/json");

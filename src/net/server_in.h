@@ -112,6 +112,8 @@ void ft_http_requests_free(ft_http_worker *w);
 
 /* The library gave up while it read the request: queues the answer in the route's words. */
 enum MHD_Result ft_http_answer_broken(ft_connection *c, int status, ft_err err);
+/* The same before the library had even the request line. MHD_NO: no memory for it. */
+enum MHD_Result ft_http_answer_unread(ft_server_link *link, int status, ft_err err);
 
 /* server_head.c: framing, route and limits; what is wrong is refused, with c->status and c->close
  * as the answer should have them. */
@@ -133,8 +135,6 @@ void ft_http_links_look(ft_http_worker *w);
 enum MHD_Result ft_http_answer(ft_connection *c, ft_response *resp);
 enum MHD_Result ft_http_answer_error(ft_connection *c, ft_response *resp, ft_err err, int status,
                                      ft_str why);
-/* {"error":{"code","message"}} in `out`, anew. */
-ft_err ft_http_error_text(ft_buf *out, ft_err err, ft_str why);
 /* A response that will not be sent. */
 void ft_http_response_drop(ft_response *resp);
 

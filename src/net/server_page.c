@@ -37,22 +37,6 @@ static ft_err why(unsigned status, bool head_done, const char *said) {
     return FT_FAIL(FT_EINVAL, "the request cannot be answered");
 }
 
-/* Nothing of the request is known, not even its target. */
-static enum MHD_Result answer_nobody(struct MHD_Connection *mhd, unsigned status, ft_err err) {
-    ft_buf text = { 0 };
-    enum MHD_Result sent = MHD_NO;
-    struct MHD_Response *r = NULL;
-    if (ft_http_error_text(&text, err, ft_str_of(ft_err_why())) == FT_OK)
-        r = ft_mhd_api.create_response_from_buffer(text.len, text.at, MHD_RESPMEM_MUST_COPY);
-    if (r) {
-        ft_mhd_api.add_response_header(r, "Content-Type", "application/json");
-        sent = ft_mhd_api.queue_response(mhd, status, r);
-        ft_mhd_api.destroy_response(r);
-    }
-    ft_buf_fini(&text);
-    return sent;
-}
-
 /* In the library's place, when it answers by itself; the server's own answers go by ft_mhd_api. */
 __attribute__((visibility("default"))) enum MHD_Result
 MHD_queue_response(struct MHD_Connection *mhd, unsigned status, struct MHD_Response *page) {
@@ -63,8 +47,8 @@ MHD_queue_response(struct MHD_Connection *mhd, unsigned status, struct MHD_Respo
     ft_connection *c = link->request;
     ft_err err = why(status, c && c->head_done, link->worker->why);
     if (c) c->past_library = !c->head_done && strstr(link->worker->why, LENGTH_HEADER);
-    enum MHD_Result sent =
-        c ? ft_http_answer_broken(c, (int)status, err) : answer_nobody(mhd, status, err);
+    enum MHD_Result sent = c ? ft_http_answer_broken(c, (int)status, err)
+                             : ft_http_answer_unread(link, (int)status, err);
     ft_err_clear();
     return sent;
 }

@@ -1,5 +1,6 @@
 /* server_request.c -- a request's way from its head (server_head.c) to its handler. */
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -82,6 +83,33 @@ void ft_http_requests_free(ft_http_worker *w) {
     w->free_count = 0;
 }
 
+/* NULL: no memory for it. Its connection knows it from now on. */
+static ft_connection *request_begin(ft_http_worker *w, struct MHD_Connection *mhd,
+                                    const char *target) {
+    ft_connection *c = request_take(w);
+    if (!c) return NULL;
+    const union MHD_ConnectionInfo *info =
+        ft_mhd_api.get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    c->link = info ? info->socket_context : NULL;
+    if (c->link) c->link->request = c;
+    c->mhd = mhd;
+    c->route = NULL;
+    c->target = (ft_target){ 0 };
+    c->header_count = 0;
+    c->head_done = c->handled = c->close = c->past_library = false;
+    c->received = 0;
+    c->err = FT_OK;
+    c->status = 0;
+    c->allow[0] = '\0';
+    c->req = (ft_request){
+        .arena = &c->arena, .thread = w->context, .app = w->server->opts.app, .conn = c
+    };
+    /* Copied: the library cuts its own at the '?'. */
+    if (ft_arena_str(&c->req.raw_target, &c->arena, ft_str_of(target)) == FT_OK) return c;
+    ft_http_request_end(c);
+    return NULL;
+}
+
 /* ---- from head to answer ---- */
 
 /* Refused before it had a route: in whose words? */
@@ -124,13 +152,44 @@ static enum MHD_Result answer_refused(ft_connection *c) {
 
 /* The library gave the request up, and sends its answer now: the words are the route's, as far as
  * the head came. */
-enum MHD_Result ft_http_answer_broken(ft_connection *c, int status, ft_err err) {
+static enum MHD_Result answer_given_up(ft_connection *c, int status, ft_err err) {
     c->close = true;
-    if (!c->head_done) ft_http_headers_read(c);
-    if (c->header_count > FT_HEADERS_MAX) c->header_count = FT_HEADERS_MAX;
     refuse_later(c, err);
     c->status = status;
     return answer_refused(c);
+}
+
+enum MHD_Result ft_http_answer_broken(ft_connection *c, int status, ft_err err) {
+    if (!c->head_done) ft_http_headers_read(c);
+    if (c->header_count > FT_HEADERS_MAX) c->header_count = FT_HEADERS_MAX;
+    return answer_given_up(c, status, err);
+}
+
+/* The headers that the library did not come to, as far as they wait in the socket behind a line
+ * that was too long for it. Enough to tell whose words the client reads. */
+static void headers_peek(ft_connection *c) {
+    char *rest;
+    if (ft_arena_items(&rest, &c->arena, FT_HEAD_BYTES) != FT_OK) {
+        ft_err_clear();
+        return;
+    }
+    ssize_t got = recv(c->link->fd, rest, FT_HEAD_BYTES, MSG_PEEK | MSG_DONTWAIT);
+    if (got <= 0) return;
+    ft_str text = { rest, (size_t)got };
+    ft_str_cut(&text, '\n'); /* the line's end */
+    while (text.at && c->header_count < FT_HEADERS_MAX) {
+        ft_str value = ft_str_cut(&text, '\n'), name = ft_str_cut(&value, ':');
+        if (!value.at || !text.at) break; /* the head's end, or a header that came in part */
+        c->headers[c->header_count].name = name;
+        c->headers[c->header_count++].value = ft_str_trim(value);
+    }
+}
+
+enum MHD_Result ft_http_answer_unread(ft_server_link *link, int status, ft_err err) {
+    ft_connection *c = request_begin(link->worker, link->mhd, "/");
+    if (!c) return MHD_NO;
+    if (link->fd >= 0) headers_peek(c);
+    return answer_given_up(c, status, err);
 }
 
 static enum MHD_Result on_body_end(ft_connection *c);
@@ -229,29 +288,7 @@ static enum MHD_Result on_body_end(ft_connection *c) {
 /* ---- libmicrohttpd's callbacks ---- */
 
 void *ft_http_on_target(void *cls, const char *target, struct MHD_Connection *mhd) {
-    ft_http_worker *w = cls;
-    ft_connection *c = request_take(w);
-    if (!c) return NULL;
-    const union MHD_ConnectionInfo *info =
-        ft_mhd_api.get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    c->link = info ? info->socket_context : NULL;
-    if (c->link) c->link->request = c;
-    c->mhd = mhd;
-    c->route = NULL;
-    c->target = (ft_target){ 0 };
-    c->header_count = 0;
-    c->head_done = c->handled = c->close = c->past_library = false;
-    c->received = 0;
-    c->err = FT_OK;
-    c->status = 0;
-    c->allow[0] = '\0';
-    c->req = (ft_request){
-        .arena = &c->arena, .thread = w->context, .app = w->server->opts.app, .conn = c
-    };
-    /* Copied: the library cuts its own at the '?'. */
-    if (ft_arena_str(&c->req.raw_target, &c->arena, ft_str_of(target)) == FT_OK) return c;
-    ft_http_request_end(c);
-    return NULL;
+    return request_begin(cls, mhd, target);
 }
 
 enum MHD_Result ft_http_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
