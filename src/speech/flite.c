@@ -1,10 +1,11 @@
 /* flite.c -- the engine "flite": CMU's statistical voices slt and rms, in process.
  *
- * flite says which sounds a sentence has, how long each lasts, and gives a frame of spectrum and F0
- * every 5 ms; its own synthesis is stopped there. Prosody (prosody.h) reads those frames at another
- * pace and our vocoder (vocoder.h) speaks them.
+ * flite says which sounds a sentence has. Its voices' trees say how long each lasts and give a frame
+ * of spectrum and F0 every 5 ms: we walk them (clustergen/), or flite does where a voice is of
+ * another form. Prosody (prosody.h) reads those frames at another pace and our vocoder (vocoder.h)
+ * speaks them.
  *
- * flite counts references in its voices without a lock: asking it is serial in a process (25 ms for
+ * flite counts references in its voices without a lock: asking it is serial in a process (3 ms for
  * 4 s of speech), speaking is not.
  *
  * Source: A. W. Black, "CLUSTERGEN: a statistical parametric synthesizer using trajectory
@@ -17,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/fault.h"
+#include "speech/clustergen/clustergen.h"
 #include "speech/flite_in.h"
 #include "speech/phrases.h"
 #include "speech/segments.h"
@@ -27,9 +29,9 @@
 /* A phrase asked for alone ends with a sentence's pause; within a sentence slt and rms make 0.6 of
  * it (medians over 40 commas). */
 #define PHRASE_PAUSE 0.6
-/* A sentence of up to so many words is thought out whole, as flite's program does it: 1.2 ms a word
+/* A sentence of up to so many words is thought out whole, as flite's program does it: 0.25 ms a word
  * on the machine of bench/README.md. Of a longer one the first phrase is heard sooner. */
-#define WORDS_WHOLE 14
+#define WORDS_WHOLE 40
 #define WHOLE_BYTES ((size_t)128 << 20)
 
 static ft_flite *const api = &ft_flite_api;
@@ -38,6 +40,7 @@ static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
 typedef struct engine {
     cst_voice *voice;
     const cst_cg_db *db;
+    ft_clustergen *trees; /* NULL: only flite knows this form */
 } engine;
 
 /* What flite says of a sentence. */
@@ -49,23 +52,34 @@ typedef struct answer {
     double frame_s;
 } answer;
 
+static void flite_close(void *self) {
+    engine *e = self;
+    if (e) ft_clustergen_free(e->trees);
+    free(e);
+}
+
+static ft_err engine_fill(engine *e, const char *name) {
+    FT_TRY(ft_flite_load(&e->voice, name));
+    e->db = api->val_cg_db(api->feat_val(e->voice->features, "cg_db"));
+    ft_err err = ft_clustergen_new(&e->trees, e->db);
+    if (err != FT_EUNSUPPORTED) return err;
+    ft_err_clear();
+    return FT_OK;
+}
+
 static ft_err flite_open(void **out, const ft_voice *voice) {
     *out = NULL;
     engine *e = ft_fault_here() ? NULL : calloc(1, sizeof *e);
     if (!e) return FT_FAIL(FT_ENOMEM, "no memory for a voice");
-    ft_err err = ft_flite_load(&e->voice, voice->engine_voice);
-    if (err != FT_OK) {
-        free(e);
-        return err;
-    }
-    e->db = api->val_cg_db(api->feat_val(e->voice->features, "cg_db"));
-    *out = e;
-    return FT_OK;
+    ft_err err = engine_fill(e, voice->engine_voice);
+    if (err == FT_OK)
+        *out = e;
+    else
+        flite_close(e);
+    return err;
 }
 
 static int flite_rate_hz(const void *self) { return ((const engine *)self)->db->sample_rate; }
-
-static void flite_close(void *self) { free(self); }
 
 /* ---- asking flite */
 
@@ -114,12 +128,6 @@ static ft_err add_tokens(cst_utterance *u, const ft_sentence *s, size_t *count, 
     return FT_OK;
 }
 
-static int on_first_sound(const cst_wave *wave, int start, int size, int last,
-                          cst_audio_streaming_info *info) {
-    FT_UNUSED(wave), FT_UNUSED(start), FT_UNUSED(size), FT_UNUSED(last), FT_UNUSED(info);
-    return CST_AUDIO_STREAM_STOP;
-}
-
 /* ---- reading its answer */
 
 static ft_segment read_segment(const cst_item *seg, double from_s) {
@@ -149,7 +157,7 @@ static ft_err read_segments(ft_segment_list *l, cst_utterance *u, double end_s) 
     return FT_OK;
 }
 
-static ft_err read_frames(answer *a, cst_utterance *u, const cst_cg_db *db, ft_arena *arena) {
+static ft_err read_frames(answer *a, const cst_utterance *u, const cst_cg_db *db, ft_arena *arena) {
     const cst_track *raw = api->val_track(api->feat_val(u->features, "param_track"));
     const cst_track *strengths =
         db->mixed_excitation ? api->val_track(api->feat_val(u->features, "str_track")) : NULL;
@@ -158,7 +166,6 @@ static ft_err read_frames(answer *a, cst_utterance *u, const cst_cg_db *db, ft_a
     a->frame_count = (size_t)track->num_frames;
     a->channels = (size_t)track->num_channels;
     a->bands = strengths ? (size_t)strengths->num_channels : 0;
-    a->frame_s = (double)db->frame_advance;
     ft_err err = ft_arena_items(&a->frames, arena, a->frame_count * a->channels + 1);
     if (err == FT_OK) err = ft_arena_items(&a->strengths, arena, a->frame_count * a->bands + 1);
     for (size_t i = 0; err == FT_OK && i < a->frame_count; i++) {
@@ -170,19 +177,49 @@ static ft_err read_frames(answer *a, cst_utterance *u, const cst_cg_db *db, ft_a
     return err;
 }
 
-static ft_err ask_locked(answer *a, const engine *e, const ft_sentence *s, ft_arena *arena) {
-    size_t words = 0;
-    ft_err err;
-    cst_utterance *u = api->new_utterance();
-    api->utt_init(u, e->voice);
+/* ---- asking */
+
+static int on_first_sound(const cst_wave *wave, int start, int size, int last,
+                          cst_audio_streaming_info *info) {
+    FT_UNUSED(wave), FT_UNUSED(start), FT_UNUSED(size), FT_UNUSED(last), FT_UNUSED(info);
+    return CST_AUDIO_STREAM_STOP;
+}
+
+/* flite predicts the frames, and is stopped when it begins to make sound of them. */
+static ft_err predict_by_flite(answer *a, const engine *e, cst_utterance *u, ft_arena *arena) {
     cst_audio_streaming_info *info = api->new_streaming();
     info->asc = on_first_sound;
     info->min_buffsize = 1;
     api->feat_set(u->features, "streaming_info", api->streaming_val(info));
+    api->synth_tokens(u);
+    return read_frames(a, u, e->db, arena);
+}
+
+static cst_utterance *no_synthesis(cst_utterance *u) { return u; }
+
+/* The frames are not smooth yet. */
+static ft_err predict(answer *a, ft_clusters *c, const engine *e, cst_utterance *u,
+                      ft_arena *arena) {
+    if (!e->trees) return predict_by_flite(a, e, u, arena);
+    api->feat_set(u->features, "wave_synth_func", api->uttfunc_val(no_synthesis));
+    api->synth_tokens(u);
+    FT_TRY(ft_clustergen_predict(c, e->trees, u, arena));
+    a->frame_count = c->frames;
+    a->channels = 1 + c->channels;
+    a->bands = c->bands;
+    a->strengths = c->strengths;
+    return FT_OK;
+}
+
+static ft_err ask_locked(answer *a, ft_clusters *c, const engine *e, const ft_sentence *s,
+                         ft_arena *arena) {
+    size_t words = 0;
+    ft_err err;
+    cst_utterance *u = api->new_utterance();
+    api->utt_init(u, e->voice);
     FT_GOTO(err, add_tokens(u, s, &words, arena));
     if (words > 0) {
-        u = api->synth_tokens(u);
-        FT_GOTO(err, read_frames(a, u, e->db, arena));
+        FT_GOTO(err, predict(a, c, e, u, arena));
         FT_GOTO(err, read_segments(&a->sounds, u, ((double)a->frame_count - 1) * a->frame_s));
     }
     FT_GOTO(err, ft_segments_end(&a->sounds));
@@ -192,10 +229,13 @@ done:
 }
 
 static ft_err ask(answer *a, const engine *e, const ft_sentence *s, ft_arena *arena) {
+    ft_clusters c = { 0 };
     pthread_mutex_lock(&asking);
-    ft_err err = ask_locked(a, e, s, arena);
+    ft_err err = ask_locked(a, &c, e, s, arena);
     pthread_mutex_unlock(&asking);
-    return err;
+    if (err != FT_OK || !c.frames) return err;
+    FT_TRY(ft_arena_items(&a->frames, arena, c.frames * a->channels));
+    return ft_clustergen_smooth(a->frames, e->trees, &c, arena);
 }
 
 /* ---- speaking */

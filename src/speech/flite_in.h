@@ -2,6 +2,7 @@
 #ifndef FT_SPEECH_FLITE_IN_H
 #define FT_SPEECH_FLITE_IN_H
 
+#include <flite/cst_cart.h>
 #include <flite/cst_cg.h>
 #include <flite/flite.h>
 
@@ -34,6 +35,26 @@ typedef struct ft_flite {
     __typeof__(&val_track) val_track;
     __typeof__(&delete_track) delete_track;
     __typeof__(&mlpg) mlpg;
+    __typeof__(&feat_set_int) feat_set_int;
+    __typeof__(&get_param_float) get_param_float;
+    __typeof__(&ffeature) ffeature;
+    __typeof__(&ffeature_string) ffeature_string;
+    __typeof__(&ffeature_float) ffeature_float;
+    __typeof__(&item_add_daughter) add_daughter;
+    __typeof__(&item_daughter) daughter;
+    __typeof__(&item_last_daughter) last_daughter;
+    __typeof__(&item_set_float) set_float;
+    __typeof__(&val_float) val_float;
+    __typeof__(&val_int) val_int;
+    __typeof__(&val_equal) val_equal;
+    __typeof__(&val_member) val_member;
+    __typeof__(&val_inc_refcount) val_inc_refcount;
+    __typeof__(&delete_val) delete_val;
+    __typeof__(&uttfunc_val) uttfunc_val;
+    __typeof__(&new_track) new_track;
+    __typeof__(&cst_track_resize) track_resize;
+    __typeof__(&track_val) track_val;
+    cst_utterance *(*spamf0)(cst_utterance *u); /* no header names it */
 } ft_flite;
 
 extern ft_flite ft_flite_api;
