@@ -73,8 +73,8 @@ static ft_err note_job(ft_aws_call *c, ft_str model_sha256, ft_str data) {
     ft_err err = ft_job_get(&job, c->store, c->arena, name);
     if (err == FT_ENOTFOUND) ft_err_clear();
     if (err || archive.modified_us > job.ended_us) return err == FT_ENOTFOUND ? FT_OK : err;
-    FT_TRY(ft_arena_printf(&model, c->arena, "model:%.*s", FT_STR_ARG(model_sha256)));
-    FT_TRY(ft_arena_printf(&parent, c->arena, "job:%.*s", FT_STR_ARG(name)));
+    FT_TRY(ft_lineage_id(&model, c->arena, FT_LINEAGE_MODEL, model_sha256));
+    FT_TRY(ft_lineage_id(&parent, c->arena, FT_LINEAGE_JOB, name));
     return ft_lineage_edge(c->store, model, parent);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "cli/listing.h"
+#include "store/lineage.h"
 #include "watch/outbox.h"
 
 #define LISTED_MAX 200
@@ -23,7 +24,7 @@ static ft_err run_ls(ft_cli *cli) {
     ft_listing_init(&l, cli, columns, FT_COUNT(columns));
     for (size_t i = 0; i < count; i++) {
         ft_str lineage;
-        FT_TRY(ft_arena_printf(&lineage, &cli->arena, "alert:%lld", (long long)rows[i].id));
+        FT_TRY(ft_lineage_id_number(&lineage, &cli->arena, FT_LINEAGE_ALERT, rows[i].id));
         ft_listing_text(&l, lineage);
         ft_listing_text(&l, rows[i].uuid);
         ft_listing_time(&l, rows[i].raised_us);

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "data/tar.h"
 #include "serve/endpoint.h"
+#include "store/lineage.h"
 
 static bool is_archive(ft_str path) {
     return ft_str_ends(path, FT_STR(".tar.gz")) || ft_str_ends(path, FT_STR(".tgz")) ||
@@ -78,18 +79,29 @@ ft_err ft_cli_model_job(bool *is_job, ft_job *job, ft_cli *cli, ft_str given) {
                        : "");
 }
 
-static ft_err uri_of(ft_str *out, ft_cli *cli, ft_str given) {
-    static const char endpoint[] = "endpoint:";
+/* "fashion" or "fashion@3" of what serves, or served, under that name. */
+static ft_err endpoint_uri(ft_str *out, ft_cli *cli, ft_str name, ft_str version) {
     ft_store *s;
     ft_endpoint ep;
+    int64_t number;
+    FT_TRY(ft_cli_store(&s, cli));
+    if (!version.at)
+        FT_TRY(ft_endpoint_get(&ep, s, &cli->arena, name));
+    else if (ft_str_i64(&number, version) && number == (int)number)
+        FT_TRY(ft_endpoint_version(&ep, s, &cli->arena, name, (int)number));
+    else
+        return FT_FAIL(FT_EINVAL, "endpoint:%.*s@%.*s: a version is a number", FT_STR_ARG(name),
+                       FT_STR_ARG(version));
+    *out = ep.model_uri;
+    return FT_OK;
+}
+
+static ft_err uri_of(ft_str *out, ft_cli *cli, ft_str given) {
+    ft_str name, version;
     ft_job job;
     bool is_job;
-    if (ft_str_starts(given, ft_str_of(endpoint))) {
-        FT_TRY(ft_cli_store(&s, cli));
-        FT_TRY(ft_endpoint_get(&ep, s, &cli->arena, ft_str_from(given, sizeof endpoint - 1)));
-        *out = ep.model_uri;
-        return FT_OK;
-    }
+    if (ft_lineage_id_read(&name, &version, FT_LINEAGE_ENDPOINT, given))
+        return endpoint_uri(out, cli, name, version);
     FT_TRY(ft_cli_model_job(&is_job, &job, cli, given));
     *out = is_job ? job.model_uri : given;
     return FT_OK;

@@ -124,11 +124,11 @@ ft_err ft_model_archive(ft_store *s, ft_arena *arena, const ft_job *job, const c
 static ft_err lineage(ft_store *s, ft_arena *arena, const ft_job *job, const ft_model_made *m,
                       const char *predictor) {
     ft_str model, note, parent;
-    FT_TRY(ft_arena_printf(&model, arena, "model:%.*s", FT_STR_ARG(m->sha256)));
+    FT_TRY(ft_lineage_id(&model, arena, FT_LINEAGE_MODEL, m->sha256));
     FT_TRY(ft_arena_printf(&note, arena, "%s model of job %.*s, %zu files, %llu bytes", predictor,
                            FT_STR_ARG(job->name), m->files, (unsigned long long)m->size_bytes));
     FT_TRY(ft_lineage_node(s, model, note));
-    FT_TRY(ft_arena_printf(&parent, arena, "job:%.*s", FT_STR_ARG(job->name)));
+    FT_TRY(ft_lineage_id(&parent, arena, FT_LINEAGE_JOB, job->name));
     return ft_lineage_edge(s, model, parent);
 }
 

@@ -116,12 +116,13 @@ done:
 static ft_err note_endpoints(ft_run *r, ft_str node, ft_str capture) {
     ft_lineage_step *steps;
     size_t count;
+    ft_str name, version;
     ft_err err = ft_lineage_walk(&steps, &count, r->s, r->arena, capture);
     if (err == FT_ENOTFOUND) return ft_err_clear(), FT_OK; /* lines that another system wrote */
     FT_TRY(err);
     for (size_t i = 0; i < count; i++)
         if (steps[i].depth == 1 && !steps[i].missing &&
-            ft_str_starts(steps[i].id, FT_STR("endpoint:")))
+            ft_lineage_id_read(&name, &version, FT_LINEAGE_ENDPOINT, steps[i].id))
             FT_TRY(ft_lineage_edge(r->s, node, steps[i].id));
     return FT_OK;
 }
@@ -130,12 +131,12 @@ static ft_err note_endpoints(ft_run *r, ft_str node, ft_str capture) {
  * drift leads to the requests. */
 static ft_err note_lineage(ft_run *r, ft_str segment) {
     ft_str node, parent, note;
-    FT_TRY(ft_arena_printf(&node, r->arena, "capture:%.*s", FT_STR_ARG(segment)));
+    FT_TRY(ft_lineage_id(&node, r->arena, FT_LINEAGE_CAPTURE, segment));
     FT_TRY(ft_arena_printf(&note, r->arena, "drift of endpoint %.*s, measured on %llu requests",
                            FT_STR_ARG(r->endpoint), (unsigned long long)r->records));
     FT_TRY(ft_lineage_node(r->s, node, note));
     for (size_t i = 0; i < r->segment_count; i++) {
-        FT_TRY(ft_arena_printf(&parent, r->arena, "capture:%.*s", FT_STR_ARG(r->segments[i])));
+        FT_TRY(ft_lineage_id(&parent, r->arena, FT_LINEAGE_CAPTURE, r->segments[i]));
         FT_TRY(ft_lineage_edge(r->s, node, parent));
         FT_TRY(note_endpoints(r, node, parent));
     }

@@ -44,17 +44,16 @@ static ft_err version_of(int *out, replay *r, ft_str segment) {
     size_t count;
     ft_str id;
     int64_t version;
-    FT_TRY(ft_arena_printf(&id, &r->once, "capture:%.*s", FT_STR_ARG(segment)));
+    FT_TRY(ft_lineage_id(&id, &r->once, FT_LINEAGE_CAPTURE, segment));
     ft_err err = ft_lineage_walk(&steps, &count, r->s, &r->once, id);
     if (err == FT_ENOTFOUND) return not_known(r, segment);
     FT_TRY(err);
     for (size_t i = 0; i < count; i++) {
-        ft_str rest = steps[i].id, name;
+        ft_str name, number;
         if (steps[i].depth != 1 || steps[i].missing ||
-            !ft_str_is(ft_str_cut(&rest, ':'), "endpoint"))
+            !ft_lineage_id_read(&name, &number, FT_LINEAGE_ENDPOINT, steps[i].id) ||
+            !ft_str_eq(name, r->endpoint) || !ft_str_i64(&version, number))
             continue;
-        name = ft_str_cut(&rest, '@');
-        if (!ft_str_eq(name, r->endpoint) || !ft_str_i64(&version, rest)) continue;
         *out = (int)version;
         return FT_OK;
     }

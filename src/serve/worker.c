@@ -55,9 +55,8 @@ static ft_err note_segment(ft_worker *w, const ft_live *live, ft_slot *slot, ft_
     ft_arena arena = FT_ARENA_INIT(0);
     ft_str capture, endpoint, note;
     ft_err err;
-    FT_GOTO(err, ft_arena_printf(&capture, &arena, "capture:%.*s", FT_STR_ARG(segment)));
-    FT_GOTO(err, ft_arena_printf(&endpoint, &arena, "endpoint:%.*s@%d", FT_STR_ARG(live->name),
-                                 live->version));
+    FT_GOTO(err, ft_lineage_id(&capture, &arena, FT_LINEAGE_CAPTURE, segment));
+    FT_GOTO(err, ft_lineage_id_endpoint(&endpoint, &arena, live->name, live->version));
     FT_GOTO(err, ft_arena_printf(&note, &arena, "captured requests of endpoint %.*s",
                                  FT_STR_ARG(live->name)));
     FT_GOTO(err, ft_lineage_node(w->store, capture, note));

@@ -1,6 +1,7 @@
 /* lineage.c -- nodes and edges, and the walk that says what is missing. See lineage.h. */
 #include "store/lineage.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -13,16 +14,18 @@
 #define STEPS_FIRST    32
 
 const ft_lineage_kind ft_lineage_kinds[] = {
-    { "alert", "verdict", "what was sent, and why" },
-    { "verdict", "rule,capture|job", "one evaluation of a rule, over captured requests or a job" },
-    { "rule", "", "a rule, by the hash of its code and parameters" },
-    { "capture", "endpoint", "a segment of captured requests" },
-    { "endpoint", "model", "a version of an endpoint" },
-    { "model", "job|input", "a model, by its content hash; one given by hand has its file" },
-    { "job", "input", "one run of an algorithm" },
-    { "speech", "input", "sound or speech marks, by their content hash" },
-    { "input", "", "a training file or a text, by its content hash" },
-    { 0 },
+    [FT_LINEAGE_ALERT] = { "alert", "verdict", "what was sent, and why" },
+    [FT_LINEAGE_VERDICT] = { "verdict", "rule,capture|job",
+                             "one evaluation of a rule, over captured requests or a job" },
+    [FT_LINEAGE_RULE] = { "rule", "", "a rule, by the hash of its code and parameters" },
+    [FT_LINEAGE_CAPTURE] = { "capture", "endpoint", "a segment of captured requests" },
+    [FT_LINEAGE_ENDPOINT] = { "endpoint", "model", "a version of an endpoint" },
+    [FT_LINEAGE_MODEL] = { "model", "job|input",
+                           "a model, by its content hash; one given by hand has its file" },
+    [FT_LINEAGE_JOB] = { "job", "input", "one run of an algorithm" },
+    [FT_LINEAGE_SPEECH] = { "speech", "input", "sound or speech marks, by their content hash" },
+    [FT_LINEAGE_INPUT] = { "input", "", "a training file or a text, by its content hash" },
+    [FT_LINEAGE_INPUT + 1] = { 0 },
 };
 
 const char *const ft_lineage_tables[] = {
@@ -51,11 +54,39 @@ static const ft_lineage_kind *kind_of(ft_str id) {
 }
 
 static ft_err id_check(ft_str id) {
+    char kinds[128] = "";
+    size_t n = 0;
     if (kind_of(id) && kind_part(id).len + 1 < id.len && ft_str_utf8(id)) return FT_OK;
+    for (const ft_lineage_kind *k = ft_lineage_kinds; k->kind && n < sizeof kinds; k++)
+        n += (size_t)snprintf(kinds + n, sizeof kinds - n, "%s%s", n ? ", " : "", k->kind);
     return FT_FAIL(FT_EINVAL,
-                   "'%.*s' is no lineage node: expected kind:name with one of the kinds alert, "
-                   "verdict, rule, capture, endpoint, model, job, speech, input",
-                   FT_STR_ARG(id));
+                   "'%.*s' is no lineage node: expected kind:name with one of the kinds %s",
+                   FT_STR_ARG(id), kinds);
+}
+
+ft_err ft_lineage_id(ft_str *out, ft_arena *arena, ft_lineage kind, ft_str name) {
+    return ft_arena_printf(out, arena, "%s:%.*s", ft_lineage_kinds[kind].kind, FT_STR_ARG(name));
+}
+
+ft_err ft_lineage_id_number(ft_str *out, ft_arena *arena, ft_lineage kind, int64_t number) {
+    return ft_arena_printf(out, arena, "%s:%lld", ft_lineage_kinds[kind].kind, (long long)number);
+}
+
+ft_err ft_lineage_id_rule(ft_str *out, ft_arena *arena, const char *rule, const char *sha256) {
+    return ft_arena_printf(out, arena, "rule:%s@%s", rule, sha256);
+}
+
+ft_err ft_lineage_id_endpoint(ft_str *out, ft_arena *arena, ft_str name, int version) {
+    return ft_arena_printf(out, arena, "endpoint:%.*s@%d", FT_STR_ARG(name), version);
+}
+
+bool ft_lineage_id_read(ft_str *name, ft_str *version, ft_lineage kind, ft_str id) {
+    if (!ft_str_is(ft_str_cut(&id, ':'), ft_lineage_kinds[kind].kind) || !id.at) return false;
+    size_t at = id.len;
+    while (at > 0 && id.at[at - 1] != '@') at--;
+    *name = at ? ft_str_slice(id, 0, at - 1) : id;
+    *version = at ? ft_str_from(id, at) : (ft_str){ 0 };
+    return true;
 }
 
 /* ---- writing ---- */

@@ -120,6 +120,28 @@ static void test_wide_and_deep(void **state) {
     ft_store_close(s);
 }
 
+static void test_ids(void **state) {
+    (void)state;
+    ft_str id, name, version;
+    EXPECT_OK(ft_lineage_id(&id, &arena, FT_LINEAGE_CAPTURE, FT_STR("s3://fettle/a@b/1.jsonl")));
+    EXPECT_STR("capture:s3://fettle/a@b/1.jsonl", id);
+    EXPECT_OK(ft_lineage_id_number(&id, &arena, FT_LINEAGE_ALERT, -7));
+    EXPECT_STR("alert:-7", id);
+    EXPECT(ft_lineage_id_read(&name, &version, FT_LINEAGE_ALERT, id) && !version.at);
+    EXPECT_STR("-7", name);
+    EXPECT_OK(ft_lineage_id_rule(&id, &arena, "Overfit", "12ab"));
+    EXPECT_STR("rule:Overfit@12ab", id);
+    EXPECT_OK(ft_lineage_id_endpoint(&id, &arena, FT_STR("fashion"), 3));
+    EXPECT_STR("endpoint:fashion@3", id);
+    EXPECT(ft_lineage_id_read(&name, &version, FT_LINEAGE_ENDPOINT, id));
+    EXPECT_STR("fashion", name);
+    EXPECT_STR("3", version);
+    EXPECT(!ft_lineage_id_read(&name, &version, FT_LINEAGE_JOB, id));
+    EXPECT(!ft_lineage_id_read(&name, &version, FT_LINEAGE_ENDPOINT, FT_STR("endpoint")));
+    for (int i = 0; ft_lineage_kinds[i].kind; i++) EXPECT(i <= FT_LINEAGE_INPUT);
+    EXPECT_STR("input", ft_str_of(ft_lineage_kinds[FT_LINEAGE_INPUT].kind));
+}
+
 static void test_each_fault(void **state) {
     (void)state;
     ft_store *s = fresh();
@@ -137,4 +159,4 @@ static void test_each_fault(void **state) {
 
 TEST_MAIN(cmocka_unit_test(test_walk), cmocka_unit_test(test_every_missing_edge),
           cmocka_unit_test(test_notes_and_circles), cmocka_unit_test(test_wide_and_deep),
-          cmocka_unit_test(test_each_fault))
+          cmocka_unit_test(test_ids), cmocka_unit_test(test_each_fault))

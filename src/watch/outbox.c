@@ -131,12 +131,12 @@ static ft_err alert_get(ft_alert *out, ft_db *db, ft_arena *arena, int64_t id) {
 
 static ft_err alert_lineage(ft_store *s, ft_arena *arena, const ft_alert *a, int64_t id) {
     ft_str node, note, parent;
-    FT_TRY(ft_arena_printf(&node, arena, "alert:%lld", (long long)id));
+    FT_TRY(ft_lineage_id_number(&node, arena, FT_LINEAGE_ALERT, id));
     FT_TRY(ft_arena_printf(&note, arena, "%.*s on %.*s: %.*s", FT_STR_ARG(a->rule),
                            FT_STR_ARG(a->subject), FT_STR_ARG(a->text)));
     FT_TRY(ft_lineage_node(s, node, note));
     if (!a->verdict_id) return FT_OK;
-    FT_TRY(ft_arena_printf(&parent, arena, "verdict:%lld", (long long)a->verdict_id));
+    FT_TRY(ft_lineage_id_number(&parent, arena, FT_LINEAGE_VERDICT, a->verdict_id));
     return ft_lineage_edge(s, node, parent);
 }
 
@@ -224,8 +224,9 @@ ft_err ft_alert_list(ft_alert **out, size_t *count, ft_store *s, ft_arena *arena
 ft_err ft_alert_json(ft_str *out, const ft_alert *a, ft_arena *arena) {
     ft_buf buf = { 0 };
     ft_json_out w;
-    char time[FT_TIME_TEXT], lineage[32];
-    snprintf(lineage, sizeof lineage, "alert:%lld", (long long)a->id);
+    char time[FT_TIME_TEXT];
+    ft_str lineage;
+    FT_TRY(ft_lineage_id_number(&lineage, arena, FT_LINEAGE_ALERT, a->id));
     ft_json_out_init(&w, &buf, false);
     ft_json_out_object(&w);
     ft_json_out_name(&w, "id"), ft_json_out_str(&w, a->uuid);
@@ -240,7 +241,7 @@ ft_err ft_alert_json(ft_str *out, const ft_alert *a, ft_arena *arena) {
         ft_json_out_i64(&w, a->verdict_id);
     else
         ft_json_out_null(&w);
-    ft_json_out_name(&w, "lineage"), ft_json_out_text(&w, lineage);
+    ft_json_out_name(&w, "lineage"), ft_json_out_str(&w, lineage);
     ft_json_out_close(&w);
     ft_err err = buf.err;
     if (err == FT_OK) err = ft_arena_str(out, arena, ft_buf_str(&buf));
