@@ -83,7 +83,7 @@ static ft_err job_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, b
         FT_TRY(ft_arena_printf(&s->name, c->arena, "%.*s/algo-1-%lld", FT_STR_ARG(jobs[i].name),
                                (long long)(jobs[i].started_us / FT_SECOND_US)));
         if (!ft_str_starts(s->name, head)) continue;
-        FT_TRY(ft_job_log_key(&s->key, c->arena, jobs[i].name));
+        FT_TRY(ft_subject(&s->key, c->arena, FT_SUBJECT_JOB, jobs[i].name));
         s->created_us = jobs[i].started_us;
         s->is_job = !processing, s->is_own = true;
         (*count)++;
@@ -95,7 +95,7 @@ static ft_err job_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, b
 static ft_err endpoint_stream(ft_logs_stream *s, ft_aws_call *c, ft_str group) {
     ft_str name = ft_str_from(group, sizeof FT_LOGS_ENDPOINT - 1);
     *s = (ft_logs_stream){ .name = FT_STR(FT_CAPTURE_VARIANT "/i-0"), .is_own = true };
-    FT_TRY(ft_arena_printf(&s->key, c->arena, "endpoint/%.*s", FT_STR_ARG(name)));
+    FT_TRY(ft_subject(&s->key, c->arena, FT_SUBJECT_ENDPOINT, name));
     return ft_db_one(ft_store_db(c->store), NULL,
                      "select ifnull(min(created_us), 0) from endpoint_version where endpoint = ?",
                      "s", "i", name, &s->created_us);

@@ -93,7 +93,7 @@ static ft_err session_fill(session *s, ft_store *store, ft_str definitions) {
     ft_str key;
     FT_TRY(definitions_read(s, definitions));
     FT_TRY(ft_system_sampler_new(&s->sampler));
-    FT_TRY(ft_job_log_key(&key, &s->arena, ft_str_of(s->job)));
+    FT_TRY(ft_subject(&key, &s->arena, FT_SUBJECT_JOB, ft_str_of(s->job)));
     ft_cursor_opts opts = { .key = key,
                             .from = s->seen_us ? s->seen_us + 1 : 0,
                             .until = s->seen_us ? INT64_MAX : 0 };

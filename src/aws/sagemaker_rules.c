@@ -248,12 +248,12 @@ ft_err ft_sagemaker_rules(ft_rule_job **out, size_t *count, ft_store *s, ft_aren
     int64_t reports;
     ft_str subject = FT_STR("");
     *count = 0;
-    if (job.len) FT_TRY(ft_arena_printf(&subject, arena, "job/%.*s", FT_STR_ARG(job)));
+    if (job.len) FT_TRY(ft_subject(&subject, arena, FT_SUBJECT_JOB, job));
     FT_TRY(ft_watch_list(&watches, &watch_count, s, arena, subject));
     FT_TRY(ft_db_one(ft_store_db(s), NULL, "select count(*) from aws_rule_job", "", "i", &reports));
     FT_TRY(ft_arena_items(out, arena, watch_count + (size_t)reports + 1));
     for (size_t i = 0; i < watch_count; i++)
-        if (ft_str_starts(watches[i].spec.subject, FT_STR("job/")))
+        if (ft_subject_is(NULL, FT_SUBJECT_JOB, watches[i].spec.subject))
             from_watch(&(*out)[(*count)++], &watches[i]);
     return rows_read(*out, count, *count + (size_t)reports, s, arena, job.at ? job : FT_STR(""));
 }
@@ -281,7 +281,7 @@ static ft_err is_ready(bool *out, ft_store *s, ft_arena *arena, const ft_job *jo
                      "select count(*) from aws_profile where job = ? and ended = 0", "s", "i",
                      job->name, &sampled));
     *out &= sampled == 0;
-    FT_TRY(ft_arena_printf(&subject, arena, "job/%.*s", FT_STR_ARG(job->name)));
+    FT_TRY(ft_subject(&subject, arena, FT_SUBJECT_JOB, job->name));
     FT_TRY(ft_watch_list(&watches, &count, s, arena, subject));
     for (size_t i = 0; i < count; i++) *out &= watches[i].status != FT_WATCH_IN_PROGRESS;
     return FT_OK;

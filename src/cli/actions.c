@@ -9,34 +9,23 @@
 #include "jobs/job.h"
 #include "serve/endpoint.h"
 
-/* "job/NAME" -> NAME; FT_EINVAL when the subject is of another kind. */
-static ft_err subject_of(ft_str *name, ft_str subject, const char *kind, const char *action) {
-    *name = subject;
-    if (ft_str_is(ft_str_cut(name, '/'), kind)) return FT_OK;
-    return FT_FAIL(FT_EINVAL, "action '%s' is for a %s, not for %.*s", action, kind,
-                   FT_STR_ARG(subject));
-}
-
 static ft_err act(void *ctx, ft_str action, const ft_watch_row *watch, int64_t verdict_id,
                   const ft_verdict *v) {
     ft_str name;
     (void)verdict_id;
-    if (ft_str_is(action, "stop")) {
-        FT_TRY(subject_of(&name, watch->spec.subject, "job", "stop"));
+    if (ft_str_is(action, "stop") && ft_subject_is(&name, FT_SUBJECT_JOB, watch->spec.subject))
         return ft_job_stop(ctx, name, v->reason);
-    }
-    if (ft_str_is(action, "rollback")) {
-        FT_TRY(subject_of(&name, watch->spec.subject, "endpoint", "rollback"));
+    if (ft_str_is(action, "rollback") &&
+        ft_subject_is(&name, FT_SUBJECT_ENDPOINT, watch->spec.subject))
         return ft_endpoint_rollback(ctx, name);
-    }
     return FT_EUNSUPPORTED; /* alert, run: the host's own */
 }
 
 static bool ended(void *ctx, ft_str subject) {
     ft_arena arena = FT_ARENA_INIT(0);
-    ft_str name = subject;
+    ft_str name;
     ft_job job;
-    bool over = ft_str_is(ft_str_cut(&name, '/'), "job") &&
+    bool over = ft_subject_is(&name, FT_SUBJECT_JOB, subject) &&
                 ft_job_get(&job, ctx, &arena, name) == FT_OK && ft_job_status_final(job.status);
     ft_arena_fini(&arena);
     return over;
@@ -51,8 +40,7 @@ static bool runs(const char *path) {
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-/* A program that cannot be run is refused now, not when it is needed: a path, or a name that $PATH
- * finds. */
+/* A path, or a name that $PATH finds. */
 static ft_err program_check(ft_str program) {
     char path[4096];
     const char *told = getenv("PATH");
@@ -71,15 +59,9 @@ static ft_err program_check(ft_str program) {
 }
 
 ft_err ft_actions_check(ft_str actions) {
-    while (actions.at && actions.len) {
-        ft_str word = ft_str_trim(ft_str_cut(&actions, ','));
-        if (!ft_str_is(word, "stop") && !ft_str_is(word, "alert") && !ft_str_is(word, "rollback") &&
-            !ft_str_starts(word, FT_STR("run:")))
-            return FT_FAIL(FT_EINVAL,
-                           "unknown action '%.*s'; expected stop, alert, rollback or run:PROGRAM",
-                           FT_STR_ARG(word));
-        if (ft_str_starts(word, FT_STR("run:")))
-            FT_TRY(program_check(ft_str_from(word, sizeof "run:" - 1)));
-    }
+    ft_str word, program;
+    FT_TRY(ft_watch_actions_check(actions, (ft_str){ 0 }));
+    while (ft_watch_actions_each(&actions, &word))
+        if (ft_watch_action_program(&program, word)) FT_TRY(program_check(program));
     return FT_OK;
 }

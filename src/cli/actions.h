@@ -8,7 +8,8 @@
 
 /* `store` must outlive the hooks. */
 ft_watch_hooks ft_actions_hooks(ft_store *store);
-/* Is every word of a comma-separated list an action? FT_EINVAL names the wrong one. */
+/* ft_watch_actions_check for any subject, and the programs of run: are there now, not only when they
+ * are needed. */
 ft_err ft_actions_check(ft_str actions);
 
 #endif

@@ -48,7 +48,7 @@ static ft_err run_show(ft_cli *cli) {
     settings = job.config_json; /* people see what was given, programs all of it */
     if (!cli->json && ft_json_find(&settings, job.config_json, "hyperparameters") != FT_OK)
         ft_err_clear();
-    FT_TRY(ft_arena_printf(&subject, &cli->arena, "job/%.*s", FT_STR_ARG(job.name)));
+    FT_TRY(ft_subject(&subject, &cli->arena, FT_SUBJECT_JOB, job.name));
     FT_TRY(ft_watch_list(&watches, &count, s, &cli->arena, subject));
     ft_listing_init(&l, cli, columns, FT_COUNT(columns));
     struct {

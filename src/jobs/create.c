@@ -139,7 +139,7 @@ static ft_err watches_make(ft_watch_spec **out, ft_arena *arena, const ft_job_sp
                            ft_str name, ft_str trial_uri) {
     ft_str subject;
     FT_TRY(ft_arena_items(out, arena, spec->watch_count + 1));
-    FT_TRY(ft_arena_printf(&subject, arena, "job/%.*s", FT_STR_ARG(name)));
+    FT_TRY(ft_subject(&subject, arena, FT_SUBJECT_JOB, name));
     for (size_t i = 0; i < spec->watch_count; i++) {
         (*out)[i] = spec->watches[i];
         (*out)[i].subject = subject;
@@ -221,7 +221,7 @@ static ft_err job_store(ft_store *s, ft_db *db, ft_arena *arena, const ft_job *j
     *folder = true; /* the name is ours: so is the folder */
     FT_TRY(folder_make(s, arena, job->name, watch_count > 0));
     for (size_t i = 0; i < watch_count; i++) FT_TRY(ft_watch_add(&id, s, &watches[i]));
-    FT_TRY(ft_arena_printf(&node, arena, "job:%.*s", FT_STR_ARG(job->name)));
+    FT_TRY(ft_lineage_id(&node, arena, FT_LINEAGE_JOB, job->name));
     FT_TRY(ft_arena_printf(&note, arena, "a training job of %.*s", FT_STR_ARG(job->algorithm)));
     FT_TRY(ft_lineage_node(s, node, note));
     return resume.len ? checkpoint_take(s, arena, resume, job->name) : FT_OK;

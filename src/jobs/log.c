@@ -20,10 +20,6 @@ const ft_stream_kind ft_kind_log = {
     .format = &ft_format_jsonl,
 };
 
-ft_err ft_job_log_key(ft_str *key, ft_arena *arena, ft_str job) {
-    return ft_arena_printf(key, arena, "job/%.*s", FT_STR_ARG(job));
-}
-
 ft_err ft_job_log_line(ft_stream_writer *w, ft_str line) {
     int64_t now_us = ft_clock_now_us();
     if (!w) return FT_OK;

@@ -1,5 +1,5 @@
 /* log.h -- what jobs and other running things print, as a stream: kind "log", keyed by who printed
- * ("job/NAME", or another room's own key). Ordered by time. */
+ * (watch/subject.h: "job/NAME", "endpoint/NAME"). Ordered by time. */
 #ifndef FT_JOB_LOG_H
 #define FT_JOB_LOG_H
 
@@ -9,8 +9,6 @@
 extern const ft_stream_kind ft_kind_log;
 enum { FT_LOG_TIME, FT_LOG_MESSAGE, FT_LOG_INGESTED, FT_LOG_COLUMNS };
 
-/* A job's lines; the key in the arena. */
-ft_err ft_job_log_key(ft_str *key, ft_arena *arena, ft_str job);
 /* One line now. `w` NULL: nothing. */
 ft_err ft_job_log_line(ft_stream_writer *w, ft_str line);
 

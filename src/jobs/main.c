@@ -95,7 +95,7 @@ static void on_line(void *ctx, ft_str line) { say(ctx, line); }
 
 static void log_open(work *w) {
     ft_str key;
-    ft_err err = ft_job_log_key(&key, &w->arena, w->job.name);
+    ft_err err = ft_subject(&key, &w->arena, FT_SUBJECT_JOB, w->job.name);
     if (err == FT_OK)
         err = ft_stream_write(&w->log, w->store, &ft_kind_log, key,
                               &(ft_stream_opts){ .sync_us = LOG_SYNC_US });
@@ -114,10 +114,10 @@ static void on_progress(void *ctx, int64_t done, int64_t total, const char *text
 static ft_err input_note(work *w, ft_str channel, ft_str path, const char *sha256,
                          uint64_t size_bytes) {
     ft_str node, note, job;
-    FT_TRY(ft_arena_printf(&node, &w->arena, "input:%s", sha256));
+    FT_TRY(ft_lineage_id(&node, &w->arena, FT_LINEAGE_INPUT, ft_str_of(sha256)));
     FT_TRY(ft_arena_printf(&note, &w->arena, "%.*s: %.*s, %llu bytes", FT_STR_ARG(channel),
                            FT_STR_ARG(path), (unsigned long long)size_bytes));
-    FT_TRY(ft_arena_printf(&job, &w->arena, "job:%.*s", FT_STR_ARG(w->job.name)));
+    FT_TRY(ft_lineage_id(&job, &w->arena, FT_LINEAGE_JOB, w->job.name));
     FT_TRY(ft_lineage_node(w->store, node, note));
     return ft_lineage_edge(w->store, job, node);
 }

@@ -90,7 +90,7 @@ static ft_err verdicts(gathered *g) {
     size_t all_count;
     ft_str subject;
     size_t count;
-    FT_TRY(ft_arena_printf(&subject, g->arena, "job/%.*s", FT_STR_ARG(g->job.name)));
+    FT_TRY(ft_subject(&subject, g->arena, FT_SUBJECT_JOB, g->job.name));
     FT_TRY(ft_watch_list(&rows, &count, g->store, g->arena, subject));
     FT_TRY(ft_verdict_list(&all, &all_count, g->store, g->arena, subject, VERDICT_ROWS_MAX));
     for (size_t i = 0; i < count && i < VERDICTS_MAX; i++) {

@@ -17,12 +17,6 @@ typedef struct rules_ctx {
     const ft_watch_hooks *outer; /* may be NULL */
 } rules_ctx;
 
-/* "job/NAME" -> NAME; false for another kind of subject */
-static bool job_of(ft_str *name, ft_str subject) {
-    *name = subject;
-    return ft_str_is(ft_str_cut(name, '/'), "job");
-}
-
 static ft_err act_stop(ft_store *s, ft_str job, const ft_watch_row *watch, const ft_verdict *v) {
     ft_arena arena = FT_ARENA_INIT(0);
     ft_str reason;
@@ -38,7 +32,7 @@ static ft_err act(void *ctx, ft_str action, const ft_watch_row *watch, int64_t v
                   const ft_verdict *v) {
     rules_ctx *r = ctx;
     ft_str job;
-    if (ft_str_is(action, "stop") && job_of(&job, watch->spec.subject))
+    if (ft_str_is(action, "stop") && ft_subject_is(&job, FT_SUBJECT_JOB, watch->spec.subject))
         return act_stop(r->store, job, watch, v);
     if (!r->outer || !r->outer->act) return FT_EUNSUPPORTED;
     return r->outer->act(r->outer->ctx, action, watch, verdict_id, v);
@@ -51,7 +45,7 @@ static bool ended(void *ctx, ft_str subject) {
     ft_job job;
     ft_str name;
     bool over = false;
-    if (job_of(&name, subject)) {
+    if (ft_subject_is(&name, FT_SUBJECT_JOB, subject)) {
         ft_err err = ft_job_get(&job, r->store, &arena, name);
         if (err == FT_OK)
             over = ft_job_status_final(job.status) ||

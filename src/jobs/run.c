@@ -66,7 +66,7 @@ static ft_err host_ended(run *r, const ft_proc_end *how) {
     ft_str subject, details;
     ft_watch_status status = FT_WATCH_ERROR;
     ft_err err;
-    FT_GOTO(err, ft_arena_printf(&subject, &arena, "job/%s", r->name));
+    FT_GOTO(err, ft_subject(&subject, &arena, FT_SUBJECT_JOB, ft_str_of(r->name)));
     FT_GOTO(err, ft_arena_printf(&details, &arena, "RuleEvaluationError: the rule host ended: %s",
                                  ft_proc_end_text(how)));
     if (how->by_request) status = FT_WATCH_STOPPED;
@@ -169,7 +169,7 @@ static ft_err host_start(run *r, ft_supervisor *sup, ft_arena *arena, const ft_j
     FT_TRY(ft_job_path(&gate, r->store, arena, job->name, FT_GATE_FILE));
     r->host_over = true;
     if (!ft_file_exists(gate)) return FT_OK; /* no rules, no host */
-    FT_TRY(ft_arena_printf(&subject, arena, "job/%s", r->name));
+    FT_TRY(ft_subject(&subject, arena, FT_SUBJECT_JOB, ft_str_of(r->name)));
     ft_err err = process_start(&r->host, r, sup, arena, "run-rules", subject.at, "rules.txt",
                                &(ft_proc_spec){ .restart = FT_RESTART_ON_FAILURE });
     r->host_over = err != FT_OK;

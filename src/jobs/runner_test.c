@@ -25,7 +25,7 @@ static bool logged(world *w, const char *job, const char *words) {
     ft_record r;
     ft_str key;
     bool found = false;
-    EXPECT_OK(ft_job_log_key(&key, &w->arena, ft_str_of(job)));
+    EXPECT_OK(ft_subject(&key, &w->arena, FT_SUBJECT_JOB, ft_str_of(job)));
     EXPECT_OK(ft_cursor_open(&c, w->store, &ft_kind_log, &(ft_cursor_opts){ .key = key }));
     while (ft_cursor_next(c, &r) == FT_OK) {
         ft_str line = r.values[FT_LOG_MESSAGE].s;

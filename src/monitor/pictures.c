@@ -139,7 +139,7 @@ static ft_err rule_add(ft_store *s, ft_str endpoint, const gathering *g, ft_aren
     int64_t id;
     FT_TRY(limit_of(&colour, g, COLOUR_GRAIN, COLOUR_SHARE, arena));
     FT_TRY(limit_of(&grain, g, GRAIN, colour > 0 ? COLOUR_SHARE : GREY_SHARE, arena));
-    FT_TRY(ft_arena_printf(&spec.subject, arena, "endpoint/%.*s", FT_STR_ARG(endpoint)));
+    FT_TRY(ft_subject(&spec.subject, arena, FT_SUBJECT_ENDPOINT, endpoint));
     if (colour > 0)
         FT_TRY(ft_arena_printf(&spec.params_json, arena,
                                "{\"grain_limit\":\"%.6g\",\"colour_grain_limit\":\"%.6g\"}", grain,

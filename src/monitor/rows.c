@@ -177,7 +177,7 @@ ft_err ft_monitor_rules(ft_store *s, ft_str endpoint) {
     ft_err err = row_get(&answers, &largest, s, endpoint);
     size_t count = err == FT_OK && answers == FT_ANSWERS_CLASSES ? 2 : 1;
     if (err && err != FT_ENOTFOUND) goto done;
-    FT_GOTO(err, ft_arena_printf(&subject, &arena, "endpoint/%.*s", FT_STR_ARG(endpoint)));
+    FT_GOTO(err, ft_subject(&subject, &arena, FT_SUBJECT_ENDPOINT, endpoint));
     FT_GOTO(err, ft_arena_printf(&specs[1].params_json, &arena, "{\"threshold_percent\":\"%.4g\"}",
                                  floor(share_allowed(largest))));
     for (size_t i = 0; i < count; i++) {

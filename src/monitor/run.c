@@ -123,22 +123,22 @@ static ft_err alert_raise(ft_run *r, ft_str text, ft_str key, ft_str constraints
     ft_alert alert;
     FT_TRY(ft_sha256_hex(sha, constraints));
     FT_TRY(alert_uuid(&uuid, r));
-    FT_TRY(ft_arena_printf(&subject, r->arena, "endpoint/%.*s", FT_STR_ARG(r->endpoint)));
-    FT_TRY(ft_arena_printf(&rule, r->arena, "rule:" CONSTRAINT_RULE "@%s", sha));
-    FT_TRY(ft_arena_printf(&verdict, r->arena, "verdict:%.*s", FT_STR_ARG(r->uri)));
+    FT_TRY(ft_subject(&subject, r->arena, FT_SUBJECT_ENDPOINT, r->endpoint));
+    FT_TRY(ft_lineage_id_rule(&rule, r->arena, CONSTRAINT_RULE, sha));
+    FT_TRY(ft_lineage_id(&verdict, r->arena, FT_LINEAGE_VERDICT, r->uri));
     FT_TRY(ft_alert_raise(&alert, r->s, r->arena,
                           &(ft_alert){ .uuid = uuid,
                                        .subject = subject,
                                        .rule = FT_STR(CONSTRAINT_RULE),
                                        .text = text,
                                        .evidence_json = FT_STR("{}") }));
-    FT_TRY(ft_arena_printf(&alert_node, r->arena, "alert:%lld", (long long)alert.id));
+    FT_TRY(ft_lineage_id_number(&alert_node, r->arena, FT_LINEAGE_ALERT, alert.id));
     FT_TRY(ft_lineage_node(r->s, rule, key));
     FT_TRY(ft_lineage_node(r->s, verdict, text));
     FT_TRY(ft_lineage_edge(r->s, alert_node, verdict));
     FT_TRY(ft_lineage_edge(r->s, verdict, rule));
     for (size_t i = 0; i < r->segment_count; i++) {
-        FT_TRY(ft_arena_printf(&parent, r->arena, "capture:%.*s", FT_STR_ARG(r->segments[i])));
+        FT_TRY(ft_lineage_id(&parent, r->arena, FT_LINEAGE_CAPTURE, r->segments[i]));
         FT_TRY(ft_lineage_edge(r->s, verdict, parent));
     }
     return FT_OK;
@@ -241,7 +241,7 @@ static ft_err run_all(ft_monitor_result *out, ft_run *r, const ft_watch_hooks *h
     FT_TRY(name_files(r));
     FT_TRY(ft_run_drift(r));
     FT_TRY(ft_window_check(&r->violations, &r->window, r->baseline.stats, r->baseline.constraints));
-    FT_TRY(ft_arena_printf(&subject, r->arena, "endpoint/%.*s", FT_STR_ARG(r->endpoint)));
+    FT_TRY(ft_subject(&subject, r->arena, FT_SUBJECT_ENDPOINT, r->endpoint));
     FT_TRY(ft_watch_evaluate(r->s, subject, r->from, r->until, hooks, on_verdict, r));
     if (r->violations.count && !any_issue(r)) FT_TRY(alert_constraints(r));
     FT_TRY(write_files(r));

@@ -62,7 +62,7 @@ static void actions_recover(struct ft_chores *c) {
     size_t count;
     ft_err err = ft_watch_unsettled(&subjects, &count, c->store, &arena);
     for (size_t i = 0; i < count && err == FT_OK; i++)
-        if (ft_str_starts(subjects[i], FT_STR("endpoint/")))
+        if (ft_subject_is(NULL, FT_SUBJECT_ENDPOINT, subjects[i]))
             err =
                 ft_watch_settle(c->store, subjects[i], c->hooks, FT_WATCH_IN_PROGRESS, FT_STR(""));
     handled(err, "doing what verdicts ask for");

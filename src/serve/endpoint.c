@@ -251,7 +251,7 @@ static ft_err note_file(ft_store *s, ft_arena *arena, const ft_variant *v, ft_st
     FT_TRY(ft_lineage_walk(&walk, &count, s, arena, model));
     for (size_t i = 0; i < count; i++)
         if (walk[i].depth == 1 && !walk[i].missing) return FT_OK;
-    FT_TRY(ft_arena_printf(&input, arena, "input:%.*s", FT_STR_ARG(v->model_sha256)));
+    FT_TRY(ft_lineage_id(&input, arena, FT_LINEAGE_INPUT, v->model_sha256));
     FT_TRY(ft_arena_printf(&note, arena, "model given by hand: %.*s", FT_STR_ARG(v->model_uri)));
     FT_TRY(ft_lineage_node(s, input, note));
     return ft_lineage_edge(s, model, input);
@@ -259,11 +259,11 @@ static ft_err note_file(ft_store *s, ft_arena *arena, const ft_variant *v, ft_st
 
 static ft_err variant_lineage(ft_store *s, ft_arena *arena, ft_str endpoint, const ft_variant *v) {
     ft_str model, job;
-    FT_TRY(ft_arena_printf(&model, arena, "model:%.*s", FT_STR_ARG(v->model_sha256)));
+    FT_TRY(ft_lineage_id(&model, arena, FT_LINEAGE_MODEL, v->model_sha256));
     FT_TRY(ft_lineage_node(s, model, v->model_uri));
     FT_TRY(ft_lineage_edge(s, endpoint, model));
     if (!v->job.len) return note_file(s, arena, v, model);
-    FT_TRY(ft_arena_printf(&job, arena, "job:%.*s", FT_STR_ARG(v->job)));
+    FT_TRY(ft_lineage_id(&job, arena, FT_LINEAGE_JOB, v->job));
     return ft_lineage_edge(s, model, job);
 }
 
@@ -280,8 +280,7 @@ static ft_variant first_of(const ft_endpoint *ep) {
 static ft_err store_lineage(ft_store *s, ft_arena *arena, const ft_endpoint *ep) {
     ft_variant first = first_of(ep);
     ft_str endpoint, note;
-    FT_TRY(
-        ft_arena_printf(&endpoint, arena, "endpoint:%.*s@%d", FT_STR_ARG(ep->name), ep->version));
+    FT_TRY(ft_lineage_id_endpoint(&endpoint, arena, ep->name, ep->version));
     FT_TRY(ft_arena_printf(&note, arena, "%.*s, %d %% captured", FT_STR_ARG(ep->predictor),
                            ep->capture_percent));
     FT_TRY(ft_lineage_node(s, endpoint, note));
@@ -396,7 +395,7 @@ ft_err ft_endpoint_delete(ft_store *s, ft_str name) {
     ft_err err;
     FT_GOTO(err, ft_endpoint_db(&db, s));
     FT_GOTO(err, ft_endpoint_get(&ep, s, &arena, name));
-    FT_GOTO(err, ft_arena_printf(&subject, &arena, "endpoint/%.*s", FT_STR_ARG(name)));
+    FT_GOTO(err, ft_subject(&subject, &arena, FT_SUBJECT_ENDPOINT, name));
     FT_GOTO(err, ft_db_begin(db));
     err = rows_delete(s, db, name, subject);
     if (err == FT_OK)
@@ -464,15 +463,15 @@ ft_err ft_endpoint_load_failed(ft_store *s, ft_str name, int version, ft_str rea
 }
 
 ft_err ft_endpoint_lineage(ft_str *out, ft_store *s, ft_arena *arena, ft_str id) {
-    static const char kind[] = "endpoint:";
+    ft_str name, version;
     ft_endpoint ep;
     *out = id;
-    if (!ft_str_starts(id, ft_str_of(kind)) || ft_str_find(id, '@') < id.len) return FT_OK;
-    ft_err err = ft_endpoint_get(&ep, s, arena, ft_str_from(id, sizeof kind - 1));
+    if (!ft_lineage_id_read(&name, &version, FT_LINEAGE_ENDPOINT, id) || version.at) return FT_OK;
+    ft_err err = ft_endpoint_get(&ep, s, arena, name);
     if (err == FT_ENOTFOUND) {
         ft_err_clear();
         return FT_OK;
     }
     FT_TRY(err);
-    return ft_arena_printf(out, arena, "%s%.*s@%d", kind, FT_STR_ARG(ep.name), ep.version);
+    return ft_lineage_id_endpoint(out, arena, ep.name, ep.version);
 }

@@ -89,7 +89,8 @@ static ft_err log_open(keeper *k) {
     ft_arena arena = FT_ARENA_INIT(0);
     ft_str key;
     ft_err err = ft_store_open(&k->store, k->m->home);
-    if (err == FT_OK) err = ft_arena_printf(&key, &arena, "endpoint/%s", k->m->endpoint);
+    if (err == FT_OK)
+        err = ft_subject(&key, &arena, FT_SUBJECT_ENDPOINT, ft_str_of(k->m->endpoint));
     if (err == FT_OK)
         err = ft_stream_write(&k->log, k->store, &ft_kind_log, key,
                               &(ft_stream_opts){ .sync_us = LOG_SYNC_US });

@@ -71,7 +71,7 @@ static ft_err write_watches(ft_json_out *j, ft_worker *w, ft_arena *arena, const
     ft_watch_row *rows;
     size_t count;
     ft_str subject;
-    FT_TRY(ft_arena_printf(&subject, arena, "job/%.*s", FT_STR_ARG(job->name)));
+    FT_TRY(ft_subject(&subject, arena, FT_SUBJECT_JOB, job->name));
     FT_TRY(ft_watch_list(&rows, &count, w->store, arena, subject));
     ft_json_out_name(j, "rules");
     ft_json_out_array(j);

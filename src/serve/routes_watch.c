@@ -25,7 +25,7 @@ static void write_evidence(ft_json_out *j, ft_str json) {
 
 /* Where it was judged: a step of a job, a moment of anything else. */
 static void write_point(ft_json_out *j, ft_str subject, int64_t at) {
-    if (ft_str_starts(subject, FT_STR("job/")))
+    if (ft_subject_is(NULL, FT_SUBJECT_JOB, subject))
         ft_reply_int(j, "step", at);
     else
         ft_reply_time(j, "time", at);

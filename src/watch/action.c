@@ -13,15 +13,18 @@
 #define RUN_DEADLINE_US     (60 * FT_SECOND_US) /* a program of "run:" */
 #define ACTIONS_AT_ONCE_MAX 256
 
-/* The words; `prefix` ends in ':' when the rest is an argument. */
+#define RUN "run:"
+
+/* The words; one with an argument ends in ':'. */
 static const struct {
-    const char *word, *subject; /* subject: the kind it is for, NULL: any */
+    const char *word;
+    ft_subject_kind subject; /* that it is for */
     bool argument;
 } words[] = {
-    { "alert", NULL, false },
-    { "stop", "job/", false },
-    { "rollback", "endpoint/", false },
-    { "run:", NULL, true },
+    { "alert", FT_SUBJECT_ANY, false },
+    { "stop", FT_SUBJECT_JOB, false },
+    { "rollback", FT_SUBJECT_ENDPOINT, false },
+    { RUN, FT_SUBJECT_ANY, true },
 };
 
 bool ft_watch_actions_each(ft_str *rest, ft_str *word) {
@@ -32,15 +35,21 @@ bool ft_watch_actions_each(ft_str *rest, ft_str *word) {
     return false;
 }
 
+bool ft_watch_action_program(ft_str *program, ft_str word) {
+    *program = ft_str_from(word, sizeof RUN - 1);
+    return ft_str_starts(word, FT_STR(RUN));
+}
+
 static ft_err word_check(ft_str word, ft_str subject) {
     for (size_t i = 0; i < FT_COUNT(words); i++) {
         ft_str head = ft_str_of(words[i].word);
         bool same = words[i].argument ? ft_str_starts(word, head) && word.len > head.len
                                       : ft_str_eq(word, head);
         if (!same) continue;
-        if (words[i].subject && subject.len && !ft_str_starts(subject, ft_str_of(words[i].subject)))
-            return FT_FAIL(FT_EINVAL, "action '%.*s' is for %sNAME, not for %.*s", FT_STR_ARG(word),
-                           words[i].subject, FT_STR_ARG(subject));
+        if (words[i].subject && subject.len && !ft_subject_is(NULL, words[i].subject, subject))
+            return FT_FAIL(FT_EINVAL, "action '%.*s' is for %s/NAME, not for %.*s",
+                           FT_STR_ARG(word), ft_subject_kind_name(words[i].subject),
+                           FT_STR_ARG(subject));
         return FT_OK;
     }
     return FT_FAIL(FT_EINVAL,
@@ -88,8 +97,9 @@ static ft_err open_list(open_action *list, size_t *count, ft_db *db, ft_arena *a
 }
 
 /* The program learns what happened from its environment, on top of ours. */
-static ft_err act_run(ft_arena *arena, const ft_watch_row *watch, const open_action *a) {
-    ft_str program, id;
+static ft_err act_run(ft_arena *arena, const ft_watch_row *watch, const open_action *a,
+                      ft_str program) {
+    ft_str id;
     const char *env[6] = { 0 };
     const struct {
         const char *name;
@@ -105,7 +115,7 @@ static ft_err act_run(ft_arena *arena, const ft_watch_row *watch, const open_act
     }
     FT_TRY(ft_arena_printf(&id, arena, "FETTLE_VERDICT=%lld", (long long)a->verdict));
     env[FT_COUNT(told)] = id.at;
-    FT_TRY(ft_arena_str(&program, arena, ft_str_from(a->action, sizeof "run:" - 1)));
+    FT_TRY(ft_arena_str(&program, arena, program));
     const char *argv[] = { program.at, NULL };
     ft_supervisor *sup = NULL;
     ft_proc *proc;
@@ -130,10 +140,11 @@ static ft_err act(ft_store *s, const ft_watch_hooks *hooks, ft_arena *arena,
     ft_verdict v = {
         .outcome = FT_ISSUE, .at = a->at, .reason = a->reason, .evidence_json = a->evidence
     };
+    ft_str program;
     ft_err err = FT_EUNSUPPORTED;
     if (hooks && hooks->act) err = hooks->act(hooks->ctx, a->action, watch, a->verdict, &v);
     if (err != FT_EUNSUPPORTED) return err;
-    if (ft_str_starts(a->action, FT_STR("run:"))) return act_run(arena, watch, a);
+    if (ft_watch_action_program(&program, a->action)) return act_run(arena, watch, a, program);
     if (!ft_str_is(a->action, "alert"))
         return FT_FAIL(FT_EUNSUPPORTED, "action '%.*s' cannot be done here", FT_STR_ARG(a->action));
     return ft_alert_raise(NULL, s, arena,

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "store/lineage.h"
 
 #define SQL_LIMIT_US ((int64_t)10000000) /* of one evaluation, wherever it is asked for */
 
@@ -111,7 +112,7 @@ static ft_err rule_node(ft_plan *plan) {
     if (err == FT_OK) err = ft_sha256_hex(hash, ft_buf_str(&buf));
     ft_buf_fini(&buf);
     FT_TRY(err);
-    return ft_arena_printf(&plan->rule_node, &plan->arena, "rule:%s@%s", plan->rule->name, hash);
+    return ft_lineage_id_rule(&plan->rule_node, &plan->arena, plan->rule->name, hash);
 }
 
 static ft_err rule_resolve(ft_plan *plan) {
@@ -182,7 +183,7 @@ done:
  */
 ft_err ft_plan_open_stored(ft_plan *plan, ft_watch_shared *shared, const ft_watch_row *row) {
     FT_TRY(ft_plan_open(plan, shared, row, row->evaluated));
-    bool job = ft_str_starts(row->spec.subject, FT_STR("job/"));
+    bool job = ft_subject_is(NULL, FT_SUBJECT_JOB, row->spec.subject);
     if (plan->at == INT64_MIN && plan->points == FT_POINTS_WINDOWS && !job)
         plan->at = row->created_us;
     return FT_OK;

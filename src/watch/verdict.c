@@ -55,7 +55,7 @@ static ft_err lineage_segments(ft_store *s, ft_arena *arena, const ft_pending *p
                                       SEGMENTS_NAMED_MAX));
     for (size_t i = 0; i < count; i++) {
         ft_str id;
-        FT_TRY(ft_arena_printf(&id, arena, "capture:%.*s", FT_STR_ARG(list[i].uri)));
+        FT_TRY(ft_lineage_id(&id, arena, FT_LINEAGE_CAPTURE, list[i].uri));
         FT_TRY(ft_lineage_edge(s, node, id));
     }
     return FT_OK;
@@ -63,9 +63,9 @@ static ft_err lineage_segments(ft_store *s, ft_arena *arena, const ft_pending *p
 
 static ft_err lineage_note(ft_store *s, ft_arena *arena, const ft_pending *p, int64_t id) {
     const ft_plan *plan = p->plan;
-    ft_str node, note, point, subject = plan->row.spec.subject, kind;
+    ft_str node, parent, note, point, job, subject = plan->row.spec.subject;
     FT_TRY(ft_plan_point_text(&point, plan, p->verdict.at, arena));
-    FT_TRY(ft_arena_printf(&node, arena, "verdict:%lld", (long long)id));
+    FT_TRY(ft_lineage_id_number(&node, arena, FT_LINEAGE_VERDICT, id));
     FT_TRY(ft_arena_printf(&note, arena, "%.*s on %.*s at %.*s: %.*s",
                            FT_STR_ARG(plan->row.spec.name), FT_STR_ARG(subject), FT_STR_ARG(point),
                            FT_STR_ARG(p->verdict.reason)));
@@ -74,10 +74,9 @@ static ft_err lineage_note(ft_store *s, ft_arena *arena, const ft_pending *p, in
                            FT_STR_ARG(plan->row.spec.params_json)));
     FT_TRY(ft_lineage_node(s, plan->rule_node, note));
     FT_TRY(ft_lineage_edge(s, node, plan->rule_node));
-    kind = ft_str_cut(&subject, '/');
-    if (ft_str_is(kind, "job")) {
-        FT_TRY(ft_arena_printf(&note, arena, "job:%.*s", FT_STR_ARG(subject)));
-        FT_TRY(ft_lineage_edge(s, node, note));
+    if (ft_subject_is(&job, FT_SUBJECT_JOB, subject)) {
+        FT_TRY(ft_lineage_id(&parent, arena, FT_LINEAGE_JOB, job));
+        FT_TRY(ft_lineage_edge(s, node, parent));
     }
     return plan->points == FT_POINTS_TRIAL ? FT_OK : lineage_segments(s, arena, p, node);
 }

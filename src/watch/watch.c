@@ -32,21 +32,6 @@ static ft_watch_status status_of(ft_str text) {
 
 /* ---- adding */
 
-/* "job/NAME": both parts of letters, digits and -_. so that a folder can carry them. */
-static ft_err subject_check(ft_str subject) {
-    ft_str name = subject, kind = ft_str_cut(&name, '/');
-    bool good = kind.len && name.len && subject.len <= NAME_BYTES_MAX && name.at[0] != '.';
-    for (size_t i = 0; good && i < subject.len; i++) {
-        char c = subject.at[i];
-        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '-' || c == '_' || c == '.' || &subject.at[i] == name.at - 1;
-    }
-    if (!good)
-        return FT_FAIL(FT_EINVAL, "subject '%.*s': expected job/NAME or endpoint/NAME",
-                       FT_STR_ARG(subject));
-    return FT_OK;
-}
-
 static bool is_sql_file(ft_str rule) { return ft_str_ends(rule, FT_STR(".sql")); }
 
 ft_err ft_watch_row_make(ft_watch_row *row, ft_arena *arena, const ft_watch_spec *spec) {
@@ -104,7 +89,7 @@ ft_err ft_watch_check(const ft_watch_spec *spec) {
     ft_arena arena = FT_ARENA_INIT(0);
     ft_watch_row row;
     ft_err err;
-    if (spec->subject.len) FT_GOTO(err, subject_check(spec->subject));
+    if (spec->subject.len) FT_GOTO(err, ft_subject_check(spec->subject));
     FT_GOTO(err, ft_watch_row_make(&row, &arena, spec));
     FT_GOTO(err, row_check(&row, NULL, &arena));
 done:
@@ -167,7 +152,7 @@ ft_err ft_watch_add(int64_t *id, ft_store *s, const ft_watch_spec *spec) {
     ft_db *db = NULL;
     bool begun = false;
     ft_err err;
-    FT_GOTO(err, subject_check(spec->subject));
+    FT_GOTO(err, ft_subject_check(spec->subject));
     FT_GOTO(err, ft_watch_row_make(&row, &arena, spec));
     FT_GOTO(err, row_check(&row, s, &arena));
     FT_GOTO(err, query_check(s, &arena, &row));
@@ -307,16 +292,6 @@ ft_err ft_watch_remove(ft_store *s, ft_str subject) {
         FT_TRY(err);
     }
     return ft_db_commit(db);
-}
-
-ft_err ft_subject_folder(const char **out, ft_store *s, ft_arena *arena, ft_str subject) {
-    FT_TRY(subject_check(subject));
-    ft_str name = subject, kind = ft_str_cut(&name, '/'), path;
-    FT_TRY(ft_arena_printf(&path, arena, "%s/%.*ss/%.*s", ft_store_home(s), FT_STR_ARG(kind),
-                           FT_STR_ARG(name)));
-    FT_TRY(ft_dir_make(path.at));
-    *out = path.at;
-    return FT_OK;
 }
 
 /* "PopulationStability, ClassShare" */

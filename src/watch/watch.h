@@ -17,6 +17,7 @@
 #include "rules/rule.h"
 #include "store/store.h"
 #include "watch/gate.h"
+#include "watch/subject.h"
 
 typedef enum ft_watch_status {
     FT_WATCH_IN_PROGRESS,
@@ -30,7 +31,7 @@ const char *ft_watch_status_name(ft_watch_status s);
 
 typedef struct ft_watch_spec {
     ft_str name;                 /* unique for the subject; empty: the rule's name */
-    ft_str subject;              /* "job/mnist-1", "endpoint/fashion" */
+    ft_str subject;              /* "job/mnist-1", "endpoint/fashion": subject.h */
     ft_str rule;                 /* registry name, or path of an .sql file (its text is stored) */
     ft_str params_json;          /* {"num_steps":"10"}; empty: defaults */
     ft_str actions;              /* "stop,alert" "alert" "" "run:PROGRAM" */
@@ -47,6 +48,13 @@ typedef struct ft_watch_spec {
 ft_err ft_watch_add(int64_t *id, ft_store *s, const ft_watch_spec *spec);
 /* The checks of ft_watch_add alone: nothing is stored. Subject may still be empty. */
 ft_err ft_watch_check(const ft_watch_spec *spec);
+/* Is every word of a list of actions one ("stop", "alert", "rollback", "run:PROGRAM") that fits the
+ * subject (empty: any)? FT_EINVAL names the wrong one. */
+ft_err ft_watch_actions_check(ft_str actions, ft_str subject);
+/* The words of a list one by one; false past the last. */
+bool ft_watch_actions_each(ft_str *rest, ft_str *word);
+/* The program of "run:PROGRAM"; false for another action. */
+bool ft_watch_action_program(ft_str *program, ft_str word);
 
 typedef struct ft_watch_row {
     int64_t id;
@@ -86,9 +94,8 @@ typedef struct ft_verdict_row {
 ft_err ft_verdict_list(ft_verdict_row **out, size_t *count, ft_store *s, ft_arena *arena,
                        ft_str subject, size_t limit);
 
-/* Where host and subject meet: $HOME/jobs/NAME for "job/NAME", $HOME/endpoints/NAME …; made. */
-ft_err ft_subject_folder(const char **out, ft_store *s, ft_arena *arena, ft_str subject);
-#define FT_GATE_FILE  "gate"  /* in the subject's folder; absent: nobody waits for the host */
+/* In the subject's folder. */
+#define FT_GATE_FILE  "gate"  /* absent: nobody waits for the host */
 #define FT_GUARD_FILE "guard" /* see guard.h */
 
 /* ---- the host's loop */
