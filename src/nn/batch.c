@@ -193,8 +193,7 @@ static int64_t batch_of(const ft_nn_session *s, const ft_array *inputs) {
 ft_err ft_nn_batch_part(int64_t *part, ft_nn_session *s, const ft_array *inputs) {
     int64_t batch = batch_of(s, inputs);
     *part = 0;
-    if (batch < 2 || s->opts.reference || s->opts.training || s->lane || s->body_count)
-        return FT_OK;
+    if (batch < 2 || s->opts.reference || s->lane || s->body_count) return FT_OK;
     if (batch != s->part_batch) { /* sizes of one item rarely change: the answer is kept */
         FT_TRY(part_find(&s->part, s, inputs, batch));
         s->part_batch = batch;

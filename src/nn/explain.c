@@ -162,7 +162,7 @@ void ft_nn_explainer_free(ft_nn_explainer *e) {
 static ft_err forward(ft_array *scores, ft_nn_explainer *e, const ft_array *image) {
     if (image->ndim != 4 || image->shape[0] != 1)
         return FT_FAIL(FT_EINVAL, "one picture is explained at a time, as [1, …]");
-    FT_TRY(ft_nn_gradient_run(e->session, image, scores, NULL));
+    FT_TRY(ft_nn_gradient_run(e->session, image, scores));
     if (scores->ndim == 2 && scores->shape[0] == 1 && scores->dtype == FT_F32) return FT_OK;
     return FT_FAIL(FT_EUNSUPPORTED, "this network does not answer with one row of scores");
 }

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "nn/gradient_in.h"
-#include "nn/learn/ranks.h"
 #include "nn/onednn.h"
 #include "nn/ops/shared.h"
 #include "nn/ops/vector.h"
@@ -99,10 +98,6 @@ static bool is_norm(const ft_nn_node *n) {
     return n->output_count == 3 && ft_nn_is_op(n, "BatchNormalization");
 }
 
-static ft_err ranks_sum(const void *ranks, double *numbers, int64_t count) {
-    return ft_nn_ranks_sum(ranks, numbers, count);
-}
-
 static ft_nn_call call_of(ft_nn_gradient *s, int i, ft_array *in, ft_array *out) {
     ft_nn_back_plan *p = s->last;
     const ft_nn_back_step *step = &p->steps[i];
@@ -119,8 +114,8 @@ static ft_nn_call call_of(ft_nn_gradient *s, int i, ft_array *in, ft_array *out)
                          .state = step->state,
                          .threads = s->opts.threads,
                          .training = s->opts.training,
-                         .sum = s->opts.ranks ? ranks_sum : NULL,
-                         .sum_ctx = s->opts.ranks,
+                         .sum = s->opts.sum,
+                         .sum_ctx = s->opts.sum_ctx,
                          .seed = (s->opts.seed + s->runs) * 0x9e3779b97f4a7c15u + (uint64_t)i };
 }
 
@@ -159,22 +154,7 @@ static void weights_bind(ft_nn_gradient *s) {
     }
 }
 
-static ft_err kept_show(ft_nn_gradient *s, ft_tap *tap, int64_t step) {
-    ft_arena scratch = FT_ARENA_INIT(FT_NN_GRADIENT_BYTES_MAX);
-    ft_err err = FT_OK;
-    for (size_t i = 0; i < s->kept_count && err == FT_OK; i++) {
-        ft_array a;
-        if (!ft_tap_wants(tap, s->kept[i].name.at, step)) continue;
-        err = ft_nn_gradient_value(&a, s, s->kept[i].name, &scratch);
-        if (err == FT_OK) err = ft_tap_array(tap, s->kept[i].name.at, &a);
-        ft_arena_reset(&scratch);
-    }
-    ft_arena_fini(&scratch);
-    return err;
-}
-
-ft_err ft_nn_gradient_run(ft_nn_gradient *s, const ft_array *inputs, ft_array *outputs,
-                          ft_tap *tap) {
+ft_err ft_nn_gradient_run(ft_nn_gradient *s, const ft_array *inputs, ft_array *outputs) {
     const ft_nn_graph *g = s->graph;
     for (int i = 0; i < g->input_count; i++)
         FT_TRY(input_valid(&s->given->values[s->given->inputs[i]], &inputs[i]));
@@ -192,7 +172,7 @@ ft_err ft_nn_gradient_run(ft_nn_gradient *s, const ft_array *inputs, ft_array *o
     }
     for (int i = 0; i < g->output_count && outputs; i++)
         outputs[i] = s->last->values[g->outputs[i]];
-    return tap ? kept_show(s, tap, (int64_t)s->runs) : FT_OK;
+    return FT_OK;
 }
 
 static bool is_finite(const ft_array *a) {
@@ -418,35 +398,6 @@ ft_err ft_nn_gradient_of(ft_array *out, ft_nn_gradient *s, ft_str name, ft_arena
         return FT_FAIL(FT_EUNSUPPORTED, "'%.*s' has no gradient: no output depends on it",
                        FT_STR_ARG(name));
     return as_given(out, a, kept->last, arena);
-}
-
-static ft_err grad_show(ft_nn_gradient *s, ft_tap *tap, int64_t step, ft_str of,
-                        ft_arena *scratch) {
-    ft_str name;
-    ft_array a;
-    FT_TRY(ft_arena_printf(&name, scratch, "gradient/%.*s", FT_STR_ARG(of)));
-    if (!ft_tap_wants(tap, name.at, step)) return FT_OK;
-    ft_err err = ft_nn_gradient_of(&a, s, of, scratch);
-    if (err == FT_EUNSUPPORTED) {
-        ft_err_clear();
-        return FT_OK;
-    }
-    return err == FT_OK ? ft_tap_array(tap, name.at, &a) : err;
-}
-
-ft_err ft_nn_gradient_show(ft_nn_gradient *s, ft_tap *tap, int64_t step) {
-    ft_arena scratch = FT_ARENA_INIT(FT_NN_GRADIENT_BYTES_MAX);
-    if (!tap) return FT_OK;
-    ft_err err = kept_show(s, tap, step);
-    for (size_t i = 0; i < s->learnt_count + s->kept_count && err == FT_OK; i++) {
-        bool weight = i < s->learnt_count;
-        ft_str of = weight ? s->learnt[i].name : s->kept[i - s->learnt_count].name;
-        if (!weight && !(s->opts.keep && s->opts.keep(s->opts.ctx, of))) continue; /* an edge */
-        err = grad_show(s, tap, step, of, &scratch);
-        ft_arena_reset(&scratch);
-    }
-    ft_arena_fini(&scratch);
-    return err;
 }
 
 void ft_nn_gradient_seek(ft_nn_gradient *s, uint64_t runs) { s->runs = runs; }

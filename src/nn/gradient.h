@@ -2,7 +2,7 @@
  * gives the gradient of any named value.
  *
  *     ft_nn_gradient_new(&s, graph, &(ft_nn_gradient_opts){ .threads = 2, .inputs = true });
- *     ft_nn_gradient_run(s, inputs, outputs, NULL);      // outputs: views until the next run
+ *     ft_nn_gradient_run(s, inputs, outputs);            // outputs: views until the next run
  *     ft_nn_gradient_back(s, output_gradients);          // one a output; NULL data: zero
  *     ft_nn_gradient_of(&g, s, FT_STR("image"), arena);  // d(sum of outputs x gradients)/d(image)
  *
@@ -23,7 +23,6 @@
 #ifndef FT_NN_GRADIENT_H
 #define FT_NN_GRADIENT_H
 
-#include "base/tap.h"
 #include "nn/session.h"
 
 typedef struct ft_nn_gradient ft_nn_gradient;
@@ -41,9 +40,11 @@ typedef struct ft_nn_gradient_opts {
     /* Weights that do not learn (freezing); NULL: all do. */
     bool (*frozen)(void *ctx, ft_str name);
     void *ctx;
-    const struct ft_nn_ranks *ranks; /* batch statistics are those of all ranks; NULL: alone */
-    size_t bytes_max;                /* of the block; FT_ETOOBIG. 0: 16 GiB */
-    uint64_t seed;                   /* of random operations; each run draws others from it */
+    /* Training in several processes: as in ft_nn_call, for batch statistics. NULL: alone. */
+    ft_err (*sum)(const void *ctx, double *numbers, int64_t count);
+    const void *sum_ctx;
+    size_t bytes_max; /* of the block; FT_ETOOBIG. 0: 16 GiB */
+    uint64_t seed;    /* of random operations; each run draws others from it */
 } ft_nn_gradient_opts;
 
 /* FT_EUNSUPPORTED when nothing that is wanted can be reached back from any output: the sentence
@@ -52,10 +53,8 @@ ft_err ft_nn_gradient_new(ft_nn_gradient **out, ft_nn_graph *g, const ft_nn_grad
 void ft_nn_gradient_free(ft_nn_gradient *s); /* fine on NULL */
 
 /* Forward. Shapes may differ from the last run's (the last two plans are kept). `outputs`, one a
- * graph output, are views until the next run; may be NULL. Values that `tap` wants and that were
- * kept are shown under their names; may be NULL. */
-ft_err ft_nn_gradient_run(ft_nn_gradient *s, const ft_array *inputs, ft_array *outputs,
-                          ft_tap *tap);
+ * graph output, are views until the next run; may be NULL. */
+ft_err ft_nn_gradient_run(ft_nn_gradient *s, const ft_array *inputs, ft_array *outputs);
 /* Back through the last run, as often as wanted. `output_grads`: one a graph output, f32, of the
  * output's shape; NULL data: zero. */
 ft_err ft_nn_gradient_back(ft_nn_gradient *s, const ft_array *output_grads);
@@ -65,9 +64,6 @@ ft_err ft_nn_gradient_back(ft_nn_gradient *s, const ft_array *output_grads);
  * name that is not there or was not kept, FT_EUNSUPPORTED where no gradient came by. */
 ft_err ft_nn_gradient_value(ft_array *out, ft_nn_gradient *s, ft_str name, ft_arena *arena);
 ft_err ft_nn_gradient_of(ft_array *out, ft_nn_gradient *s, ft_str name, ft_arena *arena);
-/* What the tap wants after going back: kept values under their names, gradients of weights and of
- * what was kept as "gradient/NAME". */
-ft_err ft_nn_gradient_show(ft_nn_gradient *s, ft_tap *tap, int64_t step);
 
 /* The next run draws random numbers as if it followed so many: for resuming. */
 void ft_nn_gradient_seek(ft_nn_gradient *s, uint64_t runs);

@@ -64,7 +64,7 @@ static void net_close(net *n) {
 }
 
 static void net_round(net *n) {
-    EXPECT_OK(ft_nn_gradient_run(n->s, &n->x, &n->y, NULL));
+    EXPECT_OK(ft_nn_gradient_run(n->s, &n->x, &n->y));
     EXPECT_OK(ft_nn_gradient_back(n->s, &n->dy));
 }
 

@@ -130,7 +130,7 @@ static ft_err back(ft_nn_observer *o, const ft_array *outputs, ft_arena *arena) 
 
 ft_err ft_nn_observe(ft_nn_observer *o, const ft_array *inputs, ft_array *outputs, ft_tap *tap,
                      ft_arena *arena) {
-    FT_TRY(ft_nn_gradient_run(o->session, inputs, outputs, NULL));
+    FT_TRY(ft_nn_gradient_run(o->session, inputs, outputs));
     for (int i = 0; i < o->graph->output_count; i++) {
         size_t bytes = ft_array_bytes(&outputs[i]);
         void *copy;

@@ -95,14 +95,12 @@ static size_t scratch_bytes(const ft_nn_session *s, const ft_nn_step *step) {
 
 static void spans_collect(placing *c) {
     const ft_nn_graph *g = c->s->graph;
-    bool keep = c->s->opts.training;
     for (int v = 0; v < g->value_count; v++) {
         if (!c->p->place[v].mine) continue;
-        int from = g->values[v].producer;
         c->spans[c->span_count++] =
             (ft_nn_span){ .bytes = ft_nn_span_bytes(ft_array_bytes(&c->p->values[v])),
-                          .from = keep ? 0 : from,
-                          .to = keep ? c->p->step_count : c->last[v],
+                          .from = g->values[v].producer,
+                          .to = c->last[v],
                           .value = v,
                           .step = -1 };
     }
@@ -152,7 +150,7 @@ ft_err ft_nn_plan_place(ft_nn_plan *p, const ft_nn_session *s) {
     FT_GOTO(err, ft_arena_items(&c.spans, &scratch, most));
     uses_count(&c);
     views_join(&c);
-    if (!s->opts.training) overs_join(&c);
+    overs_join(&c);
     spans_collect(&c);
     FT_GOTO(err, spans_place(&c));
     for (int v = 0; v < s->graph->value_count; v++) p->place[v].root = root_of(p, v);

@@ -34,7 +34,7 @@ static ft_err step_size(const ft_nn_step *step, const ft_nn_session *s) {
     return FT_OK;
 }
 
-static ft_err step_infer(ft_nn_plan *p, ft_nn_step *step, const ft_nn_node *n, bool training) {
+static ft_err step_infer(ft_nn_plan *p, ft_nn_step *step, const ft_nn_node *n) {
     ft_array *in, *out;
     bool content_needed;
     FT_TRY(ft_arena_items(&in, &p->arena, n->input_count));
@@ -44,7 +44,7 @@ static ft_err step_infer(ft_nn_plan *p, ft_nn_step *step, const ft_nn_node *n, b
     FT_TRY(ft_nn_node_infer(n, in, out, &content_needed));
     *step = (ft_nn_step){ .node = n, .in = in, .out = out };
     step->late = content_needed || step_late(n, in, out);
-    if (!step->late && !training && ft_nn_computable(n, in, out, FOLD_ITEMS_MAX)) {
+    if (!step->late && ft_nn_computable(n, in, out, FOLD_ITEMS_MAX)) {
         FT_TRY(ft_nn_node_compute(n, in, out, &p->arena));
         step->skip = true;
     }
@@ -88,7 +88,6 @@ static ft_err node_prepare(const ft_nn_plan *p, ft_nn_step *step, const ft_nn_se
                               .out_count = node->output_count,
                               .threads = ft_nn_session_kernel_threads(s),
                               .store = s->model->store,
-                              .training = s->opts.training,
                               .reference = s->opts.reference,
                               .careful = p->careful };
     if (node->op->prepare) FT_TRY(node->op->prepare(&prepare));
@@ -173,7 +172,7 @@ ft_err ft_nn_plan_shapes(ft_nn_plan **out, ft_nn_session *s, const ft_array *inp
     p->arena = (ft_arena)FT_ARENA_INIT(0);
     FT_GOTO(err, values_begin(p, g, inputs));
     for (int i = 0; i < g->node_count; i++) {
-        FT_GOTO(err, step_infer(p, &p->steps[i], &g->nodes[i], s->opts.training));
+        FT_GOTO(err, step_infer(p, &p->steps[i], &g->nodes[i]));
         FT_GOTO(err, step_size(&p->steps[i], s));
         p->step_count++;
     }

@@ -12,11 +12,11 @@
 
 /* ---- life */
 
-/* The graph that runs: as it was given for references and training, else after the passes. */
+/* The graph that runs: as it was given for references, else after the passes. */
 static ft_err graph_choose(ft_nn_session *s) {
     ft_nn_model *m = s->model;
     s->graph = m->graph;
-    if (s->opts.reference || s->opts.training) return FT_OK;
+    if (s->opts.reference) return FT_OK;
     pthread_mutex_lock(&m->lock);
     ft_err err = FT_OK;
     if (!m->lowered[s->opts.math])
@@ -59,7 +59,6 @@ static ft_err bodies_new(ft_nn_session *s) {
 static ft_err math_check(const ft_nn_session *s) {
     bool amx;
     if (s->opts.math == FT_NN_MATH_F32 || s->opts.reference) return FT_OK;
-    if (s->opts.training) return FT_FAIL(FT_EUNSUPPORTED, "training in bfloat16 is not supported");
     if (ft_dnn_bf16(&amx)) return FT_OK;
     return FT_FAIL(FT_EUNSUPPORTED, "this processor has no bfloat16 arithmetic");
 }
@@ -75,11 +74,11 @@ static ft_err plan_early(ft_nn_session *s) {
     return ft_nn_plan_new(&s->plans[0], s, in, false);
 }
 
-/* References run on one thread; training's kernels share out their own work, by OpenMP. */
+/* References run on one thread. */
 static ft_err team_take(ft_nn_session *s, ft_nn_team *lent) {
     s->team_lent = lent != NULL;
     s->team = lent;
-    if (lent || s->opts.threads < 2 || s->opts.reference || s->opts.training) return FT_OK;
+    if (lent || s->opts.threads < 2 || s->opts.reference) return FT_OK;
     if (s->opts.threads > FT_NN_TEAM_MAX) s->opts.threads = FT_NN_TEAM_MAX;
     return ft_nn_team_new(&s->team, s->opts.threads);
 }
@@ -300,7 +299,6 @@ static ft_err step_run(ft_nn_session *s, ft_nn_plan *p, int i) {
                      .scratch = step->scratch_bytes ? (char *)p->memory + step->scratch_at : NULL,
                      .threads = ft_nn_session_kernel_threads(s),
                      .team = s->team,
-                     .training = s->opts.training,
                      .seed = (s->opts.seed + s->runs) * 0x9e3779b97f4a7c15u + (uint64_t)i };
     if (step->late)
         FT_TRY(step_late(s, i, &c));
@@ -346,7 +344,7 @@ static bool array_odd(const ft_array *a) {
 }
 
 static bool inputs_odd(const ft_nn_session *s, const ft_array *inputs) {
-    for (int i = 0; i < s->graph->input_count && !s->opts.reference && !s->opts.training; i++)
+    for (int i = 0; i < s->graph->input_count && !s->opts.reference; i++)
         if (array_odd(&inputs[i])) return true;
     return false;
 }

@@ -36,7 +36,6 @@ typedef struct ft_nn_session_opts {
     int threads; /* 0: 1 */
     ft_nn_math math;
     bool reference;   /* every node by its plain-C reference, unfused: what tests compare with */
-    bool training;    /* keep what backward needs; no fusing that loses it */
     size_t bytes_max; /* of the arena; FT_ETOOBIG names the node. 0: 4 GiB */
     uint64_t seed;    /* of random operations; each run draws others from it */
 } ft_nn_session_opts;

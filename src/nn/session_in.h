@@ -82,7 +82,7 @@ struct ft_nn_session {
     ft_nn_session **bodies; /* FT_NN_BODIES_MAX a node; NULL when no node has any */
     ft_nn_model **body_models;
     int body_count;
-    ft_nn_team *team;      /* its threads; NULL: one, or oneDNN's own (training) */
+    ft_nn_team *team;      /* its threads; NULL: one */
     bool team_lent;        /* a body runs on the threads of the session around it */
     ft_nn_session **lanes; /* one a thread, for batches that are cut (batch.c) */
     int lane_count;

@@ -56,6 +56,10 @@ static ft_err loss_add(ft_nn_trainer *t) {
     return ft_nn_graph_infer(g);
 }
 
+static ft_err ranks_sum(const void *ranks, double *numbers, int64_t count) {
+    return ft_nn_ranks_sum(ranks, numbers, count);
+}
+
 static ft_err make(ft_nn_trainer *t, ft_nn_graph *given) {
     FT_TRY(ft_nn_graph_infer(given));
     FT_TRY(graph_fits(&t->classes, given));
@@ -68,7 +72,8 @@ static ft_err make(ft_nn_trainer *t, ft_nn_graph *given) {
                                  .keep = t->opts.keep,
                                  .frozen = t->opts.frozen,
                                  .ctx = t->opts.ctx,
-                                 .ranks = t->opts.ranks,
+                                 .sum = t->opts.ranks ? ranks_sum : NULL,
+                                 .sum_ctx = t->opts.ranks,
                                  .seed = t->opts.seed };
     FT_TRY(ft_nn_gradient_new(&t->gradient, t->graph, &opts));
     t->learnt = ft_nn_gradient_learnt(t->gradient, &t->learnt_count, &t->grads, &t->total);
@@ -137,7 +142,7 @@ ft_err ft_nn_trainer_step(ft_nn_trainer *t, const ft_array *images, const int64_
     };
     ft_array out[2], back[2] = { { 0 }, { .dtype = FT_F32, .data = &one } };
     ft_nn_gradient_seek(t->gradient, (uint64_t)*ft_nn_optimiser_steps(t->optimiser));
-    FT_TRY(ft_nn_gradient_run(t->gradient, in, out, NULL));
+    FT_TRY(ft_nn_gradient_run(t->gradient, in, out));
     told->loss = (double)*(const float *)out[1].data;
     told->right = right_count(&out[0], labels);
     told->norm = 0;

@@ -179,7 +179,7 @@ static void evaluation_serves(const char *arch, int side) {
     lesson_learn(&l, &(ft_nn_trainer_opts){ .threads = 2, .optimiser.momentum = 0.9 }, 0.01, losses,
                  5);
     EXPECT_OK(ft_nn_gradient_new(&e, l.g, &(ft_nn_gradient_opts){ .threads = 1 }));
-    EXPECT_OK(ft_nn_gradient_run(e, &x, &own, NULL));
+    EXPECT_OK(ft_nn_gradient_run(e, &x, &own));
     EXPECT_OK(ft_nn_graph_copy(&copy, l.g));
     EXPECT_OK(ft_nn_model_new(&m, copy));
     EXPECT_OK(ft_nn_session_new(&s, m, NULL));
