@@ -132,13 +132,15 @@ static ft_err list_units(unit_list *out, const ft_sentence *s, ft_arena *arena) 
     return FT_OK;
 }
 
-/* The units from `first` that are pronounced together: without phonemes of their own, up to a
- * pause. 1 at least. */
+/* The units from `first` up to a pause: pronounced together. 1 at least. */
 static size_t clause_length(const unit_list *l, size_t first) {
     size_t n = first;
-    while (n < l->count && !l->units[n].spoken->phonemes.len && !l->units[n].pause) n++;
-    if (n < l->count && !l->units[n].spoken->phonemes.len) n++;
-    return n > first ? n - first : 1;
+    while (n < l->count && !l->units[n].pause) n++;
+    return n < l->count ? n + 1 - first : n - first;
+}
+
+static bool given_whole(const unit *units, size_t count) {
+    return count == 1 && units->spoken->phonemes.len;
 }
 
 /* ---- asking espeak-ng: a line for each clause, then one for each of its words */
@@ -162,7 +164,7 @@ static ft_err ask(ft_vits_speller *s, const unit_list *l) {
     bool english = ft_str_starts(s->config->lang, FT_STR("en"));
     for (size_t i = 0, n; i < l->count; i += n) {
         n = clause_length(l, i);
-        if (l->units[i].spoken->phonemes.len) continue;
+        if (given_whole(l->units + i, n)) continue;
         write_line(&text, l->units + i, n, english);
         for (size_t k = 0; k < n && n > 1; k++) write_line(&text, l->units + i + k, 1, english);
     }
@@ -198,6 +200,42 @@ static ft_err read_line(signs *out, ft_str *rest, ft_arena *arena) {
     return FT_OK;
 }
 
+static ft_err add_given(ft_vits_spelling *out, const unit *u, bool letters, ft_arena *arena) {
+    ft_buf ipa = { 0 };
+    ft_err err = FT_OK;
+    if (letters) return add_letters(out, u->spoken->text, u->item, arena);
+    bool sampa = ft_str_is(u->spoken->alphabet, "x-sampa");
+    if (sampa) err = ft_espeak_ipa_from(&ipa, u->spoken->phonemes);
+    ft_str given = sampa ? ft_buf_str(&ipa) : u->spoken->phonemes;
+    if (err == FT_OK && !ft_str_utf8(given)) err = FT_FAIL(FT_EPARSE, "phonemes are not UTF-8");
+    if (err == FT_OK) err = add_ipa(out, given, u->item, arena);
+    ft_buf_fini(&ipa);
+    return err;
+}
+
+/* The signs of a clause, `of` which unit each is. A unit with phonemes of its own was asked for the
+ * sake of its neighbours ("to close" is not "too", "close"): its own take the place of what came. */
+static ft_err add_signs(ft_vits_spelling *out, const signs *whole, const int *of, const unit *units,
+                        size_t count, ft_arena *arena) {
+    size_t begun = 0; /* units */
+    bool apart = false;
+    for (size_t i = 0; i <= whole->count; i++) {
+        size_t now = i < whole->count ? (size_t)of[i] : count - 1;
+        for (; begun <= now; begun++) {
+            if (!units[begun].spoken->phonemes.len) continue;
+            FT_TRY(add_blank(out, arena));
+            FT_TRY(add_given(out, &units[begun], false, arena));
+            apart = true;
+        }
+        if (i == whole->count) break;
+        if (units[now].spoken->phonemes.len && whole->at[i] != ' ') continue;
+        if (apart) FT_TRY(add_blank(out, arena));
+        apart = false;
+        FT_TRY(add_sign(out, whole->at[i], units[now].item, arena));
+    }
+    return FT_OK;
+}
+
 static ft_err add_clause(ft_vits_spelling *out, ft_str *rest, const unit *units, size_t count,
                          ft_arena *arena) {
     signs whole, part;
@@ -219,27 +257,12 @@ static ft_err add_clause(ft_vits_spelling *out, ft_str *rest, const unit *units,
         }
         for (size_t i = 0; i < part.count; i++) {
             parts[n] = part.at[i];
-            owner[n++] = units[k].item;
+            owner[n++] = (int)k;
         }
     }
     FT_TRY(ft_arena_items(&found, arena, whole.count + 1));
-    for (size_t i = 0; i < whole.count; i++) found[i] = units[0].item;
     FT_TRY(ft_vits_align(found, whole.at, whole.count, parts, owner, n, arena));
-    for (size_t i = 0; i < whole.count; i++) FT_TRY(add_sign(out, whole.at[i], found[i], arena));
-    return FT_OK;
-}
-
-static ft_err add_given(ft_vits_spelling *out, const unit *u, bool letters, ft_arena *arena) {
-    ft_buf ipa = { 0 };
-    ft_err err = FT_OK;
-    if (letters) return add_letters(out, u->spoken->text, u->item, arena);
-    bool sampa = ft_str_is(u->spoken->alphabet, "x-sampa");
-    if (sampa) err = ft_espeak_ipa_from(&ipa, u->spoken->phonemes);
-    ft_str given = sampa ? ft_buf_str(&ipa) : u->spoken->phonemes;
-    if (err == FT_OK && !ft_str_utf8(given)) err = FT_FAIL(FT_EPARSE, "phonemes are not UTF-8");
-    if (err == FT_OK) err = add_ipa(out, given, u->item, arena);
-    ft_buf_fini(&ipa);
-    return err;
+    return add_signs(out, &whole, found, units, count, arena);
 }
 
 static ft_err add_words(ft_vits_spelling *out, ft_vits_speller *s, const unit_list *l,
@@ -250,7 +273,7 @@ static ft_err add_words(ft_vits_spelling *out, ft_vits_speller *s, const unit_li
         const unit *u = &l->units[i];
         n = clause_length(l, i);
         FT_TRY(add_blank(out, arena));
-        if (u->spoken->phonemes.len) {
+        if (given_whole(u, n)) {
             FT_TRY(add_given(out, u, s->config->letters, arena));
         } else if (s->config->letters) {
             for (size_t k = 0; k < n; k++) {

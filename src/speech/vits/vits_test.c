@@ -287,6 +287,9 @@ static void test_spelt(void **state) {
         { "Stop, now!", "stˈɑːp, nˈaʊ!" },
         { "<speak>the <phoneme alphabet='ipa' ph='ˈpi.kæn'>x</phoneme>.</speak>", "ðə pˈikæn." },
         { "<speak><phoneme alphabet='x-sampa' ph='\"pi.k{n'>x</phoneme>.</speak>", "pˈikæn." },
+        { "to close the planks.", "tə klˈoʊz ðə plˈæŋks." }, /* no "too", "close" */
+        { "<speak>the <phoneme ph='ˈpi'>x</phoneme> <phoneme ph='ˈka'>y</phoneme>.</speak>",
+          "ðə pˈi kˈa." },
     };
     loaded l;
     VOICE("v.onnx", "");
