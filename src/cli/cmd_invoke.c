@@ -11,6 +11,7 @@
 #include "cli/listing.h"
 #include "data/table.h"
 #include "media/image.h"
+#include "monitor/answer.h"
 #include "net/client.h"
 #include "serve/endpoint.h"
 #include "serve/program.h"
@@ -182,15 +183,12 @@ static ft_err url_of(invoker *v) {
 
 /* "class 3", or its label: of scores the place of the largest; another answer stands for itself. */
 static ft_err class_of(ft_str *out, invoker *v, ft_str answer) {
-    ft_str row = ft_str_trim(answer), rest = row;
-    double most = -INFINITY, x;
-    int best = 0, n = 0;
-    for (; rest.at && rest.len; n++) {
-        if (!ft_str_f64(&x, ft_str_trim(ft_str_cut(&rest, ',')))) break;
-        if (x > most) most = x, best = n;
-    }
-    *out = row;
-    if (n < 2) return FT_OK;
+    ft_answer *rows;
+    size_t count;
+    FT_TRY(ft_answer_rows(&rows, &count, &(ft_payload){ .bytes = answer }, &v->arena));
+    *out = ft_str_trim(answer);
+    if (count != 1 || rows[0].scores < 2) return FT_OK;
+    int best = (int)rows[0].prediction;
     bool names = v->model && v->model->predictor->class_name;
     if (names) *out = v->model->predictor->class_name(v->model, best);
     return names && out->len ? FT_OK : ft_arena_printf(out, &v->arena, "class %d", best);

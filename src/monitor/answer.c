@@ -46,12 +46,22 @@ static ft_err row_add(rows *r, ft_answer answer) {
     return FT_OK;
 }
 
-static ft_err row_end(rows *r, const fold *f) {
-    ft_answer a = { f->count ? f->first : NAN, NAN };
-    if (f->count > 1) a.prediction = (double)f->best;
-    if (f->count > 1 && f->probabilities) a.confidence = f->most;
-    return row_add(r, a);
+static ft_answer fold_end(const fold *f) {
+    ft_answer a = { .prediction = f->count ? f->first : NAN, .confidence = NAN };
+    if (f->count <= 1) return a;
+    a.prediction = (double)f->best;
+    a.scores = f->count;
+    if (f->probabilities) a.confidence = f->most;
+    return a;
 }
+
+ft_answer ft_answer_of(const float *scores, size_t count) {
+    fold f = { 0 };
+    for (size_t i = 0; i < count; i++) fold_add(&f, (double)scores[i]);
+    return fold_end(&f);
+}
+
+static ft_err row_end(rows *r, const fold *f) { return row_add(r, fold_end(f)); }
 
 /* ---- text/csv */
 

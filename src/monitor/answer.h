@@ -13,11 +13,15 @@ typedef struct ft_answer {
     double prediction; /* the number, or the number of the class with the largest score; NaN: not a
                           number */
     double confidence; /* the largest of several scores when they are probabilities, else NaN */
+    size_t scores;     /* that it was chosen from; 0: it was told as it is */
 } ft_answer;
 
 /* All rows into the arena. What cannot be read gives no rows, never an error; FT_ENOMEM. An empty
  * content type is guessed from the first byte. */
 ft_err ft_answer_rows(ft_answer **out, size_t *count, const ft_payload *answer, ft_arena *arena);
+
+/* What a predictor's scores of one row say. */
+ft_answer ft_answer_of(const float *scores, size_t count);
 
 /* What the answers of a model mean. */
 typedef enum ft_answers {

@@ -58,13 +58,13 @@ static void test_shapes(void **state) {
 
 static void test_classes(void **state) {
     (void)state;
-    EXPECT(ft_answer_class(FT_ANSWERS_NUMBER, &(ft_answer){ 3, NAN }) == -1);
-    EXPECT(ft_answer_class(FT_ANSWERS_CLASSES, &(ft_answer){ 3, NAN }) == 3);
-    EXPECT(ft_answer_class(FT_ANSWERS_CLASSES, &(ft_answer){ -1, NAN }) == -1);
-    EXPECT(ft_answer_class(FT_ANSWERS_CLASSES, &(ft_answer){ NAN, NAN }) == -1);
-    EXPECT(ft_answer_class(FT_ANSWERS_CLASSES, &(ft_answer){ 1e12, NAN }) == -1);
-    EXPECT(ft_answer_class(FT_ANSWERS_BINARY, &(ft_answer){ 0.5, NAN }) == 1);
-    EXPECT(ft_answer_class(FT_ANSWERS_BINARY, &(ft_answer){ 0.49, NAN }) == 0);
+    EXPECT(ft_answer_class(FT_ANSWERS_NUMBER, &(ft_answer){ .prediction = 3 }) == -1);
+    EXPECT(ft_answer_class(FT_ANSWERS_CLASSES, &(ft_answer){ .prediction = 3 }) == 3);
+    EXPECT(ft_answer_class(FT_ANSWERS_CLASSES, &(ft_answer){ .prediction = -1 }) == -1);
+    EXPECT(ft_answer_class(FT_ANSWERS_CLASSES, &(ft_answer){ .prediction = NAN }) == -1);
+    EXPECT(ft_answer_class(FT_ANSWERS_CLASSES, &(ft_answer){ .prediction = 1e12 }) == -1);
+    EXPECT(ft_answer_class(FT_ANSWERS_BINARY, &(ft_answer){ .prediction = 0.5 }) == 1);
+    EXPECT(ft_answer_class(FT_ANSWERS_BINARY, &(ft_answer){ .prediction = 0.49 }) == 0);
 }
 
 static const char *objective; /* what the model below describes */
@@ -122,5 +122,23 @@ static void test_faults(void **state) {
     }
 }
 
+/* The same scores as a predictor gives them and as its answer tells them. */
+static void test_scores(void **state) {
+    (void)state;
+    static const float three[] = { 0.25F, 0.5F, 0.25F }, one[] = { 7 };
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_answer *rows, a = ft_answer_of(three, 3);
+    size_t count;
+    EXPECT_OK(
+        ft_answer_rows(&rows, &count, &(ft_payload){ .bytes = FT_STR("0.25,0.5,0.25\n") }, &arena));
+    EXPECT(count == 1 && memcmp(&rows[0], &a, sizeof a) == 0);
+    EXPECT(a.prediction == 1 && a.confidence == 0.5 && a.scores == 3);
+    a = ft_answer_of(one, 1);
+    EXPECT(a.prediction == 7 && isnan(a.confidence) && a.scores == 0);
+    EXPECT(isnan(ft_answer_of(one, 0).prediction));
+    ft_arena_fini(&arena);
+}
+
 TEST_MAIN(cmocka_unit_test(test_shapes), cmocka_unit_test(test_classes),
-          cmocka_unit_test(test_meaning), cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_meaning), cmocka_unit_test(test_faults),
+          cmocka_unit_test(test_scores))

@@ -1,7 +1,5 @@
 /* baseline.c -- what traffic should look like: statistics and constraints of a training table and
  * of what the model answers to it. */
-#include <math.h>
-#include <stdio.h>
 
 #include "monitor/rows_in.h"
 #include "store/objects.h"
@@ -58,28 +56,13 @@ typedef struct answering {
     size_t cols;
 } answering;
 
-static ft_answer answer_of(const float *scores, size_t cols) {
-    size_t best = 0;
-    for (size_t i = 1; i < cols; i++)
-        if (scores[i] > scores[best]) best = i;
-    return (ft_answer){ cols > 1 ? (double)best : (double)scores[0], NAN };
-}
-
 static ft_err add_answers(ft_statistics *stats, ft_stat *to, const answering *a, const float *rows,
                           size_t from, size_t n) {
     if (!a->given) FT_TRY(a->model->predictor->predict_rows(a->model, a->scores, rows, n));
     for (size_t r = 0; r < n; r++) {
         ft_answer answer =
-            a->given ? a->given[from + r] : answer_of(&a->scores[r * a->cols], a->cols);
-        float number = (float)answer.prediction;
-        if (!to->is_text) {
-            FT_TRY(ft_stat_add(stats, to, &number, 1));
-            continue;
-        }
-        char text[16];
-        int class = ft_answer_class(a->kind, &answer);
-        int len = class < 0 ? 0 : snprintf(text, sizeof text, "%d", class);
-        FT_TRY(ft_stat_add_text(stats, to, len ? ft_str_n(text, (size_t)len) : (ft_str){ 0 }, 1));
+            a->given ? a->given[from + r] : ft_answer_of(&a->scores[r * a->cols], a->cols);
+        FT_TRY(ft_stat_add_answer(stats, to, a->kind, &answer));
     }
     return FT_OK;
 }

@@ -1,7 +1,6 @@
 /* run_window.c -- what was captured in a window, as statistics. Every captured line is read once, a
  * row at a time; what is kept of it are the statistics. */
 #include <math.h>
-#include <stdio.h>
 
 #include "base/check.h"
 #include "monitor/capture.h"
@@ -50,12 +49,8 @@ static ft_err add_row(void *ctx, const ft_str *cells, size_t count) {
 static ft_err add_answer(ft_run *r, const ft_answer *a) {
     size_t feature = r->window.inputs;
     ft_stat *f = &r->window.stats->features[feature];
-    char text[16];
     if (!f->is_text) return add_number(r, feature, (float)a->prediction);
-    int class = ft_answer_class(r->baseline.answers, a);
-    int len = class < 0 ? 0 : snprintf(text, sizeof text, "%d", class);
-    return ft_stat_add_text(r->window.stats, f, len ? ft_str_n(text, (size_t)len) : (ft_str){ 0 },
-                            1);
+    return ft_stat_add_answer(r->window.stats, f, r->baseline.answers, a);
 }
 
 static ft_err payload_of(ft_payload *out, ft_run *r, const ft_value *v, int type, int data,

@@ -2,6 +2,7 @@
 #include "monitor/statistics.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -111,6 +112,16 @@ ft_err ft_stat_add_text(ft_statistics *s, ft_stat *f, ft_str text, uint64_t time
     }
     f->present += times;
     return FT_OK;
+}
+
+ft_err ft_stat_add_answer(ft_statistics *s, ft_stat *f, ft_answers kind, const ft_answer *answer) {
+    float number = (float)answer->prediction;
+    char text[16];
+    if (!f->is_text) return ft_stat_add(s, f, &number, 1);
+    int class = ft_answer_class(kind, answer);
+    if (class < 0) return ft_stat_add_text(s, f, (ft_str){ 0 }, 1);
+    snprintf(text, sizeof text, "%d", class);
+    return ft_stat_add_text(s, f, ft_str_of(text), 1);
 }
 
 uint64_t ft_stat_count_of(const ft_stat *f, ft_str text) {

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "monitor/answer.h"
 #include "stats/moments.h"
 #include "stats/quantile.h"
 
@@ -69,6 +70,8 @@ void ft_statistics_free(ft_statistics *s); /* fine on NULL */
 ft_err ft_stat_add(ft_statistics *s, ft_stat *f, const float *values, size_t n);
 /* A text `times` times; at == NULL: missing. */
 ft_err ft_stat_add_text(ft_statistics *s, ft_stat *f, ft_str text, uint64_t times);
+/* An answer: the class that it chooses where the feature is texts, else its number. */
+ft_err ft_stat_add_answer(ft_statistics *s, ft_stat *f, ft_answers kind, const ft_answer *answer);
 ft_stat_type ft_stat_type_of(const ft_stat *f);
 uint64_t ft_stat_count_of(const ft_stat *f, ft_str text);
 /* NULL when there is none. */
