@@ -78,7 +78,7 @@ extern const ft_command ft_command_speak, ft_command_convert, ft_command_prompts
 
 extern const ft_command ft_command_data_pack, ft_command_data_convert, ft_command_data_unpack,
     ft_command_data_ls, ft_command_data_head, ft_command_data_check, ft_command_data_formats,
-    ft_command_data_bench;
+    ft_command_data_bench, ft_command_data_transforms;
 
 const ft_command *const ft_commands[] = {
     &ft_command_train,
@@ -127,6 +127,7 @@ const ft_command *const ft_commands[] = {
     &ft_command_data_check,
     &ft_command_data_bench,
     &ft_command_data_formats,
+    &ft_command_data_transforms,
     &ft_command_speak,
     &ft_command_convert,
     &ft_command_prompts_build,

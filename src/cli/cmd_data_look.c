@@ -1,8 +1,9 @@
-/* cmd_data_look.c -- `fettle data ls|head|check|formats`: what is in a dataset, and whether it is
- * whole. */
+/* cmd_data_look.c -- `fettle data ls|head|check|formats|transforms`: what is in a dataset, whether
+ * it is whole, and what there is. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -10,6 +11,7 @@
 #include "base/pool.h"
 #include "cli/data_args.h"
 #include "cli/listing.h"
+#include "data/transform.h"
 #include "media/image.h"
 
 #define FIELDS_SHOWN 8
@@ -29,6 +31,20 @@ static ft_err run_formats(ft_cli *cli) {
         ft_listing_text(&l, k.reads ? FT_STR("yes") : FT_STR("no"));
         ft_listing_text(&l, k.writes ? FT_STR("yes") : FT_STR("no"));
         ft_listing_text(&l, ft_str_of(k.doc));
+    }
+    return ft_listing_print(&l, NULL);
+}
+
+static ft_err run_transforms(ft_cli *cli) {
+    static const char *const columns[] = { "step", "what" };
+    ft_listing l;
+    const char *doc;
+    ft_listing_init(&l, cli, columns, FT_COUNT(columns));
+    for (size_t i = 0; (doc = ft_transform_help(i)); i++) {
+        ft_str what = ft_str_of(doc), step = ft_str_of(doc);
+        step.len = (size_t)(strstr(doc, ": ") - doc);
+        ft_listing_text(&l, step);
+        ft_listing_text(&l, ft_str_from(what, step.len + 2));
     }
     return ft_listing_print(&l, NULL);
 }
@@ -172,14 +188,7 @@ typedef struct checking {
 static ft_err damage_add(checking *c, const ft_sample *s) {
     c->bad++;
     if (c->damage_count == ERRORS_MAX) return FT_OK;
-    if (c->damage_count == c->damage_capacity) {
-        size_t capacity = c->damage_capacity ? c->damage_capacity * 2 : 64;
-        damage *more;
-        FT_TRY(ft_arena_items(&more, &c->arena, capacity));
-        if (c->damage_count) memcpy(more, c->damages, c->damage_count * sizeof *more);
-        c->damages = more;
-        c->damage_capacity = capacity;
-    }
+    FT_TRY(ft_arena_grow(&c->damages, &c->damage_capacity, &c->arena, c->damage_count));
     damage *d = &c->damages[c->damage_count];
     *d = (damage){ .shard = s->shard, .record = s->record, .offset = s->offset };
     FT_TRY(ft_arena_str(&d->why, &c->arena, ft_str_of(ft_err_why())));
@@ -396,4 +405,11 @@ const ft_command ft_command_data_formats = {
     .name = "data formats",
     .doc = "the formats that datasets may have",
     .run = run_formats,
+};
+const ft_command ft_command_data_transforms = {
+    .name = "data transforms",
+    .doc = "the steps that pictures may go through while they are loaded",
+    .more =
+        "  fettle data bench train/ --transforms random_resized_crop=224,flip,normalise=imagenet\n",
+    .run = run_transforms,
 };

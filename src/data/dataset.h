@@ -123,9 +123,6 @@ bool ft_dataset_random(const ft_dataset *d); /* may records be read by number? *
  * as the dataset? (raw shards, plain npy and idx) */
 bool ft_dataset_mapped(const ft_dataset *d);
 
-/* The raw shard behind a shard of format fts (its layout, for copying whole batches); else NULL. */
-struct ft_shard *ft_dataset_raw(const ft_dataset *d, uint32_t shard);
-
 /* The formats, from 0; false past the last. */
 typedef struct ft_dataset_kind {
     const char *name, *doc, *endings, *media_types;
@@ -154,8 +151,5 @@ ft_err ft_dataset_next(ft_sample *out, ft_dataset_reader *r, bool *can_go_on);
 /* Were all views that this reader gave of mapped files still backed by the file when this was
  * called? FT_ECORRUPT naming file and record otherwise. Call once after a batch was copied out. */
 ft_err ft_dataset_intact(ft_dataset_reader *r);
-
-/* The page cache is told that these records are next (readahead); never fails. */
-void ft_dataset_hint(ft_dataset_reader *r, uint32_t shard, uint64_t record, uint64_t count);
 
 #endif

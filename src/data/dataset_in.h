@@ -45,9 +45,8 @@ struct ft_dataset_format {
     /* Where records cannot be found by number. NULL: by `read`. */
     ft_err (*seek)(ft_dataset_reader *r, ft_set_shard *s, uint64_t record);
     ft_err (*next)(ft_sample *out, ft_dataset_reader *r, ft_set_shard *s, bool *can_go_on);
-    void (*leave)(ft_dataset_reader *r);                           /* may be NULL */
-    ft_err (*intact)(ft_dataset_reader *r, ft_set_shard *s);       /* may be NULL */
-    void (*hint)(ft_set_shard *s, uint64_t first, uint64_t count); /* may be NULL */
+    void (*leave)(ft_dataset_reader *r);                     /* may be NULL */
+    ft_err (*intact)(ft_dataset_reader *r, ft_set_shard *s); /* may be NULL */
     /* ---- writing; NULL: read only here */
     size_t write_bytes;
     ft_err (*write_begin)(ft_dataset_writer *w);

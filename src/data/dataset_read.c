@@ -89,11 +89,6 @@ ft_err ft_dataset_intact(ft_dataset_reader *r) {
     return err;
 }
 
-void ft_dataset_hint(ft_dataset_reader *r, uint32_t shard, uint64_t record, uint64_t count) {
-    FT_CHECK(shard < r->d->shard_count);
-    if (r->d->format->hint) r->d->format->hint(&r->d->shards[shard], record, count);
-}
-
 /* ---- files: a few stay open, found by shard number */
 
 static ft_err file_of(int *fd, ft_dataset_reader *r, const ft_set_shard *s) {
@@ -124,13 +119,6 @@ ft_err ft_set_pread(ft_str *out, ft_dataset_reader *r, const ft_set_shard *s, ui
                        (unsigned long long)(offset + got), (unsigned long long)(len - got));
     *out = ft_str_n(r->raw.at, got);
     return FT_OK;
-}
-
-void ft_set_advise(const ft_set_shard *s, uint64_t offset, uint64_t len) {
-    int fd = open(s->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return;
-    posix_fadvise(fd, (off_t)offset, (off_t)len, POSIX_FADV_WILLNEED);
-    close(fd);
 }
 
 /* ---- reading */

@@ -1,19 +1,15 @@
-/* loader_cuda.c -- see loader_cuda.h. Source: CUDA Runtime API, "Memory Management", "Stream
- * Management": the functions and their codes have been the same since CUDA 4. */
+/* loader_cuda.c -- see loader_cuda.h. Source: CUDA Runtime API, "Memory Management": the functions and their codes have been the same since CUDA 4. */
 #include "data/loader_cuda.h"
 
 #include "base/check.h"
 #include "base/lib.h"
 
-#define HOST_TO_DEVICE 1 /* cudaMemcpyHostToDevice */
-#define PORTABLE       1 /* cudaHostRegisterPortable: pinned for every device */
+#define PORTABLE 1 /* cudaHostRegisterPortable: pinned for every device */
 
 typedef struct cuda_api {
     int (*device_count)(int *count);
     int (*host_register)(void *at, size_t bytes, unsigned flags);
     int (*host_unregister)(void *at);
-    int (*memcpy_async)(void *to, const void *from, size_t bytes, int kind, void *stream);
-    int (*stream_synchronize)(void *stream);
     const char *(*error_string)(int code);
 } cuda_api;
 
@@ -24,8 +20,6 @@ static const ft_lib_symbol symbols[] = {
     { "cudaGetDeviceCount", offsetof(cuda_api, device_count) },
     { "cudaHostRegister", offsetof(cuda_api, host_register) },
     { "cudaHostUnregister", offsetof(cuda_api, host_unregister) },
-    { "cudaMemcpyAsync", offsetof(cuda_api, memcpy_async) },
-    { "cudaStreamSynchronize", offsetof(cuda_api, stream_synchronize) },
     { "cudaGetErrorString", offsetof(cuda_api, error_string) },
 };
 
@@ -51,13 +45,3 @@ ft_err ft_cuda_pin(void *at, size_t bytes) {
 }
 
 void ft_cuda_unpin(void *at) { cuda.host_unregister(at); }
-
-ft_err ft_cuda_copy(void *device, const void *host, size_t bytes, void *stream) {
-    FT_TRY(ft_cuda_load());
-    return check(cuda.memcpy_async(device, host, bytes, HOST_TO_DEVICE, stream), "begin a copy");
-}
-
-ft_err ft_cuda_wait(void *stream) {
-    FT_TRY(ft_cuda_load());
-    return check(cuda.stream_synchronize(stream), "finish a stream");
-}

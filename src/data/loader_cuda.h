@@ -1,4 +1,4 @@
-/* loader_cuda.h -- page-locked memory and asynchronous copies where NVIDIA's runtime is installed.
+/* loader_cuda.h -- page-locked memory where NVIDIA's runtime is installed.
  *
  * libcudart is loaded on first use; where there is none every function says FT_EABSENT, which is
  * normal. Threads: any, once loaded. */
@@ -14,9 +14,5 @@ ft_err ft_cuda_load(void);
 /* Page-lock memory of ours, so that copies from it run beside the work. */
 ft_err ft_cuda_pin(void *at, size_t bytes);
 void ft_cuda_unpin(void *at);
-/* Begin to copy to device memory in `stream` (a cudaStream_t; NULL: the default one). The source
- * must stay as it is until the stream has got there. */
-ft_err ft_cuda_copy(void *device, const void *host, size_t bytes, void *stream);
-ft_err ft_cuda_wait(void *stream); /* until everything in the stream is done */
 
 #endif

@@ -167,10 +167,3 @@ ft_err ft_mapped_intact(const ft_mapped *m) {
     return FT_FAIL(FT_ECORRUPT, "'%s' shrank from %zu to %llu bytes while it was read", m->path,
                    m->bytes.len, here ? (unsigned long long)st.st_size : 0);
 }
-
-void ft_mapped_hint(const ft_mapped *m, uint64_t offset, uint64_t len) {
-    if (offset >= m->bytes.len) return;
-    if (len > m->bytes.len - offset) len = m->bytes.len - offset;
-    uint64_t page = offset & ~((uint64_t)page_bytes - 1);
-    madvise((void *)(uintptr_t)(m->bytes.at + page), len + (offset - page), MADV_WILLNEED);
-}

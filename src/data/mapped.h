@@ -24,7 +24,6 @@ ft_str ft_mapped_bytes(const ft_mapped *m);
  * Costs a system call. */
 ft_err ft_mapped_intact(const ft_mapped *m);
 bool ft_mapped_cut(const ft_mapped *m); /* was a page missing? Costs nothing. */
-void ft_mapped_hint(const ft_mapped *m, uint64_t offset, uint64_t len); /* will be read soon */
-void ft_mapped_free(ft_mapped *m);                                      /* fine on NULL */
+void ft_mapped_free(ft_mapped *m);      /* fine on NULL */
 
 #endif

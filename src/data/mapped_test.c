@@ -24,8 +24,6 @@ static void test_read(void **state) {
     EXPECT(ft_mapped_bytes(m).len == 10000 && ft_mapped_bytes(m).at[9999] == 'x');
     EXPECT_OK(ft_mapped_intact(m));
     EXPECT(!ft_mapped_cut(m));
-    ft_mapped_hint(m, 0, 1 << 20);
-    ft_mapped_hint(m, 1 << 20, 1);
     ft_mapped_free(m);
     EXPECT_OK(ft_mapped_open(&m, file_of("empty", 0)));
     EXPECT(ft_mapped_bytes(m).len == 0);

@@ -272,16 +272,6 @@ static ft_err intact(ft_dataset_reader *r, ft_set_shard *s) {
     return FT_OK;
 }
 
-static void hint(ft_set_shard *s, uint64_t first, uint64_t count) {
-    const arrays *a = s->state;
-    if (!a->maps[0] || first >= a->rows) return;
-    if (count > a->rows - first) count = a->rows - first;
-    const column *c = &a->columns[0];
-    ft_mapped_hint(a->maps[0],
-                   (uint64_t)(c->at - ft_mapped_bytes(a->maps[0]).at) + first * c->row_bytes,
-                   count * c->row_bytes);
-}
-
 static int sniff_npy(ft_str head, ft_str path) {
     (void)path;
     return ft_str_starts(head, FT_STR("\x93NUMPY")) ? 100 : 0;
@@ -291,7 +281,7 @@ static int sniff_idx(ft_str head, ft_str path) { return ft_format_idx.sniff(head
 
 #define ARRAYS                                                                             \
     .shard_bytes = sizeof(arrays), .close = shard_close, .read = row_read, .mapped = true, \
-    .intact = intact, .hint = hint
+    .intact = intact
 
 const ft_dataset_format ft_set_npy = {
     .name = "npy",

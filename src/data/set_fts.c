@@ -41,15 +41,6 @@ static ft_err intact(ft_dataset_reader *r, ft_set_shard *s) {
     return ft_shard_intact(((state *)s->state)->shard);
 }
 
-static void hint(ft_set_shard *s, uint64_t first, uint64_t count) {
-    ft_shard_hint(((state *)s->state)->shard, first, count);
-}
-
-ft_shard *ft_dataset_raw(const ft_dataset *d, uint32_t shard) {
-    FT_CHECK(shard < d->shard_count);
-    return d->format == &ft_set_fts ? ((state *)d->shards[shard].state)->shard : NULL;
-}
-
 /* ---- writing */
 
 typedef struct writing {
@@ -86,7 +77,6 @@ const ft_dataset_format ft_set_fts = {
     .close = shard_close,
     .read = shard_read,
     .intact = intact,
-    .hint = hint,
     .write_bytes = sizeof(writing),
     .write_begin = write_begin,
     .write = write_one,

@@ -287,13 +287,6 @@ static ft_err record_read(ft_sample *out, ft_dataset_reader *r, ft_set_shard *s,
     return err ? ft_set_fail(err, s, record, out->offset) : FT_OK;
 }
 
-static void record_hint(ft_set_shard *s, uint64_t first, uint64_t count) {
-    const shard *st = s->state;
-    if (!st->offsets || first >= s->count || count == 0) return;
-    if (count > s->count - first) count = s->count - first;
-    ft_set_advise(s, st->offsets[first], st->offsets[first + count] - st->offsets[first]);
-}
-
 /* ---- reading in order */
 
 static ft_err record_seek(ft_dataset_reader *r, ft_set_shard *s, uint64_t record) {
@@ -365,12 +358,12 @@ static int sniff_csv(ft_str head, ft_str path) {
     return head.len ? ft_format_csv.sniff(head, path) : 0;
 }
 
-#define RECORDS                                                                                \
-    .shard_bytes = sizeof(shard), .reader_bytes = sizeof(reading), .open = shard_open,         \
-    .close = shard_close, .read = record_read, .seek = record_seek, .next = record_next,       \
-    .leave = reader_leave, .hint = record_hint, .write_bytes = sizeof(ft_set_records_writing), \
-    .write_begin = ft_set_records_write_begin, .write = ft_set_records_write,                  \
-    .written = ft_set_records_written, .write_end = ft_set_records_write_end,                  \
+#define RECORDS                                                                          \
+    .shard_bytes = sizeof(shard), .reader_bytes = sizeof(reading), .open = shard_open,   \
+    .close = shard_close, .read = record_read, .seek = record_seek, .next = record_next, \
+    .leave = reader_leave, .write_bytes = sizeof(ft_set_records_writing),                \
+    .write_begin = ft_set_records_write_begin, .write = ft_set_records_write,            \
+    .written = ft_set_records_written, .write_end = ft_set_records_write_end,            \
     .write_free = ft_set_records_write_free
 
 const ft_dataset_format ft_set_tfrecord = {

@@ -228,16 +228,6 @@ ft_str ft_shard_meta(const ft_shard *s) {
 
 /* ---- reading */
 
-ft_err ft_shard_layout(size_t *offset, size_t *stride, const ft_shard *s, int field) {
-    FT_CHECK(field >= 0 && (uint32_t)field < s->head.field_count);
-    if (s->offsets) return FT_FAIL(FT_ECONFLICT, "'%s': its records differ in size", s->path);
-    *offset = (size_t)s->rows[field].offset;
-    *stride = (size_t)s->head.record_bytes;
-    return FT_OK;
-}
-
-const char *ft_shard_data(const ft_shard *s) { return s->file.at + s->head.data_offset; }
-
 static size_t block_of(const ft_shard *s, uint64_t record) {
     if (s->per_block) return (size_t)(record / s->per_block);
     size_t low = 0, high = (size_t)s->foot.block_count;
@@ -284,7 +274,8 @@ ft_err ft_shard_verify(ft_shard *s, uint64_t first, uint64_t count) {
 /* The bytes of record i, within its block. */
 static ft_err record_at(ft_str *out, const ft_shard *s, uint64_t i) {
     if (!s->offsets) {
-        *out = ft_str_n(ft_shard_data(s) + i * s->head.record_bytes, (size_t)s->head.record_bytes);
+        *out = ft_str_n(s->file.at + s->head.data_offset + i * s->head.record_bytes,
+                        (size_t)s->head.record_bytes);
         return FT_OK;
     }
     uint64_t ends[2];
@@ -347,11 +338,3 @@ ft_err ft_shard_read(ft_array *values, ft_shard *s, uint64_t record, uint64_t *o
 }
 
 ft_err ft_shard_intact(const ft_shard *s) { return ft_mapped_intact(s->map); }
-
-void ft_shard_hint(const ft_shard *s, uint64_t first, uint64_t count) {
-    if (first >= s->foot.record_count || count == 0) return;
-    if (count > s->foot.record_count - first) count = s->foot.record_count - first;
-    const ft_shard_block *a = &s->blocks[block_of(s, first)];
-    const ft_shard_block *b = &s->blocks[block_of(s, first + count - 1)];
-    ft_mapped_hint(s->map, a->offset, b->offset + b->bytes - a->offset);
-}

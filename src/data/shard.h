@@ -40,11 +40,6 @@ void ft_shard_free(ft_shard *s);
 const ft_field *ft_shard_fields(const ft_shard *s, size_t *count);
 uint64_t ft_shard_count(const ft_shard *s);
 ft_str ft_shard_meta(const ft_shard *s); /* "{}" when there is none */
-/* Where a fixed field stands in every record, and how far records are apart: field f of record i is
- * at ft_shard_data(s) + i * stride + offset. FT_ECONFLICT when records differ in size. The bytes
- * are not verified by this: call ft_shard_verify for the records that are used. */
-ft_err ft_shard_layout(size_t *offset, size_t *stride, const ft_shard *s, int field);
-const char *ft_shard_data(const ft_shard *s);
 /* Verify the blocks of records [first, first + count), unless that was done. A few ns when it was.
  * FT_ECORRUPT names file, block, record and byte. */
 ft_err ft_shard_verify(ft_shard *s, uint64_t first, uint64_t count);
@@ -55,7 +50,6 @@ ft_err ft_shard_read(ft_array *values, ft_shard *s, uint64_t record, uint64_t *o
 /* Is the file as long as it was? FT_ECORRUPT when views of it were cut off meanwhile (their bytes
  * then read as zeros). */
 ft_err ft_shard_intact(const ft_shard *s);
-void ft_shard_hint(const ft_shard *s, uint64_t first, uint64_t count); /* readahead */
 
 /* ---- writing: beside `path`, put in place by ft_shard_writer_end. */
 typedef struct ft_shard_writer ft_shard_writer;

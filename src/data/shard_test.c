@@ -100,7 +100,7 @@ static void expect_record(ft_shard *s, bool varied, uint64_t i) {
 
 static void test_fixed(void **state) {
     ft_shard *s;
-    size_t count, offset, stride;
+    size_t count;
     (void)state;
     EXPECT_OK(write_shard(path_of("a.fts"), false, 5000, FT_STR("{\"classes\":[\"x\"]}")));
     EXPECT_OK(ft_shard_open(&s, path_of("a.fts"), NULL));
@@ -110,32 +110,25 @@ static void test_fixed(void **state) {
     EXPECT(f[0].kind == FT_FIELD_ARRAY && f[0].ndim == 3 && f[0].shape[1] == 5);
     EXPECT_STR("{\"classes\":[\"x\"]}", ft_shard_meta(s));
     for (uint64_t i = 0; i < 5000; i += 7) expect_record(s, false, 4999 - i);
-    EXPECT_OK(ft_shard_layout(&offset, &stride, s, 2));
-    EXPECT(offset == 128 && stride == 256); /* 60, 8 and 128 bytes at 0, 64 and 128 */
-    EXPECT(((const float *)(const void *)(ft_shard_data(s) + 10 * stride + offset))[0] == 10.0f);
     EXPECT_OK(ft_shard_verify(s, 0, 5000));
     EXPECT_ERR(FT_EINVAL, ft_shard_verify(s, 4999, 2));
     EXPECT_ERR(FT_EINVAL, ft_shard_verify(s, 5000, 1));
     EXPECT_OK(ft_shard_intact(s));
-    ft_shard_hint(s, 4000, 10000);
     ft_shard_free(s);
 }
 
 static void test_varied(void **state) {
     ft_shard *s;
-    size_t offset, stride;
     (void)state;
     EXPECT_OK(write_shard(path_of("b.fts"), true, 2000, FT_STR("")));
     EXPECT_OK(ft_shard_open(&s, path_of("b.fts"), NULL));
     EXPECT(ft_shard_count(s) == 2000);
     EXPECT_STR("{}", ft_shard_meta(s));
     for (uint64_t i = 0; i < 2000; i++) expect_record(s, true, i * 1009 % 2000);
-    EXPECT_ERR(FT_ECONFLICT, ft_shard_layout(&offset, &stride, s, 0));
     ft_shard_free(s);
     EXPECT_OK(write_shard(path_of("none.fts"), true, 0, FT_STR("")));
     EXPECT_OK(ft_shard_open(&s, path_of("none.fts"), NULL));
     EXPECT(ft_shard_count(s) == 0);
-    ft_shard_hint(s, 0, 1);
     ft_shard_free(s);
 }
 

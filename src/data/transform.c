@@ -148,12 +148,7 @@ void ft_transform_gather(ft_transform *t, size_t bytes) {
     t->pack.stream = bytes >= FT_TRANSFORM_STREAM_BYTES;
 }
 
-const char *const *ft_transform_help(void) {
-    static const char *lines[FT_TRANSFORM_STEPS_MAX * 2 + 1];
-    for (size_t i = 0; ft_step_ops[i].name && i < FT_COUNT(lines) - 1; i++)
-        lines[i] = ft_step_ops[i].doc; /* the same values from every thread */
-    return lines;
-}
+const char *ft_transform_help(size_t i) { return ft_step_ops[i].name ? ft_step_ops[i].doc : NULL; }
 
 /* ---- scratch of a thread */
 ft_err ft_transform_work_new(ft_transform_work **out, const ft_transform *t) {

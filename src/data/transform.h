@@ -52,8 +52,8 @@ const ft_array *ft_transform_shape(const ft_transform *t);
  * caches (a tenth less CPU for batches of 19 MB). Before anything runs. */
 void ft_transform_gather(ft_transform *t, size_t bytes);
 #define FT_TRANSFORM_STREAM_BYTES ((size_t)8 << 20)
-/* Names of the steps there are, for help: "name: doc" lines. */
-const char *const *ft_transform_help(void);
+/* Step `i` of those there are, for help: "flip[=0.5]: left to right …"; NULL past the last. */
+const char *ft_transform_help(size_t i);
 
 /* What was cut out of the stored picture, and whether it was mirrored: for boxes and key points of
  * the labels, and for comparing pixels. */

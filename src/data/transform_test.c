@@ -77,7 +77,7 @@ static void test_refused(void **state) {
     wrong.dtype = FT_F32;
     EXPECT_ERR(FT_EINVAL, new_u8(&t, "", &wrong));
     EXPECT_WHY("is no picture");
-    EXPECT(ft_transform_help()[0] && strstr(ft_transform_help()[0], "random_resized_crop"));
+    EXPECT(strstr(ft_transform_help(0), "random_resized_crop="));
 }
 
 static void test_shapes(void **state) {

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/files.h"
 #include "models/rows.h"
+#include "trees/predict.h"
 
 #define HEAD_BYTES       512
 #define SCHEMA_BYTES_MAX ((size_t)256 << 20)
@@ -228,11 +229,6 @@ static ft_err predict(const ft_model *base, ft_payload *out, const ft_payload *i
     FT_TRY(ft_arena_items(&answers, arena, rows.rows * columns + 1));
     FT_TRY(ft_scorer_predict(m->scorer, answers, rows.at, rows.rows));
     return ft_rows_answer(out, answers, rows.rows, columns, accept, arena);
-}
-
-const ft_scorer *ft_predictor_xgboost_scorer(const ft_model *m) {
-    FT_CHECK(m->predictor == &ft_predictor_xgboost);
-    return ((const model *)m)->scorer;
 }
 
 const ft_predictor ft_predictor_xgboost = {

@@ -9,11 +9,7 @@
 #define FT_PREDICTOR_XGBOOST_H
 
 #include "models/predictor.h"
-#include "trees/predict.h"
 
 extern const ft_predictor ft_predictor_xgboost;
-
-/* The scorer of a loaded model, for explanations and rules that look inside. */
-const ft_scorer *ft_predictor_xgboost_scorer(const ft_model *m);
 
 #endif
