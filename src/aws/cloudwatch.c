@@ -264,13 +264,7 @@ typedef struct records {
 } records;
 
 static ft_err records_add(records *r, ft_arena *arena, const datum *d) {
-    if (r->count == r->room) {
-        datum *more;
-        r->room = r->room ? 2 * r->room : 16;
-        FT_TRY(ft_arena_items(&more, arena, r->room));
-        if (r->count) memcpy(more, r->at, r->count * sizeof *more);
-        r->at = more;
-    }
+    FT_TRY(ft_arena_grow(&r->at, &r->room, arena, r->count));
     r->at[r->count++] = *d;
     return FT_OK;
 }

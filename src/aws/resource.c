@@ -4,8 +4,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-#define LIST_FIRST 32 /* rows that a list has room for at first */
-
 static const char *const steps[] = {
     "create table aws_resource ("
     " kind text not null, name text not null, json text not null, note text not null default '',"
@@ -65,13 +63,7 @@ ft_err ft_aws_resource_list(ft_aws_resource **out, size_t *count, ft_store *s, f
                        "tsssi", kind, after.at ? after : FT_STR(""), head.at ? head : FT_STR(""),
                        head.at ? head : FT_STR(""), (int64_t)limit));
     while (err == FT_OK && ft_rows_next(rows)) {
-        if (*count == room) {
-            ft_aws_resource *more;
-            room = room ? 2 * room : LIST_FIRST;
-            if ((err = ft_arena_items(&more, arena, room)) != FT_OK) break;
-            if (*count) memcpy(more, *out, *count * sizeof *more);
-            *out = more;
-        }
+        if ((err = ft_arena_grow(out, &room, arena, *count)) != FT_OK) break;
         ft_aws_resource *r = &(*out)[*count];
         r->kind = ft_str_of(kind);
         ft_rows_read(rows, "sssii", &r->name, &r->json, &r->note, &r->created_us, &r->modified_us);

@@ -15,6 +15,7 @@
 #define BLOCK_MIN     ((size_t)4096)
 #define BLOCK_MAX     ((size_t)1 << 24)
 #define LIMIT_DEFAULT ((size_t)1 << 30)
+#define LIST_FIRST    16 /* places of a list that grows */
 
 struct ft_arena_block {
     ft_arena_block *next;
@@ -76,6 +77,17 @@ ft_err ft_arena_items_(void **out, ft_arena *arena, size_t count, size_t size_by
     if (__builtin_mul_overflow(count, size_bytes, &bytes))
         return FT_FAIL(FT_ENOMEM, "no memory for %zu items of %zu bytes", count, size_bytes);
     return ft_arena_take_(out, arena, bytes);
+}
+
+ft_err ft_arena_grow_(void **list, size_t *room, ft_arena *arena, size_t count, size_t size_bytes) {
+    void *more;
+    if (count < *room) return FT_OK;
+    size_t larger = *room ? 2 * *room : LIST_FIRST;
+    FT_TRY(ft_arena_items_(&more, arena, larger, size_bytes));
+    if (count) memcpy(more, *list, count * size_bytes);
+    *list = more;
+    *room = larger;
+    return FT_OK;
 }
 
 ft_err ft_arena_str(ft_str *out, ft_arena *arena, ft_str s) {

@@ -36,6 +36,12 @@ ft_err ft_arena_take_(void **out, ft_arena *arena, size_t bytes);
     ft_arena_items_((void **)(out), (arena), (count), sizeof **(out))
 ft_err ft_arena_items_(void **out, ft_arena *arena, size_t count, size_t size_bytes);
 
+/* Room for one more item behind the `count` of a list: a full one moves to a place twice as long.
+ * `*room` counts its places, 0 before the first. */
+#define ft_arena_grow(list, room, arena, count) \
+    ft_arena_grow_((void **)(list), (room), (arena), (count), sizeof **(list))
+ft_err ft_arena_grow_(void **list, size_t *room, ft_arena *arena, size_t count, size_t size_bytes);
+
 /* A NUL-terminated copy of a view; out->at[out->len] is '\0'. */
 ft_err ft_arena_str(ft_str *out, ft_arena *arena, ft_str s);
 /* printf into the arena; the result is NUL-terminated. */

@@ -35,6 +35,24 @@ static void test_limit(void **state) {
     ft_arena_fini(&arena);
 }
 
+static void test_list_grows(void **state) {
+    (void)state;
+    ft_arena arena = FT_ARENA_INIT(4096);
+    int *list = NULL;
+    size_t room = 0, count = 0;
+    ft_err err;
+    while ((err = ft_arena_grow(&list, &room, &arena, count)) == FT_OK) {
+        EXPECT(room > count);
+        for (size_t i = 0; i < count; i++) EXPECT(list[i] == (int)i);
+        list[count] = (int)count;
+        count++;
+    }
+    EXPECT(err == FT_ENOMEM && count == room && count >= 64); /* what was there stays */
+    for (size_t i = 0; i < count; i++) EXPECT(list[i] == (int)i);
+    ft_err_clear();
+    ft_arena_fini(&arena);
+}
+
 static void test_text(void **state) {
     (void)state;
     ft_arena arena = FT_ARENA_INIT(0);
@@ -83,7 +101,7 @@ static void test_every_fault(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_grows_and_aligns), cmocka_unit_test(test_limit),
-          cmocka_unit_test(test_text),
+          cmocka_unit_test(test_list_grows), cmocka_unit_test(test_text),
 #ifdef FT_POISONS
           cmocka_unit_test(test_poisoned_between),
 #endif

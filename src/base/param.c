@@ -175,14 +175,7 @@ static ft_err check_choice(const ft_param *p, ft_str text) {
 }
 
 static ft_err items_add(items *list, ft_arena *arena, ft_str text) {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 4;
-        ft_str *at;
-        FT_TRY(ft_arena_items(&at, arena, capacity));
-        if (list->count) memcpy(at, list->at, list->count * sizeof *at);
-        list->at = at;
-        list->capacity = capacity;
-    }
+    FT_TRY(ft_arena_grow(&list->at, &list->capacity, arena, list->count));
     list->at[list->count++] = text;
     return FT_OK;
 }

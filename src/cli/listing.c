@@ -13,16 +13,8 @@
 
 static void cell_add(ft_listing *l, ft_value v) {
     if (l->err != FT_OK) return;
-    if (l->cell_count == l->cell_capacity) {
-        size_t capacity = l->cell_capacity ? l->cell_capacity * 2 : 64;
-        ft_value *cells;
-        l->err = ft_arena_items(&cells, &l->cli->arena, capacity);
-        if (l->err != FT_OK) return;
-        if (l->cell_count) memcpy(cells, l->cells, l->cell_count * sizeof *cells);
-        l->cells = cells;
-        l->cell_capacity = capacity;
-    }
-    l->cells[l->cell_count++] = v;
+    l->err = ft_arena_grow(&l->cells, &l->cell_capacity, &l->cli->arena, l->cell_count);
+    if (l->err == FT_OK) l->cells[l->cell_count++] = v;
 }
 
 void ft_listing_init(ft_listing *l, ft_cli *cli, const char *const *columns, int count) {

@@ -108,13 +108,7 @@ static ft_err steps_read(ft_system_usage *u, ft_store *s, ft_arena *arena, ft_st
         step = r.values[STEP].i;
         began_us = r.values[TIME].i;
         if (first || took < 0) continue;
-        if (u->step_count == room) {
-            double *more;
-            room = room ? 2 * room : 1024;
-            FT_GOTO(err, ft_arena_items(&more, arena, room));
-            if (u->step_count) memcpy(more, u->step_s, u->step_count * sizeof *more);
-            u->step_s = more;
-        }
+        FT_GOTO(err, ft_arena_grow(&u->step_s, &room, arena, u->step_count));
         u->step_s[u->step_count++] = took;
     }
     if (err == FT_ENOTFOUND) err = FT_OK;

@@ -34,14 +34,7 @@ static bool fold_sums_to_one(const fold *f) {
 }
 
 static ft_err row_add(rows *r, ft_answer answer) {
-    if (r->count == r->capacity) {
-        size_t capacity = r->capacity ? 2 * r->capacity : 8;
-        ft_answer *more;
-        FT_TRY(ft_arena_items(&more, r->arena, capacity));
-        if (r->count) memcpy(more, r->at, r->count * sizeof *more);
-        r->at = more;
-        r->capacity = capacity;
-    }
+    FT_TRY(ft_arena_grow(&r->at, &r->capacity, r->arena, r->count));
     r->at[r->count++] = answer;
     return FT_OK;
 }

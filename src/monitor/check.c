@@ -17,13 +17,7 @@ ft_err ft_violation_add(ft_violations *v, ft_str feature, const char *check,
     va_start(ap, description);
     vsnprintf(text, sizeof text, description, ap);
     va_end(ap);
-    if (v->count == v->room) {
-        ft_violation *more;
-        v->room = v->room ? 2 * v->room : 32;
-        FT_TRY(ft_arena_items(&more, v->arena, v->room));
-        if (v->count) memcpy(more, v->at, v->count * sizeof *more);
-        v->at = more;
-    }
+    FT_TRY(ft_arena_grow(&v->at, &v->room, v->arena, v->count));
     ft_violation *to = &v->at[v->count];
     *to = (ft_violation){ .check = ft_str_of(check) };
     FT_TRY(ft_arena_str(&to->feature, v->arena, feature));

@@ -190,13 +190,7 @@ static ft_err read_domains(ft_json *j, ft_arena *arena, ft_constraint *f) {
     FT_TRY(ft_json_enter_array(j));
     while (ft_json_next_item(j)) {
         ft_str text;
-        if (f->domain_count == room) {
-            ft_str *more;
-            room = room ? 2 * room : 16;
-            FT_TRY(ft_arena_items(&more, arena, room));
-            if (f->domain_count) memcpy(more, f->domain, f->domain_count * sizeof *more);
-            f->domain = more;
-        }
+        FT_TRY(ft_arena_grow(&f->domain, &room, arena, f->domain_count));
         FT_TRY(ft_json_string(j, &text));
         FT_TRY(ft_arena_str(&f->domain[f->domain_count++], arena, text));
     }
@@ -245,13 +239,7 @@ static ft_err read_features(ft_json *j, ft_constraints *c) {
     size_t room = 0;
     FT_TRY(ft_json_enter_array(j));
     while (ft_json_next_item(j)) {
-        if (c->count == room) {
-            ft_constraint *more;
-            room = room ? 2 * room : 16;
-            FT_TRY(ft_arena_items(&more, &c->arena, room));
-            if (c->count) memcpy(more, c->features, c->count * sizeof *more);
-            c->features = more;
-        }
+        FT_TRY(ft_arena_grow(&c->features, &room, &c->arena, c->count));
         FT_TRY(read_feature(j, &c->arena, &c->features[c->count]));
         c->count++;
     }

@@ -222,13 +222,7 @@ ft_err ft_monitor_list(ft_monitor_row **out, size_t *count, ft_store *s, ft_aren
         " from monitor_run where endpoint = ? order by id desc limit ?",
         "si", endpoint, (int64_t)limit));
     while (err == FT_OK && ft_rows_next(rows)) {
-        if (*count == room) {
-            ft_monitor_row *more;
-            room = room ? 2 * room : 8;
-            if ((err = ft_arena_items(&more, arena, room))) break;
-            if (*count) memcpy(more, *out, *count * sizeof *more);
-            *out = more;
-        }
+        if ((err = ft_arena_grow(out, &room, arena, *count)) != FT_OK) break;
         ft_monitor_row *r = &(*out)[*count];
         ft_rows_read(rows, "sssiiiii", &r->endpoint, &r->status, &r->report_uri, &r->from_us,
                      &r->until_us, &r->created_us, &r->records, &r->violations);

@@ -66,13 +66,7 @@ static ft_err told_read(told *t, ft_run *r) {
     };
     FT_TRY(ft_cursor_open(&c, r->s, &ft_kind_drift, &opts));
     while ((err = ft_cursor_next(c, &record)) == FT_OK) {
-        if (t->count == t->room) {
-            ft_str *more;
-            t->room = t->room ? 2 * t->room : 16;
-            FT_GOTO(err, ft_arena_items(&more, r->arena, t->room));
-            if (t->count) memcpy(more, t->names, t->count * sizeof *more);
-            t->names = more;
-        }
+        FT_GOTO(err, ft_arena_grow(&t->names, &t->room, r->arena, t->count));
         FT_GOTO(err,
                 ft_arena_str(&t->names[t->count], r->arena, record.values[FT_DRIFT_FEATURE].s));
         t->count++;

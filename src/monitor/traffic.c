@@ -15,15 +15,9 @@ typedef struct reader {
 } reader;
 
 static ft_err cell_add(reader *r, ft_str text) {
-    if (r->count == r->room) {
-        ft_str *more;
-        if (r->room >= FT_TRAFFIC_CELLS_MAX)
-            return FT_FAIL(FT_ETOOBIG, "a row of more than %zu values", FT_TRAFFIC_CELLS_MAX);
-        r->room = r->room ? 2 * r->room : 64;
-        FT_TRY(ft_arena_items(&more, r->arena, r->room));
-        if (r->count) memcpy(more, r->cells, r->count * sizeof *more);
-        r->cells = more;
-    }
+    if (r->count >= FT_TRAFFIC_CELLS_MAX)
+        return FT_FAIL(FT_ETOOBIG, "a row of more than %zu values", FT_TRAFFIC_CELLS_MAX);
+    FT_TRY(ft_arena_grow(&r->cells, &r->room, r->arena, r->count));
     r->cells[r->count++] = ft_text_missing(text) ? (ft_str){ 0 } : text;
     return FT_OK;
 }

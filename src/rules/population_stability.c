@@ -66,13 +66,7 @@ static bool is_wanted(const ft_params *p, ft_str feature) {
 }
 
 static ft_err add(findings *f, ft_arena *arena, const finding *x) {
-    if (f->count == f->room) {
-        finding *more;
-        f->room = f->room ? 2 * f->room : 64;
-        FT_TRY(ft_arena_items(&more, arena, f->room));
-        if (f->count) memcpy(more, f->at, f->count * sizeof *more);
-        f->at = more;
-    }
+    FT_TRY(ft_arena_grow(&f->at, &f->room, arena, f->count));
     f->at[f->count] = *x;
     return ft_arena_str(&f->at[f->count++].feature, arena, x->feature);
 }

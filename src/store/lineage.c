@@ -140,16 +140,10 @@ typedef struct walk {
 } walk;
 
 static ft_err step_add(ft_lineage_step **out, walk *w, int depth, ft_str id) {
+    *out = NULL;
     if (w->count >= WALK_STEPS_MAX)
         return FT_FAIL(FT_ETOOBIG, "the lineage has more than %d steps", WALK_STEPS_MAX);
-    if (w->count == w->room) {
-        ft_lineage_step *steps;
-        size_t room = w->room ? w->room * 2 : STEPS_FIRST;
-        FT_TRY(ft_arena_items(&steps, w->arena, room));
-        if (w->count) memcpy(steps, w->steps, w->count * sizeof *steps);
-        w->steps = steps;
-        w->room = room;
-    }
+    FT_TRY(ft_arena_grow(&w->steps, &w->room, w->arena, w->count));
     *out = &w->steps[w->count++];
     (*out)->depth = depth;
     (*out)->id = id;

@@ -4,8 +4,6 @@
 #include "store/multipart_in.h"
 #include "store/objects_in.h"
 
-#define LIST_FIRST 16 /* entries that a list begins with; it doubles */
-
 typedef struct listing {
     ft_arena *arena;
     ft_upload *items;
@@ -18,13 +16,7 @@ static ft_err add(listing *l, const ft_upload *u) {
         l->more = true;
         return FT_OK;
     }
-    if (l->count == l->room) {
-        ft_upload *bigger;
-        l->room = l->room ? l->room * 2 : LIST_FIRST;
-        FT_TRY(ft_arena_items(&bigger, l->arena, l->room));
-        if (l->count) memcpy(bigger, l->items, l->count * sizeof *bigger);
-        l->items = bigger;
-    }
+    FT_TRY(ft_arena_grow(&l->items, &l->room, l->arena, l->count));
     ft_upload *kept = &l->items[l->count++];
     *kept = *u;
     FT_TRY(ft_arena_str(&kept->key, l->arena, u->key));

@@ -37,17 +37,6 @@ static ft_err item_read(ft_remote_info *out, ft_arena *arena, const ft_xml_node 
     return FT_OK;
 }
 
-static ft_err room(ft_remote_page *page, ft_arena *arena) {
-    if (page->count < page->capacity) return FT_OK;
-    size_t capacity = page->capacity ? page->capacity * 2 : 1024;
-    ft_remote_info *items;
-    FT_TRY(ft_arena_items(&items, arena, capacity));
-    if (page->count) memcpy(items, page->items, page->count * sizeof *items);
-    page->items = items;
-    page->capacity = capacity;
-    return FT_OK;
-}
-
 ft_err ft_remote_page_read(ft_remote_page *page, ft_arena *arena, ft_str xml) {
     ft_xml_node *root;
     FT_TRY(ft_xml_parse(&root, arena, xml));
@@ -56,7 +45,7 @@ ft_err ft_remote_page_read(ft_remote_page *page, ft_arena *arena, ft_str xml) {
     bool encoded = ft_str_ieq(ft_xml_child_text(root, "EncodingType"), FT_STR("url"));
     for (const ft_xml_node *n = root->child; n; n = n->next) {
         if (!ft_str_is(n->name, "Contents")) continue;
-        FT_TRY(room(page, arena));
+        FT_TRY(ft_arena_grow(&page->items, &page->capacity, arena, page->count));
         FT_TRY(item_read(&page->items[page->count], arena, n, encoded));
         page->count++;
     }

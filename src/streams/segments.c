@@ -10,8 +10,6 @@
 #include "base/proc.h"
 #include "store/objects.h"
 
-#define LIST_FIRST 32
-
 /* Ids never come again (autoincrement): a cursor asks for those after the last it has seen. */
 static const char *const tables[] = {
     "create table segment ("
@@ -101,13 +99,7 @@ static ft_err read_all(ft_segment **out, size_t *count, ft_rows *rows, ft_arena 
     ft_err err = FT_OK;
     size_t room = 0;
     while (err == FT_OK && ft_rows_next(rows)) {
-        if (*count == room) {
-            ft_segment *more;
-            room = room ? room * 2 : LIST_FIRST;
-            if ((err = ft_arena_items(&more, arena, room)) != FT_OK) break;
-            if (*count) memcpy(more, *out, *count * sizeof *more);
-            *out = more;
-        }
+        if ((err = ft_arena_grow(out, &room, arena, *count)) != FT_OK) break;
         err = read_segment(&(*out)[(*count)++], rows, arena);
     }
     ft_err ended = ft_rows_end(rows);
