@@ -18,7 +18,6 @@
 #include "monitor/statistics.h"
 #include "store/objects.h"
 
-#define SPACE     "/aws/sagemaker/Endpoints/data-metrics"
 #define FILE_MAX  ((size_t)256 << 20)
 #define LOOK_US   (2 * FT_SECOND_US)
 #define NAMES_MAX 255 /* of a metric */
@@ -60,7 +59,7 @@ static ft_err tell(telling *t, const char *prefix, ft_str feature, ft_cloudwatch
     d.dimensions = t->dimensions;
     d.unit = FT_STR("None");
     d.time_us = t->x->until_us;
-    return ft_cloudwatch_append(t->w, t->store, t->arena, FT_STR(SPACE), &d);
+    return ft_cloudwatch_append(t->w, t->store, t->arena, FT_STR(FT_DATA_METRICS_SPACE), &d);
 }
 
 static ft_cloudwatch_datum one(double v) {
@@ -124,7 +123,7 @@ static ft_err execution_tell(ft_store *s, ft_arena *arena, const ft_execution *x
     telling t = { .store = s, .arena = arena, .x = x };
     ft_err err;
     FT_TRY(dimensions_make(&t));
-    FT_TRY(ft_cloudwatch_open(&t.w, s, FT_STR(SPACE)));
+    FT_TRY(ft_cloudwatch_open(&t.w, s, FT_STR(FT_DATA_METRICS_SPACE)));
     err = features_tell(&t);
     if (err == FT_OK) err = drift_tell(&t);
     ft_err end = ft_stream_close(t.w);

@@ -21,7 +21,6 @@
 #define OUTPUT_PLACE   FT_CONTAINER_PLACE "/processing/output"
 #define BASELINE_PLACE FT_CONTAINER_PLACE "/processing/baseline/"
 #define RUNTIME_S      3600
-#define PARTS_KEPT     6 /* of a segment's key: <variant>/yyyy/mm/dd/hh/<name>.jsonl */
 
 typedef struct begin {
     ft_store *store;
@@ -84,10 +83,7 @@ typedef struct lines { /* one file of them */
 
 /* "…/<variant>/yyyy/mm/dd/hh/<name>.jsonl" below the endpoint's folder, as captures lie. */
 static ft_err lines_open(lines *l, const begin *b, const char *folder, ft_str segment) {
-    ft_str tail = segment, path, parent;
-    size_t cut = segment.len;
-    for (int parts = 0; cut && (parts += segment.at[cut - 1] == '/') < PARTS_KEPT;) cut--;
-    tail = ft_str_from(segment, cut);
+    ft_str tail = ft_capture_below(segment), path, parent;
     ft_fd_close(&l->fd);
     FT_TRY(ft_arena_str(&l->segment, b->arena, segment));
     FT_TRY(ft_arena_printf(&path, b->arena, "%s/%.*s/%.*s", folder, FT_STR_ARG(b->x->endpoint),

@@ -5,15 +5,16 @@
 #include <stdlib.h>
 
 #include "aws/cloudwatch.h"
+#include "aws/data_metrics.h"
 #include "aws/monitoring_in.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "jobs/program.h"
+#include "monitor/monitor.h"
 #include "monitor/schedule.h"
 #include "store/objects.h"
 
-#define METRICS_SPACE  "/aws/sagemaker/Endpoints/data-metrics"
 #define VIOLATIONS_MAX ((size_t)16 << 20)
 #define DIMENSIONS_MAX 10
 
@@ -33,13 +34,11 @@ static ft_err items_count(int64_t *out, ft_arena *arena, ft_str bytes) {
 
 /* The number of violations in the file of either name, -1 without one; the other name is made. */
 static ft_err violations_count(int64_t *out, ft_store *s, ft_arena *arena, ft_str place) {
-    static const char *const names[] = { "constraint_violations.json",
-                                         "constraints_violations.json" };
     *out = -1;
-    for (size_t i = 0; i < FT_COUNT(names); i++) {
+    for (int i = 0; i < 2; i++) {
         ft_str uri, bytes;
         ft_uri at;
-        FT_TRY(ft_arena_printf(&uri, arena, "%.*s/%s", FT_STR_ARG(place), names[i]));
+        FT_TRY(ft_arena_printf(&uri, arena, "%.*s/%s", FT_STR_ARG(place), ft_violations_files[i]));
         FT_TRY(ft_uri_parse(&at, uri));
         ft_err err = ft_object_get(&bytes, s, arena, at.bucket, at.key, VIOLATIONS_MAX);
         if (err == FT_ENOTFOUND) {
@@ -47,7 +46,8 @@ static ft_err violations_count(int64_t *out, ft_store *s, ft_arena *arena, ft_st
             continue;
         }
         FT_TRY(err);
-        FT_TRY(ft_arena_printf(&uri, arena, "%.*s/%s", FT_STR_ARG(place), names[1 - i]));
+        FT_TRY(
+            ft_arena_printf(&uri, arena, "%.*s/%s", FT_STR_ARG(place), ft_violations_files[1 - i]));
         FT_TRY(ft_uri_parse(&at, uri));
         err = ft_object_put(NULL, s, at.bucket, at.key, bytes,
                             &(ft_object_put_opts){ .if_absent = true });
@@ -60,19 +60,16 @@ static ft_err violations_count(int64_t *out, ft_store *s, ft_arena *arena, ft_st
 
 static ft_err completed(ft_str *status, ft_str *message, ft_store *s, ft_arena *arena,
                         const ft_execution *x) {
+    ft_str said;
     int64_t count;
-    FT_TRY(ft_program_message(message, s, arena, x->name));
+    FT_TRY(ft_program_message(&said, s, arena, x->name));
     FT_TRY(violations_count(&count, s, arena, x->output_uri));
-    *status = FT_STR("Completed");
-    if (ft_str_starts(*message, FT_STR("CompletedWithViolations")) || (!message->len && count > 0))
-        *status = FT_STR("CompletedWithViolations");
-    if (message->len) return FT_OK;
-    if (count > 0)
-        return ft_arena_printf(message, arena,
-                               "CompletedWithViolations: Job completed successfully with %lld "
-                               "violations.",
-                               (long long)count);
-    *message = FT_STR("Completed: Job completed successfully with no violations.");
+    FT_TRY(ft_execution_found(status, message, arena, count));
+    if (!said.len) return FT_OK;
+    *message = said;
+    *status = ft_str_starts(said, FT_STR("CompletedWithViolations"))
+                  ? FT_STR("CompletedWithViolations")
+                  : FT_STR("Completed");
     return FT_OK;
 }
 
@@ -143,7 +140,7 @@ static bool datum_of(ft_cloudwatch_datum *d, ft_arena *arena, ft_str line) {
 
 static ft_err metrics_put(ft_store *s, ft_arena *arena, const ft_execution *x) {
     ft_stream_writer *w = NULL;
-    ft_str rest, space = FT_STR(METRICS_SPACE);
+    ft_str rest, space = FT_STR(FT_DATA_METRICS_SPACE);
     ft_err err;
     FT_TRY(ft_program_metrics(&rest, s, arena, x->name));
     if (!rest.len) return FT_OK;

@@ -1,6 +1,7 @@
 /* runtime.c -- SageMaker's runtime: InvokeEndpoint, by the same way as the server's own door
  * (serve/invoke.h). */
 #include "aws/hosting_in.h"
+#include "aws/logs_in.h"
 #include "aws/sagemaker_in.h"
 #include "aws/services_in.h"
 #include "base/check.h"
@@ -45,16 +46,17 @@ static ft_err model_error(ft_aws_call *c, int status, ft_str message, ft_str nam
     FT_TRY(quoted(&json, c, message));
     FT_TRY(ft_arena_printf(&number, c->arena, "%d", status));
     FT_TRY(ft_arena_printf(&stream, c->arena,
-                           "\"arn:aws:logs:%.*s:%s:log-group:/aws/sagemaker/Endpoints/%.*s\"",
+                           "\"arn:aws:logs:%.*s:%s:log-group:" FT_LOGS_ENDPOINT "%.*s\"",
                            FT_STR_ARG(c->region), FT_AWS_ACCOUNT, FT_STR_ARG(name)));
     extra(c, "OriginalStatusCode", number);
     extra(c, "OriginalMessage", json);
     extra(c, "LogStreamArn", stream);
-    return ft_aws_fail(c, 424, "ModelError",
-                       "Received %s error (%d) from primary with message \"%.*s\". See "
-                       "/aws/sagemaker/Endpoints/%.*s in the logs for more information.",
-                       status >= 400 && status < 500 ? "client" : "server", status,
-                       FT_STR_ARG(message), FT_STR_ARG(name));
+    return ft_aws_fail(
+        c, 424, "ModelError",
+        "Received %s error (%d) from primary with message \"%.*s\". See " FT_LOGS_ENDPOINT
+        "%.*s in the logs for more information.",
+        status >= 400 && status < 500 ? "client" : "server", status, FT_STR_ARG(message),
+        FT_STR_ARG(name));
 }
 
 /* The same when a predictor of this program refused, or a program did not answer. */

@@ -266,7 +266,7 @@ ft_err ft_monitoring_list_executions(ft_aws_call *c) {
 /* ---- an execution as a processing job */
 
 bool ft_monitoring_is_execution(ft_str job) {
-    return ft_str_starts(job, FT_STR("model-monitoring-"));
+    return ft_str_starts(job, FT_STR(FT_EXECUTION_NAME));
 }
 
 static void open(ft_aws_call *c, const char *name) {

@@ -145,11 +145,13 @@ static ft_err opts_keep(ft_capture *c, const ft_capture_opts *opts) {
     return ft_arena_str(&c->opts.json_types, &c->arena, c->opts.json_types);
 }
 
-ft_err ft_capture_open_as(ft_capture **out, ft_store *s, ft_str endpoint,
-                          const ft_capture_opts *opts) {
+ft_err ft_capture_open(ft_capture **out, ft_store *s, ft_str endpoint,
+                       const ft_capture_opts *opts) {
+    static const ft_capture_opts none;
     ft_str prefix;
     ft_err err;
     *out = NULL;
+    if (!opts) opts = &none;
     ft_capture *c = ft_fault_here() ? NULL : calloc(1, sizeof *c);
     if (!c) return FT_FAIL(FT_ENOMEM, "no memory for a capture");
     c->second = -1;
@@ -166,10 +168,6 @@ done:
     ft_arena_fini(&c->arena);
     free(c);
     return err;
-}
-
-ft_err ft_capture_open(ft_capture **out, ft_store *s, ft_str endpoint, ft_str uri) {
-    return ft_capture_open_as(out, s, endpoint, &(ft_capture_opts){ .uri = uri });
 }
 
 ft_err ft_capture_add(ft_capture *c, ft_str event_id, int64_t time_us, const ft_payload *in,

@@ -45,9 +45,7 @@ void ft_capture_id(char out[FT_UUID_TEXT], int64_t time_us, ft_random *r);
 int64_t ft_capture_id_time(ft_str id);
 
 typedef struct ft_capture ft_capture; /* one per serving thread and endpoint */
-/* Lines go to <uri>/<endpoint>/<variant>/yyyy/mm/dd/hh/….jsonl; `uri` empty: FT_CAPTURE_URI. */
-ft_err ft_capture_open(ft_capture **out, ft_store *s, ft_str endpoint, ft_str uri);
-/* The same with everything that Model Monitor's DataCaptureConfig says; the texts are copied. */
+/* What Model Monitor's DataCaptureConfig says. */
 typedef struct ft_capture_opts {
     ft_str uri;     /* empty: FT_CAPTURE_URI */
     ft_str variant; /* empty: FT_CAPTURE_VARIANT */
@@ -57,8 +55,9 @@ typedef struct ft_capture_opts {
     int skip_input, skip_output; /* 1: this half is not kept */
     bool synced_elsewhere; /* the caller syncs the segment's file itself, at least every 100 ms */
 } ft_capture_opts;
-ft_err ft_capture_open_as(ft_capture **out, ft_store *s, ft_str endpoint,
-                          const ft_capture_opts *opts);
+/* Lines go to <uri>/<endpoint>/<variant>/yyyy/mm/dd/hh/….jsonl. `opts` may be NULL; its texts are
+ * copied. */
+ft_err ft_capture_open(ft_capture **out, ft_store *s, ft_str endpoint, const ft_capture_opts *opts);
 /* Write one pair: when this returns, a killed process does not lose it. A body is kept as text
  * (CSV, JSON) by its content type, as BASE64 when it has none of these types or is not UTF-8: what
  * was sent can always be sent again, byte for byte. */
@@ -68,6 +67,9 @@ ft_err ft_capture_tick(ft_capture *c); /* sync every 100 ms, rotate */
 /* URI of the segment being written: what a lineage node capture:<uri> names. */
 ft_str ft_capture_segment(const ft_capture *c);
 ft_err ft_capture_close(ft_capture *c); /* fine on NULL */
+
+/* "<variant>/yyyy/mm/dd/hh/<name>.jsonl" of a segment's URI. */
+ft_str ft_capture_below(ft_str segment);
 
 /* Bytes of a captured body: `text` as it stands in the line, decoded into the arena when it is
  * BASE64. */

@@ -8,6 +8,7 @@
 #include "streams/format.h"
 
 #define WANTED(column) (wanted >> (column)&1)
+#define BELOW_PARTS    6 /* of a URI: <variant>/yyyy/mm/dd/hh/<name>.jsonl */
 
 /* endpointInput or endpointOutput */
 typedef struct body {
@@ -80,6 +81,12 @@ static int64_t time_of(const event *e) {
         return in_id >= 0 ? in_id : 0;
     }
     return in_id >= told && in_id < told + FT_SECOND_US ? in_id : told;
+}
+
+ft_str ft_capture_below(ft_str segment) {
+    size_t cut = segment.len;
+    for (int parts = 0; cut && (parts += segment.at[cut - 1] == '/') < BELOW_PARTS;) cut--;
+    return ft_str_from(segment, cut);
 }
 
 ft_err ft_capture_bytes(ft_str *out, ft_arena *arena, ft_str text, ft_str encoding) {

@@ -57,7 +57,7 @@ static void test_line(void **state) {
     ft_payload in = { FT_STR("text/csv"), FT_STR("1,2,\"x\"\n") };
     ft_payload out = { FT_STR("text/csv; charset=utf-8"), FT_STR("0.0254") };
     int64_t at = 1644859549123456; /* 2022-02-14T17:25:49.123456Z */
-    EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"), FT_STR("")));
+    EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"), NULL));
     EXPECT(ft_capture_segment(c).len == 0);
     EXPECT_OK(ft_capture_add(c, FT_STR("0f4d"), at, &in, &out, FT_STR("mine"), FT_STR("a=b")));
     EXPECT_OK(
@@ -121,7 +121,8 @@ static void test_bodies(void **state) {
     char id[FT_UUID_TEXT];
     int64_t at = 1644859549123456;
     ft_random_seed(&random, 3);
-    EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"), FT_STR("s3://fettle/elsewhere/")));
+    EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"),
+                              &(ft_capture_opts){ .uri = FT_STR("s3://fettle/elsewhere/") }));
     for (size_t i = 0; i < FT_COUNT(bodies); i++) {
         ft_payload in = { ft_str_of(bodies[i].type), bodies[i].bytes };
         ft_payload out = { FT_STR("application/json"), FT_STR("[[14]]") };
@@ -173,7 +174,7 @@ static void test_python_reads_ours(void **state) {
     ft_store *s = fresh(&home);
     ft_capture *c;
     for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (char)i;
-    EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"), FT_STR("")));
+    EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"), NULL));
     for (size_t i = 0; i < 3; i++) {
         snprintf(answer, sizeof answer, "[[%zu]]", i);
         ft_payload in = { (ft_str){ 0 }, ft_str_n(bytes, 256 * (i + 1)) };
@@ -268,7 +269,7 @@ static void test_faults(void **state) {
     size_t written = 0, rounds = 0;
     EACH_FAULT {
         ft_capture *c = NULL;
-        ft_err err = ft_capture_open(&c, s, FT_STR("e"), FT_STR(""));
+        ft_err err = ft_capture_open(&c, s, FT_STR("e"), NULL);
         for (int i = 0; i < 2 && c; i++) {
             err = ft_capture_add(c, FT_STR("id"), 1644859549000000, &in, &out, FT_STR("i"),
                                  FT_STR("a"));

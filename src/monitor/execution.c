@@ -11,8 +11,7 @@
 #include "monitor/schedule_in.h"
 
 /* A request's capture is in the stream some milliseconds after its answer. */
-#define SETTLE_US  FT_SECOND_US
-#define LIST_FIRST 16 /* executions that a list has room for at first */
+#define SETTLE_US FT_SECOND_US
 
 static ft_err execution_copy(ft_execution *out, ft_rows *rows, ft_arena *arena) {
     int program;
@@ -36,13 +35,7 @@ static ft_err rows_copy(ft_execution **out, size_t *count, ft_rows *rows, ft_are
     size_t room = 0;
     *out = NULL, *count = 0;
     while (err == FT_OK && ft_rows_next(rows)) {
-        if (*count == room) {
-            ft_execution *more;
-            room = room ? 2 * room : LIST_FIRST;
-            if ((err = ft_arena_items(&more, arena, room)) != FT_OK) break;
-            if (*count) memcpy(more, *out, *count * sizeof *more);
-            *out = more;
-        }
+        if ((err = ft_arena_grow(out, &room, arena, *count)) != FT_OK) break;
         err = execution_copy(&(*out)[(*count)++], rows, arena);
     }
     ft_err end = ft_rows_end(rows);
@@ -108,7 +101,7 @@ static ft_err name_make(ft_str *out, ft_arena *arena, int64_t due_us) {
     uint64_t unlike[2];
     ft_date d = ft_time_date(due_us);
     FT_TRY(ft_random_secret(unlike, sizeof unlike));
-    return ft_arena_printf(out, arena, "model-monitoring-%04d%02d%02d%02d%02d-%016llx%08x", d.year,
+    return ft_arena_printf(out, arena, FT_EXECUTION_NAME "%04d%02d%02d%02d%02d-%016llx%08x", d.year,
                            d.month, d.day, d.hour, d.minute, (unsigned long long)unlike[0],
                            (unsigned)unlike[1]);
 }
@@ -177,18 +170,20 @@ static ft_err execution_end(ft_store *s, ft_str name, ft_str status, ft_str mess
                      "ssis", status, message, ft_clock_now_us(), name);
 }
 
+ft_err ft_execution_found(ft_str *status, ft_str *message, ft_arena *arena, int64_t violations) {
+    *status = FT_STR("Completed");
+    *message = FT_STR("Completed: Job completed successfully with no violations.");
+    if (violations <= 0) return FT_OK;
+    *status = FT_STR("CompletedWithViolations");
+    return ft_arena_printf(message, arena, "%.*s: Job completed successfully with %lld violations.",
+                           FT_STR_ARG(*status), (long long)violations);
+}
+
 static ft_err success(ft_store *s, ft_arena *arena, const ft_execution *x,
                       const ft_monitor_result *r) {
-    ft_str message;
-    if (r->violation_count)
-        FT_TRY(ft_arena_printf(
-            &message, arena,
-            "CompletedWithViolations: Job completed successfully with %zu violations.",
-            r->violation_count));
-    else
-        FT_TRY(ft_arena_printf(&message, arena,
-                               "Completed: Job completed successfully with no violations."));
-    return execution_end(s, x->name, r->status, message);
+    ft_str status, message;
+    FT_TRY(ft_execution_found(&status, &message, arena, (int64_t)r->violation_count));
+    return execution_end(s, x->name, status, message);
 }
 
 static ft_err failure(ft_store *s, ft_arena *arena, const ft_schedule *schedule,

@@ -51,6 +51,10 @@ ft_err ft_monitor_rules(ft_store *s, ft_str endpoint);
  * Fine when there is none. */
 ft_err ft_monitor_forget(ft_store *s, ft_str endpoint);
 
+/* The file of violations goes by both names: Model Monitor's documents say the first, its programs
+ * write the second. */
+extern const char *const ft_violations_files[2];
+
 typedef struct ft_violation {
     ft_str feature;
     ft_str check;       /* baseline_drift_check, data_type_check … (formats.md 3.11) */

@@ -86,7 +86,7 @@ static void traffic(ft_store *s, int64_t at, int n, double shift) {
     ft_random r;
     char row[128], answer[64], id[FT_UUID_TEXT];
     ft_random_seed(&r, (uint64_t)at);
-    EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"), FT_STR("")));
+    EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"), NULL));
     for (int i = 0; i < n; i++) {
         int class = row_text(row, sizeof row, &r, shift);
         snprintf(answer, sizeof answer, "%g,%g,%g", class == 0 ? 0.8 : 0.1, class == 1 ? 0.8 : 0.1,
@@ -335,7 +335,7 @@ static void test_constraint_alone(void **state) {
     ft_alert *list;
     ft_capture *c;
     traffic(s, T0, 400, 0);
-    EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"), FT_STR("")));
+    EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"), NULL));
     ft_payload out = { FT_STR("text/csv"), FT_STR("0.1,0.8,0.1") };
     ft_payload in = { FT_STR("text/csv"), FT_STR("0.1,0.5,violet\n0.2,0.5,red,9\n0.3\n") };
     EXPECT_OK(

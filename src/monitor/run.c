@@ -58,13 +58,7 @@ static ft_err on_verdict(void *ctx, const ft_watch_row *watch, int64_t verdict_i
                          const ft_verdict *v) {
     ft_run *r = ctx;
     (void)verdict_id;
-    if (r->verdict_count == r->verdict_room) {
-        ft_run_verdict *more;
-        r->verdict_room = r->verdict_room ? 2 * r->verdict_room : 8;
-        FT_TRY(ft_arena_items(&more, r->arena, r->verdict_room));
-        if (r->verdict_count) memcpy(more, r->verdicts, r->verdict_count * sizeof *more);
-        r->verdicts = more;
-    }
+    FT_TRY(ft_arena_grow(&r->verdicts, &r->verdict_room, r->arena, r->verdict_count));
     ft_run_verdict *to = &r->verdicts[r->verdict_count];
     to->outcome = v->outcome;
     FT_TRY(ft_arena_str(&to->rule, r->arena, watch->spec.name));
@@ -174,16 +168,18 @@ static ft_err put(ft_run *r, const char *name, const ft_buf *text, const char *t
     return ft_object_put(NULL, r->s, uri.bucket, uri.key, ft_buf_str(text), &opts);
 }
 
+const char *const ft_violations_files[] = { "constraint_violations.json",
+                                            "constraints_violations.json" };
+
 static ft_err write_files(ft_run *r) {
-    static const char *const names[] = { "constraint_violations.json",
-                                         "constraints_violations.json" };
     ft_buf text = { 0 };
     ft_err err;
     FT_GOTO(err, ft_statistics_write(&text, r->window.stats));
     FT_GOTO(err, put(r, "statistics.json", &text, "application/json"));
     ft_buf_reset(&text);
     FT_GOTO(err, ft_violations_write(&text, r->violations.at, r->violations.count));
-    for (int i = 0; i < 2; i++) FT_GOTO(err, put(r, names[i], &text, "application/json"));
+    for (int i = 0; i < 2; i++)
+        FT_GOTO(err, put(r, ft_violations_files[i], &text, "application/json"));
     ft_buf_reset(&text);
     FT_GOTO(err, ft_run_report(&text, r));
     err = put(r, "report.html", &text, "text/html; charset=utf-8");

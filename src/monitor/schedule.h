@@ -30,8 +30,10 @@ typedef struct ft_schedule {
     int64_t created_us, modified_us;
 } ft_schedule;
 
+#define FT_EXECUTION_NAME "model-monitoring-"
+
 typedef struct ft_execution {
-    ft_str name; /* "model-monitoring-<yyyymmddHHMM>-<24 hex>": a processing job's */
+    ft_str name; /* FT_EXECUTION_NAME "<yyyymmddHHMM>-<24 hex>": a processing job's */
     ft_str schedule, endpoint;
     ft_str status;       /* InProgress Completed CompletedWithViolations Failed Stopped */
     ft_str message;      /* "Completed: …", "CompletedWithViolations: …", or why it failed */
@@ -76,6 +78,8 @@ ft_err ft_execution_list(ft_execution **out, size_t *count, ft_store *s, ft_aren
 ft_err ft_execution_untold(ft_execution **out, size_t *count, ft_store *s, ft_arena *arena,
                            size_t limit);
 ft_err ft_execution_set_told(ft_store *s, ft_str name);
+/* Status and message of one that came to its end and found so many violations; in the arena. */
+ft_err ft_execution_found(ft_str *status, ft_str *message, ft_arena *arena, int64_t violations);
 /* FT_ENOTFOUND without a trail. */
 ft_err ft_execution_get(ft_execution *out, ft_store *s, ft_arena *arena, ft_str name);
 

@@ -64,7 +64,7 @@ static void traffic(ft_store *s, int64_t at, double shift) {
     ft_random r;
     char row[128], id[FT_UUID_TEXT];
     ft_random_seed(&r, (uint64_t)at);
-    EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"), FT_STR("")));
+    EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"), NULL));
     for (int i = 0; i < 100; i++) {
         snprintf(row, sizeof row, "%.9g,%.9g", ft_random_normal(&r) + shift, ft_random_unit(&r));
         ft_payload in = { FT_STR("text/csv"), ft_str_of(row) },

@@ -367,14 +367,6 @@ done:
     return ft_db_commit(db);
 }
 
-ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
-                          ft_str model_uri, ft_str job, int capture_percent) {
-    return ft_endpoint_put(
-        out, s, arena,
-        &(ft_endpoint){
-            .name = name, .model_uri = model_uri, .job = job, .capture_percent = capture_percent });
-}
-
 /* ---- the rest of an endpoint's life */
 
 /* All of it or nothing: a new endpoint of this name must not find rules or limits of the old one.
@@ -460,6 +452,28 @@ ft_err ft_endpoint_load_failed(ft_store *s, ft_str name, int version, ft_str rea
         " version = case when serving > 0 then serving else version end"
         " where name = ? and version = ?",
         "sisn", reason, ft_clock_now_us(), name, version);
+}
+
+ft_err ft_endpoint_ever(ft_endpoint_once **out, size_t *count, ft_store *s, ft_arena *arena,
+                        ft_str name) {
+    ft_db *db;
+    ft_rows *rows;
+    ft_err err = FT_OK;
+    size_t room = 0;
+    *out = NULL, *count = 0;
+    FT_TRY(ft_endpoint_db(&db, s));
+    FT_TRY(ft_db_query(&rows, db,
+                       "select endpoint, min(created_us) from endpoint_version"
+                       " where ?1 in ('', endpoint) group by endpoint order by endpoint",
+                       "s", name.at ? name : FT_STR("")));
+    while (err == FT_OK && ft_rows_next(rows)) {
+        if ((err = ft_arena_grow(out, &room, arena, *count)) != FT_OK) break;
+        ft_endpoint_once *e = &(*out)[(*count)++];
+        ft_rows_read(rows, "si", &e->name, &e->first_us);
+        err = ft_arena_str(&e->name, arena, e->name);
+    }
+    ft_err end = ft_rows_end(rows);
+    return err ? err : end;
 }
 
 ft_err ft_endpoint_lineage(ft_str *out, ft_store *s, ft_arena *arena, ft_str id) {

@@ -42,17 +42,22 @@ typedef struct ft_endpoint {
 } ft_endpoint;
 
 /* Make or update. Loads the model once to be sure that it is one (FT_EUNSUPPORTED, FT_EPARSE …),
- * and gives a new endpoint its rules (ft_monitor_rules). Lineage: endpoint -> model. `model_uri`:
- * s3:// object or prefix, or a path; `job` may be empty. FT_EINVAL for a name that is none. */
-ft_err ft_endpoint_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
-                          ft_str model_uri, ft_str job, int capture_percent);
-/* The same with everything that can be asked for: name, model_uri, job, capture_percent, capture,
- * tap_regex, tap_uri, tap_interval, weight and more (name, weight, model_uri, job) of `ask` are
- * read. */
+ * and gives a new endpoint its rules (ft_monitor_rules). Lineage: endpoint -> model. Of `ask` are
+ * read name, model_uri (s3:// object or prefix, or a path), job (may be empty), capture_percent,
+ * capture, tap_regex, tap_uri, tap_interval, weight and more (name, weight, model_uri, job).
+ * FT_EINVAL for a name that is none. */
 ft_err ft_endpoint_put(ft_endpoint *out, ft_store *s, ft_arena *arena, const ft_endpoint *ask);
 /* FT_ENOTFOUND with the nearest name. */
 ft_err ft_endpoint_get(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name);
 ft_err ft_endpoint_list(ft_endpoint **out, size_t *count, ft_store *s, ft_arena *arena);
+/* A name that an endpoint has or had (versions outlive it), and since when. */
+typedef struct ft_endpoint_once {
+    ft_str name;
+    int64_t first_us;
+} ft_endpoint_once;
+/* By name; `name` empty: all. None is no failure. */
+ft_err ft_endpoint_ever(ft_endpoint_once **out, size_t *count, ft_store *s, ft_arena *arena,
+                        ft_str name);
 /* A node of lineage as people name it: "endpoint:fashion" is its newest version,
  * "endpoint:fashion@3"; anything else as it is. */
 ft_err ft_endpoint_lineage(ft_str *out, ft_store *s, ft_arena *arena, ft_str id);

@@ -13,7 +13,7 @@ static ft_arena arena;
 static ft_endpoint deploy(ft_store *s, const char *name, const char *model) {
     ft_endpoint ep;
     EXPECT_OK(
-        ft_endpoint_deploy(&ep, s, &arena, ft_str_of(name), stand_in_model(model), FT_STR(""), 50));
+        stand_in_deploy(&ep, s, &arena, ft_str_of(name), stand_in_model(model), FT_STR(""), 50));
     return ep;
 }
 
@@ -96,18 +96,18 @@ static void test_bad_input(void **state) {
     ft_str model = stand_in_model("constant 1");
     for (size_t i = 0; i < FT_COUNT(names); i++)
         EXPECT_ERR(FT_EINVAL,
-                   ft_endpoint_deploy(&ep, s, &arena, ft_str_of(names[i]), model, FT_STR(""), 0));
-    EXPECT_ERR(FT_EINVAL, ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"), model, FT_STR(""), 101));
+                   stand_in_deploy(&ep, s, &arena, ft_str_of(names[i]), model, FT_STR(""), 0));
+    EXPECT_ERR(FT_EINVAL, stand_in_deploy(&ep, s, &arena, FT_STR("e"), model, FT_STR(""), 101));
     EXPECT_WHY("expected 0 to 100");
     EXPECT_ERR(FT_ENOTFOUND,
-               ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"), FT_STR("/nowhere"), FT_STR(""), 0));
-    EXPECT_ERR(FT_ENOTFOUND, ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"),
-                                                FT_STR("s3://fettle/no/model"), FT_STR(""), 0));
+               stand_in_deploy(&ep, s, &arena, FT_STR("e"), FT_STR("/nowhere"), FT_STR(""), 0));
+    EXPECT_ERR(FT_ENOTFOUND, stand_in_deploy(&ep, s, &arena, FT_STR("e"),
+                                             FT_STR("s3://fettle/no/model"), FT_STR(""), 0));
     EXPECT_WHY("there is no model at s3://fettle/no/model");
-    EXPECT_ERR(FT_EUNSUPPORTED, ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"),
-                                                   stand_in_model("who knows"), FT_STR(""), 0));
-    EXPECT_ERR(FT_EPARSE, ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"),
-                                             stand_in_model("broken 1"), FT_STR(""), 0));
+    EXPECT_ERR(FT_EUNSUPPORTED, stand_in_deploy(&ep, s, &arena, FT_STR("e"),
+                                                stand_in_model("who knows"), FT_STR(""), 0));
+    EXPECT_ERR(FT_EPARSE, stand_in_deploy(&ep, s, &arena, FT_STR("e"), stand_in_model("broken 1"),
+                                          FT_STR(""), 0));
     EXPECT_ERR(FT_ENOTFOUND, ft_endpoint_get(&ep, s, &arena, FT_STR("e")));
     EXPECT_WHY("there is none yet");
     deploy(s, "fashion", "constant 1");
@@ -145,8 +145,8 @@ static void test_where_models_lie(void **state) {
     EXPECT_OK(ft_object_put(NULL, s, FT_STR("fettle"), FT_STR("jobs/j/output/n/schema"),
                             FT_STR("{}"), NULL));
     load(s, "s3://fettle/jobs/j/output/m");
-    EXPECT_OK(ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"), FT_STR("s3://fettle/jobs/j/output/m"),
-                                 FT_STR(""), 0));
+    EXPECT_OK(stand_in_deploy(&ep, s, &arena, FT_STR("e"), FT_STR("s3://fettle/jobs/j/output/m"),
+                              FT_STR(""), 0));
     EXPECT_OK(ft_endpoint_model(&m, s, FT_STR("e")));
     m->predictor->free(m);
     EXPECT_ERR(FT_ENOTFOUND, ft_endpoint_model(&m, s, FT_STR("f")));
@@ -156,8 +156,8 @@ static void test_where_models_lie(void **state) {
     ft_predictors_use(folders);
     load(s, "s3://fettle/jobs/j/output");
     load(s, "s3://fettle/jobs/j/output/");
-    EXPECT_OK(ft_endpoint_deploy(&ep, s, &arena, FT_STR("f"), FT_STR("s3://fettle/jobs/j/output/"),
-                                 FT_STR(""), 0));
+    EXPECT_OK(stand_in_deploy(&ep, s, &arena, FT_STR("f"), FT_STR("s3://fettle/jobs/j/output/"),
+                              FT_STR(""), 0));
     EXPECT(ep.model_sha256.len == 64);
     ft_predictors_use(stand_in_predictors);
     ft_store_close(s);
@@ -225,7 +225,7 @@ static void test_faults(void **state) {
     size_t rounds = 0;
     EACH_FAULT {
         ft_endpoint ep;
-        ft_err err = ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"), model, FT_STR(""), 10);
+        ft_err err = stand_in_deploy(&ep, s, &arena, FT_STR("e"), model, FT_STR(""), 10);
         ft_fault_off();
         EXPECT(atomic_load(&stand_ins) == 0);
         ft_err found = ft_endpoint_get(&ep, s, &arena, FT_STR("e"));

@@ -10,7 +10,7 @@ static ft_arena arena;
 
 static void deploy(ft_store *s, const char *name, ft_str model) {
     ft_endpoint ep;
-    EXPECT_OK(ft_endpoint_deploy(&ep, s, &arena, ft_str_of(name), model, FT_STR(""), 50));
+    EXPECT_OK(stand_in_deploy(&ep, s, &arena, ft_str_of(name), model, FT_STR(""), 50));
 }
 
 static const char *status_of(ft_store *s, const char *name) {
@@ -74,7 +74,7 @@ static void test_shared_model(void **state) {
     deploy(s, "e", model);
     EXPECT_OK(ft_live_follow(r, s));
     ft_live_set *before = ft_live_hold(r);
-    EXPECT_OK(ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"), model, FT_STR(""), 100));
+    EXPECT_OK(stand_in_deploy(&ep, s, &arena, FT_STR("e"), model, FT_STR(""), 100));
     EXPECT_OK(ft_live_follow(r, s));
     EXPECT(atomic_load(&stand_ins) == 1);
     ft_live_set *now = ft_live_hold(r);

@@ -30,7 +30,7 @@ static ft_store *scene(ft_str *second) {
     EXPECT_OK(ft_serve_start(&serve, &(ft_serve_opts){ .home = home, .threads = 1 }));
     for (int version = 1; version <= 2; version++) {
         *second = stand_in_model(version == 1 ? "constant 7" : "constant 8");
-        EXPECT_OK(ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"), *second, FT_STR(""), 100));
+        EXPECT_OK(stand_in_deploy(&ep, s, &arena, FT_STR("e"), *second, FT_STR(""), 100));
         EXPECT_OK(ft_serve_follow(serve));
         for (int i = version; i <= 3; i++) send(serve, "1,2,3");
     }
@@ -105,10 +105,10 @@ static void test_of_others(void **state) {
     ft_payload good = { FT_STR("text/csv"), FT_STR("1,2") },
                bad = { FT_STR("text/csv"), FT_STR("bad") };
     ft_payload out = { FT_STR("text/csv; charset=utf-8"), FT_STR("7") };
-    EXPECT_OK(ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"), stand_in_model("constant 7"),
-                                 FT_STR(""), 100));
+    EXPECT_OK(stand_in_deploy(&ep, s, &arena, FT_STR("e"), stand_in_model("constant 7"), FT_STR(""),
+                              100));
     for (int skip = 0; skip < 2; skip++) {
-        EXPECT_OK(ft_capture_open_as(&c, s, FT_STR("e"), &(ft_capture_opts){ .skip_input = skip }));
+        EXPECT_OK(ft_capture_open(&c, s, FT_STR("e"), &(ft_capture_opts){ .skip_input = skip }));
         for (int i = 0; i < 2; i++) {
             char id[FT_UUID_TEXT];
             ft_random random;

@@ -39,8 +39,8 @@ static void end(scene *c) {
 
 static void deploy(scene *c, const char *name, const char *model, int percent) {
     ft_endpoint ep;
-    EXPECT_OK(ft_endpoint_deploy(&ep, c->s, &arena, ft_str_of(name), stand_in_model(model),
-                                 FT_STR(""), percent));
+    EXPECT_OK(stand_in_deploy(&ep, c->s, &arena, ft_str_of(name), stand_in_model(model), FT_STR(""),
+                              percent));
     EXPECT_OK(ft_serve_follow(c->serve));
 }
 
@@ -236,8 +236,8 @@ static void test_update_and_delete(void **state) {
     EXPECT_OK(ft_serve_follow(c.serve));
     EXPECT(invoke(&c, "1").status == 404);
     ft_endpoint ep;
-    EXPECT_OK(ft_endpoint_deploy(&ep, c.s, &arena, FT_STR("e"), stand_in_model("constant 3"),
-                                 FT_STR(""), 0));
+    EXPECT_OK(stand_in_deploy(&ep, c.s, &arena, FT_STR("e"), stand_in_model("constant 3"),
+                              FT_STR(""), 0));
     expect_error(&c, invoke(&c, "1"), 503, "is Creating"); /* not followed yet */
     EXPECT_OK(ft_endpoint_load_failed(c.s, FT_STR("e"), ep.version, FT_STR("it broke")));
     expect_error(&c, invoke(&c, "1"), 502, "it broke");
@@ -379,8 +379,8 @@ static void test_process(void **state) {
     ft_store *s = stand_in_store(&home);
     ft_endpoint ep;
     pid_t pid = serve_process(home, url, sizeof url);
-    EXPECT_OK(ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"), stand_in_model("constant 1"),
-                                 FT_STR(""), 100));
+    EXPECT_OK(stand_in_deploy(&ep, s, &arena, FT_STR("e"), stand_in_model("constant 1"), FT_STR(""),
+                              100));
     int64_t began_us = ft_clock_monotonic_us();
     while (status_at(url, "/endpoints/e/invocations", "1") != 200)
         if (ft_clock_monotonic_us() - began_us > 20 * FT_SECOND_US)
@@ -414,8 +414,8 @@ static void test_actions_left_over(void **state) {
     ft_endpoint ep;
     ft_alert *alerts;
     size_t count = 0;
-    EXPECT_OK(ft_endpoint_deploy(&ep, s, &arena, FT_STR("e"), stand_in_model("constant 1"),
-                                 FT_STR(""), 0));
+    EXPECT_OK(
+        stand_in_deploy(&ep, s, &arena, FT_STR("e"), stand_in_model("constant 1"), FT_STR(""), 0));
     EXPECT_OK(ft_db_run(
         db,
         "insert into verdict (watch, at, through, outcome, reason, evidence, fired, stored_us)"

@@ -11,6 +11,7 @@
 #include "monitor/capture.h"
 #include "monitor/monitor.h"
 #include "rules/rule.h"
+#include "serve/endpoint.h"
 #include "tests/test.h"
 
 typedef struct stand_in {
@@ -122,6 +123,14 @@ static inline ft_str stand_in_model(const char *text) {
     snprintf(at, sizeof path[0], "%s/model-%d", test_dir(), count++);
     EXPECT_OK(ft_file_write_atomic(at, ft_str_of(text), false));
     return ft_str_of(at);
+}
+
+static inline ft_err stand_in_deploy(ft_endpoint *out, ft_store *s, ft_arena *arena, ft_str name,
+                                     ft_str model_uri, ft_str job, int capture_percent) {
+    return ft_endpoint_put(
+        out, s, arena,
+        &(ft_endpoint){
+            .name = name, .model_uri = model_uri, .job = job, .capture_percent = capture_percent });
 }
 
 #endif

@@ -111,7 +111,7 @@ static ft_err capture_to(ft_slot *slot, ft_worker *w, const ft_live *live, char 
     if (!slot->capture) {
         ft_capture_opts opts = live->capture;
         opts.synced_elsewhere = true; /* syncer.h: no record waits for the disk */
-        FT_TRY(ft_capture_open_as(&slot->capture, w->store, live->name, &opts));
+        FT_TRY(ft_capture_open(&slot->capture, w->store, live->name, &opts));
     }
     ft_capture_id(id, now_us, &w->random);
     FT_TRY(ft_capture_add(slot->capture, ft_str_n(id, FT_UUID_TEXT - 1), now_us, in, out,
