@@ -24,12 +24,6 @@ static const char *const steps[] = {
 };
 
 static ft_err prepare(ft_store *s) {
-    ft_arena arena = FT_ARENA_INIT(0);
-    ft_endpoint *list;
-    size_t count;
-    ft_err err = ft_endpoint_list(&list, &count, s, &arena); /* brings its tables */
-    ft_arena_fini(&arena);
-    FT_TRY(err);
     return ft_db_migrate(ft_store_db(s), "aws_logs", steps, (int)FT_COUNT(steps));
 }
 
@@ -43,14 +37,30 @@ static bool is_own(ft_str group) {
 
 /* ---- what there is */
 
-/* "/aws/sagemaker/Endpoints/<name>" of an endpoint that is or was. */
+/* The name in "/aws/sagemaker/Endpoints/<name>"; false for another group. */
+static bool endpoint_of(ft_str *name, ft_str group) {
+    *name = ft_str_from(group, sizeof FT_LOGS_ENDPOINT - 1);
+    return ft_str_starts(group, FT_STR(FT_LOGS_ENDPOINT)) && name->len;
+}
+
+/* Since when an endpoint has or had the group's name; 0: none did. */
+static ft_err endpoint_since(int64_t *first_us, ft_aws_call *c, ft_str group) {
+    ft_endpoint_once *found;
+    size_t count;
+    ft_str name;
+    *first_us = 0;
+    if (!endpoint_of(&name, group)) return FT_OK;
+    FT_TRY(ft_endpoint_ever(&found, &count, c->store, c->arena, name));
+    if (count) *first_us = found[0].first_us;
+    return FT_OK;
+}
+
 static ft_err group_row(bool *there, ft_aws_call *c, ft_str group) {
-    int64_t count;
+    int64_t count, first_us;
     FT_TRY(ft_db_one(ft_store_db(c->store), NULL,
-                     "select (select count(*) from aws_log_group where name = ?1)"
-                     " + (select count(*) from endpoint_version where ?2 || endpoint = ?1)",
-                     "st", "i", group, FT_LOGS_ENDPOINT, &count));
-    *there = count > 0 || is_own(group);
+                     "select count(*) from aws_log_group where name = ?", "s", "i", group, &count));
+    FT_TRY(endpoint_since(&first_us, c, group));
+    *there = count > 0 || first_us > 0 || is_own(group);
     return FT_OK;
 }
 
@@ -91,14 +101,16 @@ static ft_err job_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, b
     return FT_OK;
 }
 
-/* What an endpoint's program prints. */
-static ft_err endpoint_stream(ft_logs_stream *s, ft_aws_call *c, ft_str group) {
-    ft_str name = ft_str_from(group, sizeof FT_LOGS_ENDPOINT - 1);
+/* What an endpoint's program prints. `*count` 0: no endpoint has or had that name. */
+static ft_err endpoint_stream(ft_logs_stream *s, size_t *count, ft_aws_call *c, ft_str group,
+                              ft_str head) {
+    ft_str name;
     *s = (ft_logs_stream){ .name = FT_STR(FT_CAPTURE_VARIANT "/i-0"), .is_own = true };
-    FT_TRY(ft_subject(&s->key, c->arena, FT_SUBJECT_ENDPOINT, name));
-    return ft_db_one(ft_store_db(c->store), NULL,
-                     "select ifnull(min(created_us), 0) from endpoint_version where endpoint = ?",
-                     "s", "i", name, &s->created_us);
+    *count = 0;
+    FT_TRY(endpoint_since(&s->created_us, c, group));
+    if (!s->created_us || !endpoint_of(&name, group) || !ft_str_starts(s->name, head)) return FT_OK;
+    *count = 1;
+    return ft_subject(&s->key, c->arena, FT_SUBJECT_ENDPOINT, name);
 }
 
 static ft_err stream_read(ft_logs_stream *s, ft_rows *rows, ft_arena *arena, ft_str group) {
@@ -125,7 +137,7 @@ static ft_err row_streams(ft_logs_stream *list, size_t *count, size_t limit, ft_
 ft_err ft_logs_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, ft_str group,
                        ft_str head) {
     ft_logs_stream *jobs = NULL;
-    size_t job_count = 0;
+    size_t job_count = 0, endpoint_count;
     int64_t rows = 0;
     *count = 0;
     if (!head.at) head = FT_STR("");
@@ -137,12 +149,9 @@ ft_err ft_logs_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, ft_s
                      &rows));
     FT_TRY(ft_arena_items(out, c->arena, job_count + (size_t)rows + 2));
     if (job_count) memcpy(*out, jobs, job_count * sizeof *jobs);
-    if (ft_str_starts(group, FT_STR(FT_LOGS_ENDPOINT))) {
-        FT_TRY(endpoint_stream(&(*out)[job_count], c, group));
-        job_count += (*out)[0].created_us && ft_str_starts((*out)[0].name, head);
-    }
-    *count = job_count;
-    return row_streams(*out, count, job_count + (size_t)rows, c, group, head);
+    FT_TRY(endpoint_stream(&(*out)[job_count], &endpoint_count, c, group, head));
+    *count = job_count + endpoint_count;
+    return row_streams(*out, count, *count + (size_t)rows, c, group, head);
 }
 
 ft_err ft_logs_stream_of(ft_logs_stream *out, ft_aws_call *c, ft_str group, ft_str name) {
@@ -234,40 +243,74 @@ static void group_put(ft_aws_call *c, ft_str name, int64_t created_us) {
     ft_json_out_close(&c->json);
 }
 
-/* By name; the service's own are there from the start. */
-static ft_err describe_groups(ft_aws_call *c) {
-    ft_str head = ft_aws_str(c, "logGroupNamePrefix"), after = ft_aws_str(c, "nextToken"), name,
-           last = { 0 };
-    int64_t limit, created, n = 0;
+typedef struct group {
+    ft_str name;
+    int64_t created_us;
+} group;
+typedef struct groups {
+    ft_str head, after; /* of the names that are wanted */
+    ft_arena *arena;
+    group *at;
+    size_t count, room;
+} groups;
+
+static ft_err group_add(groups *g, ft_str name, int64_t created_us) {
+    if (!ft_str_starts(name, g->head) || ft_str_cmp(name, g->after) <= 0) return FT_OK;
+    FT_TRY(ft_arena_grow(&g->at, &g->room, g->arena, g->count));
+    g->at[g->count].created_us = created_us;
+    return ft_arena_str(&g->at[g->count++].name, g->arena, name);
+}
+
+/* Those that somebody made. */
+static ft_err groups_made(groups *g, ft_store *s) {
     ft_rows *rows;
     ft_err err = FT_OK;
-    bool more = false;
-    FT_TRY(limit_read(&limit, c));
-    if (!head.at) head = FT_STR("");
-    if (!after.at) after = FT_STR("");
-    FT_TRY(ft_db_query(&rows, ft_store_db(c->store),
-                       "select name, created_us from (select name, created_us from aws_log_group"
-                       " union all select ?1, 0 union all select ?2, 0 union all"
-                       " select ?5 || endpoint, min(created_us) from endpoint_version group by"
-                       " endpoint) where substr(name, 1, length(?3)) = ?3 and name > ?4"
-                       " order by name",
-                       "ttsst", own_groups[0], own_groups[1], head, after, FT_LOGS_ENDPOINT));
-    ft_json_out_name(&c->json, "logGroups");
-    ft_json_out_array(&c->json);
+    FT_TRY(ft_db_query(&rows, ft_store_db(s), "select name, created_us from aws_log_group", ""));
     while (err == FT_OK && ft_rows_next(rows)) {
-        if (n++ == limit) {
-            more = true;
-            break;
-        }
-        ft_rows_read(rows, "si", &name, &created);
-        group_put(c, name, created);
-        err = ft_arena_str(&last, c->arena, name);
+        ft_str name;
+        int64_t created_us;
+        ft_rows_read(rows, "si", &name, &created_us);
+        err = group_add(g, name, created_us);
     }
     ft_err end = ft_rows_end(rows);
-    FT_TRY(err);
-    FT_TRY(end);
+    return err ? err : end;
+}
+
+/* The service's own are there from the start. */
+static ft_err groups_own(groups *g, ft_store *s) {
+    ft_endpoint_once *endpoints;
+    size_t count;
+    for (size_t i = 0; i < FT_COUNT(own_groups); i++)
+        FT_TRY(group_add(g, ft_str_of(own_groups[i]), 0));
+    FT_TRY(ft_endpoint_ever(&endpoints, &count, s, g->arena, FT_STR("")));
+    for (size_t i = 0; i < count; i++) {
+        ft_str name;
+        FT_TRY(ft_arena_printf(&name, g->arena, FT_LOGS_ENDPOINT "%.*s",
+                               FT_STR_ARG(endpoints[i].name)));
+        FT_TRY(group_add(g, name, endpoints[i].first_us));
+    }
+    return FT_OK;
+}
+
+static int by_name(const void *a, const void *b) {
+    return ft_str_cmp(((const group *)a)->name, ((const group *)b)->name);
+}
+
+static ft_err describe_groups(ft_aws_call *c) {
+    groups g = { .head = ft_aws_str(c, "logGroupNamePrefix"),
+                 .after = ft_aws_str(c, "nextToken"),
+                 .arena = c->arena };
+    int64_t limit;
+    FT_TRY(limit_read(&limit, c));
+    FT_TRY(groups_made(&g, c->store));
+    FT_TRY(groups_own(&g, c->store));
+    if (g.count) qsort(g.at, g.count, sizeof *g.at, by_name);
+    size_t shown = g.count < (size_t)limit ? g.count : (size_t)limit;
+    ft_json_out_name(&c->json, "logGroups");
+    ft_json_out_array(&c->json);
+    for (size_t i = 0; i < shown; i++) group_put(c, g.at[i].name, g.at[i].created_us);
     ft_json_out_close(&c->json);
-    if (more) ft_aws_put(c, "nextToken", last);
+    if (shown < g.count) ft_aws_put(c, "nextToken", g.at[shown - 1].name);
     return FT_OK;
 }
 
