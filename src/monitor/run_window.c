@@ -101,13 +101,7 @@ static ft_err note_segment(ft_run *r, ft_str uri) {
     for (size_t i = r->segment_count; i-- > 0;)
         if (ft_str_eq(r->segments[i], uri)) return FT_OK;
     if (r->segment_count == SEGMENTS_MAX) return FT_OK;
-    if (r->segment_count == r->segment_room) {
-        ft_str *more;
-        r->segment_room = r->segment_room ? 2 * r->segment_room : 8;
-        FT_TRY(ft_arena_items(&more, r->arena, r->segment_room));
-        if (r->segment_count) memcpy(more, r->segments, r->segment_count * sizeof *more);
-        r->segments = more;
-    }
+    FT_TRY(ft_arena_grow(&r->segments, &r->segment_room, r->arena, r->segment_count));
     return ft_arena_str(&r->segments[r->segment_count++], r->arena, uri);
 }
 
@@ -135,6 +129,8 @@ ft_err ft_run_window_read(ft_run *r) {
         if (err && !is_unreadable(err)) break;
         if (err) r->unreadable++, ft_err_clear();
     }
+    r->unreadable +=
+        ft_cursor_damaged(c); /* lines that are none any more: they were requests, too */
     ft_cursor_close(c);
     return err == FT_ENOTFOUND ? FT_OK : err;
 }

@@ -138,9 +138,3 @@ ft_stat_type ft_stat_type_of(const ft_stat *f) {
     if (!f->present) return FT_STAT_UNKNOWN;
     return f->whole == f->present ? FT_STAT_INTEGRAL : FT_STAT_FRACTIONAL;
 }
-
-const ft_stat *ft_statistics_find(const ft_statistics *s, ft_str name) {
-    for (size_t i = 0; i < s->count; i++)
-        if (ft_str_eq(s->features[i].name, name)) return &s->features[i];
-    return NULL;
-}

@@ -74,8 +74,6 @@ ft_err ft_stat_add_text(ft_statistics *s, ft_stat *f, ft_str text, uint64_t time
 ft_err ft_stat_add_answer(ft_statistics *s, ft_stat *f, ft_answers kind, const ft_answer *answer);
 ft_stat_type ft_stat_type_of(const ft_stat *f);
 uint64_t ft_stat_count_of(const ft_stat *f, ft_str text);
-/* NULL when there is none. */
-const ft_stat *ft_statistics_find(const ft_statistics *s, ft_str name);
 
 ft_err ft_statistics_write(ft_buf *out, ft_statistics *s);
 /* FT_EPARSE with line and column; `name` is for messages. */

@@ -198,7 +198,6 @@ void ft_sql_horizon(ft_sql *q, ft_order order, int64_t until, const char *key) {
 }
 
 void ft_sql_limit(ft_sql *q, int64_t time_us) { q->limit_us = time_us; }
-void ft_sql_interrupt(ft_sql *q) { sqlite3_interrupt(q->db); }
 
 /* ---- running ---- */
 

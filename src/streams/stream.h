@@ -185,8 +185,6 @@ ft_err ft_sql_open(ft_sql **out, ft_store *s);
 void ft_sql_horizon(ft_sql *q, ft_order order, int64_t until, const char *key);
 /* A query that runs longer is stopped (FT_ETIMEOUT); 0: no limit. */
 void ft_sql_limit(ft_sql *q, int64_t time_us);
-/* Stop the running query (FT_ECANCELED); from any thread. */
-void ft_sql_interrupt(ft_sql *q);
 typedef ft_err (*ft_sql_row)(void *ctx, int columns, const char *const *names,
                              const ft_value *values);
 typedef struct ft_sql_param {
