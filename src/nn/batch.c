@@ -11,23 +11,6 @@
 
 /* ---- may it be cut? */
 
-static bool has_name(const char *const *names, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], name) == 0) return true;
-    return false;
-}
-
-static bool axis_not_first(const ft_nn_node *n, const ft_array *in) {
-    int64_t axis = ft_nn_attr_int(n, "axis");
-    return (axis < 0 ? axis + in[0].ndim : axis) > 0;
-}
-
-static bool rest_is_data(const ft_nn_graph *g, const ft_nn_node *n) {
-    for (size_t i = 1; i < n->input_count; i++)
-        if (n->inputs[i] != FT_NN_NONE && !g->values[n->inputs[i]].data) return false;
-    return true;
-}
-
 /* Constants of an elementwise node must not tell the items of a batch apart. */
 static bool data_is_common(const ft_nn_graph *g, const ft_nn_node *n, const ft_array *in,
                            int ndim) {
@@ -41,42 +24,10 @@ static bool data_is_common(const ft_nn_graph *g, const ft_nn_node *n, const ft_a
 /* Does the node treat each item of the first axis by itself? Its values are known to keep that
  * axis. */
 static bool node_apart(const ft_nn_graph *g, const ft_nn_step *step) {
-    static const char *const windows[] = {
-        "Conv",
-        "ConvTranspose",
-        "MaxPool",
-        "AveragePool",
-        "LpPool",
-        "GlobalMaxPool",
-        "GlobalAveragePool",
-        "GlobalLpPool",
-        "LRN",
-        "DepthToSpace",
-        "SpaceToDepth",
-        "InstanceNormalization",
-        "GroupNormalization",
-    };
-    static const char *const reshapes[] = { "Reshape", "Flatten", "Squeeze", "Unsqueeze" };
-    static const char *const axes[] = { "Concat", "Split", "Softmax", "LogSoftmax",
-                                        "LayerNormalization" };
-    const ft_nn_node *n = step->node;
-    const char *name = n->op->name;
-    if (step->late || n->op->random) return false;
-    if (has_name(windows, FT_COUNT(windows), name))
-        return true; /* further inputs: data, or a sum */
-    if (has_name(reshapes, FT_COUNT(reshapes), name)) return rest_is_data(g, n);
-    if (has_name(axes, FT_COUNT(axes), name)) return axis_not_first(n, step->in);
-    if (n->op->elementwise) return data_is_common(g, n, step->in, step->out[0].ndim);
-    if (strcmp(name, "MatMul") == 0)
-        return rest_is_data(g, n) && step->in[0].ndim > 1 && step->in[1].ndim <= 2;
-    if (strcmp(name, "Gemm") == 0) return rest_is_data(g, n) && !ft_nn_attr_int(n, "transA");
-    if (strcmp(name, "BatchNormalization") == 0) return !ft_nn_attr_int(n, "training_mode");
-    if (strcmp(name, "Transpose") == 0) {
-        const int64_t *perm;
-        size_t count;
-        return ft_nn_attr_ints(n, "perm", &perm, &count) && count && perm[0] == 0;
-    }
-    return false;
+    const ft_nn_op *op = step->node->op;
+    if (step->late || op->random) return false;
+    if (op->apart) return op->apart(step->node, step->in);
+    return op->elementwise && data_is_common(g, step->node, step->in, step->out[0].ndim);
 }
 
 /* What both plans know beforehand, say from the shape of an input, and is the same for a part as

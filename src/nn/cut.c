@@ -49,28 +49,26 @@ typedef struct cutting {
 
 /* ---- rules */
 
-static bool named(const ft_nn_node *n, const char *const *names, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(n->op->name, names[i]) == 0) return true;
-    return false;
-}
-
 static rule rule_of(const ft_nn_node *n, const cutting *c) {
-    static const char *const windows[] = { "Conv", "MaxPool", "AveragePool", "LpPool" };
-    static const char *const lines[] = { "Softmax", "LogSoftmax", "LayerNormalization" };
-    static const char *const joins[] = { "Concat" };
-    if (named(n, windows, FT_COUNT(windows))) {
-        bool last = ft_nn_attr_int(n, "ft_last") != 0;
-        return c->axis == 0 ? CUT_FIRST : c->axis == 1 && last ? CUT_WINDOW : CUT_NOT;
-    }
-    if (named(n, lines, FT_COUNT(lines)) || named(n, joins, FT_COUNT(joins))) {
+    const ft_nn_op *op = n->op;
+    switch (op->rows) {
+    case FT_NN_ROWS_WINDOW:
+        if (c->axis == 0) return CUT_FIRST;
+        return c->axis == 1 && ft_nn_attr_int(n, "ft_last") ? CUT_WINDOW : CUT_NOT;
+    case FT_NN_ROWS_LINES:
+    case FT_NN_ROWS_JOINED: {
         int64_t axis = ft_nn_attr_int(n, "axis");
         if ((axis < 0 ? axis + c->out->ndim : axis) <= c->axis) return CUT_NOT;
-        return named(n, joins, FT_COUNT(joins)) ? CUT_ALL : CUT_FIRST;
+        return op->rows == FT_NN_ROWS_JOINED ? CUT_ALL : CUT_FIRST;
     }
-    if (strcmp(n->op->name, "MatMul") == 0) return CUT_MATMUL;
-    if (strcmp(n->op->name, "Gemm") == 0) return CUT_GEMM;
-    return n->op->elementwise ? CUT_ELEMENTWISE : CUT_NOT;
+    case FT_NN_ROWS_MATMUL:
+        return CUT_MATMUL;
+    case FT_NN_ROWS_GEMM:
+        return CUT_GEMM;
+    case FT_NN_ROWS_UNTOLD:
+        break;
+    }
+    return op->elementwise ? CUT_ELEMENTWISE : CUT_NOT;
 }
 
 /* Where the rows are in an input that broadcasts to the output; false when they are not in a row.

@@ -11,9 +11,6 @@
 #define IR_VERSION 8
 #define BYTES_MAX  ((size_t)INT32_MAX) /* what readers of the format take */
 
-/* Operations of ours that ONNX does not have. */
-static const char *const own[] = { "CrossEntropyLoss", "FocalLoss", "Gelu", "MeanSquaredError" };
-
 static void text_put(ft_buf *out, uint32_t number, ft_str text) {
     ft_proto_put_bytes(out, number, text);
 }
@@ -135,11 +132,9 @@ static void axes_put(ft_buf *out, const ft_nn_value *v) {
 static ft_err node_put(ft_buf *out, const ft_nn_node *n, const place *p) {
     const ft_nn_graph *g = p->g;
     size_t at = ft_proto_open(out, 1);
-    for (size_t i = 0; i < FT_COUNT(own); i++) {
-        if (strcmp(n->op->name, own[i]) == 0)
-            return FT_FAIL(FT_EUNSUPPORTED, "node '%.*s' (%s): ONNX has no such operation",
-                           FT_STR_ARG(n->name), n->op->name);
-    }
+    if (n->op->not_onnx)
+        return FT_FAIL(FT_EUNSUPPORTED, "node '%.*s' (%s): ONNX has no such operation",
+                       FT_STR_ARG(n->name), n->op->name);
     bool axes = p->opset < 18 && is_reduction(n) && given(n, 1);
     for (size_t i = 0; i < (axes ? 1 : n->input_count - n->capture_count); i++)
         text_put(out, 1, n->inputs[i] < 0 ? FT_STR("") : g->values[n->inputs[i]].name);

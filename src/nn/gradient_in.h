@@ -13,10 +13,6 @@
 #define FT_NN_GRADIENT_PLANS     2
 #define FT_NN_GRADIENT_BYTES_MAX ((size_t)16 << 30)
 
-/* What a node's way back reads of its inputs and outputs. */
-#define FT_NN_READS_INPUTS  1u
-#define FT_NN_READS_OUTPUTS 2u
-
 typedef struct ft_nn_back_step {
     const ft_nn_node *node;
     ft_array *in, *out; /* shapes; data of the current run is in the plan's values */
@@ -25,7 +21,7 @@ typedef struct ft_nn_back_step {
     bool skip;      /* known content, or nobody reads it */
     bool back;      /* goes back */
     bool over;      /* its output lies in input 0's memory, and so does the gradient's way */
-    unsigned reads; /* FT_NN_READS_* */
+    unsigned reads; /* bits of ft_nn_reads */
     const char *kernel;
     int64_t run_us, back_us; /* the last ones, when timed */
     size_t *sum_at;          /* by input: where a further part of a gradient is written first */

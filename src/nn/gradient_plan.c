@@ -46,21 +46,11 @@ bool ft_nn_back_by_output(const ft_nn_graph *g, const ft_nn_node *n, float *high
     return ft_nn_is_op(n, "Clip") && value_is(g, n, 1, 0) && value_is(g, n, 2, 6);
 }
 
-/* What the way back reads. Both, where we do not know better. */
+/* What the way back reads, in bits. */
 static unsigned reads_of(const ft_nn_graph *g, const ft_nn_node *n) {
-    static const char *const none[] = {
-        "Add",    "Sub",       "Sum",     "Identity",  "Flatten",          "Reshape",
-        "Concat", "Transpose", "Squeeze", "Unsqueeze", "GlobalAveragePool"
-    };
-    static const char *const inputs[] = { "Conv",   "ConvTranspose",      "Gemm",
-                                          "MatMul", "BatchNormalization", "Mul",
-                                          "Div" };
     float high;
     if (ft_nn_back_by_output(g, n, &high)) return FT_NN_READS_OUTPUTS;
-    for (size_t i = 0; i < FT_COUNT(none); i++)
-        if (ft_nn_is_op(n, none[i])) return 0;
-    for (size_t i = 0; i < FT_COUNT(inputs); i++)
-        if (ft_nn_is_op(n, inputs[i])) return FT_NN_READS_INPUTS;
+    if (n->op->reads != FT_NN_READS_ALL) return n->op->reads;
     if (n->op->elementwise && n->op->inputs_max == 1) return FT_NN_READS_INPUTS;
     return FT_NN_READS_INPUTS | FT_NN_READS_OUTPUTS;
 }

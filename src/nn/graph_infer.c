@@ -77,7 +77,6 @@ done:
 
 bool ft_nn_computable(const ft_nn_node *n, const ft_array *in, const ft_array *out,
                       int64_t items_max) {
-    bool shape_only = strcmp(n->op->name, "Shape") == 0 || strcmp(n->op->name, "Size") == 0;
     if (n->op->random || n->op->dynamic || n->capture_count ||
         (!n->op->reference && !n->op->forward))
         return false;
@@ -86,7 +85,7 @@ bool ft_nn_computable(const ft_nn_node *n, const ft_array *in, const ft_array *o
     for (size_t i = 0; i < n->input_count; i++) {
         if (ft_nn_absent(&in[i])) continue;
         if (!ft_nn_array_known(&in[i])) return false;
-        if (!shape_only && (!in[i].data || ft_array_count(&in[i]) > items_max)) return false;
+        if (!n->op->shape_only && (!in[i].data || ft_array_count(&in[i]) > items_max)) return false;
     }
     for (size_t i = 0; i < n->output_count; i++)
         if (!ft_nn_array_known(&out[i]) || ft_array_count(&out[i]) > items_max) return false;

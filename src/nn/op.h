@@ -79,6 +79,24 @@ typedef struct ft_nn_prepare {
     const char *kernel;   /* may be set: what will run, for people; static */
 } ft_nn_prepare;
 
+/* How rows of output 0 come from rows of the inputs: what lets cut.c share a node out. */
+typedef enum ft_nn_rows {
+    FT_NN_ROWS_UNTOLD = 0, /* not cut, unless it is elementwise */
+    FT_NN_ROWS_LINES,      /* from those of input 0, up to `axis` */
+    FT_NN_ROWS_JOINED,     /* from those of every input, up to `axis` */
+    FT_NN_ROWS_WINDOW,     /* from those of input 0 and their neighbours, of pictures */
+    FT_NN_ROWS_MATMUL,
+    FT_NN_ROWS_GEMM
+} ft_nn_rows;
+
+/* What `backward` reads besides the outputs' gradients. */
+typedef enum ft_nn_reads {
+    FT_NN_READS_ALL = 0, /* inputs and outputs; inputs alone where one is mapped item by item */
+    FT_NN_READS_INPUTS = 1,
+    FT_NN_READS_OUTPUTS = 2,
+    FT_NN_READS_NOTHING = 4
+} ft_nn_reads;
+
 typedef struct ft_nn_op {
     const char *name;            /* "Conv" */
     const char *doc;             /* one line */
@@ -103,6 +121,17 @@ typedef struct ft_nn_op {
     bool dynamic;
     /* Same inputs, another answer (RandomNormal): is never folded. */
     bool random;
+    /* Its outputs follow from the inputs' shapes (Shape, Size). */
+    bool shape_only;
+    /* Quick kernels keep input 1 in a form of their own where it is constant (Conv, MatMul). */
+    bool packs;
+    /* Ours: ONNX has no such operation. */
+    bool not_onnx;
+    /* Does it treat each item of input 0's first axis by itself? Then a batch may run in parts.
+     * `in`: shapes, and data of what is known. NULL: no, unless it is elementwise. */
+    bool (*apart)(const ft_nn_node *node, const ft_array *in);
+    ft_nn_rows rows;
+    ft_nn_reads reads;
 } ft_nn_op;
 
 /* By name; NULL when the registry does not have it. Rows stand in ops/all.c. */

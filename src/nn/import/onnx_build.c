@@ -63,11 +63,10 @@ static ft_err states_find(ft_str **out, size_t *count, onnx_build *b, const onnx
     return FT_OK;
 }
 
-/* Weights that one convolution or product alone reads need not be aligned (graph.h): the largest
+/* Weights that one operation alone reads, which packs them, need not be aligned (graph.h): the largest
  * ones, which are then never copied. Their names, sorted; none where bodies may read them as well.
  */
 static ft_err packed_find(ft_str **out, size_t *count, onnx_build *b, const onnx_graph *g) {
-    static const char *const readers[] = { "Conv", "ConvTranspose", "Gemm", "MatMul" };
     ft_str *all, *weights;
     size_t used = 0, found = 0, kept = 0;
     *count = 0;
@@ -82,8 +81,8 @@ static ft_err packed_find(ft_str **out, size_t *count, onnx_build *b, const onnx
     for (size_t i = 0; i < g->node_count; i++) {
         const onnx_node *n = &g->nodes[i];
         for (size_t k = 0; k < n->in_count; k++) all[used++] = n->in[k];
-        for (size_t k = 0; k < FT_COUNT(readers) && n->in_count > 1; k++)
-            if (ft_str_is(n->op, readers[k]) && !n->domain.len) weights[found++] = n->in[1];
+        const ft_nn_op *op = n->domain.len ? NULL : ft_nn_op_find(n->op);
+        if (op && op->packs && n->in_count > 1) weights[found++] = n->in[1];
     }
     if (used) qsort(all, used, sizeof *all, by_text);
     if (found) qsort(weights, found, sizeof *weights, by_text);

@@ -4,6 +4,7 @@
  * into the convolution before it (passes/fuse.c). */
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/fault.h"
 #include "nn/ops/kernel.h"
 #include "nn/ops/vector.h"
@@ -371,6 +372,11 @@ static ft_err backward(const ft_nn_call *c) {
     return FT_OK;
 }
 
+static bool apart(const ft_nn_node *n, const ft_array *in) {
+    FT_UNUSED(in);
+    return !ft_nn_attr_int(n, "training_mode");
+}
+
 extern const ft_nn_op ft_nn_op_batch_normalization;
 const ft_nn_op ft_nn_op_batch_normalization = {
     .name = "BatchNormalization",
@@ -386,5 +392,7 @@ const ft_nn_op ft_nn_op_batch_normalization = {
     .backward = backward,
     .prepare = prepare,
     .unprepare = free,
-    .in_place = true
+    .in_place = true,
+    .apart = apart,
+    .reads = FT_NN_READS_INPUTS
 };

@@ -313,7 +313,7 @@ static void pow_fast(float *z, const float *x, const float *y, int64_t n, int x_
                                             .slope_x = sym##_slope_x, \
                                             .slope_y = sym##_slope_y };
 /* With a gradient and fast code. */
-#define SMOOTH(sym, NAME, DOC, INFER, NATURAL_OF)                                                 \
+#define SMOOTH(sym, NAME, DOC, INFER, NATURAL_OF, ...)                                            \
     SMOOTH_RULE(sym, NATURAL_OF)                                                                  \
     REFERENCE(sym)                                                                                \
     static ft_err sym##_forward(const ft_nn_call *c) {                                            \
@@ -322,7 +322,7 @@ static void pow_fast(float *z, const float *x, const float *y, int64_t n, int x_
     }                                                                                             \
     static ft_err sym##_backward(const ft_nn_call *c) { return binary_backward(c, &sym##_rule); } \
     OP(sym, NAME, DOC, INFER, .forward = sym##_forward, .backward = sym##_backward,               \
-       .in_place = true)
+       .in_place = true, __VA_ARGS__)
 #define STEPPED(sym, NAME, DOC, INFER, NATURAL_OF, TOLD)                              \
     static const binary_rule sym##_rule = {                                           \
         .f64 = sym##_f64, .whole = sym##_whole, .natural = NATURAL_OF, .told = TOLD   \
@@ -344,10 +344,11 @@ TOLD(greater, >)
 TOLD(less_or_equal, <=)
 TOLD(greater_or_equal, >=)
 
-SMOOTH(add, "Add", "x + y", infer_numbers, NULL)
-SMOOTH(sub, "Sub", "x - y", infer_numbers, NULL)
-SMOOTH(mul, "Mul", "x * y", infer_numbers, NULL)
-SMOOTH(div, "Div", "x / y; of integers cut toward zero", infer_numbers, div_natural)
+SMOOTH(add, "Add", "x + y", infer_numbers, NULL, .reads = FT_NN_READS_NOTHING)
+SMOOTH(sub, "Sub", "x - y", infer_numbers, NULL, .reads = FT_NN_READS_NOTHING)
+SMOOTH(mul, "Mul", "x * y", infer_numbers, NULL, .reads = FT_NN_READS_INPUTS)
+SMOOTH(div, "Div", "x / y; of integers cut toward zero", infer_numbers, div_natural,
+       .reads = FT_NN_READS_INPUTS)
 SMOOTH(pow, "Pow", "x to the power of y", infer_pow, NULL)
 SMOOTH(p_relu, "PRelu", "x where positive, else slope * x", infer_numbers, NULL)
 STEPPED(equal, "Equal", "x == y", infer_compare, NULL, equal_told)
@@ -430,29 +431,30 @@ static void divide_by(ft_array *z, size_t count) {
         ft_nn_put_f64(z, i, ft_array_f64(z, i) / (double)count);
 }
 
-#define VARIADIC(sym, NAME, DOC, INFER, RULE_OF, BACKWARD, AFTER)   \
-    static ft_err sym##_reference(const ft_nn_call *c) {            \
-        variadic(c, &RULE_OF, 1, true);                             \
-        AFTER;                                                      \
-        return FT_OK;                                               \
-    }                                                               \
-    static ft_err sym##_forward(const ft_nn_call *c) {              \
-        variadic(c, &RULE_OF, c->threads, false);                   \
-        AFTER;                                                      \
-        return FT_OK;                                               \
-    }                                                               \
-    extern const ft_nn_op ft_nn_op_##sym;                           \
-    const ft_nn_op ft_nn_op_##sym = { .name = NAME,                 \
-                                      .doc = DOC,                   \
-                                      .inputs_min = 1,              \
-                                      .inputs_max = FT_NN_IO_MAX,   \
-                                      .outputs_min = 1,             \
-                                      .outputs_max = 1,             \
-                                      .infer = INFER,               \
-                                      .reference = sym##_reference, \
-                                      .forward = sym##_forward,     \
-                                      .backward = BACKWARD,         \
-                                      .elementwise = true };
+#define VARIADIC(sym, NAME, DOC, INFER, RULE_OF, BACKWARD, AFTER, ...) \
+    static ft_err sym##_reference(const ft_nn_call *c) {               \
+        variadic(c, &RULE_OF, 1, true);                                \
+        AFTER;                                                         \
+        return FT_OK;                                                  \
+    }                                                                  \
+    static ft_err sym##_forward(const ft_nn_call *c) {                 \
+        variadic(c, &RULE_OF, c->threads, false);                      \
+        AFTER;                                                         \
+        return FT_OK;                                                  \
+    }                                                                  \
+    extern const ft_nn_op ft_nn_op_##sym;                              \
+    const ft_nn_op ft_nn_op_##sym = { .name = NAME,                    \
+                                      .doc = DOC,                      \
+                                      .inputs_min = 1,                 \
+                                      .inputs_max = FT_NN_IO_MAX,      \
+                                      .outputs_min = 1,                \
+                                      .outputs_max = 1,                \
+                                      .infer = INFER,                  \
+                                      .reference = sym##_reference,    \
+                                      .forward = sym##_forward,        \
+                                      .backward = BACKWARD,            \
+                                      .elementwise = true,             \
+                                      __VA_ARGS__ };
 
 static ft_err infer_floats(ft_nn_infer *i) { return infer_of(i, FT_NN_FLOATS, false); }
 SMOOTH_RULE(max, max_natural)
@@ -461,6 +463,7 @@ static ft_err max_backward(const ft_nn_call *c) { return chosen_backward(c, &max
 static ft_err min_backward(const ft_nn_call *c) { return chosen_backward(c, &min_rule); }
 VARIADIC(max, "Max", "the largest of the inputs", infer_numbers, max_rule, max_backward, )
 VARIADIC(min, "Min", "the smallest of the inputs", infer_numbers, min_rule, min_backward, )
-VARIADIC(sum, "Sum", "the sum of the inputs", infer_floats, add_rule, sum_backward, )
+VARIADIC(sum, "Sum", "the sum of the inputs", infer_floats, add_rule, sum_backward, ,
+         .reads = FT_NN_READS_NOTHING)
 VARIADIC(mean, "Mean", "the mean of the inputs", infer_floats, add_rule, sum_backward,
          divide_by(&c->out[0], c->in_count))

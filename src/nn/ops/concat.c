@@ -91,7 +91,8 @@ static ft_err concat_backward(const ft_nn_call *c) {
 }
 static const ft_nn_attr_row concat_attrs[] = { { "axis", FT_NN_INT, 0, NULL, true }, { 0 } };
 COPY_OP(concat, "Concat", "the inputs one after another along an axis", concat_attrs, 1,
-        FT_NN_IO_MAX)
+        FT_NN_IO_MAX, .apart = ft_nn_apart_axis, .rows = FT_NN_ROWS_JOINED,
+        .reads = FT_NN_READS_NOTHING)
 
 /* Sizes by input 1, or as many equal parts as there are outputs, the last one smaller. */
 static ft_err split_sizes(int64_t *sizes, ft_nn_infer *i, int64_t whole) {
@@ -176,4 +177,5 @@ const ft_nn_op ft_nn_op_split = { .name = "Split",
                                   .outputs_max = FT_NN_IO_MAX,
                                   .infer = split_infer,
                                   .reference = split_run,
-                                  .backward = split_backward };
+                                  .backward = split_backward,
+                                  .apart = ft_nn_apart_axis };

@@ -129,4 +129,8 @@ const ft_nn_op ft_nn_op_conv = { .name = "Conv",
                                  .backward = backward,
                                  .prepare = prepare,
                                  .unprepare = ft_nn_conv_unprepare,
-                                 .flops = flops };
+                                 .flops = flops,
+                                 .packs = true,
+                                 .apart = ft_nn_apart,
+                                 .rows = FT_NN_ROWS_WINDOW,
+                                 .reads = FT_NN_READS_INPUTS };

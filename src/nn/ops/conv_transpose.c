@@ -164,4 +164,7 @@ const ft_nn_op ft_nn_op_conv_transpose = { .name = "ConvTranspose",
                                            .backward = backward,
                                            .prepare = prepare,
                                            .unprepare = ft_nn_conv_unprepare,
-                                           .flops = flops };
+                                           .flops = flops,
+                                           .packs = true,
+                                           .apart = ft_nn_apart,
+                                           .reads = FT_NN_READS_INPUTS };

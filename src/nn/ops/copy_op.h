@@ -34,17 +34,18 @@ static inline ft_err ft_nn_copy_grad(const ft_nn_call *c, const ft_nn_copy *copy
         return ft_nn_copy_grad(c, &copy);               \
     }
 /* A copy is its own reference: bytes that move, whatever their type. */
-#define COPY_OP(sym, NAME, DOC, ATTRS, MIN, MAX)              \
-    extern const ft_nn_op ft_nn_op_##sym;                     \
-    const ft_nn_op ft_nn_op_##sym = { .name = NAME,           \
-                                      .doc = DOC,             \
-                                      .attrs = ATTRS,         \
-                                      .inputs_min = MIN,      \
-                                      .inputs_max = MAX,      \
-                                      .outputs_min = 1,       \
-                                      .outputs_max = 1,       \
-                                      .infer = sym##_infer,   \
-                                      .reference = sym##_run, \
-                                      .backward = sym##_backward };
+#define COPY_OP(sym, NAME, DOC, ATTRS, MIN, MAX, ...)             \
+    extern const ft_nn_op ft_nn_op_##sym;                         \
+    const ft_nn_op ft_nn_op_##sym = { .name = NAME,               \
+                                      .doc = DOC,                 \
+                                      .attrs = ATTRS,             \
+                                      .inputs_min = MIN,          \
+                                      .inputs_max = MAX,          \
+                                      .outputs_min = 1,           \
+                                      .outputs_max = 1,           \
+                                      .infer = sym##_infer,       \
+                                      .reference = sym##_run,     \
+                                      .backward = sym##_backward, \
+                                      __VA_ARGS__ };
 
 #endif

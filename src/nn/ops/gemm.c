@@ -244,6 +244,10 @@ static int64_t flops(const ft_nn_node *n, const ft_array *in, const ft_array *ou
     return 2 * ft_array_count(&out[0]) * sizes_of(n, in).k;
 }
 
+static bool apart(const ft_nn_node *n, const ft_array *in) {
+    return ft_nn_apart_known(n, in) && !ft_nn_attr_int(n, "transA");
+}
+
 extern const ft_nn_op ft_nn_op_gemm;
 const ft_nn_op ft_nn_op_gemm = { .name = "Gemm",
                                  .doc = "alpha A B + beta C: a linear layer",
@@ -258,4 +262,8 @@ const ft_nn_op ft_nn_op_gemm = { .name = "Gemm",
                                  .backward = backward,
                                  .prepare = prepare,
                                  .unprepare = unprepare,
-                                 .flops = flops };
+                                 .flops = flops,
+                                 .packs = true,
+                                 .apart = apart,
+                                 .rows = FT_NN_ROWS_GEMM,
+                                 .reads = FT_NN_READS_INPUTS };

@@ -268,18 +268,19 @@ static const ft_nn_attr_row focal_attrs[] = { MEAN_ATTR,
                                               { "gamma", FT_NN_FLOAT, 2, NULL, false },
                                               { 0 } };
 
-#define LOSS(sym, NAME, DOC, ATTRS, IN, OUT, INFER, RUN, BACKWARD) \
-    extern const ft_nn_op ft_nn_op_##sym;                          \
-    const ft_nn_op ft_nn_op_##sym = { .name = NAME,                \
-                                      .doc = DOC,                  \
-                                      .attrs = ATTRS,              \
-                                      .inputs_min = 2,             \
-                                      .inputs_max = IN,            \
-                                      .outputs_min = 1,            \
-                                      .outputs_max = OUT,          \
-                                      .infer = INFER,              \
-                                      .reference = RUN,            \
-                                      .backward = BACKWARD };
+#define LOSS(sym, NAME, DOC, ATTRS, IN, OUT, INFER, RUN, BACKWARD, ...) \
+    extern const ft_nn_op ft_nn_op_##sym;                               \
+    const ft_nn_op ft_nn_op_##sym = { .name = NAME,                     \
+                                      .doc = DOC,                       \
+                                      .attrs = ATTRS,                   \
+                                      .inputs_min = 2,                  \
+                                      .inputs_max = IN,                 \
+                                      .outputs_min = 1,                 \
+                                      .outputs_max = OUT,               \
+                                      .infer = INFER,                   \
+                                      .reference = RUN,                 \
+                                      .backward = BACKWARD,             \
+                                      __VA_ARGS__ };
 static ft_err square_run(const ft_nn_call *c) { return numbers_run(c, square); }
 static ft_err square_backward(const ft_nn_call *c) {
     return numbers_backward(c, square_x, square_t);
@@ -290,11 +291,11 @@ static ft_err focal_backward(const ft_nn_call *c) { return numbers_backward(c, f
 LOSS(softmax_cross_entropy_loss, "SoftmaxCrossEntropyLoss", "how unlikely the labels are by scores",
      label_attrs, 3, 2, classes_infer, classes_run, classes_backward)
 LOSS(cross_entropy_loss, "CrossEntropyLoss", "the same with labels smoothed", smooth_attrs, 3, 2,
-     classes_infer, classes_run, classes_backward)
+     classes_infer, classes_run, classes_backward, .not_onnx = true)
 LOSS(negative_log_likelihood_loss, "NegativeLogLikelihoodLoss",
      "how unlikely the labels are by logarithms of probabilities", label_attrs, 3, 1, classes_infer,
      classes_run, classes_backward)
 LOSS(mean_squared_error, "MeanSquaredError", "squares of differences", square_attrs, 2, 1,
-     numbers_infer, square_run, square_backward)
+     numbers_infer, square_run, square_backward, .not_onnx = true)
 LOSS(focal_loss, "FocalLoss", "cross entropy of sigmoids, less for what is easy", focal_attrs, 2, 1,
-     numbers_infer, focal_run, focal_backward)
+     numbers_infer, focal_run, focal_backward, .not_onnx = true)

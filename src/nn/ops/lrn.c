@@ -121,4 +121,5 @@ const ft_nn_op ft_nn_op_lrn = { .name = "LRN",
                                 .reference = lrn_reference,
                                 .forward = lrn_forward,
                                 .backward = lrn_backward,
-                                .prepare = lrn_prepare };
+                                .prepare = lrn_prepare,
+                                .apart = ft_nn_apart };

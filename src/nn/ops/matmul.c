@@ -261,6 +261,10 @@ static int64_t flops(const ft_nn_node *n, const ft_array *in, const ft_array *ou
     return 2 * ft_array_count(&out[0]) * in[0].shape[in[0].ndim - 1];
 }
 
+static bool apart(const ft_nn_node *n, const ft_array *in) {
+    return ft_nn_apart_known(n, in) && in[0].ndim > 1 && in[1].ndim <= 2;
+}
+
 extern const ft_nn_op ft_nn_op_mat_mul;
 const ft_nn_op ft_nn_op_mat_mul = { .name = "MatMul",
                                     .doc = "product of matrices, batches broadcast",
@@ -275,4 +279,8 @@ const ft_nn_op ft_nn_op_mat_mul = { .name = "MatMul",
                                     .backward = backward,
                                     .prepare = prepare,
                                     .unprepare = unprepare,
-                                    .flops = flops };
+                                    .flops = flops,
+                                    .packs = true,
+                                    .apart = apart,
+                                    .rows = FT_NN_ROWS_MATMUL,
+                                    .reads = FT_NN_READS_INPUTS };

@@ -49,7 +49,14 @@ static ft_nn_copy transpose_copy(const ft_nn_call *c) {
 }
 COPY_CALLS(transpose)
 static const ft_nn_attr_row transpose_attrs[] = { { "perm", FT_NN_INTS, 0, NULL, false }, { 0 } };
-COPY_OP(transpose, "Transpose", "the axes in another order", transpose_attrs, 1, 1)
+static bool transpose_apart(const ft_nn_node *node, const ft_array *in) {
+    const int64_t *perm;
+    size_t count;
+    FT_UNUSED(in);
+    return ft_nn_attr_ints(node, "perm", &perm, &count) && count && perm[0] == 0;
+}
+COPY_OP(transpose, "Transpose", "the axes in another order", transpose_attrs, 1, 1,
+        .apart = transpose_apart, .reads = FT_NN_READS_NOTHING)
 
 /* ---- DepthToSpace, SpaceToDepth */
 
@@ -116,8 +123,9 @@ static const ft_nn_attr_row depth_attrs[] = { { "blocksize", FT_NN_INT, 0, NULL,
                                               { 0 } };
 static const ft_nn_attr_row space_attrs[] = { { "blocksize", FT_NN_INT, 0, NULL, true }, { 0 } };
 COPY_OP(depth_to_space, "DepthToSpace", "blocks of channels become blocks of pixels", depth_attrs,
-        1, 1)
-COPY_OP(space_to_depth, "SpaceToDepth", "blocks of pixels become channels", space_attrs, 1, 1)
+        1, 1, .apart = ft_nn_apart)
+COPY_OP(space_to_depth, "SpaceToDepth", "blocks of pixels become channels", space_attrs, 1, 1,
+        .apart = ft_nn_apart)
 
 /* ---- Expand, Tile */
 

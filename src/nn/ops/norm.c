@@ -216,25 +216,26 @@ static ft_err backward(const ft_nn_call *c) {
     return FT_OK;
 }
 
-#define NORM_OP(symbol, title, text, rows, rule, inputs, outputs) \
-    extern const ft_nn_op ft_nn_op_##symbol;                      \
-    const ft_nn_op ft_nn_op_##symbol = { .name = title,           \
-                                         .doc = text,             \
-                                         .attrs = rows,           \
-                                         .inputs_min = inputs,    \
-                                         .inputs_max = 3,         \
-                                         .outputs_min = 1,        \
-                                         .outputs_max = outputs,  \
-                                         .infer = rule,           \
-                                         .reference = reference,  \
-                                         .forward = forward,      \
-                                         .backward = backward }
+#define NORM_OP(symbol, title, text, rows, rule, inputs, outputs, ...) \
+    extern const ft_nn_op ft_nn_op_##symbol;                           \
+    const ft_nn_op ft_nn_op_##symbol = { .name = title,                \
+                                         .doc = text,                  \
+                                         .attrs = rows,                \
+                                         .inputs_min = inputs,         \
+                                         .inputs_max = 3,              \
+                                         .outputs_min = 1,             \
+                                         .outputs_max = outputs,       \
+                                         .infer = rule,                \
+                                         .reference = reference,       \
+                                         .forward = forward,           \
+                                         .backward = backward,         \
+                                         __VA_ARGS__ }
 
 NORM_OP(layer_normalization, "LayerNormalization", "the last axes to mean 0 and deviation 1",
-        layer_attrs, infer_layer, 2, 3);
+        layer_attrs, infer_layer, 2, 3, .apart = ft_nn_apart_axis, .rows = FT_NN_ROWS_LINES);
 NORM_OP(instance_normalization, "InstanceNormalization",
         "each channel of each image to mean 0 and deviation 1", instance_attrs, infer_channels, 3,
-        1);
+        1, .apart = ft_nn_apart);
 NORM_OP(group_normalization, "GroupNormalization",
         "groups of channels of each image to mean 0 and deviation 1", group_attrs, infer_channels,
-        3, 1);
+        3, 1, .apart = ft_nn_apart);

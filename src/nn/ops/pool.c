@@ -408,30 +408,33 @@ static ft_err global_average(const ft_nn_call *c) {
     return FT_OK;
 }
 
-#define POOL_OP(symbol, title, text, rows, outputs, fast, make, unmake) \
-    extern const ft_nn_op ft_nn_op_##symbol;                            \
-    const ft_nn_op ft_nn_op_##symbol = { .name = title,                 \
-                                         .doc = text,                   \
-                                         .attrs = rows,                 \
-                                         .inputs_min = 1,               \
-                                         .inputs_max = 1,               \
-                                         .outputs_min = 1,              \
-                                         .outputs_max = outputs,        \
-                                         .infer = infer,                \
-                                         .reference = reference,        \
-                                         .forward = fast,               \
-                                         .backward = backward,          \
-                                         .prepare = make,               \
-                                         .unprepare = unmake }
+#define POOL_OP(symbol, title, text, rows, outputs, fast, make, unmake, ...) \
+    extern const ft_nn_op ft_nn_op_##symbol;                                 \
+    const ft_nn_op ft_nn_op_##symbol = { .name = title,                      \
+                                         .doc = text,                        \
+                                         .attrs = rows,                      \
+                                         .inputs_min = 1,                    \
+                                         .inputs_max = 1,                    \
+                                         .outputs_min = 1,                   \
+                                         .outputs_max = outputs,             \
+                                         .infer = infer,                     \
+                                         .reference = reference,             \
+                                         .forward = fast,                    \
+                                         .backward = backward,               \
+                                         .prepare = make,                    \
+                                         .unprepare = unmake,                \
+                                         .apart = ft_nn_apart,               \
+                                         __VA_ARGS__ }
 
 POOL_OP(max_pool, "MaxPool", "largest item of each window", max_attrs, 2, forward, prepare,
-        unprepare);
+        unprepare, .rows = FT_NN_ROWS_WINDOW);
 POOL_OP(average_pool, "AveragePool", "mean of each window", average_attrs, 1, forward, prepare,
-        unprepare);
-POOL_OP(lp_pool, "LpPool", "p-norm of each window", lp_attrs, 1, NULL, NULL, NULL);
+        unprepare, .rows = FT_NN_ROWS_WINDOW);
+POOL_OP(lp_pool, "LpPool", "p-norm of each window", lp_attrs, 1, NULL, NULL, NULL,
+        .rows = FT_NN_ROWS_WINDOW);
 POOL_OP(global_max_pool, "GlobalMaxPool", "largest item of each channel", global_attrs, 1, NULL,
         NULL, NULL);
 POOL_OP(global_average_pool, "GlobalAveragePool", "mean of each channel", global_attrs, 1,
-        global_average, NULL, NULL);
+        global_average, NULL, NULL, .reads = FT_NN_READS_NOTHING);
 POOL_OP(global_lp_pool, "GlobalLpPool", "p-norm of each channel", global_lp_attrs, 1, NULL, NULL,
         NULL);

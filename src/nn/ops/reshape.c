@@ -19,19 +19,21 @@ static ft_err view_backward(const ft_nn_call *c) {
         memset(to->data, 0, ft_array_bytes(to));
     return FT_OK;
 }
-#define VIEW_OP(sym, NAME, DOC, ATTRS, MAX)                      \
-    extern const ft_nn_op ft_nn_op_##sym;                        \
-    const ft_nn_op ft_nn_op_##sym = { .name = NAME,              \
-                                      .doc = DOC,                \
-                                      .attrs = ATTRS,            \
-                                      .inputs_min = 1,           \
-                                      .inputs_max = MAX,         \
-                                      .outputs_min = 1,          \
-                                      .outputs_max = 1,          \
-                                      .infer = sym##_infer,      \
-                                      .reference = view_run,     \
-                                      .backward = view_backward, \
-                                      .view = true };
+#define VIEW_OP(sym, NAME, DOC, ATTRS, MAX)                       \
+    extern const ft_nn_op ft_nn_op_##sym;                         \
+    const ft_nn_op ft_nn_op_##sym = { .name = NAME,               \
+                                      .doc = DOC,                 \
+                                      .attrs = ATTRS,             \
+                                      .inputs_min = 1,            \
+                                      .inputs_max = MAX,          \
+                                      .outputs_min = 1,           \
+                                      .outputs_max = 1,           \
+                                      .infer = sym##_infer,       \
+                                      .reference = view_run,      \
+                                      .backward = view_backward,  \
+                                      .view = true,               \
+                                      .apart = ft_nn_apart_known, \
+                                      .reads = FT_NN_READS_NOTHING };
 
 /* ---- Reshape: 0 copies a size (unless allowzero), one -1 is what is left */
 
@@ -222,7 +224,8 @@ const ft_nn_op ft_nn_op_shape = { .name = "Shape",
                                   .outputs_min = 1,
                                   .outputs_max = 1,
                                   .infer = shape_infer,
-                                  .reference = shape_run };
+                                  .reference = shape_run,
+                                  .shape_only = true };
 
 static ft_err size_infer(ft_nn_infer *i) {
     FT_TRY(ft_nn_take(i, 0, FT_NN_ANY_TYPE));
@@ -241,4 +244,5 @@ const ft_nn_op ft_nn_op_size = { .name = "Size",
                                  .outputs_min = 1,
                                  .outputs_max = 1,
                                  .infer = size_infer,
-                                 .reference = size_run };
+                                 .reference = size_run,
+                                 .shape_only = true };

@@ -128,6 +128,20 @@ ft_err ft_nn_broadcast(ft_array *out, const ft_nn_node *node, const ft_array *a,
     return FT_OK;
 }
 
+bool ft_nn_apart(const ft_nn_node *node, const ft_array *in) {
+    FT_UNUSED(node), FT_UNUSED(in);
+    return true;
+}
+bool ft_nn_apart_axis(const ft_nn_node *node, const ft_array *in) {
+    int64_t axis = ft_nn_attr_int(node, "axis");
+    return (axis < 0 ? axis + in[0].ndim : axis) > 0;
+}
+bool ft_nn_apart_known(const ft_nn_node *node, const ft_array *in) {
+    for (size_t i = 1; i < node->input_count; i++)
+        if (!ft_nn_absent(&in[i]) && !in[i].data) return false;
+    return true;
+}
+
 ft_err ft_nn_infer_same(ft_nn_infer *i) {
     i->out[0] = ft_nn_like(&i->in[0]);
     return FT_OK;

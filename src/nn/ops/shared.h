@@ -59,6 +59,11 @@ ft_err ft_nn_sane(const ft_nn_node *node, const ft_array *out);
 #define FT_NN_SHAPE_TEXT 160
 const char *ft_nn_shape_text(char text[FT_NN_SHAPE_TEXT], const ft_array *a);
 
+/* Answers of `apart`: always; unless `axis` is the first; where all inputs but 0 are known. */
+bool ft_nn_apart(const ft_nn_node *node, const ft_array *in);
+bool ft_nn_apart_axis(const ft_nn_node *node, const ft_array *in);
+bool ft_nn_apart_known(const ft_nn_node *node, const ft_array *in);
+
 /* Shape rules of many ops. */
 ft_err ft_nn_infer_same(ft_nn_infer *i);      /* output 0 is as input 0 */
 ft_err ft_nn_infer_broadcast(ft_nn_infer *i); /* output 0: all inputs, of one type, broadcast */

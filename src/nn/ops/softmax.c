@@ -106,19 +106,21 @@ static ft_err backward(const ft_nn_call *c) {
     return FT_OK;
 }
 
-#define SOFTMAX_OP(symbol, title, text)                          \
-    extern const ft_nn_op ft_nn_op_##symbol;                     \
-    const ft_nn_op ft_nn_op_##symbol = { .name = title,          \
-                                         .doc = text,            \
-                                         .attrs = attrs,         \
-                                         .inputs_min = 1,        \
-                                         .inputs_max = 1,        \
-                                         .outputs_min = 1,       \
-                                         .outputs_max = 1,       \
-                                         .infer = infer,         \
-                                         .reference = reference, \
-                                         .forward = forward,     \
-                                         .backward = backward }
+#define SOFTMAX_OP(symbol, title, text)                             \
+    extern const ft_nn_op ft_nn_op_##symbol;                        \
+    const ft_nn_op ft_nn_op_##symbol = { .name = title,             \
+                                         .doc = text,               \
+                                         .attrs = attrs,            \
+                                         .inputs_min = 1,           \
+                                         .inputs_max = 1,           \
+                                         .outputs_min = 1,          \
+                                         .outputs_max = 1,          \
+                                         .infer = infer,            \
+                                         .reference = reference,    \
+                                         .forward = forward,        \
+                                         .backward = backward,      \
+                                         .apart = ft_nn_apart_axis, \
+                                         .rows = FT_NN_ROWS_LINES }
 
 SOFTMAX_OP(softmax, "Softmax", "exp(x) / sum of exp(x) along an axis");
 SOFTMAX_OP(log_softmax, "LogSoftmax", "x - log of the sum of exp(x) along an axis");

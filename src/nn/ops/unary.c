@@ -145,11 +145,12 @@ static ft_err unary_backward(const ft_nn_call *c, const unary_rule *rule) {
     static int64_t sym##_whole(int64_t x) { return of_int; } \
     ROW(sym, NAME, DOC, NULL, infer_numbers, sym##_whole, NULL, NULL, NULL)
 /* With sixteen-lane code. */
-#define QUICK(sym, NAME, DOC, ATTRS, A, B, y, slope, y_of_v)                                   \
+#define QUICK(sym, NAME, DOC, ATTRS, A, B, y, slope, y_of_v, ...)                              \
     RULE_BODY(sym, y, slope)                                                                   \
     FAST(sym, y_of_v)                                                                          \
     FORWARD(sym)                                                                               \
-    ROW(sym, NAME, DOC, ATTRS, infer_floats, NULL, sym##_fast, A, B, .forward = sym##_forward) \
+    ROW(sym, NAME, DOC, ATTRS, infer_floats, NULL, sym##_fast, A, B, .forward = sym##_forward, \
+        __VA_ARGS__)                                                                           \
     FORWARD_BODY(sym)
 #define QUICK_WHOLE(sym, NAME, DOC, y, slope, of_int, y_of_v)                     \
     RULE_BODY(sym, y, slope)                                                      \
@@ -261,4 +262,5 @@ RULE_BODY(shrink, x<-a ? x + b : x> a ? x - b : 0, fabs(x) > a ? 1.0 : 0.0)
 ROW(shrink, "Shrink", "x moved by bias toward 0, 0 within lambd of it", shrink_attrs, infer_floats,
     NULL, NULL, "lambd", "bias")
 QUICK(gelu, "Gelu", "x * P(N(0, 1) <= x)", NULL, NULL, NULL, x *normal_share(x),
-      normal_share(x) + x * normal_density(x), x * 0.5f * (1.0f + ft_v_erf(x * 0.70710678f)))
+      normal_share(x) + x * normal_density(x), x * 0.5f * (1.0f + ft_v_erf(x * 0.70710678f)),
+      .not_onnx = true)
