@@ -127,7 +127,8 @@ static ft_err read_plain(ft_drafting *d, ft_str input) {
 static bool looks_like_ssml(ft_str input) {
     ft_str rest = ft_str_trim(input);
     if (ft_str_starts(rest, FT_STR("\xef\xbb\xbf"))) rest = ft_str_from(rest, 3);
-    if (ft_str_starts(rest, FT_STR("<?xml"))) return true;
+    if (ft_str_starts(rest, FT_STR("<?xml")) || ft_str_starts(rest, FT_STR("<!DOCTYPE")))
+        return true;
     if (!ft_str_starts(rest, FT_STR("<speak"))) return false;
     char next = rest.len > 6 ? rest.at[6] : 0;
     return next == '>' || next == '/' || is_blank(ft_str_n(&next, 1));

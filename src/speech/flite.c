@@ -377,7 +377,7 @@ static ft_err speak_phrase(void *ctx, double *length_s, const ft_sentence *phras
 static size_t words_of(const ft_sentence *s) {
     size_t words = 0;
     for (size_t i = 0; i < s->count; i++)
-        if (s->items[i].kind == FT_ITEM_WORD) words += s->items[i].word.spoken_count;
+        if (s->items[i].kind == FT_ITEM_WORD) words += ft_word_weight(&s->items[i].word);
     return words;
 }
 

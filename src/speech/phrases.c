@@ -4,6 +4,7 @@
 #define WORDS_MIN  4  /* a shorter phrase is not cut off */
 #define WORDS_LEFT 3  /* nor a shorter rest left */
 #define WORDS_MAX  40 /* more in one breath nobody says */
+#define SPOKEN_MAX 80 /* "$1,250.50" is nine words as it is said */
 
 #define PHRASE_BYTES ((size_t)128 << 20)
 
@@ -21,15 +22,17 @@ static size_t next_word(const ft_sentence *s, size_t i, bool *breaks) {
 }
 
 size_t ft_phrase_end(const ft_sentence *s, size_t first) {
-    size_t words = 0, left = words_from(s, first);
+    size_t words = 0, spoken = 0, left = words_from(s, first);
     for (size_t i = first; i < s->count; i++) {
         if (s->items[i].kind != FT_ITEM_WORD) continue;
         words++;
         left--;
+        spoken += ft_word_weight(&s->items[i].word);
         bool pause = s->items[i].word.pause != FT_PAUSE_NONE;
         size_t next = next_word(s, i, &pause);
         bool whole = pause && words >= WORDS_MIN && left >= WORDS_LEFT;
-        if (whole || (words >= WORDS_MAX && left > 0)) return next;
+        bool enough = words >= WORDS_MAX || spoken >= SPOKEN_MAX;
+        if (whole || (enough && left > 0)) return next;
     }
     return s->count;
 }

@@ -162,7 +162,7 @@ static ft_err bleep(speaking *k, const int16_t **samples, size_t count) {
     return FT_OK;
 }
 
-/* Samples of `count` that there is room for. The sentence goes on to its end: silently. */
+/* Samples of `count` that there is room for. */
 static size_t within_limit(speaking *k, size_t count) {
     double most = k->r->seconds_max;
     if (most <= 0) return count;
@@ -178,6 +178,7 @@ static bool is_heard(const speaking *k, double at_s) {
 
 static ft_err on_samples(void *ctx, const int16_t *samples, size_t count) {
     speaking *k = ctx;
+    if (k->full) return FT_ECANCELED; /* the rest of the sentence; not a failure */
     count = within_limit(k, count);
     if (count == 0) return FT_OK;
     k->sentence_samples += count;
@@ -225,6 +226,7 @@ static ft_err on_item(void *ctx, const ft_timed *timed) {
     }
     if (item->kind == FT_ITEM_WORD && ft_say_as_hides(item->word.manner))
         ft_bleeps_add(&k->bleeps, timed->start_s, timed->end_s);
+    if (item->kind == FT_ITEM_WORD && item->word.continued) return FT_OK;
     return ft_marks_item(&k->marks, k->done_s + timed->start_s, item);
 }
 
@@ -254,6 +256,7 @@ static ft_err speak_by(speaking *k, const ft_voice *voice, const ft_sentence *s,
     k->engine_hz = voice->engine->rate_hz(engine);
     ft_err err = to->samples ? take_rate(k, k->engine_hz) : FT_OK;
     if (err == FT_OK) err = voice->engine->speak(engine, s, style_of(k, s), to, arena);
+    if (err == FT_ECANCELED && k->full) err = FT_OK;
     if (to->samples) k->done_s += (double)k->sentence_samples / voice->engine->rate_hz(engine);
     engine_give(voice, engine, err == FT_OK);
     return err;

@@ -8,7 +8,8 @@
 #include "speech/ssml_in.h"
 #include "speech/voice.h"
 
-#define BREAK_MS_MAX 10000 /* Polly's */
+#define BREAK_MS_MAX       10000 /* Polly's */
+#define PHONEMES_BYTES_MAX 500
 
 enum { ALL = FT_BY_OWN | FT_BY_STANDARD | FT_BY_NEURAL, OWN = FT_BY_OWN };
 enum { STANDARD = FT_BY_OWN | FT_BY_STANDARD, NEURAL = FT_BY_OWN | FT_BY_NEURAL };
@@ -262,6 +263,8 @@ static ft_err set_alias(ft_drafting *d, ft_manner *m, ft_str value) {
 }
 static ft_err set_ph(ft_drafting *d, ft_manner *m, ft_str value) {
     if (value.len == 0) return wrong("phoneme", "ph", value, "phonemes");
+    if (value.len > PHONEMES_BYTES_MAX)
+        return wrong("phoneme", "ph", ft_str_slice(value, 0, 20), "phonemes in at most 500 bytes");
     if (m->alphabet.len == 0) m->alphabet = FT_STR("ipa");
     return ft_arena_str(&m->phonemes, d->arena, value);
 }

@@ -5,6 +5,9 @@
 #include "base/check.h"
 #include "speech/words_in.h"
 
+#define SPOKEN_BYTES_MAX 48 /* of a spoken word: the longest of dictionaries have 45 letters */
+#define LONG_BYTES       20
+
 static const ft_language *const languages[] = { &ft_language_english, &ft_language_spanish, NULL };
 
 const ft_language *ft_language_find(ft_str lang) {
@@ -194,9 +197,20 @@ static ft_err spoken_word(ft_spoken *to, ft_saying *s, ft_str word) {
     return ft_arena_str(&to->text, s->arena, text);
 }
 
+/* What no dictionary has is read in pieces: an engine takes a word whole, or letter by letter. */
+static ft_err spoken_pieces(ft_word *w, ft_saying *s, ft_str word) {
+    while (word.len > SPOKEN_BYTES_MAX && ft_str_find(word, SOUNDS) == word.len) {
+        size_t len = SPOKEN_BYTES_MAX;
+        while (((unsigned char)word.at[len] & 0xc0) == 0x80) len--; /* whole characters */
+        FT_TRY(spoken_word(&w->spoken[w->spoken_count++], s, ft_str_slice(word, 0, len)));
+        word = ft_str_from(word, len);
+    }
+    return spoken_word(&w->spoken[w->spoken_count++], s, word);
+}
+
 static ft_err spoken_words(ft_word *w, ft_saying *s) {
     ft_str rest = ft_buf_str(&s->words);
-    size_t count = 1;
+    size_t count = 1 + rest.len / (SPOKEN_BYTES_MAX / 2);
     for (size_t i = 0; i < rest.len; i++) count += rest.at[i] == ' ';
     FT_TRY(s->words.err);
     FT_TRY(ft_arena_items(&w->spoken, s->arena, count));
@@ -207,8 +221,7 @@ static ft_err spoken_words(ft_word *w, ft_saying *s) {
     }
     while (rest.at && rest.len) {
         ft_str word = ft_str_cut(&rest, ' ');
-        if (word.len && word.at[0] != PAUSE)
-            FT_TRY(spoken_word(&w->spoken[w->spoken_count++], s, word));
+        if (word.len && word.at[0] != PAUSE) FT_TRY(spoken_pieces(w, s, word));
     }
     return FT_OK;
 }
@@ -337,6 +350,42 @@ static ft_err note_new(scribe *k, ft_word *w, const ft_language *language) {
     return FT_OK;
 }
 
+size_t ft_spoken_weight(const ft_spoken *spoken) {
+    return spoken->text.len <= LONG_BYTES ? 1 : spoken->text.len;
+}
+
+size_t ft_word_weight(const ft_word *word) {
+    size_t weight = 0;
+    for (size_t i = 0; i < word->spoken_count; i++) weight += ft_spoken_weight(&word->spoken[i]);
+    return weight;
+}
+
+/* Spoken words that are one item's: all of them, but of the longest. */
+static size_t part_of(const ft_word *w) {
+    size_t count = 1, weight = ft_spoken_weight(&w->spoken[0]);
+    for (; count < w->spoken_count; count++) {
+        weight += ft_spoken_weight(&w->spoken[count]);
+        if (weight > FT_WORD_SPOKEN_MAX) break;
+    }
+    return count;
+}
+
+static ft_err add_word(scribe *k, ft_item item, const ft_manner *m) {
+    ft_word *w = &item.word;
+    for (size_t count; (count = part_of(w)) < w->spoken_count;) {
+        ft_item part = item;
+        part.word.spoken_count = count;
+        part.word.pause = w->spoken[count - 1].pause;
+        part.word.ending = 0;
+        FT_TRY(item_add(k, part, m));
+        w->spoken += count;
+        w->spoken_count -= count;
+        w->new_information = false;
+        w->continued = true;
+    }
+    return item_add(k, item, m);
+}
+
 static ft_err write_token(scribe *k, ft_saying *s, ft_str lang) {
     const ft_token *t = &s->tokens[s->at];
     FT_TRY(say(k, s, lang));
@@ -356,7 +405,7 @@ static ft_err write_token(scribe *k, ft_saying *s, ft_str lang) {
         if (before && before->pause < w->pause) before->pause = w->pause;
     } else {
         FT_TRY(note_new(k, w, s->language));
-        FT_TRY(item_add(k, item, t->manner));
+        FT_TRY(add_word(k, item, t->manner));
         ft_sentence *sentence = sentence_of(k);
         if (sentence->end == 0) sentence->start = t->first;
         sentence->end = last->stop;

@@ -39,7 +39,15 @@ typedef struct ft_word { /* a word as it is written, with what is said for it */
     ft_pause pause;
     char ending;          /* '.', '?', '!' at a sentence's end, else 0 */
     bool new_information; /* said for the first time in this text: content words only */
+    bool continued;       /* the rest of the word before: at most FT_WORD_SPOKEN_MAX are one's */
 } ft_word;
+
+/* What is said for a word, at the most: a breath and an engine's memory end. What is more, is a
+ * word of its own that has no mark. */
+#define FT_WORD_SPOKEN_MAX 40
+/* As so many words it counts: a long one may be read letter by letter. */
+size_t ft_spoken_weight(const ft_spoken *spoken);
+size_t ft_word_weight(const ft_word *word);
 
 typedef enum ft_item_kind {
     FT_ITEM_WORD = 1,

@@ -137,6 +137,39 @@ static void test_lexicon(void **state) {
     EXPECT_STR("ipa", spoken->alphabet);
 }
 
+/* A word that is said with hundreds is cut into items: one mark, every spoken word once. */
+static void test_long_words(void **state) {
+    (void)state;
+    static const struct {
+        const char *unit;
+        int times;
+        size_t spoken;
+    } rows[] = { { "7", 1000, 1000 }, { "a@b.", 200, 0 }, { "x", 3000, 63 }, { "é", 700, 15 } };
+    for (size_t r = 0; r < FT_COUNT(rows); r++) {
+        ft_buf text = { 0 };
+        ft_script s;
+        size_t words = 0, spoken = 0;
+        for (int i = 0; i < rows[r].times; i++) ft_buf_add(&text, ft_str_of(rows[r].unit));
+        script_in(&s, ft_buf_str(&text), "en-US");
+        EXPECT(s.count == 1);
+        for (size_t i = 0; i < s.sentences[0].count; i++) {
+            const ft_word *w = &s.sentences[0].items[i].word;
+            bool last = i + 1 == s.sentences[0].count;
+            EXPECT(w->continued == (i > 0));
+            EXPECT((w->pause == FT_PAUSE_FULL) == last && (w->ending != 0) == last);
+            EXPECT(w->start == 0 && w->end + 1 >= text.len);
+            EXPECT(w->spoken_count == 1 || ft_word_weight(w) <= FT_WORD_SPOKEN_MAX);
+            for (size_t k = 0; k < w->spoken_count; k++)
+                EXPECT(w->spoken[k].text.len > 0 && ft_str_utf8(w->spoken[k].text));
+            words++;
+            spoken += w->spoken_count;
+        }
+        EXPECT(words > 4 && (!rows[r].spoken || spoken == rows[r].spoken));
+        ft_buf_fini(&text);
+        ft_arena_fini(&arena);
+    }
+}
+
 static void test_new_information(void **state) {
     (void)state;
     ft_script s;
@@ -473,6 +506,7 @@ TEST_MAIN(
     cmocka_unit_test_teardown(test_sentences, clean), cmocka_unit_test_teardown(test_places, clean),
     cmocka_unit_test_teardown(test_lexicon, clean),
     cmocka_unit_test_teardown(test_new_information, clean),
+    cmocka_unit_test_teardown(test_long_words, clean),
     cmocka_unit_test_teardown(test_english, clean), cmocka_unit_test_teardown(test_spanish, clean),
     cmocka_unit_test_teardown(test_homographs, clean),
     cmocka_unit_test_teardown(test_sounds, clean), cmocka_unit_test_teardown(test_cover, clean),

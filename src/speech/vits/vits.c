@@ -369,9 +369,14 @@ static ft_err vits_speak(void *self, const ft_sentence *sentence, const ft_style
                          const ft_listener *to, ft_arena *arena) {
     saying k = { .e = self, .style = style };
     double length_s;
-    size_t words = 0;
-    for (size_t i = 0; i < sentence->count; i++) words += word_at(sentence, i) != NULL;
-    if (words > WORDS_MAX) return ft_phrases_speak(sentence, to, speak_phrase, &k);
+    size_t words = 0, weight = 0;
+    for (size_t i = 0; i < sentence->count; i++) {
+        const ft_word *w = word_at(sentence, i);
+        words += w != NULL;
+        weight += w ? ft_word_weight(w) : 0;
+    }
+    if (words > WORDS_MAX || weight > 2 * WORDS_MAX)
+        return ft_phrases_speak(sentence, to, speak_phrase, &k);
     return speak_phrase(&k, &length_s, sentence, to, arena);
 }
 
