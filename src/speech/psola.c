@@ -3,20 +3,22 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/random.h"
 
-#define F0_LOW_HZ  65.0
-#define F0_HIGH_HZ 420.0
-#define HOP_S      0.005 /* between two looks at the pitch; unvoiced pieces are so far apart */
-#define WINDOW_S   0.02  /* of the correlation */
-#define COARSE_HZ  5500  /* rate at which the pitch is looked for */
-#define PERIODIC   0.6   /* correlation from which a sound has a voice */
-#define QUIET      60.0  /* RMS below which nothing is periodic */
-#define TRACT_MOST 2.0
-#define CHUNK      1024   /* samples handed on at once */
-#define WHISPER_S  0.0015 /* mean distance of a whisper's pieces */
-#define SEED       0x70736f6c
+#define F0_LOW_HZ     65.0
+#define F0_HIGH_HZ    420.0
+#define F0_NEW_LOW_HZ 30
+#define HOP_S         0.005 /* between two looks at the pitch; unvoiced pieces are so far apart */
+#define WINDOW_S      0.02  /* of the correlation */
+#define COARSE_HZ     5500  /* rate at which the pitch is looked for */
+#define PERIODIC      0.6   /* correlation from which a sound has a voice */
+#define QUIET         60.0  /* RMS below which nothing is periodic */
+#define TRACT_MOST    2.0
+#define CHUNK         1024   /* samples handed on at once */
+#define WHISPER_S     0.0015 /* mean distance of a whisper's pieces */
+#define SEED          0x70736f6c
 
 /* ---- pitch */
 
@@ -188,9 +190,10 @@ typedef struct layout {
     const ft_psola *w;
     const ft_prosody *p;
     const ft_sentence *sentence;
-    float *sum; /* of the pieces laid so far */
-    size_t room;
-    double now; /* sample of the new speech */
+    float *sum; /* of the pieces laid so far, from sample `sent` on */
+    size_t sum_room;
+    size_t room; /* samples of the new speech */
+    double now;  /* sample of the new speech */
     size_t sent, segment, pulse;
     size_t again; /* times in a row that the same unvoiced piece was taken */
     ft_random random;
@@ -203,6 +206,11 @@ typedef struct piece {
     bool backwards;
 } piece;
 
+static void add(layout *l, long out, float x) {
+    if (out >= (long)l->sent && (size_t)out < l->room && (size_t)out - l->sent < l->sum_room)
+        l->sum[(size_t)out - l->sent] += x;
+}
+
 static void lay(layout *l, const piece *g, double centre) {
     const ft_psola *w = l->w;
     long middle_at = lrint(centre);
@@ -212,11 +220,11 @@ static void lay(layout *l, const piece *g, double centre) {
         double d = (double)i / g->tract, half = d < 0 ? g->left : g->right;
         double window = 0.5 + 0.5 * cos(M_PI * d / half);
         double at = (double)g->at + (g->backwards ? -d : d);
-        if (out < 0 || (size_t)out >= l->room || at < 0 || at + 1 >= (double)w->count) continue;
+        if (at < 0 || at + 1 >= (double)w->count) continue;
         size_t k = (size_t)at;
         double part = at - (double)k;
         double x = w->samples[k] * (1 - part) + (part > 0 ? part * w->samples[k + 1] : 0);
-        l->sum[out] += (float)(x * window * g->gain);
+        add(l, out, (float)(x * window * g->gain));
     }
 }
 
@@ -227,7 +235,7 @@ static void lay_breath(layout *l, double loud) {
         long out = lrint(l->now) + i;
         double window = 0.5 + 0.5 * cos(M_PI * i / half);
         before += 0.35 * (ft_random_normal(&l->random) - before);
-        if (out >= 0 && (size_t)out < l->room) l->sum[out] += (float)(before * 500 * window * loud);
+        add(l, out, (float)(before * 500 * window * loud));
     }
 }
 
@@ -244,7 +252,7 @@ static size_t nearest_pulse(layout *l, double at) {
 static double new_period(const layout *l, const ft_moment *m, double period) {
     double log_f0 = log(l->w->rate_hz / period), mean = l->p->f0_mean;
     double wanted = exp(mean + (log_f0 - mean) * m->range + m->log_shift);
-    return l->w->rate_hz / (wanted < 30 ? 30 : wanted > 1000 ? 1000 : wanted);
+    return l->w->rate_hz / (wanted < F0_NEW_LOW_HZ ? F0_NEW_LOW_HZ : wanted > 1000 ? 1000 : wanted);
 }
 
 /* Pieces at random distances, of random sign: the voice's spectrum without its pitch. */
@@ -294,11 +302,13 @@ static ft_err send(layout *l, size_t until, const ft_listener *to) {
     while (l->sent < until) {
         size_t count = until - l->sent < CHUNK ? until - l->sent : CHUNK;
         for (size_t i = 0; i < count; i++) {
-            float x = l->sum[l->sent + i];
+            float x = l->sum[i];
             samples[i] = x > 32767 ? INT16_MAX : x < -32768 ? INT16_MIN : (int16_t)lrintf(x);
         }
         FT_TRY(to->samples(to->ctx, samples, count));
         l->sent += count;
+        memmove(l->sum, l->sum + count, (l->sum_room - count) * sizeof *l->sum);
+        memset(l->sum + l->sum_room - count, 0, count * sizeof *l->sum);
     }
     return FT_OK;
 }
@@ -308,7 +318,9 @@ ft_err ft_psola_speak(const ft_psola *w, const ft_prosody *p, const ft_sentence 
     layout l = { .w = w, .p = p, .sentence = sentence };
     double most = w->rate_hz / F0_LOW_HZ * 1.2 * TRACT_MOST + 1; /* half of the longest piece */
     l.room = (size_t)(p->length_s * w->rate_hz + 0.5);
-    FT_TRY(ft_arena_items(&l.sum, arena, l.room + 1));
+    /* A piece reaches so far ahead of `now`, which is a step and a chunk ahead of what is sent. */
+    l.sum_room = (size_t)(2 * most) + 2 * CHUNK + 2 * (size_t)w->rate_hz / F0_NEW_LOW_HZ;
+    FT_TRY(ft_arena_items(&l.sum, arena, l.sum_room));
     ft_random_seed(&l.random, SEED);
     while (l.now < (double)l.room) {
         ft_moment m = ft_prosody_at(p, sentence, l.now / w->rate_hz, &l.segment);
