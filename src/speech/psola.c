@@ -19,24 +19,34 @@
 #define CHUNK         1024   /* samples handed on at once */
 #define WHISPER_S     0.0015 /* mean distance of a whisper's pieces */
 #define SEED          0x70736f6c
+#define LANES         8 /* of sums side by side */
 
 /* ---- pitch */
 
 typedef struct tracker {
-    const float *x; /* at the coarse rate */
+    const float *x;        /* at the coarse rate */
+    const double *squares; /* [count + 1]: sums of all before */
     size_t count;
     int window, low, high; /* lags */
 } tracker;
 
+/* Sums are made in lanes side by side, as a processor's vectors can. */
+static double total(const float sums[LANES]) {
+    double sum = 0;
+    for (int k = 0; k < LANES; k++) sum += (double)sums[k];
+    return sum;
+}
+
+static double energy(const tracker *t, size_t at) {
+    return t->squares[at + (size_t)t->window] - t->squares[at];
+}
+
 static double correlation(const tracker *t, size_t at, int lag) {
-    double sum = 0, a = 1e-9, b = 1e-9;
     const float *x = t->x + at, *y = x + lag;
-    for (int i = 0; i < t->window; i++) {
-        sum += (double)(x[i] * y[i]);
-        a += (double)(x[i] * x[i]);
-        b += (double)(y[i] * y[i]);
-    }
-    return sum / sqrt(a * b);
+    float sums[LANES] = { 0 };
+    for (int i = 0; i < t->window; i += LANES)
+        for (int k = 0; k < LANES; k++) sums[k] += x[i + k] * y[i + k];
+    return total(sums) / sqrt(energy(t, at) * energy(t, at + (size_t)lag) + 1e-9);
 }
 
 /* Lag of the period around `at`, with a fraction; 0: no voice. A peak nearly as high at half the
@@ -45,10 +55,8 @@ static double period_at(const tracker *t, size_t centre) {
     double found[512], best = 0;
     size_t span = (size_t)(t->window + t->high);
     size_t at = centre > span / 2 ? centre - span / 2 : 0;
-    double energy = 0;
     if (at + span + 1 >= t->count || t->high >= 511) return 0;
-    for (int i = 0; i < t->window; i++) energy += (double)(t->x[at + i] * t->x[at + i]);
-    if (sqrt(energy / t->window) < QUIET) return 0;
+    if (sqrt(energy(t, at) / t->window) < QUIET) return 0;
     for (int lag = t->low - 1; lag <= t->high + 1; lag++) {
         found[lag] = correlation(t, at, lag);
         if (lag >= t->low && lag <= t->high && found[lag] > best) best = found[lag];
@@ -74,16 +82,20 @@ static ft_err track(float **out, size_t *count, ft_arena *arena, const ft_psola 
     int step = w->rate_hz / COARSE_HZ > 1 ? w->rate_hz / COARSE_HZ : 1;
     double coarse = (double)w->rate_hz / step;
     float *x, *raw;
+    double *squares;
     tracker t = { .count = w->count / (size_t)step,
-                  .window = (int)(WINDOW_S * coarse),
+                  .window = (int)(WINDOW_S * coarse) / LANES * LANES,
                   .low = (int)(coarse / F0_HIGH_HZ),
                   .high = (int)(coarse / F0_LOW_HZ) };
     FT_TRY(ft_arena_items(&x, arena, t.count + 1));
+    FT_TRY(ft_arena_items(&squares, arena, t.count + 1));
     for (size_t i = 0; i < t.count; i++) {
         for (int k = 0; k < step; k++) x[i] += w->samples[i * (size_t)step + (size_t)k];
         x[i] /= (float)step;
+        squares[i + 1] = squares[i] + (double)(x[i] * x[i]);
     }
     t.x = x;
+    t.squares = squares;
     *count = (size_t)((double)w->count / w->rate_hz / HOP_S) + 1;
     FT_TRY(ft_arena_items(&raw, arena, *count));
     FT_TRY(ft_arena_items(out, arena, *count));
@@ -99,15 +111,17 @@ static ft_err track(float **out, size_t *count, ft_arena *arena, const ft_psola 
 /* ---- pulses */
 
 static double likeness(const ft_psola *w, size_t a, size_t b, size_t half) {
-    double sum = 0, x = 1e-9, y = 1e-9;
+    float sum[LANES] = { 0 }, x[LANES] = { 0 }, y[LANES] = { 0 };
     if (a < half || b < half || b + half > w->count) return -1;
-    for (size_t i = 0; i < 2 * half; i += 2) {
-        double l = w->samples[a - half + i], r = w->samples[b - half + i];
-        sum += l * r;
-        x += l * l;
-        y += r * r;
-    }
-    return sum / sqrt(x * y);
+    const int16_t *from = w->samples + a - half, *to = w->samples + b - half;
+    for (size_t i = 0; i + LANES <= 2 * half; i += LANES)
+        for (size_t k = 0; k < LANES; k++) {
+            float l = from[i + k], r = to[i + k];
+            sum[k] += l * r;
+            x[k] += l * l;
+            y[k] += r * r;
+        }
+    return total(sum) / sqrt(total(x) * total(y) + 1e-9);
 }
 
 /* Where the pulse after `from` stands: as far on as what stands around it looks most alike. */
