@@ -278,6 +278,11 @@ def a_disk_that_fills_ends_the_task_alone(t):
     assert not os.path.exists(folder) or os.listdir(folder) == [], os.listdir(folder)
     assert [f for f in os.listdir(t.path) if f.startswith(".speech")] == []
     assert t.http("GET", f"/v1/synthesisTasks/{task}/audio")[0] == 409
+    # who listens to an article hears it to its end, though it cannot be kept
+    article = json.dumps({"Text": "A long text for a small disk. " * 1000})
+    address = json.loads(t.http("POST", "/v1/articles", article)[2])["Audio"]
+    assert len(t.http("GET", address)[2]) > 5 << 20
+    assert not json.loads(t.http("POST", "/v1/articles", article)[2])["Kept"]
     _, body = say(t, "A short one.", path="/v1/synthesisTasks", OutputFormat="pcm")
     assert task_end(t, json.loads(body)["SynthesisTask"]["TaskId"])["TaskStatus"] == "completed"
     assert len(say(t, OutputFormat="pcm")[1]) > 10000

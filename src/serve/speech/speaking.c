@@ -51,11 +51,18 @@ static ft_err hand_over(ft_speaking *k, ft_str bytes) {
         if (err == FT_OK && !k->whole && !k->ready) tell_ready(k);
         if (k->starved) ft_waker_wake(k->waker);
         k->starved = false;
-    } else if (!k->article.len) {
+    } else if (k->keep.fd <= 0) {
         err = FT_FAIL(FT_ECANCELED, "the client went away");
     }
     pthread_mutex_unlock(&k->lock);
     return err;
+}
+
+/* A cache that cannot be written is no failure of the speech. */
+static void keep_end(ft_speaking *k, ft_err err) {
+    if (err) ft_log_err(FT_LOG_WARN, "speech", err, "keeping a spoken article");
+    ft_err_clear();
+    ft_keep_end(&k->keep);
 }
 
 static ft_err on_bytes(void *ctx, ft_str bytes) {
@@ -63,7 +70,8 @@ static ft_err on_bytes(void *ctx, ft_str bytes) {
     if (atomic_load(&k->speakers->ending)) return FT_FAIL(FT_ECANCELED, "the server ends");
     k->spoken += bytes.len;
     FT_TRY(ft_hasher_add(k->hasher, bytes.at, bytes.len));
-    if (k->keep.fd > 0) FT_TRY(ft_keep_add(&k->keep, bytes));
+    ft_err err = k->keep.fd > 0 ? ft_keep_add(&k->keep, bytes) : FT_OK;
+    if (err) keep_end(k, err);
     return hand_over(k, bytes);
 }
 
@@ -73,13 +81,6 @@ static ft_err article_keep(ft_speaking *k) {
     ft_err err = ft_article_keep(store, k->article, &k->keep, k->media_type);
     ft_store_close(store);
     return err;
-}
-
-/* A cache that cannot be written is no failure of the speech. */
-static void article_end(ft_speaking *k) {
-    ft_err err = article_keep(k);
-    if (err) ft_log_err(FT_LOG_WARN, "speech", err, "keeping a spoken article");
-    ft_err_clear();
 }
 
 /* A WAV's lengths, in an answer of which nothing was sent yet. */
@@ -100,9 +101,9 @@ static ft_err speak(ft_speaking *k, ft_speech_told *told, ft_arena *arena) {
     ft_buf head = { 0 };
     ft_err err;
     FT_GOTO(err, ft_hasher_new(&k->hasher, false));
-    if (k->article.len) FT_GOTO(err, ft_keep_begin(&k->keep, k->speakers->home));
+    if (k->article.len && (err = ft_keep_begin(&k->keep, k->speakers->home))) keep_end(k, err);
     FT_GOTO(err, ft_speech_speak(told, &k->request, &sink, &head, arena));
-    if (k->article.len) article_end(k);
+    if (k->keep.fd > 0) keep_end(k, article_keep(k));
     FT_GOTO(err, ft_hasher_end(k->hasher, k->record.sound_sha256, NULL));
     FT_GOTO(err, put_head(k, ft_buf_str(&head)));
 done:
