@@ -186,20 +186,6 @@ static void kept_free(void *state) {
     free(k);
 }
 
-/* Segments lie in a folder that any namespace can name: "/aws/sagemaker/TrainingJobs" begins with a
- * slash. */
-ft_err ft_cloudwatch_open(ft_stream_writer **out, ft_store *s, ft_str space) {
-    char uri[64 + 3 * SPACE_MAX];
-    size_t n = (size_t)snprintf(uri, sizeof uri, "s3://" FT_BUCKET_DEFAULT "/cloudwatch/");
-    for (size_t i = 0; i < space.len && i < SPACE_MAX; i++) {
-        unsigned char ch = (unsigned char)space.at[i];
-        bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
-                     (ch >= '0' && ch <= '9') || ch == '-' || ch == '_';
-        n += (size_t)snprintf(uri + n, sizeof uri - n, plain ? "%c" : "=%02x", ch);
-    }
-    return ft_stream_write(out, s, &ft_kind_cloudwatch, space, &(ft_stream_opts){ .uri = uri });
-}
-
 static ft_err writer_for(ft_stream_writer **out, ft_aws_call *c, ft_str space) {
     ft_worker *w = c->req->thread;
     kept *k = w->guest.state;
@@ -218,7 +204,7 @@ static ft_err writer_for(ft_stream_writer **out, ft_aws_call *c, ft_str space) {
     size_t i = k->next++ % WRITERS;
     writer_close(k->at[i].writer);
     k->at[i].writer = NULL;
-    FT_TRY(ft_cloudwatch_open(&k->at[i].writer, c->store, space));
+    FT_TRY(ft_stream_write(&k->at[i].writer, c->store, &ft_kind_cloudwatch, space, NULL));
     memcpy(k->at[i].space, space.at, space.len);
     k->at[i].space[space.len] = '\0';
     *out = k->at[i].writer;

@@ -25,9 +25,7 @@ typedef struct ft_cloudwatch_datum {
     int64_t time_us;
     double value, samples, min, max;
 } ft_cloudwatch_datum;
-/* A writer whose key is `space`. */
-ft_err ft_cloudwatch_open(ft_stream_writer **out, ft_store *s, ft_str space);
-/* Appends it to that writer; ListMetrics knows it from then on. */
+/* Appends it by a writer of the kind whose key is `space`; ListMetrics knows it from then on. */
 ft_err ft_cloudwatch_append(ft_stream_writer *w, ft_store *s, ft_arena *arena, ft_str space,
                             const ft_cloudwatch_datum *d);
 

@@ -123,7 +123,7 @@ static ft_err execution_tell(ft_store *s, ft_arena *arena, const ft_execution *x
     telling t = { .store = s, .arena = arena, .x = x };
     ft_err err;
     FT_TRY(dimensions_make(&t));
-    FT_TRY(ft_cloudwatch_open(&t.w, s, FT_STR(FT_DATA_METRICS_SPACE)));
+    FT_TRY(ft_stream_write(&t.w, s, &ft_kind_cloudwatch, FT_STR(FT_DATA_METRICS_SPACE), NULL));
     err = features_tell(&t);
     if (err == FT_OK) err = drift_tell(&t);
     ft_err end = ft_stream_close(t.w);

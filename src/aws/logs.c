@@ -243,14 +243,14 @@ static void group_put(ft_aws_call *c, ft_str name, int64_t created_us) {
     ft_json_out_close(&c->json);
 }
 
-typedef struct group {
+typedef struct log_group {
     ft_str name;
     int64_t created_us;
-} group;
+} log_group;
 typedef struct groups {
     ft_str head, after; /* of the names that are wanted */
     ft_arena *arena;
-    group *at;
+    log_group *at;
     size_t count, room;
 } groups;
 
@@ -293,7 +293,7 @@ static ft_err groups_own(groups *g, ft_store *s) {
 }
 
 static int by_name(const void *a, const void *b) {
-    return ft_str_cmp(((const group *)a)->name, ((const group *)b)->name);
+    return ft_str_cmp(((const log_group *)a)->name, ((const log_group *)b)->name);
 }
 
 static ft_err describe_groups(ft_aws_call *c) {

@@ -8,7 +8,6 @@
 #include "aws/logs_in.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "jobs/log.h"
 #include "streams/stream.h"
 
@@ -326,21 +325,12 @@ static ft_err events_read(given **out, size_t *count, ft_aws_call *c) {
     return FT_OK;
 }
 
-/* Where the lines of a stream with any name go. */
-static ft_err writer_open(ft_stream_writer **out, ft_aws_call *c, const ft_logs_stream *s) {
-    char sha256[FT_SHA256_HEX];
-    ft_str uri;
-    FT_TRY(ft_sha256_hex(sha256, s->key));
-    FT_TRY(ft_arena_printf(&uri, c->arena, "s3://fettle/log/stream/%.32s", sha256));
-    return ft_stream_write(out, c->store, &ft_kind_log, s->key, &(ft_stream_opts){ .uri = uri.at });
-}
-
 static ft_err events_write(ft_aws_call *c, const ft_logs_stream *s, const given *list, size_t begin,
                            size_t end, int64_t now_us) {
     ft_stream_writer *w;
     ft_err err = FT_OK;
     if (begin >= end) return FT_OK;
-    FT_TRY(writer_open(&w, c, s));
+    FT_TRY(ft_stream_write(&w, c->store, &ft_kind_log, s->key, NULL));
     for (size_t i = begin; i < end && err == FT_OK; i++) {
         ft_value values[FT_LOG_COLUMNS] = { [FT_LOG_TIME] = ft_value_int(list[i].time_us),
                                             [FT_LOG_MESSAGE] = ft_value_text(list[i].message),

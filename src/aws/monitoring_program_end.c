@@ -144,7 +144,7 @@ static ft_err metrics_put(ft_store *s, ft_arena *arena, const ft_execution *x) {
     ft_err err;
     FT_TRY(ft_program_metrics(&rest, s, arena, x->name));
     if (!rest.len) return FT_OK;
-    FT_TRY(ft_cloudwatch_open(&w, s, space));
+    FT_TRY(ft_stream_write(&w, s, &ft_kind_cloudwatch, space, NULL));
     err = FT_OK;
     while (rest.at && err == FT_OK) {
         ft_cloudwatch_datum d;

@@ -133,7 +133,8 @@ static ft_err session_begin(ft_store *store, const wish *w) {
 /* ---- numbers of log lines */
 
 static ft_err space_writer(ft_store *store) {
-    return metrics ? FT_OK : ft_cloudwatch_open(&metrics, store, FT_STR(SPACE));
+    return metrics ? FT_OK
+                   : ft_stream_write(&metrics, store, &ft_kind_cloudwatch, FT_STR(SPACE), NULL);
 }
 
 /* {"<name>":"<value>"} */

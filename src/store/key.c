@@ -5,6 +5,7 @@
  * escaped name can stand in the way of another, whatever the keys. */
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "store/key_in.h"
 
@@ -179,4 +180,31 @@ size_t ft_key_common(ft_str key, ft_str prefix, ft_str delimiter) {
     for (size_t i = prefix.len; i + delimiter.len <= key.len; i++)
         if (memcmp(key.at + i, delimiter.at, delimiter.len) == 0) return i + delimiter.len;
     return 0;
+}
+
+/* ---- folders */
+
+ft_err ft_key_folder(ft_str *out, ft_arena *arena, ft_str name) {
+    enum { HASH_BYTES = 32, ESCAPE_BYTES = 3 };
+    static const size_t most = FT_FOLDER_BYTES_MAX - 1 - HASH_BYTES - ESCAPE_BYTES;
+    ft_buf buf = { 0 };
+    char sha256[FT_SHA256_HEX];
+    bool plain = name.len && name.len <= FT_FOLDER_BYTES_MAX &&
+                 ft_str_find(name, '=') == name.len && ft_key_is_plain(name);
+    if (plain) return ft_arena_str(out, arena, name);
+    for (size_t i = 0; i < name.len && buf.len <= most; i++) {
+        unsigned char c = (unsigned char)name.at[i];
+        if (is_kept(c))
+            ft_buf_byte(&buf, (char)c);
+        else
+            ft_buf_printf(&buf, "=%02x", c);
+    }
+    ft_err err = FT_OK;
+    if (buf.len > most || !name.len) {
+        err = ft_sha256_hex(sha256, name);
+        if (err == FT_OK) ft_buf_printf(&buf, "=%.*s", HASH_BYTES, sha256);
+    }
+    if (err == FT_OK) err = buf.err ? buf.err : ft_arena_str(out, arena, ft_buf_str(&buf));
+    ft_buf_fini(&buf);
+    return err;
 }

@@ -89,6 +89,33 @@ static void test_escape_round_trip(void **state) {
     }
 }
 
+static void test_folders(void **state) {
+    (void)state;
+    static char far[600];
+    ft_arena arena = FT_ARENA_INIT(0);
+    ft_str out, other;
+    memset(far, '/', sizeof far);
+    const struct {
+        const char *name, *folder;
+    } rows[] = { { "job/mnist-1", "job/mnist-1" },
+                 { "a b:c", "a b:c" },
+                 { "/aws/sagemaker/TrainingJobs", "=2faws=2fsagemaker=2fTrainingJobs" },
+                 { "a/../b", "a=2f..=2fb" },
+                 { "=2fa", "=3d2fa" } };
+    for (size_t i = 0; i < FT_COUNT(rows); i++) {
+        EXPECT_OK(ft_key_folder(&out, &arena, ft_str_of(rows[i].name)));
+        EXPECT_STR(rows[i].folder, out);
+    }
+    /* long ones stay apart, and any of them can be a folder */
+    for (size_t len = 0; len + 1 < sizeof far; len++) {
+        EXPECT_OK(ft_key_folder(&out, &arena, ft_str_n(far, len)));
+        EXPECT(out.len > 0 && out.len <= FT_FOLDER_BYTES_MAX && ft_key_is_plain(out));
+        EXPECT_OK(ft_key_folder(&other, &arena, ft_str_n(far, len + 1)));
+        EXPECT(!ft_str_eq(out, other));
+    }
+    ft_arena_fini(&arena);
+}
+
 static void test_uri(void **state) {
     (void)state;
     ft_uri uri;
@@ -109,4 +136,5 @@ static void test_uri(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_buckets), cmocka_unit_test(test_plain_keys),
-          cmocka_unit_test(test_escape_round_trip), cmocka_unit_test(test_uri))
+          cmocka_unit_test(test_escape_round_trip), cmocka_unit_test(test_folders),
+          cmocka_unit_test(test_uri))

@@ -43,7 +43,8 @@ typedef struct ft_object {
     bool is_prefix; /* only in a listing with a delimiter: `key` stands for all keys below it */
     uint64_t size_bytes;
     char sha256[FT_SHA256_HEX];
-    char etag[FT_ETAG_TEXT]; /* without quotes: MD5, or MD5-of-MD5s "-parts"; of a file that grows in
+    char
+        etag[FT_ETAG_TEXT]; /* without quotes: MD5, or MD5-of-MD5s "-parts"; of a file that grows in
                                 place (ft_object_adopt) 32 digits of its SHA-256 and "-1". A file
                                 that was put into the folder by hand has its MD5, as a put has. */
     int64_t modified_us;
@@ -90,6 +91,12 @@ ft_err ft_object_write_add(ft_object_writer *w, ft_str bytes);
 ft_err ft_object_write_seal(ft_object *out, ft_object_writer *w);
 ft_err ft_object_write_commit(ft_object *out, ft_object_writer *w); /* frees w, also on failure */
 void ft_object_write_abort(ft_object_writer *w);                    /* fine on NULL */
+
+/* A folder for what is named by any text: the name itself where a folder tree can hold it, else it
+ * with other bytes than letters, digits and -_. as =xx, and a long one cut, with its hash. Names
+ * that differ have folders that differ. */
+#define FT_FOLDER_BYTES_MAX 240
+ft_err ft_key_folder(ft_str *out, ft_arena *arena, ft_str name);
 
 /* Description; texts in the arena. FT_ENOTFOUND. */
 ft_err ft_object_head(ft_object *out, ft_store *s, ft_arena *arena, ft_str bucket, ft_str key);

@@ -91,7 +91,7 @@ const ft_stream_kind *const *ft_stream_kinds(void);
 typedef struct ft_stream_writer ft_stream_writer;
 typedef struct ft_stream_opts {
     const char *uri;     /* s3://bucket/prefix where segments go, the key is not added to it; NULL:
-                            s3://fettle/<kind>/<key> */
+                            s3://fettle/<kind>/<ft_key_folder of the key> */
     const char *variant; /* folder after that; NULL: none */
     int64_t sync_us;     /* synced to disk at least this often, by append and tick; 0: 100 ms */
     bool buffered;       /* for numbers at a high rate: records gather to blocks of up to 32 KiB and

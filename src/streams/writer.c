@@ -55,12 +55,14 @@ struct ft_stream_writer {
 
 static ft_err set_place(ft_stream_writer *w, const ft_stream_opts *opts) {
     ft_uri uri;
-    ft_str text, given = ft_str_of(opts->uri);
-    if (given.len)
+    ft_str text, folder, given = ft_str_of(opts->uri);
+    if (given.len) {
         FT_TRY(ft_arena_str(&text, &w->texts, given));
-    else
+    } else {
+        FT_TRY(ft_key_folder(&folder, &w->texts, w->key));
         FT_TRY(ft_arena_printf(&text, &w->texts, "s3://" FT_BUCKET_DEFAULT "/%s/%.*s",
-                               w->kind->name, FT_STR_ARG(w->key)));
+                               w->kind->name, FT_STR_ARG(folder)));
+    }
     while (ft_str_ends(text, FT_STR("/"))) text.len--;
     if (opts->variant && *opts->variant)
         FT_TRY(ft_arena_printf(&text, &w->texts, "%.*s/%s", FT_STR_ARG(text), opts->variant));
