@@ -157,7 +157,7 @@ ft_err ft_aws_service_find(ft_aws_call *c, ft_sig *sig) {
         c->service = ft_aws_service_unknown(protocol_spoken(c->req));
     if (!c->service && is_query_call(c->req)) c->service = service_versioned(c->req);
     if (!c->service) c->service = service_named(FT_STR("s3"));
-    c->region = sig->region.len ? sig->region : FT_STR("us-east-1");
+    c->region = sig->region.len ? sig->region : FT_STR(FT_REGION_DEFAULT);
     c->access_key = sig->access_key;
     bool s3 = c->service->protocol == FT_AWS_REST_XML;
     if (err == FT_EPARSE && s3 && sig->form == FT_SIG_V4_QUERY)

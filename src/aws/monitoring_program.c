@@ -15,6 +15,7 @@
 #include "jobs/program.h"
 #include "monitor/capture.h"
 #include "monitor/schedule.h"
+#include "net/sigv4.h"
 #include "store/objects.h"
 
 #define INPUT_PLACE    FT_CONTAINER_PLACE "/processing/input/endpoint"
@@ -227,7 +228,8 @@ static ft_err config_of(begin *b, ft_str env) {
     ft_json_out w;
     ft_str arn;
     FT_TRY(ft_arena_printf(&arn, b->arena,
-                           "arn:aws:sagemaker:us-east-1:" FT_AWS_ACCOUNT ":processing-job/%.*s",
+                           "arn:aws:sagemaker:" FT_REGION_DEFAULT ":" FT_AWS_ACCOUNT
+                           ":processing-job/%.*s",
                            FT_STR_ARG(b->x->name)));
     ft_json_out_init(&w, &buf, false);
     ft_json_out_object(&w);

@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "net/mail.h"
 #include "net/signer.h"
+#include "net/sigv4.h"
 #include "serve/worker.h"
 
 /* ---- subscriptions */
@@ -330,7 +331,7 @@ static ft_err handle_link(ft_request *req, ft_response *resp) {
                       .resp = resp,
                       .arena = req->arena,
                       .store = ((ft_worker *)req->thread)->store,
-                      .region = FT_STR("us-east-1") };
+                      .region = FT_STR(FT_REGION_DEFAULT) };
     ft_uuid(c.request_id);
     for (const ft_aws_op *op = ft_aws_sns.ops; op->name; op++)
         if (ft_str_is(ft_request_query(req, "Action"), op->name)) c.op = op;

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/proc.h"
 #include "cli/cli.h"
+#include "net/sigv4.h"
 #include "serve/serve.h"
 
 #define CERTIFICATE "tls/cert.pem" /* in the home: what `fettle serve --tls` made */
@@ -15,7 +16,8 @@ static const ft_param env_options[] = {
     { "key", FT_PARAM_STRING, "",
       .doc = "ID: access key to use, one that is there; else the newest, or a new one" },
     { "url", FT_PARAM_STRING, "", .doc = "URL: else that of the server that serves this home" },
-    { "region", FT_PARAM_STRING, "us-east-1", .doc = "NAME: region that clients put into names" },
+    { "region", FT_PARAM_STRING, FT_REGION_DEFAULT,
+      .doc = "NAME: region that clients put into names" },
     { 0 }
 };
 

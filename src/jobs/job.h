@@ -25,12 +25,12 @@
 #include "base/param.h"
 #include "base/proc.h"
 #include "models/algorithm.h"
-#include "store/store.h"
+#include "store/objects.h"
 #include "trials/collection.h"
 #include "watch/watch.h"
 
 #define FT_JOB_NAME_MAX     63
-#define FT_JOB_OUTPUT       "s3://fettle/jobs"
+#define FT_JOB_OUTPUT       "s3://" FT_BUCKET_DEFAULT "/jobs"
 #define FT_JOB_KILL_US      ((int64_t)700000) /* between SIGTERM and SIGKILL when a job is stopped */
 #define FT_RULE_DEADLINE_US ((int64_t)10000000)
 

@@ -17,6 +17,7 @@
 
 #include "base/random.h"
 #include "models/predictor.h"
+#include "store/objects.h"
 #include "streams/stream.h"
 
 enum { /* columns of the kind */
@@ -37,7 +38,7 @@ extern const ft_stream_kind ft_kind_capture;
 
 #define FT_CAPTURE_VARIANT "AllTraffic"
 #define FT_CAPTURE_URI \
-    "s3://fettle/capture" /* where captures go unless an endpoint says otherwise */
+    "s3://" FT_BUCKET_DEFAULT "/capture" /* where captures go unless an endpoint says otherwise */
 
 /* A new event's id: unique (62 random bits from `r`), sorts by time. */
 void ft_capture_id(char out[FT_UUID_TEXT], int64_t time_us, ft_random *r);

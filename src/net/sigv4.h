@@ -18,6 +18,7 @@
 
 #define FT_SIG_SKEW_US       ((int64_t)15 * 60 * 1000000)
 #define FT_SIG_EXPIRES_MAX_S 604800
+#define FT_REGION_DEFAULT    "us-east-1" /* where nobody tells one */
 
 typedef struct ft_sig_request {
     ft_str method;

@@ -124,7 +124,7 @@ static ft_err v2_query_read(ft_sig *out, const ft_sig_request *req, ft_arena *ar
     *out = (ft_sig){ .form = FT_SIG_V2_QUERY,
                      .access_key = access_key,
                      .service = FT_STR("s3"),
-                     .region = FT_STR("us-east-1"),
+                     .region = FT_STR(FT_REGION_DEFAULT),
                      .signature = out->signature,
                      .stamp = expires };
     if (!out->signature.len || !expires.at)

@@ -12,6 +12,7 @@
 #include "data/tar.h"
 #include "jobs/container.h"
 #include "jobs/image.h"
+#include "net/sigv4.h"
 #include "serve/asset.h"
 #include "serve/program_in.h"
 
@@ -103,12 +104,9 @@ static ft_err env_fill(tree *t) {
     static const struct {
         const char *name, *value;
     } fixed[] = {
-        { "SAGEMAKER_BASE_DIR", PLACE },
-        { "SM_MODEL_DIR", PLACE "/model" },
-        { "SAGEMAKER_CONTAINER_LOG_LEVEL", "20" },
-        { "SAGEMAKER_REGION", "us-east-1" },
-        { "AWS_REGION", "us-east-1" },
-        { "PYTHONUNBUFFERED", "1" },
+        { "SAGEMAKER_BASE_DIR", PLACE },           { "SM_MODEL_DIR", PLACE "/model" },
+        { "SAGEMAKER_CONTAINER_LOG_LEVEL", "20" }, { "SAGEMAKER_REGION", FT_REGION_DEFAULT },
+        { "AWS_REGION", FT_REGION_DEFAULT },       { "PYTHONUNBUFFERED", "1" },
         { "PYTHONDONTWRITEBYTECODE", "1" },
     };
     const ft_program_spec *spec = &t->m->spec;

@@ -2,12 +2,11 @@
  * articles for the player on other people's pages, the player itself. */
 #include "base/check.h"
 #include "base/json.h"
+#include "net/sigv4.h"
 #include "serve/asset.h"
 #include "serve/serve_in.h"
 #include "serve/speech/articles.h"
 #include "serve/speech/service.h"
-
-#define REGION "us-east-1"
 
 /* ---- doors */
 
@@ -32,7 +31,7 @@ static ft_err run(ft_request *req, ft_response *resp, ft_err (*operation)(ft_pol
     ft_polly p = { .req = req,
                    .resp = resp,
                    .name = req->param_count ? req->params[0] : FT_STR(""),
-                   .region = FT_STR(REGION) };
+                   .region = FT_STR(FT_REGION_DEFAULT) };
     ft_err err = operation(&p);
     return err && p.code ? reply_error(&p) : err;
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/files.h"
+#include "net/sigv4.h"
 #include "store/remote_in.h"
 
 #define TRIES       6
@@ -69,7 +70,7 @@ static ft_err place_keep(ft_remote *r) {
                               &kept->secret,   &kept->token,  &kept->ca_path };
     for (size_t i = 0; i < FT_COUNT(texts); i++)
         FT_TRY(ft_arena_str(texts[i], &r->arena, *texts[i]));
-    if (!kept->region.len) kept->region = FT_STR("us-east-1");
+    if (!kept->region.len) kept->region = FT_STR(FT_REGION_DEFAULT);
     return FT_OK;
 }
 

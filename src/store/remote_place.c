@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/files.h"
+#include "net/sigv4.h"
 #include "store/remote_in.h"
 
 #define FILE_MAX ((size_t)1 << 20)
@@ -148,7 +149,7 @@ ft_err ft_remote_place_find(ft_remote_place *out, ft_arena *arena, const char *h
                        "there is no bucket '%.*s' here, and no other S3 server is told: set "
                        "AWS_ENDPOINT_URL or endpoint_url in remote.ini of the home",
                        FT_STR_ARG(bucket));
-    out->region = first(region_told(&t), FT_STR("us-east-1"));
+    out->region = first(region_told(&t), FT_STR(FT_REGION_DEFAULT));
     out->ca_path = first(ours(&t, "ca_bundle"), env("AWS_CA_BUNDLE"));
     if (ft_str_is(ours(&t, "addressing_style"), "virtual")) out->host_style = true;
     if (!out->endpoint.len) FT_TRY(amazon(out, &t));
