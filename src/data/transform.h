@@ -31,6 +31,9 @@
 
 #define FT_TRANSFORM_STEPS_MAX 16
 
+/* Of ImageNet's pixels in 0 … 1: red, green, blue; what networks trained on it expect. */
+extern const float ft_imagenet_mean[3], ft_imagenet_deviation[3];
+
 typedef struct ft_transform ft_transform;
 typedef struct ft_transform_work ft_transform_work;
 

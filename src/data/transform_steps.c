@@ -185,8 +185,10 @@ static ft_err run_orient(ft_run *r, const ft_step *s) {
 }
 
 /* ---- the last pass */
+const float ft_imagenet_mean[3] = { 0.485F, 0.456F, 0.406F };
+const float ft_imagenet_deviation[3] = { 0.229F, 0.224F, 0.225F };
+
 static ft_err plan_normalise(ft_transform *t, ft_step *s, ft_plan *p) {
-    static const float imagenet[6] = { 0.485f, 0.456f, 0.406f, 0.229f, 0.224f, 0.225f };
     FT_UNUSED(p);
     if (t->opts.dtype == FT_U8)
         return FT_FAIL(FT_EINVAL, "normalise: batches of bytes are not normalised; ask for f32 or "
@@ -194,7 +196,7 @@ static ft_err plan_normalise(ft_transform *t, ft_step *s, ft_plan *p) {
     for (int c = 0; c < 3; c++) {
         float mean = 0, deviation = 1;
         if (ft_str_is(s->word, "imagenet"))
-            mean = imagenet[c], deviation = imagenet[3 + c];
+            mean = ft_imagenet_mean[c], deviation = ft_imagenet_deviation[c];
         else if (ft_str_is(s->word, "half"))
             mean = deviation = 0.5f;
         else if (ft_str_is(s->word, "none"))

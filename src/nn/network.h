@@ -19,11 +19,8 @@
 #include "base/json.h"
 #include "nn/zoo/zoo.h"
 
-typedef enum ft_nn_fit {
-    FT_NN_FIT_CROP = 0, /* the shorter side to 8/7 of the input's, the middle of it */
-    FT_NN_FIT_STRETCH,  /* both sides to the input's */
-    FT_NN_FIT_BOX       /* the whole picture within, black bars */
-} ft_nn_fit;
+/* As network.json says it: "crop". */
+const char *ft_nn_fit_name(ft_nn_fit fit);
 
 typedef struct ft_nn_looks { /* how a picture becomes the input */
     float range;             /* pixels are 0 … range before mean and std: 1 or 255 */

@@ -21,12 +21,17 @@ static ft_err number_list(ft_json *j, float to[3]) {
     return count == 1 || count == 3 ? FT_OK : ft_json_fail(j, "expected one or three numbers");
 }
 
+static const char *const fits[] = {
+    [FT_NN_FIT_CROP] = "crop", [FT_NN_FIT_STRETCH] = "stretch", [FT_NN_FIT_BOX] = "box"
+};
+
+const char *ft_nn_fit_name(ft_nn_fit fit) { return fits[fit]; }
+
 static ft_err take_fit(ft_json *j, ft_nn_fit *fit) {
-    static const char *const names[] = { "crop", "stretch", "box" };
     ft_str text;
     FT_TRY(ft_json_string(j, &text));
-    for (int i = 0; i < 3; i++)
-        if (ft_str_is(text, names[i])) {
+    for (size_t i = 0; i < FT_COUNT(fits); i++)
+        if (ft_str_is(text, fits[i])) {
             *fit = (ft_nn_fit)i;
             return FT_OK;
         }
@@ -125,11 +130,8 @@ void ft_nn_looks_complete(ft_nn_network *n, const ft_nn_told *t) {
         if (!t->has_mean) n->looks.mean[i] = n->arch ? n->arch->mean[c] : 0;
         if (!t->has_std) n->looks.std[i] = n->arch ? n->arch->deviation[c] : 1;
     }
-    if (!t->has_fit)
-        n->looks.fit = n->arch && n->arch->size > 64 ? FT_NN_FIT_CROP : FT_NN_FIT_STRETCH;
-    if (!t->has_softmax)
-        n->looks.softmax = n->arch && n->graph->output_count == 1 &&
-                           strcmp(n->arch->classifier, "final_layer") != 0;
+    if (!t->has_fit) n->looks.fit = n->arch ? n->arch->fit : FT_NN_FIT_STRETCH;
+    if (!t->has_softmax) n->looks.softmax = n->arch && n->arch->scores;
 }
 
 /* The one output's rows of scores: (n, classes). NULL: it gives something else. */

@@ -127,7 +127,8 @@ static int64_t batch_of(const ft_image_run *r) {
 }
 
 static int64_t epochs_of(const ft_image_run *r) {
-    double seen = r->arch->size > 64 ? SEEN_LARGE : SEEN, count = (double)r->train->learn.count;
+    double seen = r->arch->fit == FT_NN_FIT_CROP ? SEEN_LARGE : SEEN,
+           count = (double)r->train->learn.count;
     return (int64_t)fmin(fmax(ceil(seen / fmax(count, 1)), EPOCHS_MIN), EPOCHS_MAX);
 }
 

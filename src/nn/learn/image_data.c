@@ -46,7 +46,7 @@ static void normalise_text(ft_buf *b, const ft_image_run *r) {
 
 /* As pictures are prepared when the model serves (network_picture.c). */
 static void judge_text(ft_buf *b, const ft_image_run *r) {
-    if (r->arch->size > 64)
+    if (r->arch->fit == FT_NN_FIT_CROP)
         ft_buf_printf(b, "resize=%d,center_crop=%d", (r->size * 8 + 6) / 7, r->size);
     else
         ft_buf_printf(b, "resize=%d:%d", r->size, r->size);
@@ -63,7 +63,7 @@ static void learn_text(ft_buf *b, const ft_image_run *r) {
         judge_text(b, r);
     else if (given.len)
         ft_buf_printf(b, "%s%.*s", sized ? "" : size, FT_STR_ARG(given));
-    else if (r->arch->size > 64)
+    else if (r->arch->fit == FT_NN_FIT_CROP)
         ft_buf_printf(b, "random_resized_crop=%d:%d:0.35:1,flip", r->size, r->size);
     else
         ft_buf_printf(b, "resize=%d:%d,affine=10:0.08:0.12:5%s", r->size, r->size,

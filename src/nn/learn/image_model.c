@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "nn/graph_in.h"
 #include "nn/learn/image_run.h"
+#include "nn/network.h"
 
 /* ---- building */
 
@@ -144,7 +145,7 @@ static ft_err told_write(const ft_image_run *r, const char *path) {
     ft_json_out_name(&w, "channels"), ft_json_out_i64(&w, r->channels);
     numbers_write(&w, "mean", r->mean, r->channels);
     numbers_write(&w, "std", r->std, r->channels);
-    ft_json_out_name(&w, "fit"), ft_json_out_text(&w, r->arch->size > 64 ? "crop" : "stretch");
+    ft_json_out_name(&w, "fit"), ft_json_out_text(&w, ft_nn_fit_name(r->arch->fit));
     ft_json_out_name(&w, "softmax"), ft_json_out_bool(&w, true);
     ft_json_out_close(&w);
     ft_err err = b.err;

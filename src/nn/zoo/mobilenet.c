@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "data/transform.h"
 #include "nn/zoo/zoo_in.h"
 
 /* ---- MobileNetV2 */
@@ -243,24 +244,27 @@ ft_err ft_nn_yolo3_reduce(ft_nn_weights *w, int keep) {
     return FT_OK;
 }
 
-static const float mean[] = { 0.485F, 0.456F, 0.406F }, deviation[] = { 0.229F, 0.224F, 0.225F };
-
-const ft_nn_arch ft_arch_mobilenet_v2 = { "mobilenet_v2",
-                                          "MobileNetV2, torchvision's names",
-                                          1000,
-                                          3,
-                                          224,
-                                          mean,
-                                          deviation,
-                                          "classifier.1",
-                                          mobilenet_v2 };
-const ft_nn_arch ft_arch_yolo3 = { "yolo3_mobilenet1.0",
-                                   "YOLOv3 on MobileNet 1.0, GluonCV's names: corners [n, boxes, "
-                                   "4] and scores [n, boxes, classes]",
-                                   80,
-                                   3,
-                                   416,
-                                   mean,
-                                   deviation,
-                                   "yolo_outputs",
-                                   yolo3 };
+const ft_nn_arch ft_arch_mobilenet_v2 = { .name = "mobilenet_v2",
+                                          .doc = "MobileNetV2, torchvision's names",
+                                          .classes = 1000,
+                                          .channels = 3,
+                                          .size = 224,
+                                          .mean = ft_imagenet_mean,
+                                          .deviation = ft_imagenet_deviation,
+                                          .fit = FT_NN_FIT_CROP,
+                                          .scores = true,
+                                          .classifier = "classifier.1",
+                                          .build = mobilenet_v2 };
+const ft_nn_arch ft_arch_yolo3 = {
+    .name = "yolo3_mobilenet1.0",
+    .doc = "YOLOv3 on MobileNet 1.0, GluonCV's names: corners [n, boxes, "
+           "4] and scores [n, boxes, classes]",
+    .classes = 80,
+    .channels = 3,
+    .size = 416,
+    .mean = ft_imagenet_mean,
+    .deviation = ft_imagenet_deviation,
+    .fit = FT_NN_FIT_CROP,
+    .classifier = "yolo_outputs",
+    .build = yolo3
+};

@@ -1,6 +1,7 @@
 /* resnet.c -- ResNet-18, -34, -50 and simple-pose ResNet-18. */
 #include <stdio.h>
 
+#include "data/transform.h"
 #include "nn/zoo/zoo_in.h"
 
 static int conv_norm(ft_zoo *z, int x, const char *block, const char *conv, const char *norm,
@@ -84,25 +85,48 @@ static void simple_pose(ft_zoo *z, int image) {
                                    (ft_zoo_conv){ 256, z->opts.classes, 1, 1, 0, 1, true }));
 }
 
-static const float mean[] = { 0.485F, 0.456F, 0.406F }, deviation[] = { 0.229F, 0.224F, 0.225F };
-
-const ft_nn_arch ft_arch_resnet18 = {
-    "resnet18", "ResNet-18, torchvision's names", 1000, 3, 224, mean, deviation, "fc", resnet18
-};
-const ft_nn_arch ft_arch_resnet34 = {
-    "resnet34", "ResNet-34, torchvision's names", 1000, 3, 224, mean, deviation, "fc", resnet34
-};
-const ft_nn_arch ft_arch_resnet50 = {
-    "resnet50", "ResNet-50, torchvision's names", 1000, 3, 224, mean, deviation, "fc", resnet50
-};
+const ft_nn_arch ft_arch_resnet18 = { .name = "resnet18",
+                                      .doc = "ResNet-18, torchvision's names",
+                                      .classes = 1000,
+                                      .channels = 3,
+                                      .size = 224,
+                                      .mean = ft_imagenet_mean,
+                                      .deviation = ft_imagenet_deviation,
+                                      .fit = FT_NN_FIT_CROP,
+                                      .scores = true,
+                                      .classifier = "fc",
+                                      .build = resnet18 };
+const ft_nn_arch ft_arch_resnet34 = { .name = "resnet34",
+                                      .doc = "ResNet-34, torchvision's names",
+                                      .classes = 1000,
+                                      .channels = 3,
+                                      .size = 224,
+                                      .mean = ft_imagenet_mean,
+                                      .deviation = ft_imagenet_deviation,
+                                      .fit = FT_NN_FIT_CROP,
+                                      .scores = true,
+                                      .classifier = "fc",
+                                      .build = resnet34 };
+const ft_nn_arch ft_arch_resnet50 = { .name = "resnet50",
+                                      .doc = "ResNet-50, torchvision's names",
+                                      .classes = 1000,
+                                      .channels = 3,
+                                      .size = 224,
+                                      .mean = ft_imagenet_mean,
+                                      .deviation = ft_imagenet_deviation,
+                                      .fit = FT_NN_FIT_CROP,
+                                      .scores = true,
+                                      .classifier = "fc",
+                                      .build = resnet50 };
 const ft_nn_arch ft_arch_simple_pose = {
-    "simple_pose_resnet18",
-    "key points by ResNet-18 and deconvolutions, GluonCV's names",
-    17,
-    3,
-    256,
-    mean,
-    deviation,
-    "final_layer",
-    simple_pose
+    .name = "simple_pose_resnet18",
+    .doc = "key points by ResNet-18 and deconvolutions, GluonCV's names",
+    .classes = 17,
+    .channels = 3,
+    .size = 256,
+    .mean = ft_imagenet_mean,
+    .deviation = ft_imagenet_deviation,
+    .fit = FT_NN_FIT_CROP,
+    .classifier = "final_layer",
+    .build = simple_pose
 };

@@ -30,18 +30,27 @@ static void small(ft_zoo *z, int image, const int *widths, int pairs, int hidden
 static void cnn28(ft_zoo *z, int image) { small(z, image, (int[]){ 32, 64 }, 2, 128); }
 static void cnn32(ft_zoo *z, int image) { small(z, image, (int[]){ 32, 64, 128 }, 3, 256); }
 
-static const float grey_mean[] = { 0.5F }, grey_deviation[] = { 0.5F };
-static const float mean[] = { 0.5F, 0.5F, 0.5F }, deviation[] = { 0.5F, 0.5F, 0.5F };
+static const float half[] = { 0.5F, 0.5F, 0.5F };
 
-const ft_nn_arch ft_arch_cnn28 = { "cnn28",
-                                   "four convolutions, for 28x28 grey pictures",
-                                   10,
-                                   1,
-                                   28,
-                                   grey_mean,
-                                   grey_deviation,
-                                   "fc2",
-                                   cnn28 };
-const ft_nn_arch ft_arch_cnn32 = {
-    "cnn32", "six convolutions, for 32x32 colour pictures", 10, 3, 32, mean, deviation, "fc2", cnn32
-};
+const ft_nn_arch ft_arch_cnn28 = { .name = "cnn28",
+                                   .doc = "four convolutions, for 28x28 grey pictures",
+                                   .classes = 10,
+                                   .channels = 1,
+                                   .size = 28,
+                                   .mean = half,
+                                   .deviation = half,
+                                   .fit = FT_NN_FIT_STRETCH,
+                                   .scores = true,
+                                   .classifier = "fc2",
+                                   .build = cnn28 };
+const ft_nn_arch ft_arch_cnn32 = { .name = "cnn32",
+                                   .doc = "six convolutions, for 32x32 colour pictures",
+                                   .classes = 10,
+                                   .channels = 3,
+                                   .size = 32,
+                                   .mean = half,
+                                   .deviation = half,
+                                   .fit = FT_NN_FIT_STRETCH,
+                                   .scores = true,
+                                   .classifier = "fc2",
+                                   .build = cnn32 };

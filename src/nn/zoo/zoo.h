@@ -12,6 +12,12 @@
 
 #include "nn/weights.h"
 
+typedef enum ft_nn_fit {
+    FT_NN_FIT_CROP = 0, /* the shorter side to 8/7 of the input's, the middle of it */
+    FT_NN_FIT_STRETCH,  /* both sides to the input's */
+    FT_NN_FIT_BOX       /* the whole picture within, black bars */
+} ft_nn_fit;
+
 typedef struct ft_nn_arch_opts {
     int classes;   /* 0: the architecture's own number */
     int channels;  /* of the input; 0: the architecture's */
@@ -27,6 +33,8 @@ typedef struct ft_nn_arch {
     const char *doc;
     int classes, channels, size;
     const float *mean, *deviation; /* of pixels in 0 … 1, a channel */
+    ft_nn_fit fit;                 /* how a picture becomes the input; cropped: photographs */
+    bool scores;                   /* a row of classes' scores, which a softmax may follow */
     const char *classifier;        /* the last layer, trained first when fine-tuning: "fc" */
     void (*build)(struct ft_zoo *z, int image);
 } ft_nn_arch;
