@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "data/protobuf.h"
 #include "nn/import/onnx_in.h"
+#include "nn/onnx_type.h"
 
 #define IR_VERSION 8
 #define BYTES_MAX  ((size_t)INT32_MAX) /* what readers of the format take */
@@ -28,7 +29,7 @@ static void float_put(ft_buf *out, uint32_t number, float v) {
 static void tensor_put(ft_buf *out, uint32_t number, ft_str name, const ft_array *a) {
     size_t at = ft_proto_open(out, number);
     for (int d = 0; d < a->ndim; d++) number_put(out, 1, a->shape[d]);
-    number_put(out, 2, onnx_dtype_of(a->dtype));
+    number_put(out, 2, ft_nn_onnx_type(a->dtype));
     if (name.len) text_put(out, 8, name);
     text_put(out, 9, ft_str_n(a->data, ft_array_bytes(a)));
     ft_proto_close(out, at);
@@ -155,7 +156,7 @@ static void value_put(ft_buf *out, uint32_t number, const ft_nn_value *v) {
     text_put(out, 1, v->name);
     if (v->dtype != FT_DTYPE_COUNT) {
         size_t type = ft_proto_open(out, 2), tensor = ft_proto_open(out, 1);
-        number_put(out, 1, onnx_dtype_of(v->dtype));
+        number_put(out, 1, ft_nn_onnx_type(v->dtype));
         if (v->ndim >= 0) {
             size_t shape = ft_proto_open(out, 2);
             for (int d = 0; d < v->ndim; d++) {

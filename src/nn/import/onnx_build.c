@@ -7,6 +7,8 @@
 #include "base/fault.h"
 #include "base/files.h"
 #include "nn/import/onnx_in.h"
+#include "nn/onnx_type.h"
+#include "nn/ops/shared.h"
 
 #define SCRATCH_BYTES_MAX ((size_t)4 << 30)
 #define VIEW_BYTES_MIN    ((size_t)4096) /* smaller weights are copied: they need no aligned file */
@@ -114,10 +116,11 @@ static ft_err tensors_build(onnx_build *b, const onnx_graph *g) {
     for (size_t i = 0; i < g->tensor_count; i++) {
         FT_TRY(onnx_tensor_read(&t, g->tensors[i]));
         FT_TRY(name_of(&name, b, t.name));
-        bool weight = (t.type == 1 || t.type == 10 || t.type == 11 || t.type == 16) && t.ndim > 0;
+        ft_dtype dtype = ft_nn_onnx_dtype(t.type);
+        bool weight = ft_nn_is_float(dtype) && t.ndim > 0;
         bool state = state_count && bsearch(&t.name, states, state_count, sizeof *states, by_text);
         ft_nn_role role = !weight ? FT_NN_CONST : state ? FT_NN_STATE : FT_NN_WEIGHT;
-        t.unaligned = t.type == 1 && packed_count &&
+        t.unaligned = dtype == FT_F32 && packed_count &&
                       bsearch(&t.name, packed, packed_count, sizeof *packed, by_text);
         FT_TRY(onnx_tensor_value(&v, b, name, &t, role));
     }

@@ -99,7 +99,6 @@ typedef struct onnx_file { /* weights beside the model */
 
 /* FT_EUNSUPPORTED for texts, complex numbers and types of less than a byte; `what` names it. */
 ft_err onnx_dtype(ft_dtype *out, int type, ft_str what);
-int onnx_dtype_of(ft_dtype t);
 ft_err onnx_tensor_read(onnx_tensor *out, ft_str bytes);
 /* The numbers of a tensor with its data inside: a view of `t->raw` where `view` and it is aligned,
  * else in the arena. */

@@ -3,34 +3,16 @@
 #include "base/check.h"
 #include "data/protobuf.h"
 #include "nn/import/onnx_in.h"
-
-static const struct {
-    int type; /* TensorProto.DataType */
-    ft_dtype dtype;
-} types[] = { { 1, FT_F32 },  { 2, FT_U8 },   { 3, FT_I8 },   { 4, FT_U16 },  { 5, FT_I16 },
-              { 6, FT_I32 },  { 7, FT_I64 },  { 9, FT_BOOL }, { 10, FT_F16 }, { 11, FT_F64 },
-              { 12, FT_U32 }, { 13, FT_U64 }, { 16, FT_BF16 } };
+#include "nn/onnx_type.h"
 
 ft_err onnx_dtype(ft_dtype *out, int type, ft_str what) {
-    for (size_t i = 0; i < FT_COUNT(types); i++) {
-        if (types[i].type == type) {
-            *out = types[i].dtype;
-            return FT_OK;
-        }
-    }
-    if (type == 8)
+    *out = ft_nn_onnx_dtype(type);
+    if (*out != FT_DTYPE_COUNT) return FT_OK;
+    if (type == FT_NN_ONNX_TEXTS)
         return FT_FAIL(FT_EUNSUPPORTED, "'%.*s' holds texts, which are not supported",
                        FT_STR_ARG(what));
     return FT_FAIL(FT_EUNSUPPORTED, "'%.*s' is of type %d, which is not supported",
                    FT_STR_ARG(what), type);
-}
-
-int onnx_dtype_of(ft_dtype t) {
-    for (size_t i = 0; i < FT_COUNT(types); i++) {
-        if (types[i].dtype == t) return types[i].type;
-    }
-    FT_CHECK(t < FT_DTYPE_COUNT);
-    return 0;
 }
 
 /* ---- the message */

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "nn/graph_in.h"
 #include "nn/import/onnx_in.h"
+#include "nn/onnx_type.h"
 
 /* ---- changing a node */
 
@@ -188,18 +189,13 @@ static ft_err batch_norm(bool *done, onnx_build *b, onnx_node *n) {
 }
 
 static ft_err cast_type(bool *done, onnx_build *b, onnx_node *n) {
-    static const char *const names[] = { "",        "FLOAT",  "UINT8",  "INT8",   "UINT16",
-                                         "INT16",   "INT32",  "INT64",  "STRING", "BOOL",
-                                         "FLOAT16", "DOUBLE", "UINT32", "UINT64" };
     onnx_attr *to = attr_of(n, "to");
     (void)done, (void)b;
     if (!to || to->type != ONNX_STRING) return FT_OK;
-    for (int i = 1; i < (int)FT_COUNT(names); i++) {
-        if (!ft_str_is(to->bytes, names[i])) continue;
-        attr_int_set(n, "to", i);
-        return FT_OK;
-    }
-    return refuse(n, "the type that it casts to is not known");
+    int type = ft_nn_onnx_type_named(to->bytes);
+    if (!type) return refuse(n, "the type that it casts to is not known");
+    attr_int_set(n, "to", type);
+    return FT_OK;
 }
 
 /* A slope for each channel (axis 1), without the axes after it. */

@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "nn/import/tfjs_in.h"
+#include "nn/onnx_type.h"
 
 #define WEIGHTS_MAX ((size_t)4 << 30)
 #define NODES_MAX   ((size_t)1 << 20)
@@ -197,10 +198,8 @@ int tf_f32(tf_model *m, float value) {
 }
 
 int tf_cast(tf_model *m, int value, ft_dtype to) {
-    static const int64_t codes[] = { [FT_F32] = 1,  [FT_U8] = 2,   [FT_I32] = 6, [FT_I64] = 7,
-                                     [FT_BOOL] = 9, [FT_F16] = 10, [FT_F64] = 11 };
     tf_attrs a = { 0 };
-    tf_int(&a, "to", codes[to]);
+    tf_int(&a, "to", ft_nn_onnx_type(to));
     return tf_write(m, "Cast", &value, 1, &a);
 }
 

@@ -3,21 +3,14 @@
 #include <inttypes.h>
 
 #include "base/check.h"
+#include "nn/onnx_type.h"
 #include "nn/ops/shared.h"
 
-/* TensorProto.DataType of ONNX, which the attribute `to` holds. */
-static const ft_dtype types[] = {
-    [1] = FT_F32,  [2] = FT_U8,           [3] = FT_I8,           [4] = FT_U16,
-    [5] = FT_I16,  [6] = FT_I32,          [7] = FT_I64,          [8] = FT_DTYPE_COUNT,
-    [9] = FT_BOOL, [10] = FT_F16,         [11] = FT_F64,         [12] = FT_U32,
-    [13] = FT_U64, [14] = FT_DTYPE_COUNT, [15] = FT_DTYPE_COUNT, [16] = FT_BF16
-};
-
 ft_err ft_nn_type_of(ft_dtype *out, const ft_nn_node *node, int64_t type) {
-    *out = type >= 1 && type < (int64_t)FT_COUNT(types) ? types[type] : FT_DTYPE_COUNT;
+    *out = ft_nn_onnx_dtype(type);
     if (*out == FT_DTYPE_COUNT)
         return ft_nn_refuse_(node, FT_EUNSUPPORTED, "numbers of type %" PRId64 " (%s)", type,
-                             type == 8 ? "texts" : "not known");
+                             type == FT_NN_ONNX_TEXTS ? "texts" : "not known");
     return FT_OK;
 }
 

@@ -4,6 +4,7 @@
  *
  * Like layout.c: one walk, two forms a value. */
 #include "base/check.h"
+#include "nn/onnx_type.h"
 #include "nn/ops/kernel.h"
 #include "nn/passes/pass.h"
 #include "nn/post.h"
@@ -67,10 +68,7 @@ static ft_err weight_round(int *out, narrowing *b, int v, const ft_nn_attr *scal
 }
 
 static ft_err cast(narrowing *b, int from, int to, ft_dtype type) {
-    static const int onnx_float = 1, onnx_bfloat16 = 16;
-    ft_nn_attr attr = { .name = "to",
-                        .type = FT_NN_INT,
-                        .i = type == FT_BF16 ? onnx_bfloat16 : onnx_float };
+    ft_nn_attr attr = { .name = "to", .type = FT_NN_INT, .i = ft_nn_onnx_type(type) };
     ft_nn_node n;
     int *outputs;
     FT_TRY(ft_nn_node_make(
