@@ -29,8 +29,15 @@ typedef struct ft_nn_conv_state {
     ft_nn_kernel back_turned; /* in back_data's place: conv_back.c */
     bool few;                 /* in both's place */
     bool posts_after;
-    int64_t images; /* `forward` is for one image and runs so often; 1: for all */
+    int64_t images;  /* `forward` is for one image and runs so often; 1: for all */
+    bool by_columns; /* in `forward`'s place: conv_line.c */
+    ft_nn_conv_shape line;
 } ft_nn_conv_state;
+
+/* Along a line, in steps of one: quicker than the library where this says so. */
+bool ft_nn_conv_line_takes(const ft_nn_prepare *p, const ft_nn_conv_shape *s);
+size_t ft_nn_conv_line_scratch(const ft_nn_conv_shape *s);
+ft_err ft_nn_conv_line(const ft_nn_call *c, const ft_nn_conv_shape *s);
 
 /* Would Winograd's algorithm be quicker, and is its memory to be had? Bytes of scratch it may take.
  */

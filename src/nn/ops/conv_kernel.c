@@ -302,6 +302,13 @@ static ft_err kernels_make(ft_nn_conv_state *state, ft_nn_prepare *p, const ft_n
     o.posts = posts;
     o.post_count = ft_nn_posts_fused(posts, p, &state->posts_after);
     state->images = 1;
+    if (!transposed && ft_nn_conv_line_takes(p, s)) {
+        state->by_columns = true;
+        state->line = *s;
+        p->scratch_bytes = ft_nn_conv_line_scratch(s);
+        p->kernel = "columns";
+        return FT_OK;
+    }
     if (!transposed) FT_TRY(winograd_make(state, p, s, &o));
     if (!state->forward.dnn)
         FT_TRY(ft_nn_kernel_try(&state->forward, p, ft_dnn_conv(&state->forward.dnn, &o)));
@@ -344,6 +351,7 @@ void ft_nn_conv_unprepare(void *at) {
 
 ft_err ft_nn_conv_forward(const ft_nn_call *c) {
     const ft_nn_conv_state *state = c->state;
+    if (state && state->by_columns) return ft_nn_conv_line(c, &state->line);
     if (!state || !state->forward.dnn) return c->node->op->reference(c);
     int sum = ft_nn_post_sum_input(c->node);
     if (sum >= 0 && !state->posts_after && c->in[sum].data != c->out[0].data)

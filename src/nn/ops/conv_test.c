@@ -71,6 +71,40 @@ static void test_dimensions(void **state) {
     rig_end(&r);
 }
 
+/* Sound: longer than is done at a time, wider windows than the line, one beside it. */
+static void test_lines(void **state) {
+    (void)state;
+    static const struct {
+        int64_t n, ci, co, width, kernel, dilation, pads[2];
+        bool bias, sum;
+    } rows[] = {
+        { 1, 32, 8, 1500, 7, 11, { 33, 33 }, true, false },
+        { 2, 5, 3, 40, 3, 1, { 1, 1 }, false, false },
+        { 1, 4, 4, 9, 5, 3, { 6, 6 }, true, true },
+        { 1, 4, 4, 3, 3, 4, { 10, 10 }, true, false },
+        { 2, 6, 7, 700, 2, 1, { 1, 0 }, true, true },
+    };
+    for (size_t i = 0; i < FT_COUNT(rows); i++) {
+        ft_str add = FT_STR("Add");
+        float args[] = { 0, 0 };
+        int64_t out = rows[i].width + rows[i].pads[0] + rows[i].pads[1] -
+                      (rows[i].kernel - 1) * rows[i].dilation;
+        ft_nn_attr attrs[] = {
+            ATTR_INTS("pads", rows[i].pads[0], rows[i].pads[1]),
+            ATTR_INTS("dilations", rows[i].dilation),
+            { .name = "ft_post", .type = FT_NN_STRINGS, .strings = &add, .count = 1 },
+            { .name = "ft_post_args", .type = FT_NN_FLOATS, .floats = args, .count = 2 },
+        };
+        rig r = rig_of("Conv", attrs, rows[i].sum ? 4 : 2);
+        rig_input(&r, FT_F32, 3, (int64_t[]){ rows[i].n, rows[i].ci, rows[i].width });
+        rig_input(&r, FT_F32, 3, (int64_t[]){ rows[i].co, rows[i].ci, rows[i].kernel });
+        if (rows[i].bias) rig_input(&r, FT_F32, 1, (int64_t[]){ rows[i].co });
+        if (rows[i].sum) rig_input(&r, FT_F32, 3, (int64_t[]){ rows[i].n, rows[i].co, out });
+        rig_same(&r, 2e-5);
+        rig_end(&r);
+    }
+}
+
 static void test_posts(void **state) {
     (void)state;
     for (int kind = 0; kind < FT_NN_POST_COUNT; kind++) {
@@ -144,5 +178,5 @@ static void test_faults(void **state) {
 }
 
 TEST_MAIN(cmocka_unit_test(test_shapes), cmocka_unit_test(test_dimensions),
-          cmocka_unit_test(test_posts), cmocka_unit_test(test_bf16), cmocka_unit_test(test_refused),
-          cmocka_unit_test(test_faults))
+          cmocka_unit_test(test_lines), cmocka_unit_test(test_posts), cmocka_unit_test(test_bf16),
+          cmocka_unit_test(test_refused), cmocka_unit_test(test_faults))
