@@ -98,6 +98,11 @@ uint32_t ft_crc32c(uint32_t seed, const void *at, size_t len) {
     return ft_crc32c_plain(seed, at, len);
 }
 
+uint32_t ft_crc32c_masked(const void *at, size_t len) {
+    uint32_t crc = ft_crc32c(0, at, len);
+    return (crc >> 15 | crc << 17) + 0xa282ead8u;
+}
+
 /* Both halves of the product: every bit of both factors reaches every bit of the result. */
 static uint64_t fold(uint64_t a, uint64_t b) {
     unsigned __int128 product = (unsigned __int128)a * b;

@@ -41,6 +41,8 @@ void ft_sha1_end(ft_sha1 *h, unsigned char out[20]);
 void ft_hmac_sha1(unsigned char out[20], ft_str key, ft_str bytes);
 /* CRC-32C (Castagnoli; RFC 3720, appendix B.4). Seed 0 to begin; feed the result on. */
 uint32_t ft_crc32c(uint32_t seed, const void *at, size_t len);
+/* As TFRecord files keep it: turned and moved (TensorFlow, core/lib/hash/crc32c.h, "Mask"). */
+uint32_t ft_crc32c_masked(const void *at, size_t len);
 /* The same by table: the reference, and the way without SSE4.2. */
 uint32_t ft_crc32c_plain(uint32_t seed, const void *at, size_t len);
 /* Fast, for tables; not cryptographic; the same on every little-endian machine. */

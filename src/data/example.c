@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "data/protobuf.h"
+#include "base/protobuf.h"
 
 enum {
     EXAMPLE_FEATURES = 1,

@@ -2,24 +2,13 @@
 #ifndef FT_RECORD_IN_H
 #define FT_RECORD_IN_H
 
+#include "base/le.h"
 #include "data/record.h"
 
 extern const ft_record_format ft_records_recordio, ft_records_sagemaker, ft_records_tfrecord,
     ft_records_npy, ft_records_jsonl, ft_records_csv, ft_records_libsvm, ft_records_tar;
 
 #define FT_RECORDIO_MAGIC 0xced7230au
-
-static inline uint32_t ft_le32(const char *p) {
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-static inline uint64_t ft_le64(const char *p) {
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files here are little-endian");
 
 /* Peek exactly `len` bytes. At the very end of the stream: FT_ENOTFOUND without a trail; in the
  * middle: FT_ECORRUPT "ends within <what>". */

@@ -3,7 +3,7 @@
 #include "data/sagemaker_record.h"
 
 #include "base/check.h"
-#include "data/protobuf.h"
+#include "base/protobuf.h"
 #include "data/shown.h"
 
 enum { RECORD_FEATURES = 1, RECORD_LABEL, RECORD_UID, RECORD_METADATA, RECORD_CONFIGURATION };

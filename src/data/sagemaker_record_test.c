@@ -2,7 +2,7 @@
  * written by the SDK's write_numpy_to_dense_tensor and write_spmatrix_to_sparse_tensor. */
 #include "data/sagemaker_record.h"
 
-#include "data/protobuf.h"
+#include "base/protobuf.h"
 #include "data/record_in.h"
 #include "data/record_test.h"
 

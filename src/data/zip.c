@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include "base/check.h"
+#include "base/le.h"
 #include "base/fault.h"
 #include "data/shown.h"
 #include "data/zip_in.h"
@@ -14,22 +15,6 @@
 #define LOCATOR_BYTES ((size_t)20)
 #define END64_BYTES   ((size_t)56)
 #define PIECE_BYTES   ((size_t)1 << 18)
-
-static uint16_t le16(const char *p) {
-    uint16_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-static uint32_t le32(const char *p) {
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-static uint64_t le64(const char *p) {
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
 
 /* `len` bytes at `at`, or false. */
 static bool part(const char **out, ft_str bytes, uint64_t at, uint64_t len) {
@@ -45,14 +30,14 @@ ft_err ft_zip_open(ft_zip *z, ft_str bytes) {
         if (memcmp(bytes.at + bytes.len - back, "PK\5\6", 4) == 0)
             end = bytes.at + bytes.len - back;
     if (!end) return FT_FAIL(FT_ECORRUPT, "no whole ZIP archive: it has no directory at its end");
-    uint64_t count = le16(end + 10), size = le32(end + 12), at = le32(end + 16);
+    uint64_t count = ft_le16(end + 10), size = ft_le32(end + 12), at = ft_le32(end + 16);
     uint64_t end_at = (uint64_t)(end - bytes.at);
     if (end_at >= LOCATOR_BYTES && memcmp(end - LOCATOR_BYTES, "PK\6\7", 4) == 0 &&
-        part(&more, bytes, le64(end - LOCATOR_BYTES + 8), END64_BYTES) &&
+        part(&more, bytes, ft_le64(end - LOCATOR_BYTES + 8), END64_BYTES) &&
         memcmp(more, "PK\6\6", 4) == 0) {
-        count = le64(more + 32);
-        size = le64(more + 40);
-        at = le64(more + 48);
+        count = ft_le64(more + 32);
+        size = ft_le64(more + 40);
+        at = ft_le64(more + 48);
     }
     if (!part(&more, bytes, at, size) || count > FT_ZIP_MEMBERS_MAX)
         return FT_FAIL(FT_ECORRUPT, "damaged ZIP archive: its directory is not where it says");
@@ -63,14 +48,14 @@ ft_err ft_zip_open(ft_zip *z, ft_str bytes) {
 /* Sizes over 4 GiB stand in an extra field, those that are all ones in the entry. */
 static bool sizes64(ft_str extra, uint64_t *values[3]) {
     while (extra.len >= 4) {
-        uint16_t id = le16(extra.at), len = le16(extra.at + 2);
+        uint16_t id = ft_le16(extra.at), len = ft_le16(extra.at + 2);
         ft_str body = ft_str_slice(extra, 4, len);
         extra = ft_str_from(extra, 4 + (size_t)len);
         if (id != 1) continue;
         for (int i = 0; i < 3; i++) {
             if (*values[i] != UINT32_MAX) continue;
             if (body.len < 8) return false;
-            *values[i] = le64(body.at);
+            *values[i] = ft_le64(body.at);
             body = ft_str_from(body, 8);
         }
     }
@@ -82,20 +67,21 @@ ft_err ft_zip_next(ft_zip_member *m, ft_zip *z) {
     if (z->left == 0) return FT_ENOTFOUND;
     if (z->rest.len < ENTRY_BYTES || memcmp(e, "PK\1\2", 4) != 0)
         return FT_FAIL(FT_ECORRUPT, "damaged ZIP archive: its directory ends early");
-    size_t name = le16(e + 28), extra = le16(e + 30), comment = le16(e + 32);
+    size_t name = ft_le16(e + 28), extra = ft_le16(e + 30), comment = ft_le16(e + 32);
     if (z->rest.len < ENTRY_BYTES + name + extra + comment)
         return FT_FAIL(FT_ECORRUPT, "damaged ZIP archive: its directory ends early");
-    uint64_t size = le32(e + 24), packed = le32(e + 20), at = le32(e + 42);
+    uint64_t size = ft_le32(e + 24), packed = ft_le32(e + 20), at = ft_le32(e + 42);
     uint64_t *values[3] = { &size, &packed, &at };
-    *m = (ft_zip_member){ .name = ft_str_n(e + ENTRY_BYTES, name), .crc32 = le32(e + 16) };
-    uint16_t method = le16(e + 10), flags = le16(e + 8);
+    *m = (ft_zip_member){ .name = ft_str_n(e + ENTRY_BYTES, name), .crc32 = ft_le32(e + 16) };
+    uint16_t method = ft_le16(e + 10), flags = ft_le16(e + 8);
     if (!sizes64(ft_str_n(e + ENTRY_BYTES + name, extra), values))
         return FT_FAIL(FT_ECORRUPT, "damaged ZIP archive: '%s' has no size", ft_shown(m->name));
     if ((flags & 1) || (method != 0 && method != 8))
         return FT_FAIL(FT_EUNSUPPORTED, "'%s' is encrypted, or packed in a way that is not read",
                        ft_shown(m->name));
     if (!part(&local, z->bytes, at, LOCAL_BYTES) || memcmp(local, "PK\3\4", 4) != 0 ||
-        !part(&local, z->bytes, at + LOCAL_BYTES + le16(local + 26) + le16(local + 28), packed))
+        !part(&local, z->bytes, at + LOCAL_BYTES + ft_le16(local + 26) + ft_le16(local + 28),
+              packed))
         return FT_FAIL(FT_ECORRUPT, "damaged ZIP archive: '%s' is not where it says",
                        ft_shown(m->name));
     m->packed = ft_str_n(local, (size_t)packed);

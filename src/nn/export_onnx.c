@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "data/protobuf.h"
+#include "base/protobuf.h"
 #include "nn/import/onnx_in.h"
 #include "nn/onnx_type.h"
 

@@ -5,132 +5,64 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/le.h"
+#include "base/protobuf.h"
 #include "trials/event_in.h"
 
+#define HEADER_BYTES    ((size_t)12)       /* length and its checksum */
 #define SHORT_BYTES_MAX ((size_t)64 << 20) /* that a shorter list may stand for */
-#define PAYLOAD_CRC     0x062dc0b3u        /* see event_write.c */
 
-/* ---- protobuf */
-typedef struct pb {
-    const unsigned char *at, *end;
-} pb;
-
-typedef struct pb_field {
-    uint32_t number, wire; /* 0 varint, 1 eight bytes, 2 length-delimited, 5 four bytes */
-    uint64_t value;        /* of wire 0, 1 and 5 */
-    ft_str bytes;          /* of wire 2 */
-} pb_field;
-
-static pb pb_of(ft_str s) {
-    const unsigned char *at = (const unsigned char *)(s.at ? s.at : ""); /* absent is empty */
-    return (pb){ at, at + s.len };
-}
-
-static bool pb_varint(pb *p, uint64_t *out) {
-    *out = 0;
-    for (unsigned shift = 0; shift < 70 && p->at < p->end; shift += 7) {
-        unsigned char b = *p->at++;
-        if (shift < 64) *out |= (uint64_t)(b & 0x7f) << shift;
-        if (b < 0x80) return true;
-    }
-    return false;
-}
-
-static bool pb_fixed(pb *p, uint64_t *out, size_t bytes) {
-    if ((size_t)(p->end - p->at) < bytes) return false;
-    *out = 0;
-    for (size_t i = 0; i < bytes; i++) *out |= (uint64_t)p->at[i] << (8 * i);
-    p->at += bytes;
-    return true;
-}
-
-/* Next field. FT_ENOTFOUND at the end, FT_ECORRUPT for bytes that are no field. */
-static ft_err pb_next(pb *p, pb_field *f) {
-    uint64_t key, len;
-    if (p->at == p->end) return FT_ENOTFOUND;
-    bool good = pb_varint(p, &key) && key >> 3 && key >> 35 == 0;
-    f->number = (uint32_t)(key >> 3);
-    f->wire = (uint32_t)(key & 7);
-    f->bytes = (ft_str){ 0 };
-    if (good && f->wire == 0)
-        good = pb_varint(p, &f->value);
-    else if (good && f->wire == 1)
-        good = pb_fixed(p, &f->value, 8);
-    else if (good && f->wire == 5)
-        good = pb_fixed(p, &f->value, 4);
-    else if (good && f->wire == 2) {
-        good = pb_varint(p, &len) && len <= (uint64_t)(p->end - p->at);
-        if (good) {
-            f->bytes = ft_str_n(p->at, (size_t)len);
-            p->at += len;
-        }
-    } else
-        good = false;
-    return good ? FT_OK : FT_FAIL(FT_ECORRUPT, "malformed protobuf");
-}
-
-/* The loop over a message's fields; `end` is FT_ENOTFOUND when all were read. */
-#define PB_EACH(p, f, end) while (((end) = pb_next(&(p), &(f))) == FT_OK)
-#define PB_END(end)                            \
-    do {                                       \
-        if ((end) != FT_ENOTFOUND) return end; \
-    } while (0)
-
-static bool is_bytes(const pb_field *f, uint32_t number) {
-    return f->number == number && f->wire == 2;
+static bool is_bytes(const ft_proto_field *f, uint32_t number) {
+    return f->number == number && f->type == FT_PROTO_BYTES;
 }
 
 /* ---- the messages */
 static ft_err read_dim(ft_event *e, ft_str bytes) {
-    pb p = pb_of(bytes);
-    pb_field f;
-    ft_err end;
+    ft_proto p = { .rest = bytes };
+    ft_proto_field f;
     if (e->ndim == FT_ARRAY_DIMS_MAX)
         return FT_FAIL(FT_ECORRUPT, "a tensor of more than %d dimensions", FT_ARRAY_DIMS_MAX);
     int64_t *size = &e->shape[e->ndim++];
-    PB_EACH(p, f, end) {
-        if (f.number == 1 && f.wire == 0) *size = (int64_t)f.value;
+    while (ft_proto_next(&p, &f)) {
+        if (f.number == 1 && f.type == FT_PROTO_VARINT) *size = (int64_t)f.value;
     }
-    PB_END(end);
+    FT_TRY(p.err);
     if (*size < 0) return FT_FAIL(FT_ECORRUPT, "a dimension of %lld", (long long)*size);
     return FT_OK;
 }
 
 static ft_err read_tensor(ft_event *e, ft_str bytes) {
-    pb p = pb_of(bytes);
-    pb_field f, d;
-    ft_err end;
+    ft_proto p = { .rest = bytes };
+    ft_proto_field f, d;
     e->tensor = bytes;
-    PB_EACH(p, f, end) {
-        if (f.number == 1 && f.wire == 0) {
+    while (ft_proto_next(&p, &f)) {
+        if (f.number == 1 && f.type == FT_PROTO_VARINT) {
             e->dtype = (int)(f.value & 0xffff);
         } else if (is_bytes(&f, 2)) {
-            pb shape = pb_of(f.bytes);
-            ft_err shape_end;
+            ft_proto shape = { .rest = f.bytes };
             e->has_shape = true;
-            PB_EACH(shape, d, shape_end) {
+            while (ft_proto_next(&shape, &d)) {
                 if (is_bytes(&d, 2)) FT_TRY(read_dim(e, d.bytes));
             }
-            PB_END(shape_end);
+            FT_TRY(shape.err);
         } else if (is_bytes(&f, 8)) {
             e->texts++;
         }
     }
-    PB_END(end);
+    FT_TRY(p.err);
     return FT_OK;
 }
 
 static ft_err read_plugin(ft_event *e, ft_str bytes) {
-    pb p = pb_of(bytes);
-    pb_field f;
-    ft_err end;
+    ft_proto p = { .rest = bytes };
+    ft_proto_field f;
     ft_str name = { 0 }, content = { 0 };
     int64_t n;
-    PB_EACH(p, f, end) {
+    while (ft_proto_next(&p, &f)) {
         if (is_bytes(&f, 1)) name = f.bytes;
         if (is_bytes(&f, 2)) content = f.bytes;
     }
-    PB_END(end);
+    FT_TRY(p.err);
     if (!ft_str_i64(&n, content)) return FT_OK; /* another plugin's */
     if (ft_str_is(name, "mode_step")) e->mode_step = n;
     if (ft_str_is(name, "mode") && n >= FT_MODE_TRAIN && n <= FT_MODE_GLOBAL) e->mode = (ft_mode)n;
@@ -138,39 +70,36 @@ static ft_err read_plugin(ft_event *e, ft_str bytes) {
 }
 
 static ft_err read_value(ft_event *e, ft_str bytes) {
-    pb p = pb_of(bytes);
-    pb_field f, m;
-    ft_err end;
-    PB_EACH(p, f, end) {
+    ft_proto p = { .rest = bytes };
+    ft_proto_field f, m;
+    while (ft_proto_next(&p, &f)) {
         if (is_bytes(&f, 1)) {
             e->tag = f.bytes;
-        } else if (f.number == 2 && f.wire == 5) {
+        } else if (f.number == 2 && f.type == FT_PROTO_32) {
             uint32_t bits = (uint32_t)f.value;
             memcpy(&e->simple, &bits, sizeof bits);
             e->is_simple = true;
         } else if (is_bytes(&f, 8)) {
             FT_TRY(read_tensor(e, f.bytes));
         } else if (is_bytes(&f, 9)) {
-            pb meta = pb_of(f.bytes);
-            ft_err meta_end;
-            PB_EACH(meta, m, meta_end) {
+            ft_proto meta = { .rest = f.bytes };
+            while (ft_proto_next(&meta, &m)) {
                 if (is_bytes(&m, 1)) FT_TRY(read_plugin(e, m.bytes));
             }
-            PB_END(meta_end);
+            FT_TRY(meta.err);
         }
     }
-    PB_END(end);
+    FT_TRY(p.err);
     if (e->tensor.at) e->is_simple = false;
     return FT_OK;
 }
 
 /* The value with the wanted tag, else the first. */
 static ft_err read_summary(ft_event *e, ft_str bytes, ft_str tag) {
-    pb p = pb_of(bytes);
-    pb_field f;
-    ft_err end;
+    ft_proto p = { .rest = bytes };
+    ft_proto_field f;
     bool any = false;
-    PB_EACH(p, f, end) {
+    while (ft_proto_next(&p, &f)) {
         if (!is_bytes(&f, 1)) continue;
         ft_event one = { .step = e->step, .wall_time = e->wall_time };
         FT_TRY(read_value(&one, f.bytes));
@@ -179,46 +108,43 @@ static ft_err read_summary(ft_event *e, ft_str bytes, ft_str tag) {
         any = true;
         if (wanted) return FT_OK;
     }
-    PB_END(end);
+    FT_TRY(p.err);
     if (!any) return FT_FAIL(FT_ECORRUPT, "a record without a value");
     return FT_OK;
 }
 
-static uint32_t masked(uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8u; }
-
 /* The payload of the frame at the start of `bytes`. */
 static ft_err read_frame(ft_str *payload, ft_str bytes) {
-    pb p = pb_of(bytes);
-    uint64_t len, crc;
-    if (!pb_fixed(&p, &len, 8) || !pb_fixed(&p, &crc, 4))
+    if (bytes.len < HEADER_BYTES)
         return FT_FAIL(FT_ECORRUPT, "the record is cut: %zu bytes", bytes.len);
-    if (crc != masked(ft_crc32c(0, bytes.at, 8)))
+    uint64_t len = ft_le64(bytes.at);
+    ft_str rest = ft_str_from(bytes, HEADER_BYTES);
+    if (ft_le32(bytes.at + 8) != ft_crc32c_masked(bytes.at, 8))
         return FT_FAIL(FT_ECORRUPT, "the checksum of the record's length is wrong");
-    if (len > FT_EVENT_BYTES_MAX || len + 4 > (uint64_t)(p.end - p.at))
+    if (len > FT_EVENT_BYTES_MAX || len + 4 > rest.len)
         return FT_FAIL(FT_ECORRUPT, "the record says %llu bytes and %zu are there",
-                       (unsigned long long)len, (size_t)(p.end - p.at));
-    *payload = ft_str_n(p.at, (size_t)len);
-    p.at += len;
-    pb_fixed(&p, &crc, 4);
-    if (crc != PAYLOAD_CRC && crc != masked(ft_crc32c(0, payload->at, payload->len)))
+                       (unsigned long long)len, rest.len);
+    *payload = ft_str_slice(rest, 0, (size_t)len);
+    uint32_t crc = ft_le32(rest.at + len);
+    if (crc != FT_EVENT_PAYLOAD_CRC && crc != ft_crc32c_masked(payload->at, payload->len))
         return FT_FAIL(FT_ECORRUPT, "the checksum of the record is wrong");
     return FT_OK;
 }
 
 ft_err ft_event_read(ft_event *out, uint64_t *size_bytes, ft_str bytes, ft_str tag) {
     ft_str payload = { 0 }, summary = { 0 };
-    pb_field f;
-    ft_err end;
+    ft_proto_field f;
     memset(out, 0, sizeof *out);
     FT_TRY(read_frame(&payload, bytes));
     if (size_bytes) *size_bytes = payload.len + 16;
-    pb p = pb_of(payload);
-    PB_EACH(p, f, end) {
-        if (f.number == 1 && f.wire == 1) memcpy(&out->wall_time, &f.value, sizeof f.value);
-        if (f.number == 2 && f.wire == 0) out->step = (int64_t)f.value;
+    ft_proto p = { .rest = payload };
+    while (ft_proto_next(&p, &f)) {
+        if (f.number == 1 && f.type == FT_PROTO_64)
+            memcpy(&out->wall_time, &f.value, sizeof f.value);
+        if (f.number == 2 && f.type == FT_PROTO_VARINT) out->step = (int64_t)f.value;
         if (is_bytes(&f, 5)) summary = f.bytes;
     }
-    PB_END(end);
+    FT_TRY(p.err);
     if (!summary.at) return FT_FAIL(FT_ECORRUPT, "an event without a summary");
     return read_summary(out, summary, tag);
 }
@@ -227,19 +153,22 @@ ft_err ft_event_read(ft_event *out, uint64_t *size_bytes, ft_str bytes, ft_str t
 typedef struct form { /* how a TensorProto holds numbers of one type */
     int code;
     ft_dtype dtype;
-    uint32_t list;   /* field of the typed list */
-    uint32_t wire;   /* of one item in it */
-    bool is_complex; /* pairs */
+    uint32_t list;      /* field of the typed list */
+    ft_proto_type type; /* of one item in it */
+    bool is_complex;    /* pairs */
 } form;
 
 static const form forms[] = {
-    { 1, FT_F32, 5, 5, false },    { 2, FT_F64, 6, 1, false },   { 3, FT_I32, 7, 0, false },
-    { 4, FT_U8, 7, 0, false },     { 5, FT_I16, 7, 0, false },   { 6, FT_I8, 7, 0, false },
-    { 8, FT_F32, 9, 5, true },     { 9, FT_I64, 10, 0, false },  { 10, FT_BOOL, 11, 0, false },
-    { 11, FT_I8, 7, 0, false },    { 12, FT_U8, 7, 0, false },   { 13, FT_I32, 7, 0, false },
-    { 14, FT_BF16, 13, 0, false }, { 15, FT_I16, 7, 0, false },  { 16, FT_U16, 7, 0, false },
-    { 17, FT_U16, 7, 0, false },   { 18, FT_F64, 12, 1, true },  { 19, FT_F16, 13, 0, false },
-    { 22, FT_U32, 16, 0, false },  { 23, FT_U64, 17, 0, false },
+    { 1, FT_F32, 5, FT_PROTO_32, false },        { 2, FT_F64, 6, FT_PROTO_64, false },
+    { 3, FT_I32, 7, FT_PROTO_VARINT, false },    { 4, FT_U8, 7, FT_PROTO_VARINT, false },
+    { 5, FT_I16, 7, FT_PROTO_VARINT, false },    { 6, FT_I8, 7, FT_PROTO_VARINT, false },
+    { 8, FT_F32, 9, FT_PROTO_32, true },         { 9, FT_I64, 10, FT_PROTO_VARINT, false },
+    { 10, FT_BOOL, 11, FT_PROTO_VARINT, false }, { 11, FT_I8, 7, FT_PROTO_VARINT, false },
+    { 12, FT_U8, 7, FT_PROTO_VARINT, false },    { 13, FT_I32, 7, FT_PROTO_VARINT, false },
+    { 14, FT_BF16, 13, FT_PROTO_VARINT, false }, { 15, FT_I16, 7, FT_PROTO_VARINT, false },
+    { 16, FT_U16, 7, FT_PROTO_VARINT, false },   { 17, FT_U16, 7, FT_PROTO_VARINT, false },
+    { 18, FT_F64, 12, FT_PROTO_64, true },       { 19, FT_F16, 13, FT_PROTO_VARINT, false },
+    { 22, FT_U32, 16, FT_PROTO_VARINT, false },  { 23, FT_U64, 17, FT_PROTO_VARINT, false },
 };
 
 static const form *form_of(int code) {
@@ -256,38 +185,46 @@ static void store(const ft_array *a, size_t i, uint64_t v) {
     memcpy((char *)a->data + i * size, &v, size);
 }
 
+static bool take_item(uint64_t *out, ft_str *list, ft_proto_type type) {
+    size_t bytes = type == FT_PROTO_64 ? 8 : 4;
+    if (type == FT_PROTO_VARINT) return ft_proto_varint(out, list);
+    if (list->len < bytes) return false;
+    *out = bytes == 8 ? ft_le64(list->at) : ft_le32(list->at);
+    *list = ft_str_from(*list, bytes);
+    return true;
+}
+
 /* Items of the typed list, packed or not, in the order they stand. With `a` NULL only counts. */
 static ft_err each_item(size_t *count, const ft_array *a, size_t room, const ft_event *e,
                         const form *kind) {
-    pb p = pb_of(e->tensor);
-    pb_field f;
-    ft_err end;
+    ft_proto p = { .rest = e->tensor };
+    ft_proto_field f;
     *count = 0;
-    PB_EACH(p, f, end) {
+    while (ft_proto_next(&p, &f)) {
         if (f.number != kind->list) continue;
-        if (f.wire == kind->wire) {
+        if (f.type == kind->type) {
             if (a && *count < room) store(a, *count, f.value);
             ++*count;
             continue;
         }
-        if (f.wire != 2) return FT_FAIL(FT_ECORRUPT, "a tensor's list of the wrong type");
-        for (pb items = pb_of(f.bytes); items.at < items.end; ++*count) {
+        if (f.type != FT_PROTO_BYTES)
+            return FT_FAIL(FT_ECORRUPT, "a tensor's list of the wrong type");
+        for (ft_str items = f.bytes; items.len; ++*count) {
             uint64_t v;
-            bool good = kind->wire == 0 ? pb_varint(&items, &v)
-                                        : pb_fixed(&items, &v, kind->wire == 1 ? 8 : 4);
-            if (!good) return FT_FAIL(FT_ECORRUPT, "a tensor's list is cut");
+            if (!take_item(&v, &items, kind->type))
+                return FT_FAIL(FT_ECORRUPT, "a tensor's list is cut");
             if (a && *count < room) store(a, *count, v);
         }
     }
-    PB_END(end);
+    FT_TRY(p.err);
     return FT_OK;
 }
 
 static ft_str content_of(const ft_event *e) {
-    pb p = pb_of(e->tensor);
-    pb_field f;
+    ft_proto p = { .rest = e->tensor };
+    ft_proto_field f;
     ft_str content = { 0 };
-    while (pb_next(&p, &f) == FT_OK)
+    while (ft_proto_next(&p, &f))
         if (is_bytes(&f, 4)) content = f.bytes;
     return content;
 }
@@ -376,9 +313,9 @@ ft_err ft_event_texts(ft_str **out, size_t *count, ft_arena *arena, const ft_eve
     if (e->is_simple || (!e->texts && e->dtype != 7 && e->dtype != 107 && form_of(e->dtype)))
         return FT_FAIL(FT_EINVAL, "tensor '%.*s' holds numbers, not texts", FT_STR_ARG(e->tag));
     FT_TRY(ft_arena_items(out, arena, e->texts + 1));
-    pb p = pb_of(e->tensor);
-    pb_field f;
-    while (*count < e->texts && pb_next(&p, &f) == FT_OK)
+    ft_proto p = { .rest = e->tensor };
+    ft_proto_field f;
+    while (*count < e->texts && ft_proto_next(&p, &f))
         if (is_bytes(&f, 8)) FT_TRY(ft_arena_str(&(*out)[(*count)++], arena, f.bytes));
     return FT_OK;
 }

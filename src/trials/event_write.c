@@ -4,25 +4,11 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/protobuf.h"
 #include "trials/event_in.h"
 
-/* Every payload's checksum: the masked CRC-32C of the ten letters "0x12345678", by an old mistake
- * of the reference writer that its reader insists on. */
-#define PAYLOAD_CRC 0x062dc0b3u
 #define FRAME_BYTES 16 /* length, its checksum, payload, constant */
 #define DIM_TEXT    24
-
-static size_t varint_size(uint64_t v) {
-    size_t n = 1;
-    for (; v >= 0x80; v >>= 7) n++;
-    return n;
-}
-
-static char *put_varint(char *p, uint64_t v) {
-    for (; v >= 0x80; v >>= 7) *p++ = (char)(v | 0x80);
-    *p++ = (char)v;
-    return p;
-}
 
 static char *put_fixed(char *p, uint64_t v, int bytes) {
     for (int i = 0; i < bytes; i++) *p++ = (char)(v >> (8 * i));
@@ -35,11 +21,11 @@ static char *put_bytes(char *p, const void *at, size_t len) {
 }
 
 /* A length-delimited field below number 16: size with key and length, and its key and length. */
-static size_t field_size(size_t len) { return 1 + varint_size(len) + len; }
+static size_t field_size(size_t len) { return 1 + ft_proto_varint_bytes(len) + len; }
 
 static char *put_key(char *p, int field, size_t len) {
     *p++ = (char)(field << 3 | 2);
-    return put_varint(p, len);
+    return ft_proto_varint_put(p, len);
 }
 
 static size_t decimal(char out[DIM_TEXT], int64_t v) {
@@ -50,8 +36,6 @@ static size_t decimal(char out[DIM_TEXT], int64_t v) {
     for (size_t i = 0; i < n; i++) out[i] = digits[n - 1 - i];
     return n;
 }
-
-static uint32_t masked(uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8u; }
 
 static char *put_plugin(char *p, const char *name, const char *content, size_t content_len) {
     size_t name_len = strlen(name);
@@ -67,7 +51,7 @@ void ft_event_step_init(ft_event_step *out, int64_t step, ft_mode mode, int64_t 
     char text[DIM_TEXT], *p = out->head;
     memcpy(&bits, &wall, sizeof bits);
     if (bits) p = put_fixed(put_bytes(p, "\x09", 1), bits, 8);
-    if (step) p = put_varint(put_bytes(p, "\x10", 1), (uint64_t)step);
+    if (step) p = ft_proto_varint_put(put_bytes(p, "\x10", 1), (uint64_t)step);
     out->head_len = (size_t)(p - out->head);
     p = put_plugin(out->meta, "mode_step", text, decimal(text, mode_step));
     p = put_plugin(p, "mode", text, decimal(text, mode));
@@ -90,7 +74,7 @@ static void plan_record(plan *p, const ft_event_step *step, ft_str tag, size_t i
         p->dim_text_len[i] = decimal(p->dim_text[i], p->sizes[i]);
         size_t name = tag.len + 1 + p->dim_text_len[i];
         p->dims_len[i] =
-            field_size(name) + (p->sizes[i] ? 1 + varint_size((uint64_t)p->sizes[i]) : 0);
+            field_size(name) + (p->sizes[i] ? 1 + ft_proto_varint_bytes((uint64_t)p->sizes[i]) : 0);
         p->shape += field_size(p->dims_len[i]);
     }
     p->tensor = inner + field_size(p->shape);
@@ -103,7 +87,7 @@ static char *put_shape(char *at, const plan *p, ft_str tag) {
     at = put_key(at, 2, p->shape);
     for (int i = 0; i < p->ndim; i++) {
         at = put_key(at, 2, p->dims_len[i]);
-        if (p->sizes[i]) at = put_varint(put_bytes(at, "\x08", 1), (uint64_t)p->sizes[i]);
+        if (p->sizes[i]) at = ft_proto_varint_put(put_bytes(at, "\x08", 1), (uint64_t)p->sizes[i]);
         at = put_key(at, 2, tag.len + 1 + p->dim_text_len[i]);
         at = put_bytes(at, tag.at, tag.len);
         *at++ = '_';
@@ -116,7 +100,7 @@ static char *put_shape(char *at, const plan *p, ft_str tag) {
 static char *put_front(char *at, const plan *p, const ft_event_step *step, ft_str tag) {
     char *length = at;
     at = put_fixed(at, p->payload, 8);
-    at = put_fixed(at, masked(ft_crc32c(0, length, 8)), 4);
+    at = put_fixed(at, ft_crc32c_masked(length, 8), 4);
     at = put_bytes(at, step->head, step->head_len);
     at = put_key(at, 5, p->summary);
     at = put_key(at, 1, p->value);
@@ -126,7 +110,7 @@ static char *put_front(char *at, const plan *p, const ft_event_step *step, ft_st
 
 static char *put_back(char *at, const ft_event_step *step) {
     at = put_bytes(put_key(at, 9, step->meta_len), step->meta, step->meta_len);
-    return put_fixed(at, PAYLOAD_CRC, 4);
+    return put_fixed(at, FT_EVENT_PAYLOAD_CRC, 4);
 }
 
 static int dtype_code(ft_dtype t) {

@@ -1,7 +1,7 @@
 /* onnx_proto.c -- the messages of an ONNX model as structs. Field numbers: onnx.proto. See
  * onnx_in.h. */
 #include "base/check.h"
-#include "data/protobuf.h"
+#include "base/protobuf.h"
 #include "nn/import/onnx_in.h"
 
 static ft_err wrong_type(const char *where, const ft_proto_field *f) {

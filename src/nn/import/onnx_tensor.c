@@ -1,7 +1,7 @@
 /* onnx_tensor.c -- the numbers of tensors in ONNX files: raw bytes, fields by type. See onnx_in.h.
  */
 #include "base/check.h"
-#include "data/protobuf.h"
+#include "base/protobuf.h"
 #include "nn/import/onnx_in.h"
 #include "nn/onnx_type.h"
 

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/files.h"
-#include "data/protobuf.h"
+#include "base/protobuf.h"
 #include "nn/import/onnx.h"
 #include "nn/op.h"
 #include "nn/session.h"

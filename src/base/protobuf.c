@@ -1,5 +1,5 @@
 /* protobuf.c -- see protobuf.h. */
-#include "data/protobuf.h"
+#include "base/protobuf.h"
 
 #include <string.h>
 
@@ -65,16 +65,15 @@ size_t ft_proto_varint_bytes(uint64_t v) {
     return n;
 }
 
-static size_t varint_text(char text[10], uint64_t v) {
-    size_t n = 0;
-    for (; v >= 0x80; v >>= 7) text[n++] = (char)(v | 0x80);
-    text[n++] = (char)v;
-    return n;
+char *ft_proto_varint_put(char *at, uint64_t v) {
+    for (; v >= 0x80; v >>= 7) *at++ = (char)(v | 0x80);
+    *at++ = (char)v;
+    return at;
 }
 
 void ft_proto_put_varint(ft_buf *out, uint64_t v) {
     char text[10];
-    ft_buf_add_n(out, text, varint_text(text, v));
+    ft_buf_add_n(out, text, (size_t)(ft_proto_varint_put(text, v) - text));
 }
 
 void ft_proto_put_tag(ft_buf *out, uint32_t number, ft_proto_type type) {
@@ -95,7 +94,7 @@ size_t ft_proto_open(ft_buf *out, uint32_t number) {
 void ft_proto_close(ft_buf *out, size_t opened) {
     char text[10];
     if (out->err) return;
-    size_t len = out->len - opened, n = varint_text(text, len);
+    size_t len = out->len - opened, n = (size_t)(ft_proto_varint_put(text, len) - text);
     if (ft_buf_reserve(out, n)) return;
     memmove(out->at + opened + n, out->at + opened, len);
     memcpy(out->at + opened, text, n);

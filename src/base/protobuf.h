@@ -43,6 +43,7 @@ bool ft_proto_varint(uint64_t *out, ft_str *rest);
 /* ---- writing. Errors are sticky in the buffer. */
 void ft_proto_put_varint(ft_buf *out, uint64_t v);
 size_t ft_proto_varint_bytes(uint64_t v);
+char *ft_proto_varint_put(char *at, uint64_t v); /* ten bytes at most; returns its end */
 void ft_proto_put_tag(ft_buf *out, uint32_t number, ft_proto_type type);
 /* Tag, length, bytes. */
 void ft_proto_put_bytes(ft_buf *out, uint32_t number, ft_str bytes);
