@@ -71,7 +71,7 @@ typedef struct ft_document {
 typedef enum ft_speech_type {
     FT_SPEECH_TEXT = 0,
     FT_SPEECH_SSML,
-    FT_SPEECH_AUTO /* SSML when it begins with <speak */
+    FT_SPEECH_AUTO /* SSML when it begins with <speak, <?xml or <!DOCTYPE */
 } ft_speech_type;
 
 /* Which elements are taken: whatever can be spoken here, or just what Polly's engine of that name

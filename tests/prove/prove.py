@@ -29,7 +29,7 @@ CHECKS = [
     ("kills", "kill -9 at 50 random moments", ["env", "POINTS=50", PYTHON, "tests/kill_test.py"], 900),
     ("smdebug-reader", "the real smdebug opens our trials", [PYTHON, "tests/prove/smdebug_reader.py"], 300),
     ("podman", "an image of one's own trains and processes", [PYTHON, "tests/prove/podman.py"], 300),
-    ("boto3-newest", "S3 by the newest boto3", [PYTHON, "tests/prove/boto3_newest.py"], 300),
+    ("boto3-newest", "S3 and Polly by the newest boto3", [PYTHON, "tests/prove/boto3_newest.py"], 300),
     ("s3-large", "5 GB up and down in bounded memory, pages of a million keys", [PYTHON, "tests/prove/s3_large.py"], 2400),
     ("remote-peer", "our S3 client beside Swift and moto, under faults", [PYTHON, "tests/prove/remote_peer.py"], 900),
     ("sagemaker-posts", "the training posts by SageMaker's SDK 2.24.5",

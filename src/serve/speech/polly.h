@@ -67,6 +67,8 @@ void ft_polly_write(ft_json_out *j, const ft_polly_ask *ask);
 void ft_polly_list_write(ft_json_out *j, const char *name, const ft_polly_list *list);
 /* Characters of UTF-8. */
 size_t ft_polly_chars(ft_str text);
+/* One of Polly's engines that no voice here answers to. */
+bool ft_polly_engine_of_others(ft_str name);
 
 /* ---- answers: JSON with Polly's shapes */
 typedef struct ft_polly_reply {

@@ -44,6 +44,10 @@ static ft_err check_voice(ft_polly *p, ft_polly_ask *ask) {
                   : ft_polly_refuse(p, 400, "ValidationException", "%s", ft_err_why());
 }
 
+bool ft_polly_engine_of_others(ft_str name) {
+    return ft_str_is(name, "long-form") || ft_str_is(name, "generative");
+}
+
 static ft_err check_engine(ft_polly *p, ft_polly_ask *ask) {
     ft_speech_request *r = &ask->speak;
     r->engine = p->aws ? FT_ENGINE_STANDARD : FT_ENGINE_OWN;
@@ -51,6 +55,10 @@ static ft_err check_engine(ft_polly *p, ft_polly_ask *ask) {
         r->engine = FT_ENGINE_NEURAL;
     else if (ft_str_is(ask->engine, "standard"))
         r->engine = FT_ENGINE_STANDARD;
+    else if (ft_polly_engine_of_others(ask->engine))
+        return ft_polly_refuse(p, 400, "EngineNotSupportedException",
+                               "This voice does not support the selected engine: %.*s",
+                               FT_STR_ARG(ask->engine));
     else if (ask->engine.len)
         return invalid(p, "engine", ask->engine,
                        "Member must satisfy enum value set: [standard, neural]");
@@ -64,38 +72,57 @@ static ft_err check_lang(ft_polly *p, const ft_polly_ask *ask) {
                            FT_STR_ARG(ft_str_slice(ask->lang, 0, 40)));
 }
 
-static bool is_polly_format(ft_str name) {
-    return ft_str_is(name, "mp3") || ft_str_is(name, "ogg_vorbis") || ft_str_is(name, "pcm");
+/* What Polly calls a format of ours; a telephone's have one rate there. */
+static const struct {
+    const char *name, *own, *media_type; /* media_type NULL: the format's */
+} formats[] = { { "mp3", "mp3", NULL },
+                { "ogg_vorbis", "ogg_vorbis", NULL },
+                { "pcm", "pcm", NULL },
+                { "mulaw", "ulaw", "audio/mulaw" },
+                { "alaw", "alaw", "audio/alaw" } };
+
+/* At our door Polly's names are taken, too. */
+static void find_format(const ft_polly *p, ft_polly_ask *ask) {
+    const ft_audio_format *f = p->aws ? NULL : ft_audio_format_find(ask->format);
+    const char *media_type = NULL;
+    for (size_t i = 0; !f && i < FT_COUNT(formats); i++)
+        if (ft_str_is(ask->format, formats[i].name)) {
+            f = ft_audio_format_find(ft_str_of(formats[i].own));
+            media_type = formats[i].media_type;
+        }
+    ask->speak.format = f;
+    if (f) ask->media_type = ft_str_of(media_type ? media_type : f->media_type);
 }
 
 static ft_err check_format(ft_polly *p, ft_polly_ask *ask) {
-    ft_speech_request *r = &ask->speak;
     if (ft_str_is(ask->format, "json")) {
         ask->media_type = FT_STR("application/x-json-stream");
         return FT_OK;
     }
-    r->format = ft_audio_format_find(ask->format);
-    if (!r->format || (p->aws && !is_polly_format(ask->format)))
-        return invalid(p, "outputFormat", ask->format,
-                       p->aws ? "Member must satisfy enum value set: [json, mp3, ogg_vorbis, pcm]"
-                              : "there are json, mp3, ogg_vorbis, pcm, wav, wav_ulaw, "
-                                "wav_alaw, ulaw and alaw");
-    ask->media_type = ft_str_of(r->format->media_type);
-    return FT_OK;
+    find_format(p, ask);
+    if (ask->speak.format) return FT_OK;
+    return invalid(p, "outputFormat", ask->format,
+                   p->aws ? "Member must satisfy enum value set: [json, mp3, ogg_vorbis, pcm, "
+                            "mulaw, alaw]"
+                          : "there are json, mp3, ogg_vorbis, pcm, wav, wav_ulaw, wav_alaw, ulaw "
+                            "and alaw");
 }
 
 static ft_err check_rate(ft_polly *p, ft_polly_ask *ask) {
     int64_t rate = 0;
-    bool pcm = ft_str_is(ask->format, "pcm");
+    bool pcm = ft_str_is(ask->format, "pcm"), law = ft_str_ends(ask->format, FT_STR("law"));
     if (!ask->rate.len) return FT_OK;
     bool good = ft_str_i64(&rate, ask->rate) &&
                 (rate == 8000 || rate == 16000 || rate == 22050 || rate == 24000);
     if (good && p->aws && pcm) good = rate <= 16000;
+    if (good && p->aws && law) good = rate == 8000;
     if (!good)
         return ft_polly_refuse(p, 400, "InvalidSampleRateException",
                                "A sample rate of '%.*s' is not spoken as %.*s; expected %s",
                                FT_STR_ARG(ft_str_slice(ask->rate, 0, 40)), FT_STR_ARG(ask->format),
-                               p->aws && pcm ? "8000 or 16000" : "8000, 16000, 22050 or 24000");
+                               p->aws && pcm   ? "8000 or 16000"
+                               : p->aws && law ? "8000"
+                                               : "8000, 16000, 22050 or 24000");
     ask->speak.rate_hz = (int)rate;
     return FT_OK;
 }

@@ -5,7 +5,7 @@
 #include "serve/speech/polly.h"
 #include "speech/added.h"
 
-#define ACCOUNT                                                                       \
+#define ACCOUNT \
     "123456789012" /* the one account of this machine, as the AWS front door tells it \
                     */
 
@@ -48,7 +48,8 @@ ft_err ft_polly_voices(ft_polly *p) {
     size_t count;
     ft_polly_reply r;
     FT_TRY(no_token(p));
-    if (engine.len && !neural && !ft_str_is(engine, "standard"))
+    bool others = ft_polly_engine_of_others(engine);
+    if (engine.len && !neural && !others && !ft_str_is(engine, "standard"))
         return ft_polly_refuse(p, 400, "ValidationException",
                                "1 validation error detected: Value '%.*s' at 'engine' failed to "
                                "satisfy constraint: Member must satisfy enum value set: [standard, "
@@ -63,6 +64,7 @@ ft_err ft_polly_voices(ft_polly *p) {
     ft_json_out_array(&r.json);
     for (size_t i = 0; i < count; i++) {
         const ft_voice *v = all[i];
+        if (others) break;
         if (engine.len && !(neural ? v->neural : v->standard)) continue;
         if (lang.len && !ft_str_is(lang, v->lang)) continue;
         put_voice(&r, p, v);
