@@ -77,7 +77,7 @@ static ft_err read_input(ft_array *out, const running *r, ft_cli *cli, ft_str na
     ft_err err = FT_OK;
     if (ft_image_sniff(bytes) != FT_IMAGE_UNKNOWN)
         err = ft_nn_picture(out, r->network, bytes, &cli->arena);
-    else if (ft_str_starts(bytes, FT_STR("\x93NUMPY")))
+    else if (ft_npy_is(bytes))
         err = ft_npy_read(out, &cli->arena, bytes);
     else
         err = FT_FAIL(FT_EMEDIA, "neither a picture (JPEG, PNG, PPM) nor a NumPy file (.npy)");

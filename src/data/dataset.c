@@ -69,7 +69,7 @@ static bool is_text(const ft_dataset_format *f) {
  * nothing, is a damaged one. */
 static ft_err name_kept(const ft_dataset_format *found, ft_str head, ft_str path) {
     const ft_dataset_format *named = ft_dataset_format_ending(path);
-    if (!head.len || !named || !named->sniff || is_text(named) || named == &ft_set_lst)
+    if (!head.len || !named || !ft_set_sniff_of(named) || is_text(named) || named == &ft_set_lst)
         return FT_OK;
     if (found && !is_text(found)) return FT_OK;
     return FT_FAIL(FT_ECORRUPT,
@@ -172,7 +172,7 @@ static ft_err first_look(ft_dataset *d, const char *path) {
         return ft_dataset_format_find(&d->format, d->opts.format);
     if (!d->opts.format.len && S_ISREG(st.st_mode)) { /* known by their names alone */
         d->format = ft_dataset_format_ending(ft_str_of(path));
-        if (d->format && !d->format->sniff) return FT_OK;
+        if (d->format && !ft_set_sniff_of(d->format)) return FT_OK;
         d->format = NULL;
     }
     ft_input_opts opts = { .no_hash = true };

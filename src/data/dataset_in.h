@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "data/dataset.h"
 #include "data/dataset_write.h"
+#include "data/record.h"
 
 #define FT_READER_FILES 64 /* that a reader keeps open */
 
@@ -23,15 +24,16 @@ typedef struct ft_set_shard {
 struct ft_dataset_format {
     const char *name; /* "tfrecord" */
     const char *doc;
-    const char *endings;                    /* of file names, ".rec|.recordio"; a folder: "/" */
-    const char *media_types;                /* "application/x-recordio", or "" */
-    bool folders;                           /* a shard is a folder */
-    bool pictures;                          /* a file each, named by the field "path" */
-    bool mapped;                            /* see ft_dataset_mapped */
+    const char *endings;     /* of file names, ".npy|.npz"; a folder: "/". NULL: its records' */
+    const char *media_types; /* "application/x-npy", or "". NULL: its records' */
+    bool folders;            /* a shard is a folder */
+    bool pictures;           /* a file each, named by the field "path" */
+    bool mapped;             /* see ft_dataset_mapped */
     const struct ft_record_format *records; /* of which the samples are payloads; else NULL */
     const struct ft_payload *usual;         /* what these payloads mostly are */
     bool any_bytes;                         /* other payloads are the field "bytes" */
-    /* Do the first bytes (unpacked) look like it? 0 no … 100 surely. NULL: never by content. */
+    /* Do the first bytes (unpacked) look like it? 0 no … 100 surely. NULL: as its records do, or
+     * never by content. */
     int (*sniff)(ft_str head, ft_str path);
     size_t shard_bytes, reader_bytes; /* of private state */
     /* Look at a shard: count, state; the first one makes the fields (ft_set_field), the others are
@@ -56,6 +58,17 @@ struct ft_dataset_format {
     void (*write_free)(ft_dataset_writer *w); /* may be NULL */
 };
 typedef struct ft_dataset_format ft_dataset_format;
+
+static inline const char *ft_set_endings(const ft_dataset_format *f) {
+    return f->endings ? f->endings : f->records->endings;
+}
+static inline const char *ft_set_media_types(const ft_dataset_format *f) {
+    return f->media_types ? f->media_types : f->records->media_types;
+}
+/* NULL: it is never known by content. */
+static inline int (*ft_set_sniff_of(const ft_dataset_format *f))(ft_str head, ft_str path) {
+    return f->sniff ? f->sniff : f->records ? f->records->sniff : NULL;
+}
 
 extern const ft_dataset_format *const ft_dataset_formats[]; /* ends with NULL; in dataset_paths.c */
 ft_err ft_dataset_format_find(const ft_dataset_format **out, ft_str name);

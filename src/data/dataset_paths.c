@@ -24,9 +24,10 @@ const ft_dataset_format *const ft_dataset_formats[] = {
 bool ft_dataset_kinds(ft_dataset_kind *out, size_t i) {
     if (i >= FT_COUNT(ft_dataset_formats) - 1) return false;
     const ft_dataset_format *f = ft_dataset_formats[i];
-    *out =
-        (ft_dataset_kind){ f->name,         f->doc, f->endings, f->media_types, f != &ft_set_files,
-                           f->write != NULL };
+    *out = (ft_dataset_kind){
+        f->name,         f->doc, ft_set_endings(f), ft_set_media_types(f), f != &ft_set_files,
+        f->write != NULL
+    };
     return true;
 }
 
@@ -50,7 +51,7 @@ const ft_dataset_format *ft_dataset_format_ending(ft_str path) {
     if (ft_str_ends(path, FT_STR(".gz"))) path.len -= 3;
     if (ft_str_ends(path, FT_STR(".zst"))) path.len -= 4;
     for (const ft_dataset_format *const *f = ft_dataset_formats; *f; f++) {
-        ft_str endings = ft_str_of((*f)->endings);
+        ft_str endings = ft_str_of(ft_set_endings(*f));
         while (endings.at && endings.len)
             if (ft_str_ends(path, ft_str_cut(&endings, '|'))) return *f;
     }
@@ -61,7 +62,8 @@ const ft_dataset_format *ft_set_sniff(ft_str head, ft_str path, int *score) {
     const ft_dataset_format *best = NULL;
     *score = 0;
     for (const ft_dataset_format *const *f = ft_dataset_formats; *f; f++) {
-        int s = (*f)->sniff ? (*f)->sniff(head, path) : 0;
+        int (*sniff)(ft_str, ft_str) = ft_set_sniff_of(*f);
+        int s = sniff ? sniff(head, path) : 0;
         if (s > *score) *score = s, best = *f;
     }
     return best;

@@ -286,7 +286,7 @@ static int dataset_sniff(ft_str head, ft_str path) {
     int score;
     const ft_dataset_format *f = ft_set_sniff(head, path, &score), *named;
     named = f ? NULL : ft_dataset_format_ending(path);
-    if (named && !named->sniff) return 50; /* known by its name alone */
+    if (named && !ft_set_sniff_of(named)) return 50; /* known by its name alone */
     return f && !has_own(f) ? score : 0;
 }
 

@@ -123,10 +123,11 @@ static bool sizes_fit(const ft_array *a) {
     return bytes < (uint64_t)1 << 62;
 }
 
+bool ft_npy_is(ft_str bytes) { return ft_str_starts(bytes, ft_str_n(MAGIC, 6)); }
+
 ft_err ft_npy_header_read(ft_npy_header *out, ft_str head) {
     *out = (ft_npy_header){ 0 };
-    if (!ft_str_starts(head, ft_str_n(MAGIC, 6)))
-        return FT_FAIL(FT_EPARSE, "it does not begin with \\x93NUMPY");
+    if (!ft_npy_is(head)) return FT_FAIL(FT_EPARSE, "it does not begin with \\x93NUMPY");
     size_t fixed = head.len > 6 && head.at[6] >= 2 ? 12 : 10;
     if (head.len < fixed) return FT_FAIL(FT_ECORRUPT, "it ends within its header");
     int version = (unsigned char)head.at[6];
@@ -332,7 +333,7 @@ static ft_err npy_end(ft_record_write *w, ft_buf *head) {
 
 static int npy_sniff(ft_str head, ft_str path) {
     (void)path;
-    return ft_str_starts(head, ft_str_n(MAGIC, 6)) ? 100 : 0;
+    return ft_npy_is(head) ? 100 : 0;
 }
 
 const ft_record_format ft_records_npy = {

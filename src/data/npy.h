@@ -16,6 +16,7 @@ typedef struct ft_npy_header {
     size_t bytes;   /* of the header, magic included: where the data begins */
 } ft_npy_header;
 
+bool ft_npy_is(ft_str bytes); /* do they begin as a .npy file? */
 /* The header at the start of `head`. FT_EPARSE; FT_ECORRUPT when it is cut; FT_EUNSUPPORTED for
  * types that have no ft_dtype (objects, texts, structs, complex). */
 ft_err ft_npy_header_read(ft_npy_header *out, ft_str head);

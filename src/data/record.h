@@ -65,6 +65,7 @@ typedef struct ft_record_format {
     const char *media_types; /* "application/x-recordio", or "" */
     /* Do the first bytes (unpacked) look like it? 0 no … 100 surely. */
     int (*sniff)(ft_str head, ft_str path);
+    bool indexed;                   /* a file "x.idx" beside "x.rec" may say where records stand */
     size_t read_bytes, write_bytes; /* of private state */
     /* Read what stands before the first record. Called also before reading from an offset: the
      * stream then stands at the file's start and is moved afterwards. NULL: nothing stands there.

@@ -240,6 +240,7 @@ const ft_record_format ft_records_recordio = {
     .endings = ".rec",
     .media_types = "application/x-recordio",
     .sniff = recordio_sniff,
+    .indexed = true,
     .read_bytes = sizeof(recordio_state),
     .next = recordio_next,
     .pass = recordio_pass,

@@ -274,7 +274,7 @@ static ft_err intact(ft_dataset_reader *r, ft_set_shard *s) {
 
 static int sniff_npy(ft_str head, ft_str path) {
     (void)path;
-    return ft_str_starts(head, FT_STR("\x93NUMPY")) ? 100 : 0;
+    return ft_npy_is(head) ? 100 : 0;
 }
 
 static int sniff_idx(ft_str head, ft_str path) { return ft_format_idx.sniff(head, path); }

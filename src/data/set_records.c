@@ -195,8 +195,7 @@ done:
 static ft_err index_path_of(ft_str *out, ft_arena *arena, const ft_set_shard *s) {
     ft_str path = ft_str_of(s->path);
     *out = (ft_str){ 0 };
-    if (s->d->format->records != &ft_records_recordio || !ft_str_ends(path, FT_STR(".rec")))
-        return FT_OK;
+    if (!s->d->format->records->indexed || !ft_str_ends(path, FT_STR(".rec"))) return FT_OK;
     ft_str base = ft_str_slice(path, 0, path.len - 4);
     FT_TRY(ft_arena_printf(out, arena, "%.*s.idx", FT_STR_ARG(base)));
     if (!ft_file_exists(out->at)) *out = (ft_str){ 0 };
@@ -340,19 +339,6 @@ static void reader_leave(ft_dataset_reader *r) {
 
 /* ---- rows of the registry */
 
-static int sniff_recordio(ft_str head, ft_str path) {
-    return ft_records_recordio.sniff(head, path);
-}
-static int sniff_sagemaker(ft_str head, ft_str path) {
-    return ft_records_sagemaker.sniff(head, path);
-}
-static int sniff_tfrecord(ft_str head, ft_str path) {
-    return ft_records_tfrecord.sniff(head, path);
-}
-static int sniff_jsonl(ft_str head, ft_str path) { return ft_records_jsonl.sniff(head, path); }
-
-static int sniff_libsvm(ft_str head, ft_str path) { return ft_records_libsvm.sniff(head, path); }
-static int sniff_tar(ft_str head, ft_str path) { return ft_records_tar.sniff(head, path); }
 /* A text that nothing else knows may be CSV. */
 static int sniff_csv(ft_str head, ft_str path) {
     return head.len ? ft_format_csv.sniff(head, path) : 0;
@@ -369,51 +355,37 @@ static int sniff_csv(ft_str head, ft_str path) {
 const ft_dataset_format ft_set_tfrecord = {
     .name = "tfrecord",
     .doc = "TensorFlow's records, with checksums: a tf.Example each, or any bytes",
-    .endings = ".tfrecord|.tfrecords",
-    .media_types = "application/x-tfrecord",
     .records = &ft_records_tfrecord,
     .usual = &ft_payload_example,
     .any_bytes = true,
-    .sniff = sniff_tfrecord,
     RECORDS,
 };
 const ft_dataset_format ft_set_recordio = {
     .name = "recordio",
     .doc = "MXNet's RecordIO with its .idx: images with labels, or any bytes",
-    .endings = ".rec",
-    .media_types = "application/x-recordio",
     .records = &ft_records_recordio,
     .usual = &ft_payload_mxnet,
     .any_bytes = true,
-    .sniff = sniff_recordio,
     RECORDS,
 };
 const ft_dataset_format ft_set_sagemaker = {
     .name = "recordio-protobuf",
     .doc = "SageMaker's RecordIO: named tensors in a protobuf",
-    .endings = ".pbr|.recordio|.protobuf",
-    .media_types = "application/x-recordio-protobuf",
     .records = &ft_records_sagemaker,
     .usual = &ft_payload_sagemaker,
     .any_bytes = true,
-    .sniff = sniff_sagemaker,
     RECORDS,
 };
 const ft_dataset_format ft_set_jsonl = {
     .name = "jsonl",
     .doc = "JSON lines: an object a line, its members are the fields",
-    .endings = ".jsonl|.ndjson",
-    .media_types = "application/jsonlines|application/x-jsonlines|application/x-ndjson",
     .records = &ft_records_jsonl,
     .usual = &ft_payload_json,
-    .sniff = sniff_jsonl,
     RECORDS,
 };
 const ft_dataset_format ft_set_csv = {
     .name = "csv",
     .doc = "text with a row a line; every column is a field, or stacked numbers and a label",
-    .endings = ".csv|.tsv",
-    .media_types = "text/csv|text/tab-separated-values",
     .records = &ft_records_csv,
     .usual = &ft_payload_csv,
     .sniff = sniff_csv,
@@ -422,20 +394,14 @@ const ft_dataset_format ft_set_csv = {
 const ft_dataset_format ft_set_libsvm = {
     .name = "libsvm",
     .doc = "text: label index:value … a line",
-    .endings = ".libsvm|.svm|.svmlight",
-    .media_types = "text/libsvm|text/x-libsvm",
     .records = &ft_records_libsvm,
     .usual = &ft_payload_libsvm,
-    .sniff = sniff_libsvm,
     RECORDS,
 };
 const ft_dataset_format ft_set_tar = {
     .name = "tar",
     .doc = "WebDataset: files of one name in a tar archive are a sample",
-    .endings = ".tar",
-    .media_types = "application/x-tar",
     .records = &ft_records_tar,
     .usual = &ft_payload_tar,
-    .sniff = sniff_tar,
     RECORDS,
 };

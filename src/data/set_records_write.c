@@ -38,7 +38,7 @@ ft_err ft_set_records_write(ft_dataset_writer *w, const ft_array *values) {
     if (err) return ft_err_prefix(err, "'%s', record %llu", w->path, (unsigned long long)w->count);
     ft_record record = { .bytes = ft_buf_str(&x->payload), .number = w->count };
     FT_TRY(ft_record_write_one(x->w, &record, &offset));
-    if (w->format->records != &ft_records_recordio) return FT_OK;
+    if (!w->format->records->indexed) return FT_OK;
     return ft_record_index_add(&x->index, &w->arena, &x->index_capacity, w->count, offset);
 }
 
@@ -51,7 +51,7 @@ uint64_t ft_set_records_written(const ft_dataset_writer *w) {
 ft_err ft_set_records_write_end(ft_dataset_writer *w) {
     ft_set_records_writing *x = w->state;
     ft_str path = ft_str_of(w->path), index_path;
-    bool index = w->format->records == &ft_records_recordio && ft_str_ends(path, FT_STR(".rec"));
+    bool index = w->format->records->indexed && ft_str_ends(path, FT_STR(".rec"));
     ft_buf text = { .limit_bytes = SIZE_MAX / 2 };
     ft_err err;
     if (!index) return ft_record_writer_end(x->w);

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "data/csv.h"
 #include "data/decimal.h"
+#include "data/npy.h"
 #include "data/shown.h"
 #include "models/rows_in.h"
 
@@ -243,7 +244,7 @@ ft_err rows_libsvm(rows_build *b, ft_str body) {
 
 /* By the first bytes, for a body without content type. */
 static ft_err rows_guessed(rows_build *b, ft_str body) {
-    if (ft_str_starts(body, FT_STR("\x93NUMPY"))) return rows_npy(b, body);
+    if (ft_npy_is(body)) return rows_npy(b, body);
     if (ft_str_starts(body, FT_STR("\x0a\x23\xd7\xce"))) return rows_recordio(b, body);
     ft_str text = ft_str_trim(body), line = ft_str_slice(text, 0, ft_str_find(text, '\n'));
     if (text.len && (text.at[0] == '{' || text.at[0] == '[')) return rows_json(b, body);

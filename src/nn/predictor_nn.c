@@ -322,8 +322,7 @@ static ft_err read_inputs(ft_array *out, const model *m, const ft_payload *in, f
     if (g->input_count > 1)
         return FT_FAIL(FT_EMEDIA, "this network has %d inputs: send them as JSON by name",
                        g->input_count);
-    if (ft_media_is(in->content_type, "application/x-npy") ||
-        ft_str_starts(in->bytes, FT_STR("\x93NUMPY"))) {
+    if (ft_media_is(in->content_type, "application/x-npy") || ft_npy_is(in->bytes)) {
         ft_array a;
         FT_TRY(ft_npy_read(&a, arena, in->bytes));
         return array_as_input(out, first, &a, arena);
