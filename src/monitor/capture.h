@@ -72,8 +72,15 @@ ft_err ft_capture_close(ft_capture *c); /* fine on NULL */
 /* "<variant>/yyyy/mm/dd/hh/<name>.jsonl" of a segment's URI. */
 ft_str ft_capture_below(ft_str segment);
 
-/* Bytes of a captured body: `text` as it stands in the line, decoded into the arena when it is
- * BASE64. */
-ft_err ft_capture_bytes(ft_str *out, ft_arena *arena, ft_str text, ft_str encoding);
+/* One half of a pair, byte for byte: borrowed from the record's values, or decoded into the arena
+ * where it was kept as BASE64. FT_EPARSE when that is damaged, or the half was not kept. */
+typedef enum ft_capture_half { FT_CAPTURE_ASKED, FT_CAPTURE_ANSWERED } ft_capture_half;
+ft_err ft_capture_payload(ft_payload *out, ft_arena *arena, const ft_value *values,
+                          ft_capture_half half);
+/* The columns that it needs, for a cursor's `wanted`. */
+#define FT_CAPTURE_WANTED_ASKED \
+    (1ull << FT_CAPTURE_INPUT_TYPE | 1ull << FT_CAPTURE_INPUT | 1ull << FT_CAPTURE_ENCODING_IN)
+#define FT_CAPTURE_WANTED_ANSWERED \
+    (1ull << FT_CAPTURE_OUTPUT_TYPE | 1ull << FT_CAPTURE_OUTPUT | 1ull << FT_CAPTURE_ENCODING_OUT)
 
 #endif

@@ -89,7 +89,7 @@ ft_str ft_capture_below(ft_str segment) {
     return ft_str_from(segment, cut);
 }
 
-ft_err ft_capture_bytes(ft_str *out, ft_arena *arena, ft_str text, ft_str encoding) {
+static ft_err body_bytes(ft_str *out, ft_arena *arena, ft_str text, ft_str encoding) {
     *out = text;
     if (!ft_str_is(encoding, "BASE64")) return FT_OK;
     ft_buf buf = { 0 };
@@ -101,11 +101,29 @@ done:
     return err;
 }
 
+static ft_str text_of(const ft_value *v) { return v->type == FT_VALUE_TEXT ? v->s : (ft_str){ 0 }; }
+
+ft_err ft_capture_payload(ft_payload *out, ft_arena *arena, const ft_value *values,
+                          ft_capture_half half) {
+    static const struct {
+        int type, data, encoding;
+        const char *name;
+    } halves[] = { [FT_CAPTURE_ASKED] = { FT_CAPTURE_INPUT_TYPE, FT_CAPTURE_INPUT,
+                                          FT_CAPTURE_ENCODING_IN, "request" },
+                   [FT_CAPTURE_ANSWERED] = { FT_CAPTURE_OUTPUT_TYPE, FT_CAPTURE_OUTPUT,
+                                             FT_CAPTURE_ENCODING_OUT, "answer" } };
+    const ft_value *data = &values[halves[half].data];
+    *out = (ft_payload){ .content_type = text_of(&values[halves[half].type]) };
+    if (data->type != FT_VALUE_TEXT)
+        return FT_FAIL(FT_EPARSE, "a captured line without its %s", halves[half].name);
+    return body_bytes(&out->bytes, arena, data->s, text_of(&values[halves[half].encoding]));
+}
+
 static ft_err read_answer(ft_value *values, const body *b, ft_arena *arena) {
     ft_payload p = { .content_type = b->type };
     ft_answer *rows;
     size_t count = 0;
-    ft_err err = ft_capture_bytes(&p.bytes, arena, b->data, b->encoding);
+    ft_err err = body_bytes(&p.bytes, arena, b->data, b->encoding);
     if (err == FT_OK) err = ft_answer_rows(&rows, &count, &p, arena);
     if (err == FT_EPARSE) return ft_err_clear(), FT_OK; /* damaged base64: no number */
     FT_TRY(err);

@@ -136,14 +136,13 @@ static void test_bodies(void **state) {
     EXPECT_OK(
         ft_cursor_open(&cursor, s, &ft_kind_capture, &(ft_cursor_opts){ .key = FT_STR("e") }));
     for (size_t i = 0; i < FT_COUNT(bodies); i++) {
-        ft_str bytes;
+        ft_payload asked;
         EXPECT_OK(ft_cursor_next(cursor, &r));
         EXPECT(r.values[FT_CAPTURE_TIME].i == at + (int64_t)i);
         EXPECT_STR(bodies[i].encoding, r.values[FT_CAPTURE_ENCODING_IN].s);
         EXPECT_STR(bodies[i].type, r.values[FT_CAPTURE_INPUT_TYPE].s);
-        EXPECT_OK(ft_capture_bytes(&bytes, &arena, r.values[FT_CAPTURE_INPUT].s,
-                                   r.values[FT_CAPTURE_ENCODING_IN].s));
-        EXPECT(ft_str_eq(bytes, bodies[i].bytes));
+        EXPECT_OK(ft_capture_payload(&asked, &arena, r.values, FT_CAPTURE_ASKED));
+        EXPECT(ft_str_eq(asked.bytes, bodies[i].bytes));
         EXPECT(r.values[FT_CAPTURE_PREDICTION].f == 14);
     }
     ft_cursor_close(cursor);

@@ -108,16 +108,12 @@ done:
 
 /* The endpoint's versions that a capture segment is of. */
 static ft_err note_endpoints(ft_run *r, ft_str node, ft_str capture) {
-    ft_lineage_step *steps;
-    size_t count;
-    ft_str name, version;
-    ft_err err = ft_lineage_walk(&steps, &count, r->s, r->arena, capture);
-    if (err == FT_ENOTFOUND) return ft_err_clear(), FT_OK; /* lines that another system wrote */
-    FT_TRY(err);
+    ft_str *parents, name, version;
+    size_t count; /* 0: lines that another system wrote */
+    FT_TRY(ft_lineage_parents(&parents, &count, r->s, r->arena, capture));
     for (size_t i = 0; i < count; i++)
-        if (steps[i].depth == 1 && !steps[i].missing &&
-            ft_lineage_id_read(&name, &version, FT_LINEAGE_ENDPOINT, steps[i].id))
-            FT_TRY(ft_lineage_edge(r->s, node, steps[i].id));
+        if (ft_lineage_id_read(&name, &version, FT_LINEAGE_ENDPOINT, parents[i]))
+            FT_TRY(ft_lineage_edge(r->s, node, parents[i]));
     return FT_OK;
 }
 

@@ -53,14 +53,6 @@ static ft_err add_answer(ft_run *r, const ft_answer *a) {
     return ft_stat_add_answer(r->window.stats, f, r->baseline.answers, a);
 }
 
-static ft_err payload_of(ft_payload *out, ft_run *r, const ft_value *v, int type, int data,
-                         int encoding) {
-    out->content_type = v[type].type == FT_VALUE_TEXT ? v[type].s : (ft_str){ 0 };
-    if (v[data].type != FT_VALUE_TEXT) return FT_FAIL(FT_EPARSE, "a captured line without data");
-    ft_str how = v[encoding].type == FT_VALUE_TEXT ? v[encoding].s : FT_STR("");
-    return ft_capture_bytes(&out->bytes, &r->once, v[data].s, how);
-}
-
 /* A picture is one row of its measures. */
 static ft_err add_picture(ft_run *r, const ft_payload *in, const ft_answer *answer) {
     float row[FT_PICTURE_FEATURES];
@@ -77,10 +69,9 @@ static ft_err add_record(ft_run *r, const ft_value *v) {
     ft_payload in, out;
     ft_answer *answers;
     size_t count;
-    FT_TRY(payload_of(&in, r, v, FT_CAPTURE_INPUT_TYPE, FT_CAPTURE_INPUT, FT_CAPTURE_ENCODING_IN));
+    FT_TRY(ft_capture_payload(&in, &r->once, v, FT_CAPTURE_ASKED));
     if (ft_is_picture(&in)) {
-        FT_TRY(payload_of(&out, r, v, FT_CAPTURE_OUTPUT_TYPE, FT_CAPTURE_OUTPUT,
-                          FT_CAPTURE_ENCODING_OUT));
+        FT_TRY(ft_capture_payload(&out, &r->once, v, FT_CAPTURE_ANSWERED));
         FT_TRY(ft_answer_rows(&answers, &count, &out, &r->once));
         if (count != 1) return FT_FAIL(FT_EPARSE, "a picture with %zu answers", count);
         return add_picture(r, &in, &answers[0]);
@@ -88,8 +79,7 @@ static ft_err add_record(ft_run *r, const ft_value *v) {
     FT_TRY(ft_traffic_read(&in, r->baseline.schema, &r->once, add_row, r));
     if (r->window.inputs == r->window.stats->count)
         return FT_OK; /* a baseline without predictions */
-    FT_TRY(
-        payload_of(&out, r, v, FT_CAPTURE_OUTPUT_TYPE, FT_CAPTURE_OUTPUT, FT_CAPTURE_ENCODING_OUT));
+    FT_TRY(ft_capture_payload(&out, &r->once, v, FT_CAPTURE_ANSWERED));
     FT_TRY(ft_answer_rows(&answers, &count, &out, &r->once));
     for (size_t i = 0; i < count; i++) FT_TRY(add_answer(r, &answers[i]));
     return FT_OK;
@@ -114,12 +104,11 @@ ft_err ft_run_window_read(ft_run *r) {
     ft_cursor *c;
     ft_record record;
     ft_err err;
-    ft_cursor_opts opts = { .key = r->endpoint, .from = r->from, .until = r->until };
-    static const int wanted[] = { FT_CAPTURE_TIME,        FT_CAPTURE_INPUT_TYPE,
-                                  FT_CAPTURE_INPUT,       FT_CAPTURE_OUTPUT_TYPE,
-                                  FT_CAPTURE_OUTPUT,      FT_CAPTURE_ENCODING_IN,
-                                  FT_CAPTURE_ENCODING_OUT };
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) opts.wanted |= 1ull << wanted[i];
+    ft_cursor_opts opts = { .key = r->endpoint,
+                            .from = r->from,
+                            .until = r->until,
+                            .wanted = 1ull << FT_CAPTURE_TIME | FT_CAPTURE_WANTED_ASKED |
+                                      FT_CAPTURE_WANTED_ANSWERED };
     FT_TRY(ft_cursor_open(&c, r->s, &ft_kind_capture, &opts));
     while ((err = ft_cursor_next(c, &record)) == FT_OK) {
         ft_arena_reset(&r->once);
@@ -177,8 +166,7 @@ static ft_err cells_of_first(size_t *out, ft_run *r) {
     *out = 0;
     FT_TRY(ft_cursor_open(&c, r->s, &ft_kind_capture, &opts));
     ft_err err = ft_cursor_next(c, &record);
-    if (err == FT_OK && payload_of(&in, r, record.values, FT_CAPTURE_INPUT_TYPE, FT_CAPTURE_INPUT,
-                                   FT_CAPTURE_ENCODING_IN) == FT_OK)
+    if (err == FT_OK && ft_capture_payload(&in, &r->once, record.values, FT_CAPTURE_ASKED) == FT_OK)
         ft_traffic_read(&in, NULL, &r->once, count_cells, out);
     ft_err_clear();
     ft_cursor_close(c);

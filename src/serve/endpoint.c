@@ -245,12 +245,10 @@ static ft_err store_version(ft_db *db, const ft_endpoint *ep) {
 
 /* A model that no job is known to have left: its file is where it came from. */
 static ft_err note_file(ft_store *s, ft_arena *arena, const ft_variant *v, ft_str model) {
-    ft_lineage_step *walk;
+    ft_str *parents, input, note;
     size_t count;
-    ft_str input, note;
-    FT_TRY(ft_lineage_walk(&walk, &count, s, arena, model));
-    for (size_t i = 0; i < count; i++)
-        if (walk[i].depth == 1 && !walk[i].missing) return FT_OK;
+    FT_TRY(ft_lineage_parents(&parents, &count, s, arena, model));
+    if (count) return FT_OK;
     FT_TRY(ft_lineage_id(&input, arena, FT_LINEAGE_INPUT, v->model_sha256));
     FT_TRY(ft_arena_printf(&note, arena, "model given by hand: %.*s", FT_STR_ARG(v->model_uri)));
     FT_TRY(ft_lineage_node(s, input, note));

@@ -38,10 +38,8 @@ static ft_err cursor_of(ft_cursor **c, ft_store *s, const ft_monitor_row *run) {
                             .from = run->from_us,
                             .until = run->until_us,
                             .wanted = 1ull << FT_CAPTURE_TIME | 1ull << FT_CAPTURE_EVENT |
-                                      1ull << FT_CAPTURE_INPUT | 1ull << FT_CAPTURE_PREDICTION |
-                                      1ull << FT_CAPTURE_CONFIDENCE |
-                                      1ull << FT_CAPTURE_INPUT_TYPE |
-                                      1ull << FT_CAPTURE_ENCODING_IN };
+                                      1ull << FT_CAPTURE_PREDICTION |
+                                      1ull << FT_CAPTURE_CONFIDENCE | FT_CAPTURE_WANTED_ASKED };
     return ft_cursor_open(c, s, &ft_kind_capture, &opts);
 }
 
@@ -74,15 +72,12 @@ static ft_err look_read(look *l, bool *picture, const ft_record *r, ft_arena *ar
     const ft_value *v = r->values;
     ft_payload in = { 0 };
     *picture = false;
-    if (v[FT_CAPTURE_INPUT].type != FT_VALUE_TEXT || v[FT_CAPTURE_EVENT].type != FT_VALUE_TEXT)
-        return FT_OK;
-    ft_str how =
-        v[FT_CAPTURE_ENCODING_IN].type == FT_VALUE_TEXT ? v[FT_CAPTURE_ENCODING_IN].s : FT_STR("");
-    if (v[FT_CAPTURE_INPUT_TYPE].type == FT_VALUE_TEXT)
-        in.content_type = v[FT_CAPTURE_INPUT_TYPE].s;
-    FT_TRY(ft_capture_bytes(&in.bytes, arena, v[FT_CAPTURE_INPUT].s, how));
+    if (v[FT_CAPTURE_EVENT].type != FT_VALUE_TEXT) return FT_OK;
+    ft_err err = ft_capture_payload(&in, arena, v, FT_CAPTURE_ASKED);
+    if (err == FT_EPARSE) return ft_err_clear(), FT_OK; /* damaged, or not kept */
+    FT_TRY(err);
     if (!ft_is_picture(&in)) return FT_OK;
-    ft_err err = ft_image_decode(&l->picture, arena, in.bytes, &(ft_decode_opts){ .channels = 3 });
+    err = ft_image_decode(&l->picture, arena, in.bytes, &(ft_decode_opts){ .channels = 3 });
     if (err != FT_OK) {
         ft_err_clear();
         return FT_OK;

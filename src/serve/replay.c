@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/fault.h"
+#include "base/files.h"
 #include "serve/endpoint.h"
 #include "store/lineage.h"
 
@@ -40,18 +41,14 @@ static ft_err not_known(const replay *r, ft_str segment) {
 
 /* capture:<segment> descends from endpoint:<name>@<version>. */
 static ft_err version_of(int *out, replay *r, ft_str segment) {
-    ft_lineage_step *steps;
+    ft_str id, *parents;
     size_t count;
-    ft_str id;
     int64_t version;
     FT_TRY(ft_lineage_id(&id, &r->once, FT_LINEAGE_CAPTURE, segment));
-    ft_err err = ft_lineage_walk(&steps, &count, r->s, &r->once, id);
-    if (err == FT_ENOTFOUND) return not_known(r, segment);
-    FT_TRY(err);
+    FT_TRY(ft_lineage_parents(&parents, &count, r->s, &r->once, id));
     for (size_t i = 0; i < count; i++) {
         ft_str name, number;
-        if (steps[i].depth != 1 || steps[i].missing ||
-            !ft_lineage_id_read(&name, &number, FT_LINEAGE_ENDPOINT, steps[i].id) ||
+        if (!ft_lineage_id_read(&name, &number, FT_LINEAGE_ENDPOINT, parents[i]) ||
             !ft_str_eq(name, r->endpoint) || !ft_str_i64(&version, number))
             continue;
         *out = (int)version;
@@ -60,15 +57,12 @@ static ft_err version_of(int *out, replay *r, ft_str segment) {
     return not_known(r, segment);
 }
 
-/* Captures lie in a folder of their variant's name: …/<endpoint>/<variant>/yyyy/mm/dd/hh/file.
- * Empty: they lie otherwise. */
+/* Captures lie in a folder of their variant's name below the endpoint's. Empty: they lie otherwise. */
 static ft_str variant_of(ft_str segment, ft_str endpoint) {
-    ft_str folders[7] = { 0 }; /* the last ones */
-    for (ft_str rest = segment; rest.at;) {
-        for (size_t i = 0; i + 1 < FT_COUNT(folders); i++) folders[i] = folders[i + 1];
-        folders[FT_COUNT(folders) - 1] = ft_str_cut(&rest, '/');
-    }
-    return ft_str_eq(folders[0], endpoint) ? folders[1] : FT_STR("");
+    ft_str below = ft_capture_below(segment);
+    ft_str above = ft_str_slice(segment, 0, segment.len - below.len);
+    while (ft_str_ends(above, FT_STR("/"))) above.len--;
+    return ft_str_eq(ft_path_base(above), endpoint) ? ft_str_cut(&below, '/') : FT_STR("");
 }
 
 static ft_err load(asked *a, replay *r) {
@@ -113,20 +107,11 @@ static ft_str text_of(const ft_value *v, int column) {
     return is_there(v, column) ? v[column].s : FT_STR("");
 }
 
-/* Both halves as they were sent. */
-static ft_err halves(ft_payload *in, ft_payload *out, replay *r, const ft_value *v) {
-    in->content_type = text_of(v, FT_CAPTURE_INPUT_TYPE);
-    out->content_type = text_of(v, FT_CAPTURE_OUTPUT_TYPE);
-    FT_TRY(ft_capture_bytes(&in->bytes, &r->once, v[FT_CAPTURE_INPUT].s,
-                            text_of(v, FT_CAPTURE_ENCODING_IN)));
-    return ft_capture_bytes(&out->bytes, &r->once, v[FT_CAPTURE_OUTPUT].s,
-                            text_of(v, FT_CAPTURE_ENCODING_OUT));
-}
-
 static ft_err ask_again(replay *r, const ft_record *record) {
     const ft_model *m = r->answered->model;
     ft_payload in, was, is = { 0 };
-    FT_TRY(halves(&in, &was, r, record->values));
+    FT_TRY(ft_capture_payload(&in, &r->once, record->values, FT_CAPTURE_ASKED));
+    FT_TRY(ft_capture_payload(&was, &r->once, record->values, FT_CAPTURE_ANSWERED));
     ft_err err = m->predictor->predict(m, &is, &in, was.content_type, NULL, &r->once);
     if (err == FT_ENOMEM) return err;
     if (err == FT_OK && ft_str_eq(is.bytes, was.bytes)) return r->result->equal++, FT_OK;

@@ -180,23 +180,19 @@ static ft_err seen_add(bool *first, walk *w, ft_str id) {
     return FT_OK;
 }
 
-/* In byte order, in the arena. */
-static ft_err parents_of(ft_str **out, size_t *count, walk *w, ft_str id) {
+ft_err ft_lineage_parents(ft_str **out, size_t *count, ft_store *s, ft_arena *arena, ft_str id) {
     ft_rows *rows;
-    int64_t n;
-    *count = 0;
-    FT_TRY(ft_db_one(w->s->db, NULL, "select count(*) from lineage_edge where child = ?", "s", "i",
-                     id, &n));
-    if (n > PARENTS_MAX) n = PARENTS_MAX;
-    FT_TRY(ft_arena_items(out, w->arena, (size_t)n));
-    FT_TRY(ft_db_query(&rows, w->s->db,
-                       "select parent from lineage_edge where child = ? order by parent", "s", id));
     ft_err err = FT_OK;
-    while (err == FT_OK && *count < (size_t)n && ft_rows_next(rows)) {
+    size_t room = 0;
+    *out = NULL, *count = 0;
+    FT_TRY(ft_db_query(&rows, s->db,
+                       "select parent from lineage_edge where child = ? order by parent limit ?",
+                       "si", id, (int64_t)PARENTS_MAX));
+    while (err == FT_OK && ft_rows_next(rows)) {
         ft_str parent;
         ft_rows_read(rows, "s", &parent);
-        err = ft_arena_str(&(*out)[*count], w->arena, parent);
-        ++*count;
+        err = ft_arena_grow(out, &room, arena, *count);
+        if (err == FT_OK) err = ft_arena_str(&(*out)[(*count)++], arena, parent);
     }
     ft_err ended = ft_rows_end(rows);
     return err == FT_OK ? ended : err;
@@ -263,7 +259,7 @@ static ft_err walk_from(walk *w, int depth, ft_str id) {
     step->note = note;
     step->repeated = !first;
     if (!first) return FT_OK;
-    FT_TRY(parents_of(&parents, &count, w, id));
+    FT_TRY(ft_lineage_parents(&parents, &count, w->s, w->arena, id));
     size_t before = w->count;
     FT_TRY(removed_steps(w, depth + 1, known, parents, count));
     if (w->count == before) FT_TRY(missing_steps(w, depth + 1, id, parents, count));

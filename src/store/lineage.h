@@ -49,6 +49,9 @@ ft_err ft_lineage_node(ft_store *s, ft_str id, ft_str note);
 /* Both ends need not be noted (yet). Idempotent. FT_EINVAL for a node that is its own parent. */
 ft_err ft_lineage_edge(ft_store *s, ft_str child, ft_str parent);
 
+/* What a node comes from at once, in byte order; none is no failure. */
+ft_err ft_lineage_parents(ft_str **out, size_t *count, ft_store *s, ft_arena *arena, ft_str id);
+
 typedef struct ft_lineage_step {
     int depth;
     ft_str id, note;
