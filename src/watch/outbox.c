@@ -106,15 +106,16 @@ ft_err ft_senders_list(ft_receiver **out, size_t *count, ft_store *s, ft_arena *
 
 #define ALERT_COLUMNS                                                                         \
     "a.id, a.uuid, a.subject, a.rule, a.text, a.evidence, a.verdict, a.raised_us,"            \
+    " ifnull((select at from verdict v where v.id = a.verdict), 0),"                          \
     " (select count(*) from delivery d where d.alert = a.id),"                                \
     " (select count(*) from delivery d where d.alert = a.id and d.delivered_us is not null)," \
     " (select failure from delivery d where d.alert = a.id and d.delivered_us is null"        \
     "  order by d.attempts desc limit 1)"
 
 static ft_err alert_read(ft_alert *a, ft_rows *rows, ft_arena *arena) {
-    ft_rows_read(rows, "isssssiinns", &a->id, &a->uuid, &a->subject, &a->rule, &a->text,
-                 &a->evidence_json, &a->verdict_id, &a->raised_us, &a->deliveries, &a->delivered,
-                 &a->failure);
+    ft_rows_read(rows, "isssssiiinns", &a->id, &a->uuid, &a->subject, &a->rule, &a->text,
+                 &a->evidence_json, &a->verdict_id, &a->raised_us, &a->verdict_at, &a->deliveries,
+                 &a->delivered, &a->failure);
     ft_str *texts[] = { &a->uuid, &a->subject, &a->rule, &a->text, &a->evidence_json, &a->failure };
     for (size_t i = 0; i < FT_COUNT(texts); i++) FT_TRY(ft_arena_str(texts[i], arena, *texts[i]));
     return FT_OK;
@@ -127,6 +128,14 @@ static ft_err alert_get(ft_alert *out, ft_db *db, ft_arena *arena, int64_t id) {
     if (ft_rows_next(rows)) err = alert_read(out, rows, arena);
     ft_err end = ft_rows_end(rows);
     return end != FT_OK ? end : err;
+}
+
+ft_err ft_alert_get(ft_alert *out, ft_store *s, ft_arena *arena, int64_t id) {
+    ft_db *db;
+    FT_TRY(ft_watch_db(&db, s));
+    ft_err err = alert_get(out, db, arena, id);
+    if (err != FT_ENOTFOUND) return err;
+    return FT_FAIL(FT_ENOTFOUND, "there is no alert %lld", (long long)id);
 }
 
 static ft_err alert_lineage(ft_store *s, ft_arena *arena, const ft_alert *a, int64_t id) {

@@ -17,6 +17,7 @@ typedef struct ft_alert {
     ft_str uuid; /* the stable id: also the Idempotency-Key header */
     ft_str subject, rule, text, evidence_json;
     int64_t verdict_id; /* 0: of no verdict */
+    int64_t verdict_at; /* read: the step or the window's end that it is about; 0: of no verdict */
     int64_t raised_us;  /* 0 in ft_alert_raise: now */
     int deliveries, delivered;
     ft_str failure; /* of the newest attempt that failed, while something is undelivered */
@@ -26,6 +27,8 @@ typedef struct ft_alert {
  * FT_OK). Lineage alert -> verdict included. A `uuid` that is not empty is the alert's: FT_EEXIST
  * when there is one with it. `out` may be NULL. */
 ft_err ft_alert_raise(ft_alert *out, ft_store *s, ft_arena *arena, const ft_alert *alert);
+/* FT_ENOTFOUND. */
+ft_err ft_alert_get(ft_alert *out, ft_store *s, ft_arena *arena, int64_t id);
 /* Newest first. */
 ft_err ft_alert_list(ft_alert **out, size_t *count, ft_store *s, ft_arena *arena, size_t limit);
 /* {"id":"<uuid>","subject":…,"rule":…,"reason":…,"evidence":{…},"raised_at":"<ISO 8601>",
