@@ -4,13 +4,13 @@
 
 #include "base/check.h"
 #include "base/fault.h"
-#include "data/part_in.h"
+#include "data/saving.h"
 #include "data/record_in.h"
 
 struct ft_record_writer {
     const ft_record_format *format;
     ft_record_write write;
-    ft_part part;
+    ft_saving part;
 };
 
 /* ---- writing */
@@ -30,8 +30,8 @@ ft_err ft_record_writer_new(ft_record_writer **out, const char *path,
     if (!w) return no_memory(path);
     w->format = format;
     w->write.out = &w->part.out;
-    FT_GOTO(err, ft_part_open(&w->part, path));
-    FT_GOTO(err, ft_part_squeeze(&w->part));
+    FT_GOTO(err, ft_saving_open(&w->part, path));
+    FT_GOTO(err, ft_saving_squeeze(&w->part));
     w->write.state = ft_fault_here() ? NULL : calloc(1, format->write_bytes + 1);
     if (!w->write.state) FT_GOTO(err, no_memory(path));
     *out = w;
@@ -51,21 +51,21 @@ ft_err ft_record_write_one(ft_record_writer *w, const ft_record *record, uint64_
     }
     if (offset) *offset = w->part.flushed + before;
     w->write.count++;
-    return ft_part_flush(&w->part, FT_PART_FLUSH);
+    return ft_saving_flush(&w->part, FT_SAVING_FLUSH);
 }
 
 ft_err ft_record_write_bytes(ft_record_writer *w, ft_str bytes) {
     return ft_record_write_one(w, &(ft_record){ .bytes = bytes }, NULL);
 }
 
-uint64_t ft_record_writer_bytes(const ft_record_writer *w) { return ft_part_bytes(&w->part); }
+uint64_t ft_record_writer_bytes(const ft_record_writer *w) { return ft_saving_bytes(&w->part); }
 
 ft_err ft_record_writer_end(ft_record_writer *w) {
     ft_err err = FT_OK;
     ft_buf head = { 0 };
     if (w->format->end) FT_GOTO(err, w->format->end(&w->write, &head));
-    FT_GOTO(err, ft_part_head(&w->part, ft_buf_str(&head)));
-    FT_GOTO(err, ft_part_end(&w->part));
+    FT_GOTO(err, ft_saving_head(&w->part, ft_buf_str(&head)));
+    FT_GOTO(err, ft_saving_end(&w->part));
 done:
     ft_buf_fini(&head);
     return err;
@@ -73,7 +73,7 @@ done:
 
 void ft_record_writer_free(ft_record_writer *w) {
     if (!w) return;
-    ft_part_free(&w->part);
+    ft_saving_free(&w->part);
     free(w->write.state);
     free(w);
 }

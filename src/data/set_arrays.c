@@ -13,7 +13,7 @@
 #include "data/set_arrays_in.h"
 #include "data/shown.h"
 #include "data/table_in.h"
-#include "data/zip_in.h"
+#include "data/zip.h"
 
 #define READ_BYTES ((size_t)4 << 20)
 

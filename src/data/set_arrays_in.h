@@ -3,7 +3,7 @@
 #define FT_SET_ARRAYS_IN_H
 
 #include "data/dataset_in.h"
-#include "data/part_in.h"
+#include "data/saving.h"
 #include "data/record.h"
 
 typedef struct npy_writing {
@@ -20,9 +20,9 @@ void ft_npy_write_free(ft_dataset_writer *w);
     .write_free = ft_npy_write_free
 
 typedef struct idx_writing {
-    ft_part part[2]; /* images, labels */
-    int field[2];    /* -1: no labels */
-    ft_dtype label;  /* the type that labels are written as */
+    ft_saving part[2]; /* images, labels */
+    int field[2];      /* -1: no labels */
+    ft_dtype label;    /* the type that labels are written as */
 } idx_writing;
 ft_err ft_idx_write_begin(ft_dataset_writer *w);
 ft_err ft_idx_write_one(ft_dataset_writer *w, const ft_array *values);

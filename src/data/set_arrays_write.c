@@ -80,7 +80,7 @@ ft_err ft_idx_write_begin(ft_dataset_writer *w) {
     idx_writing *x = w->state;
     ft_str labels;
     FT_TRY(idx_fields(w, x));
-    FT_TRY(ft_part_open(&x->part[0], w->path));
+    FT_TRY(ft_saving_open(&x->part[0], w->path));
     FT_TRY(idx_header(&x->part[0].out, w->fields[x->field[0]].dtype, &w->fields[x->field[0]], 0));
     if (x->field[1] < 0) return FT_OK;
     const ft_field *f = &w->fields[x->field[1]];
@@ -92,7 +92,7 @@ ft_err ft_idx_write_begin(ft_dataset_writer *w) {
                        "'%s': where do the labels go? Put \"images\" into the name, as in "
                        "train-images-idx3-ubyte",
                        w->path);
-    FT_TRY(ft_part_open(&x->part[1], labels.at));
+    FT_TRY(ft_saving_open(&x->part[1], labels.at));
     return idx_header(&x->part[1].out, x->label, f, 0);
 }
 
@@ -112,7 +112,7 @@ ft_err ft_idx_write_one(ft_dataset_writer *w, const ft_array *values) {
             return FT_FAIL(FT_EINVAL, "'%s', record %llu: a label of IDX is 0 to 255, not %g",
                            w->path, (unsigned long long)w->count, y);
         FT_TRY(ft_buf_byte(&x->part[1].out, (char)(uint8_t)y));
-        FT_TRY(ft_part_flush(&x->part[1], FT_PART_FLUSH));
+        FT_TRY(ft_saving_flush(&x->part[1], FT_SAVING_FLUSH));
     }
     ft_buf *out = &x->part[0].out;
     FT_TRY(ft_buf_reserve(out, bytes));
@@ -121,12 +121,12 @@ ft_err ft_idx_write_one(ft_dataset_writer *w, const ft_array *values) {
     for (size_t i = 0; i < bytes; i += item) /* big-endian */
         for (size_t k = 0; k < item; k++) to[i + k] = from[i + item - 1 - k];
     out->len += bytes;
-    return ft_part_flush(&x->part[0], FT_PART_FLUSH);
+    return ft_saving_flush(&x->part[0], FT_SAVING_FLUSH);
 }
 
 uint64_t ft_idx_written(const ft_dataset_writer *w) {
     const idx_writing *x = w->state;
-    return ft_part_bytes(&x->part[0]);
+    return ft_saving_bytes(&x->part[0]);
 }
 
 ft_err ft_idx_write_end(ft_dataset_writer *w) {
@@ -138,8 +138,8 @@ ft_err ft_idx_write_end(ft_dataset_writer *w) {
         const ft_field *f = &w->fields[x->field[i]];
         ft_buf_reset(&head);
         FT_GOTO(err, idx_header(&head, i ? x->label : f->dtype, f, w->count));
-        FT_GOTO(err, ft_part_head(&x->part[i], ft_buf_str(&head)));
-        FT_GOTO(err, ft_part_end(&x->part[i]));
+        FT_GOTO(err, ft_saving_head(&x->part[i], ft_buf_str(&head)));
+        FT_GOTO(err, ft_saving_end(&x->part[i]));
     }
 done:
     ft_buf_fini(&head);
@@ -148,5 +148,5 @@ done:
 
 void ft_idx_write_free(ft_dataset_writer *w) {
     idx_writing *x = w->state;
-    for (int i = 0; i < 2; i++) ft_part_free(&x->part[i]);
+    for (int i = 0; i < 2; i++) ft_saving_free(&x->part[i]);
 }

@@ -6,13 +6,13 @@
 
 #include "base/files.h"
 #include "data/dataset_in.h"
-#include "data/part_in.h"
+#include "data/saving.h"
 #include "data/payload_in.h"
 #include "data/shown.h"
 #include "data/tar_member.h"
 
 typedef struct writing {
-    ft_part_dir dir;
+    ft_saving_dir dir;
     ft_plan plan;
     ft_buf members; /* of one sample */
     ft_arena arena;
@@ -28,7 +28,7 @@ static ft_err write_begin(ft_dataset_writer *w) {
                          .arena = &w->arena,
                          .path = ft_str_of(w->path) };
     FT_TRY(ft_payload_tar.fit(&x->plan));
-    return ft_part_dir_open(&x->dir, &w->arena, w->path);
+    return ft_saving_dir_open(&x->dir, &w->arena, w->path);
 }
 
 /* Keys come from foreign files: none may lead out of the folder. */
@@ -72,12 +72,12 @@ static ft_err write_one(ft_dataset_writer *w, const ft_array *values) {
 
 static uint64_t written(const ft_dataset_writer *w) { return ((const writing *)w->state)->bytes; }
 static ft_err write_end(ft_dataset_writer *w) {
-    return ft_part_dir_end(&((writing *)w->state)->dir);
+    return ft_saving_dir_end(&((writing *)w->state)->dir);
 }
 
 static void write_free(ft_dataset_writer *w) {
     writing *x = w->state;
-    ft_part_dir_free(&x->dir);
+    ft_saving_dir_free(&x->dir);
     ft_buf_fini(&x->members);
     ft_arena_fini(&x->arena);
 }

@@ -4,7 +4,7 @@
 #define FT_SET_FOLDER_IN_H
 
 #include "data/dataset_in.h"
-#include "data/part_in.h"
+#include "data/saving.h"
 
 typedef struct ft_picture {
     const char *path;    /* below the root, or whole when it begins with a slash */
@@ -34,7 +34,7 @@ ft_err ft_set_folder_listed(ft_pictures *out, ft_arena *arena, const char *const
 ft_err ft_set_folder_pictures(bool *pictures, const char *path);
 
 typedef struct ft_set_folder_writing {
-    ft_part_dir dir;
+    ft_saving_dir dir;
     int image, label, name;
     ft_str *classes;
     size_t class_count;

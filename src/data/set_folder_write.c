@@ -46,7 +46,7 @@ ft_err ft_set_folder_write_begin(ft_dataset_writer *w) {
         return FT_FAIL(FT_EUNSUPPORTED, "'%s': a folder of images needs a field of encoded images",
                        w->path);
     FT_TRY(classes_read(w, x));
-    return ft_part_dir_open(&x->dir, &w->arena, w->path);
+    return ft_saving_dir_open(&x->dir, &w->arena, w->path);
 }
 
 /* The class's folder: its name, else its number. */
@@ -109,11 +109,11 @@ uint64_t ft_set_folder_written(const ft_dataset_writer *w) {
 }
 
 ft_err ft_set_folder_write_end(ft_dataset_writer *w) {
-    return ft_part_dir_end(&((ft_set_folder_writing *)w->state)->dir);
+    return ft_saving_dir_end(&((ft_set_folder_writing *)w->state)->dir);
 }
 
 void ft_set_folder_write_free(ft_dataset_writer *w) {
     ft_set_folder_writing *x = w->state;
-    ft_part_dir_free(&x->dir);
+    ft_saving_dir_free(&x->dir);
     ft_arena_fini(&x->arena);
 }

@@ -6,13 +6,13 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/hash.h"
-#include "data/part_in.h"
+#include "data/saving.h"
 #include "data/shard_in.h"
 #include "data/shown.h"
 
 struct ft_shard_writer {
     const char *path;
-    ft_part part;
+    ft_saving part;
     ft_shard_head head;
     ft_shard_field *rows;
     ft_field *fields;
@@ -122,7 +122,7 @@ ft_err ft_shard_writer_new(ft_shard_writer **out, const char *path, const ft_fie
     ft_shard_writer *w = ft_fault_here() ? NULL : calloc(1, sizeof *w);
     if (!w) return no_memory(path);
     w->offsets.limit_bytes = w->blocks.limit_bytes = SIZE_MAX / 2;
-    FT_GOTO(err, ft_part_open(&w->part, path));
+    FT_GOTO(err, ft_saving_open(&w->part, path));
     w->path = w->part.path;
     FT_GOTO(err, fields_copy(w, fields, count));
     FT_GOTO(err, layout(w, count));
@@ -136,7 +136,7 @@ done:
 
 void ft_shard_writer_free(ft_shard_writer *w) {
     if (!w) return;
-    ft_part_free(&w->part);
+    ft_saving_free(&w->part);
     ft_buf_fini(&w->blocks);
     ft_buf_fini(&w->offsets);
     ft_arena_fini(&w->arena);
@@ -148,7 +148,7 @@ void ft_shard_writer_free(ft_shard_writer *w) {
 /* Blocks are whole in the buffer, so the one that begins next begins it. */
 static ft_err flush(ft_shard_writer *w, size_t at_least) {
     if (w->part.out.len < at_least) return FT_OK;
-    FT_TRY(ft_part_flush(&w->part, 0));
+    FT_TRY(ft_saving_flush(&w->part, 0));
     w->block_begin = 0;
     return FT_OK;
 }
@@ -163,7 +163,7 @@ static ft_err block_close(ft_shard_writer *w) {
     FT_TRY(ft_buf_add_n(&w->blocks, &b, sizeof b));
     w->block_first = w->count;
     w->block_begin = w->part.out.len;
-    return flush(w, FT_PART_FLUSH);
+    return flush(w, FT_SAVING_FLUSH);
 }
 
 static ft_err refused(const ft_shard_writer *w, size_t field, const char *why) {
@@ -212,7 +212,7 @@ ft_err ft_shard_write(ft_shard_writer *w, const ft_array *values) {
                        w->path, (unsigned long long)w->count, (unsigned long long)need,
                        (unsigned long long)FT_SHARD_RECORD_MAX);
     if (w->head.flags & FT_SHARD_VARIES) {
-        uint64_t offset = ft_part_bytes(&w->part);
+        uint64_t offset = ft_saving_bytes(&w->part);
         need = ft_shard_up(need, FT_SHARD_ALIGN);
         FT_TRY(ft_buf_reserve(&w->part.out, (size_t)need));
         FT_TRY(ft_buf_add_n(&w->offsets, &offset, sizeof offset));
@@ -228,7 +228,7 @@ ft_err ft_shard_write(ft_shard_writer *w, const ft_array *values) {
     return w->part.out.len - w->block_begin >= FT_SHARD_BLOCK_BYTES ? block_close(w) : FT_OK;
 }
 
-uint64_t ft_shard_written(const ft_shard_writer *w) { return ft_part_bytes(&w->part); }
+uint64_t ft_shard_written(const ft_shard_writer *w) { return ft_saving_bytes(&w->part); }
 
 /* ---- end */
 
@@ -267,5 +267,5 @@ ft_err ft_shard_writer_end(ft_shard_writer *w, ft_str meta) {
                        meta.len, FT_SHARD_META_MAX);
     FT_TRY(block_close(w));
     FT_TRY(index_write(w, meta));
-    return ft_part_end(&w->part);
+    return ft_saving_end(&w->part);
 }

@@ -1,4 +1,4 @@
-/* zip.c -- see zip_in.h. */
+/* zip.c -- see zip.h. */
 #include <string.h>
 #include <zlib.h>
 
@@ -6,7 +6,7 @@
 #include "base/le.h"
 #include "base/fault.h"
 #include "data/shown.h"
-#include "data/zip_in.h"
+#include "data/zip.h"
 
 #define END_BYTES     ((size_t)22) /* end of central directory, without comment */
 #define COMMENT_MAX   ((size_t)65535)
@@ -39,7 +39,7 @@ ft_err ft_zip_open(ft_zip *z, ft_str bytes) {
         size = ft_le64(more + 40);
         at = ft_le64(more + 48);
     }
-    if (!part(&more, bytes, at, size) || count > FT_ZIP_MEMBERS_MAX)
+    if (!part(&more, bytes, at, size) || count > FT_ZIP_MEMBERS_MAX || count > size / ENTRY_BYTES)
         return FT_FAIL(FT_ECORRUPT, "damaged ZIP archive: its directory is not where it says");
     *z = (ft_zip){ .bytes = bytes, .rest = ft_str_n(more, (size_t)size), .left = count };
     return FT_OK;

@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/files.h"
 #include "data/npy.h"
+#include "data/zip.h"
 #include "nn/import/onnx.h"
 #include "nn/weights_in.h"
 
@@ -111,19 +112,25 @@ static bool npz_sniff(ft_str bytes) {
     return ft_str_starts(bytes, FT_STR("PK\3\4")) && !ft_weights_torch_zip.sniff(bytes);
 }
 
+static ft_err npz_member(ft_nn_weights *w, const ft_zip_member *m) {
+    ft_buf unpacked = { .limit_bytes = SIZE_MAX / 2 };
+    ft_array a = { 0 };
+    ft_err err = m->deflated ? ft_zip_unpack(&unpacked, m) : FT_OK;
+    if (err == FT_OK)
+        err = ft_npy_read(&a, &w->arena, m->deflated ? ft_buf_str(&unpacked) : m->packed);
+    if (err == FT_OK) err = ft_nn_weights_add(w, ft_str_slice(m->name, 0, m->name.len - 4), &a);
+    ft_buf_fini(&unpacked);
+    return err == FT_OK ? err : ft_err_prefix(err, "member %.*s", FT_STR_ARG(m->name));
+}
+
 static ft_err npz_read(ft_nn_weights *w, ft_str bytes) {
-    ft_zip_member *members;
-    size_t count;
-    FT_TRY(ft_zip_members(&members, &count, &w->arena, bytes));
-    for (size_t i = 0; i < count; i++) {
-        ft_str name = members[i].name;
-        ft_array a;
-        if (!ft_str_ends(name, FT_STR(".npy"))) continue;
-        ft_err err = ft_npy_read(&a, &w->arena, members[i].bytes);
-        if (err != FT_OK) return ft_err_prefix(err, "member %.*s", FT_STR_ARG(name));
-        FT_TRY(ft_nn_weights_add(w, ft_str_slice(name, 0, name.len - 4), &a));
-    }
-    return FT_OK;
+    ft_zip z;
+    ft_zip_member m;
+    ft_err err;
+    FT_TRY(ft_zip_open(&z, bytes));
+    while ((err = ft_zip_next(&m, &z)) == FT_OK)
+        if (ft_str_ends(m.name, FT_STR(".npy"))) FT_TRY(npz_member(w, &m));
+    return err == FT_ENOTFOUND ? FT_OK : err;
 }
 
 const ft_nn_weight_format ft_weights_npz = { "npz", npz_sniff, npz_read };

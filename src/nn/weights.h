@@ -39,7 +39,7 @@ const ft_array *ft_nn_weights_find(const ft_nn_weights *w, ft_str name); /* NULL
 /* For readers. FT_ETOOBIG past FT_NN_WEIGHTS_MAX. */
 ft_err ft_nn_weights_add(ft_nn_weights *w, ft_str name, const ft_array *value);
 
-/* A safetensors file, in one step (ft_file_write_atomic). */
+/* A safetensors file, put in its place when it is whole (data/saving.h). */
 ft_err ft_nn_weights_write(const char *path, const ft_nn_named *list, size_t count);
 
 /* What became of a load. Lists live in the arena given. */

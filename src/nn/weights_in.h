@@ -17,11 +17,4 @@ extern const ft_nn_weight_format ft_weights_safetensors, ft_weights_torch_zip,
  * FT_ECORRUPT when it does not fit. */
 ft_err ft_nn_weights_view(ft_array *a, ft_nn_weights *w, ft_str bytes, uint64_t at);
 
-/* ---- zip files (stored members only), for PyTorch and NumPy */
-typedef struct ft_zip_member {
-    ft_str name, bytes;
-} ft_zip_member;
-/* The members, in the arena. FT_ECORRUPT with the byte; FT_EUNSUPPORTED for packed members. */
-ft_err ft_zip_members(ft_zip_member **out, size_t *count, ft_arena *arena, ft_str bytes);
-
 #endif

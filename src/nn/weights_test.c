@@ -100,6 +100,7 @@ static void test_others(void **state) {
         "a = np.arange(6, dtype=np.float32).reshape(2, 3)\n"
         "b = np.ascontiguousarray(a.T)\n"
         "np.savez(d + 'w.npz', a=a, b=b)\n"
+        "np.savez_compressed(d + 'z.npz', a=a, b=b)\n"
         "h = json.dumps({'__metadata__': {'format': 'pt'},\n"
         "  'a': {'dtype': 'F32', 'shape': [2, 3], 'data_offsets': [0, 24]},\n"
         "  'b': {'dtype': 'F32', 'shape': [3, 2], 'data_offsets': [24, 48]}}).encode()\n"
@@ -116,6 +117,7 @@ static void test_others(void **state) {
         "  struct.pack('<Q', 2) + names)\n"
         "print(1)\n"));
     expect_pair("w.npz", "npz", "a", "b");
+    expect_pair("z.npz", "npz", "a", "b");
     expect_pair("w.safetensors", "safetensors", "a", "b");
     expect_pair("w.params", "mxnet", "arg:a", "arg:b");
 }

@@ -1,6 +1,7 @@
 /* torch_file.c -- PyTorch's files: a zip of a pickle and storages (since 1.6), or pickles and
  * storages one behind the other. Source: torch/serialization.py (_save, _legacy_save). */
 #include "base/check.h"
+#include "data/zip.h"
 #include "nn/import/torch_pickle.h"
 #include "nn/weights_in.h"
 
@@ -11,7 +12,7 @@ typedef struct torch_file {
     ft_nn_weights *w;
     ft_arena scratch; /* of pickles */
     /* Where a storage's bytes are. */
-    const ft_zip_member *members;
+    ft_zip_member *members;
     size_t member_count;
     ft_str folder; /* "archive/data/" */
     ft_str bytes;  /* older files: storages by key */
@@ -28,7 +29,7 @@ static ft_err storage_bytes(ft_str *out, const torch_file *f, const ft_pickle *s
         if (name.len != f->folder.len + store->key.len || !ft_str_starts(name, f->folder) ||
             !ft_str_ends(name, store->key))
             continue;
-        *out = f->members[i].bytes;
+        *out = f->members[i].packed;
         return FT_OK;
     }
     for (size_t i = 0; i < f->keyed_count; i++)
@@ -122,18 +123,29 @@ static bool zip_sniff(ft_str bytes) {
     return ft_str_ends(head, FT_STR("data.pkl"));
 }
 
+/* torch.save stores its members, so that they can be mapped. */
+static ft_err read_members(torch_file *f, ft_str bytes) {
+    ft_zip z;
+    ft_err err;
+    FT_TRY(ft_zip_open(&z, bytes));
+    FT_TRY(ft_arena_items(&f->members, &f->scratch, (size_t)z.left + 1));
+    for (; (err = ft_zip_next(&f->members[f->member_count], &z)) == FT_OK; f->member_count++)
+        if (f->members[f->member_count].deflated)
+            return FT_FAIL(FT_EUNSUPPORTED, "member '%.*s' is packed; torch.save stores it",
+                           FT_STR_ARG(f->members[f->member_count].name));
+    return err == FT_ENOTFOUND ? FT_OK : err;
+}
+
 static ft_err read_zip(torch_file *f, ft_str bytes) {
-    ft_zip_member *members = NULL;
     ft_pickle *root = NULL;
-    FT_TRY(ft_zip_members(&members, &f->member_count, &f->scratch, bytes));
-    f->members = members;
+    FT_TRY(read_members(f, bytes));
     for (size_t i = 0; i < f->member_count; i++) {
-        ft_str name = members[i].name;
+        ft_str name = f->members[i].name;
         size_t at = 0;
         if (!ft_str_ends(name, FT_STR("data.pkl"))) continue;
         ft_str folder = ft_str_slice(name, 0, name.len - 8);
         FT_TRY(ft_arena_printf(&f->folder, &f->scratch, "%.*sdata/", FT_STR_ARG(folder)));
-        FT_TRY(ft_pickle_read(&root, &f->scratch, members[i].bytes, &at));
+        FT_TRY(ft_pickle_read(&root, &f->scratch, f->members[i].packed, &at));
         return add_all(f, (ft_str){ 0 }, root, 0);
     }
     return FT_FAIL(FT_ECORRUPT, "no data.pkl in the file");

@@ -1,11 +1,11 @@
-/* zip_in.h -- the members of a ZIP archive in memory, stored or deflated: what NumPy's .npz files
- * are. Private to the room. Source: PKWARE APPNOTE 6.3.9, sections 4.3 to 4.5 (zip64 too). */
-#ifndef FT_ZIP_IN_H
-#define FT_ZIP_IN_H
+/* zip.h -- the members of a ZIP archive in memory, stored or deflated: what NumPy's .npz files
+ * and PyTorch's files are. Source: PKWARE APPNOTE 6.3.9, sections 4.3 to 4.5 (zip64 too). */
+#ifndef FT_ZIP_H
+#define FT_ZIP_H
 
 #include "base/buf.h"
 
-#define FT_ZIP_MEMBERS_MAX 65536
+#define FT_ZIP_MEMBERS_MAX ((uint64_t)1 << 20)
 
 typedef struct ft_zip {
     ft_str bytes;

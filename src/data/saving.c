@@ -1,5 +1,5 @@
-/* part.c -- see part_in.h. */
-#include "data/part_in.h"
+/* saving.c -- see saving.h. */
+#include "data/saving.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,10 +11,10 @@
 #include "base/random.h"
 #include "data/squeeze_in.h"
 
-ft_err ft_part_open(ft_part *p, const char *path) {
+ft_err ft_saving_open(ft_saving *p, const char *path) {
     char uuid[FT_UUID_TEXT];
     size_t size = strlen(path) + FT_UUID_TEXT + 8;
-    *p = (ft_part){ .fd = -1, .out.limit_bytes = SIZE_MAX / 2 };
+    *p = (ft_saving){ .fd = -1, .out.limit_bytes = SIZE_MAX / 2 };
     ft_uuid(uuid);
     p->path = ft_fault_here() ? NULL : strdup(path);
     char *temporary = p->path ? malloc(size) : NULL;
@@ -24,14 +24,14 @@ ft_err ft_part_open(ft_part *p, const char *path) {
     return ft_fd_open(&p->fd, temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
 }
 
-ft_err ft_part_squeeze(ft_part *p) {
+ft_err ft_saving_squeeze(ft_saving *p) {
     p->packed.limit_bytes = SIZE_MAX / 2;
     return ft_squeeze_new(&p->squeeze, ft_str_of(p->path));
 }
 
 /* The kernel is told to begin with the disk early, so that the sync at the end finds little left.
  */
-static ft_err write_out(ft_part *p, ft_str bytes) {
+static ft_err write_out(ft_saving *p, ft_str bytes) {
     if (bytes.len == 0) return FT_OK;
     FT_TRY(ft_fd_write(p->fd, bytes.at, bytes.len, p->temporary));
     sync_file_range(p->fd, (off_t)p->written, (off_t)bytes.len, SYNC_FILE_RANGE_WRITE);
@@ -39,7 +39,7 @@ static ft_err write_out(ft_part *p, ft_str bytes) {
     return FT_OK;
 }
 
-static ft_err flush(ft_part *p, bool last) {
+static ft_err flush(ft_saving *p, bool last) {
     if (p->squeeze) {
         ft_buf_reset(&p->packed);
         FT_TRY(ft_squeeze_add(&p->packed, p->squeeze, ft_buf_str(&p->out), last));
@@ -52,12 +52,12 @@ static ft_err flush(ft_part *p, bool last) {
     return FT_OK;
 }
 
-ft_err ft_part_flush(ft_part *p, size_t at_least) {
+ft_err ft_saving_flush(ft_saving *p, size_t at_least) {
     if (p->out.len == 0 || p->out.len < at_least) return p->out.err;
     return flush(p, false);
 }
 
-ft_err ft_part_head(ft_part *p, ft_str bytes) {
+ft_err ft_saving_head(ft_saving *p, ft_str bytes) {
     if (bytes.len == 0) return FT_OK;
     if (p->squeeze)
         return FT_FAIL(FT_EUNSUPPORTED, "'%s': this format is not written packed", p->path);
@@ -70,7 +70,7 @@ ft_err ft_part_head(ft_part *p, ft_str bytes) {
 }
 
 /* So that the new name survives a power cut. */
-static ft_err folder_sync(const ft_part *p) {
+static ft_err folder_sync(const ft_saving *p) {
     ft_arena arena = { 0 };
     ft_str folder, path = ft_str_of(p->path);
     size_t len = path.len - ft_path_base(path).len;
@@ -80,7 +80,7 @@ static ft_err folder_sync(const ft_part *p) {
     return err;
 }
 
-ft_err ft_part_end(ft_part *p) {
+ft_err ft_saving_end(ft_saving *p) {
     FT_TRY(flush(p, true));
     FT_TRY(ft_fd_sync(p->fd, p->temporary));
     FT_TRY(ft_file_rename(p->temporary, p->path));
@@ -89,7 +89,7 @@ ft_err ft_part_end(ft_part *p) {
     return folder_sync(p);
 }
 
-void ft_part_free(ft_part *p) {
+void ft_saving_free(ft_saving *p) {
     if (p->path && p->fd >= 0 && p->temporary) unlink(p->temporary);
     if (p->path) ft_fd_close(&p->fd);
     ft_buf_fini(&p->out);
@@ -97,16 +97,16 @@ void ft_part_free(ft_part *p) {
     ft_squeeze_free(p->squeeze);
     free(p->temporary);
     free(p->path);
-    *p = (ft_part){ .fd = -1 };
+    *p = (ft_saving){ .fd = -1 };
 }
 
 /* ---- folders */
 
-ft_err ft_part_dir_open(ft_part_dir *p, ft_arena *arena, const char *path) {
+ft_err ft_saving_dir_open(ft_saving_dir *p, ft_arena *arena, const char *path) {
     char uuid[FT_UUID_TEXT];
     ft_str text = ft_str_of(path), *names;
     size_t count = 0;
-    *p = (ft_part_dir){ 0 };
+    *p = (ft_saving_dir){ 0 };
     while (text.len > 1 && text.at[text.len - 1] == '/') text.len--;
     FT_TRY(ft_arena_str(&p->folder, arena, text));
     if (ft_file_exists(p->folder.at)) {
@@ -118,7 +118,7 @@ ft_err ft_part_dir_open(ft_part_dir *p, ft_arena *arena, const char *path) {
     return ft_dir_make(p->temporary.at);
 }
 
-ft_err ft_part_dir_end(ft_part_dir *p) {
+ft_err ft_saving_dir_end(ft_saving_dir *p) {
     int fd;
     if (ft_file_exists(p->folder.at)) FT_TRY(ft_dir_remove(p->folder.at)); /* it was empty */
     FT_TRY(ft_fd_open(&fd, p->temporary.at, O_RDONLY | O_DIRECTORY, 0));
@@ -130,7 +130,7 @@ ft_err ft_part_dir_end(ft_part_dir *p) {
     return FT_OK;
 }
 
-void ft_part_dir_free(ft_part_dir *p) {
+void ft_saving_dir_free(ft_saving_dir *p) {
     if (p->temporary.at && ft_dir_remove(p->temporary.at)) ft_err_clear();
     p->temporary = (ft_str){ 0 };
 }
