@@ -38,7 +38,11 @@ typedef struct ft_tap_ops {
 struct ft_tap {
     const ft_tap_ops *ops;
     void *self;
+    uint64_t serial; /* ft_tap_serial(), or 0: who keeps something for a tap knows it by that */
 };
+
+/* A number that no other tap of this process has or had; an address comes again. Threads: any. */
+uint64_t ft_tap_serial(void);
 
 static inline bool ft_tap_wants(ft_tap *t, const char *name, int64_t step) {
     return t && t->ops->wants(t->self, name, step);

@@ -544,7 +544,7 @@ static void test_emit(void **state) {
     (void)state;
     static const ft_tap_ops ops = { wants, step, step, array, scalar, NULL, NULL };
     heard h = { 0 };
-    ft_tap tap = { &ops, &h };
+    ft_tap tap = { .ops = &ops, .self = &h };
     ft_loader *l;
     ft_feed feed;
     ft_batch *b;

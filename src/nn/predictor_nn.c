@@ -32,7 +32,7 @@ typedef struct model {
     pthread_mutex_t why_lock; /* of what follows: one is explained or observed at a time */
     ft_nn_explainer *explainer;
     ft_nn_observer *observer;
-    ft_tap *observed_by;
+    uint64_t observed_by; /* the tap's serial number */
 } model;
 
 /* ---- life */
@@ -438,11 +438,11 @@ static ft_err observe(ft_array *outputs, model *m, const ft_array *inputs, ft_ta
                       ft_arena *arena) {
     ft_err err = FT_OK;
     pthread_mutex_lock(&m->why_lock);
-    if (m->observed_by != tap) {
+    if (m->observed_by != tap->serial || !tap->serial) { /* without a number: for once */
         ft_nn_observer_free(m->observer);
         m->observer = NULL;
     }
-    m->observed_by = tap;
+    m->observed_by = tap->serial;
     if (!m->observer) err = ft_nn_observer_new(&m->observer, m->network, 1, tap);
     if (err == FT_OK) err = ft_nn_observe(m->observer, inputs, outputs, tap, arena);
     pthread_mutex_unlock(&m->why_lock);

@@ -337,7 +337,7 @@ ft_err ft_taps_new(ft_taps **out, const char *home, const ft_endpoint *ep,
     t->keep_bytes = keep_bytes();
     t->processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
     t->interval = (uint64_t)(ep->tap_interval > 0 ? ep->tap_interval : 1);
-    t->tap = (ft_tap){ .ops = &tap_ops, .self = t };
+    t->tap = (ft_tap){ .ops = &tap_ops, .self = t, .serial = ft_tap_serial() };
     atomic_store(&t->holders, 1);
     sem_init(&t->something, 0, 0);
     ft_err err = texts_keep(t, home, ep);
