@@ -170,6 +170,9 @@ static ft_err all(attacking *a) {
         else
             FT_TRY(one_of_many(a, path, ft_path_base(path)));
     }
+    if (!a->done && !a->unread)
+        return FT_FAIL(FT_ENOTFOUND, "'%.*s'%s: there is no file", FT_STR_ARG(a->cli->args[1]),
+                       a->cli->arg_count > 2 ? " and the others" : "");
     if (!a->done)
         return FT_FAIL(FT_EMEDIA, "none of the %lld files is a picture", (long long)a->unread);
     return FT_OK;

@@ -23,11 +23,13 @@ ft_err ft_cli_class(int *out, ft_cli *cli, const ft_nn_network *n, ft_str text) 
         if (count < sizeof names / sizeof *names) names[count++] = label.at;
     }
     const char *near = ft_str_nearest(text, names, count);
-    return FT_FAIL(FT_EINVAL, "no class '%.*s'%s%s%s", FT_STR_ARG(text),
-                   near    ? "; did you mean '"
-                   : count ? ""
-                           : ": this network has no labels.txt",
-                   near ? near : "", near ? "'?" : "");
+    if (!count)
+        return FT_FAIL(FT_EINVAL, "no class '%.*s': this network has no labels.txt",
+                       FT_STR_ARG(text));
+    if (near)
+        return FT_FAIL(FT_EINVAL, "no class '%.*s'; did you mean '%s'?", FT_STR_ARG(text), near);
+    return FT_FAIL(FT_EINVAL, "no class '%.*s': this network has %zu, '%s' to '%s'",
+                   FT_STR_ARG(text), n->label_count, names[0], names[count - 1]);
 }
 
 ft_str ft_cli_class_label(const ft_nn_network *n, int class) {

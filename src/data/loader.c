@@ -1,6 +1,7 @@
 /* loader.c -- opening, the next batch, epochs, the end. See loader.h. */
 #include "data/loader.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -365,7 +366,8 @@ ft_err ft_loader_emit(ft_loader *l, ft_tap *tap) {
     if (batches <= 0 || wall <= 0) return FT_OK;
     for (int i = 0; i < FT_STAGE_COUNT; i++) {
         double spent = s->cpu_s[i] - b->cpu_s[i] + s->wait_s[i] - b->wait_s[i];
-        FT_TRY(ft_tap_scalar(tap, names[i], spent / batches * 1e3));
+        /* a stage is timed within others that are taken off it: clocks' steps may leave less than 0 */
+        FT_TRY(ft_tap_scalar(tap, names[i], fmax(0, spent) / batches * 1e3));
     }
     FT_TRY(ft_tap_scalar(tap, "loader/starved", (s->starved_s - b->starved_s) / wall));
     FT_TRY(ft_tap_scalar(tap, "loader/batches_per_s", batches / wall));

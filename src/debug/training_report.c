@@ -66,7 +66,7 @@ typedef struct curve {
 } curve;
 
 static bool larger_is_better(ft_str metric) {
-    static const char *const names[] = { "auc", "aucpr", "map", "ndcg", "pre" };
+    static const char *const names[] = { "auc", "aucpr", "map", "ndcg", "pre", "accuracy" };
     for (size_t i = 0; i < FT_COUNT(names); i++)
         if (ft_str_starts(metric, ft_str_of(names[i])) && !ft_str_starts(metric, FT_STR("mape")))
             return true;
@@ -118,7 +118,8 @@ static ft_err metric_chart(ft_training *r, const curve *curves, size_t count, ft
     ft_str label, mark;
     char number[32];
     FT_TRY(ft_arena_str(&label, r->arena, metric));
-    chart.x_label = "round", chart.y_label = label.at;
+    const char *unit = r->opts->network ? "step" : "round";
+    chart.x_label = unit, chart.y_label = label.at;
     for (size_t i = 0; i < count && chart.series_count < FT_SERIES_MAX; i++) {
         if (!ft_str_eq(curves[i].metric, metric) || curves[i].count == 0) continue;
         chart.series[chart.series_count++] =
@@ -129,16 +130,16 @@ static ft_err metric_chart(ft_training *r, const curve *curves, size_t count, ft
     ft_page_heading(r->page, metric);
     size_t best = best_of(judge, larger_is_better(metric));
     if (is_flat(judge)) {
-        ft_page_callout(r->page, FT_TONE_WARN, "%.*s did not change in %zu saved rounds.",
-                        FT_STR_ARG(judge->name), judge->count);
+        ft_page_callout(r->page, FT_TONE_WARN, "%.*s did not change in %zu saved %ss.",
+                        FT_STR_ARG(judge->name), judge->count, unit);
     } else if (best < judge->count) {
-        FT_TRY(ft_arena_printf(&mark, r->arena, "best round %.0f", judge->x[best]));
+        FT_TRY(ft_arena_printf(&mark, r->arena, "best %s %.0f", unit, judge->x[best]));
         chart.mark_x = judge->x[best], chart.mark_text = mark;
-        ft_page_text(r->page, "%.*s is best at round %.0f: %s.", FT_STR_ARG(judge->name),
+        ft_page_text(r->page, "%.*s is best at %s %.0f: %s.", FT_STR_ARG(judge->name), unit,
                      judge->x[best], ft_text_number(number, judge->y[best]));
     } else
-        ft_page_callout(r->page, FT_TONE_BAD, "%.*s is not a number in every saved round.",
-                        FT_STR_ARG(judge->name));
+        ft_page_callout(r->page, FT_TONE_BAD, "%.*s is not a number in every saved %s.",
+                        FT_STR_ARG(judge->name), unit);
     ft_page_lines(r->page, &chart);
     return FT_OK;
 }
@@ -251,6 +252,10 @@ static ft_err importances(ft_training *r) {
 
 static ft_err sections(ft_training *r) {
     summary(r);
+    if (r->opts->network) {
+        FT_TRY(losses(r));
+        return ft_training_machine(r);
+    }
     FT_TRY(ft_training_labels(r));
     FT_TRY(losses(r));
     FT_TRY(importances(r));

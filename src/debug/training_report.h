@@ -31,6 +31,7 @@ typedef struct ft_training_report_opts {
     size_t param_count;
     const ft_report_verdict *verdicts;
     size_t verdict_count;
+    bool network;          /* counts steps, and has no section that only trees fill */
     ft_str objective;      /* decides the kind of task; empty: told from the tensors */
     const ft_str *classes; /* names of class 0, 1 …; NULL: numbers */
     size_t class_count;

@@ -40,9 +40,9 @@ static ft_err facts(gathered *g) {
     double seconds =
         (double)((j->ended_us ? j->ended_us : ft_clock_now_us()) - j->started_us) / 1e6;
     FT_TRY(ft_arena_str(&started, g->arena, ft_str_of(ft_time_iso(began, j->started_us, false))));
-    FT_TRY(ft_arena_printf(&g->opts.summary, g->arena, "%.*s, %lld of %lld rounds in %.1f s",
+    FT_TRY(ft_arena_printf(&g->opts.summary, g->arena, "%.*s, %lld of %lld %s in %.1f s",
                            FT_STR_ARG(j->algorithm), (long long)j->step, (long long)j->steps_total,
-                           seconds));
+                           g->opts.network ? "steps" : "rounds", seconds));
     fact(g, "Started", started);
     fact(g, "Model", j->model_uri);
     fact(g, "Model's hash", j->model_sha256);
@@ -141,6 +141,7 @@ static ft_err gather(gathered *g, ft_str job) {
                                          .status = ft_str_of(ft_job_status_name(g->job.status)),
                                          .reason = g->job.reason,
                                          .trial_uri = g->job.trial_uri,
+                                         .network = ft_str_is(g->job.algorithm, "image"),
                                          .facts = g->facts,
                                          .params = g->params,
                                          .verdicts = g->verdicts };

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/xml.h"
@@ -15,6 +16,7 @@
 #define RIGHT         14.0
 #define TOP           12.0
 #define BOTTOM        40.0
+#define LETTER        6.6 /* mean width of a digit or letter, a little more than measured */
 #define COLORS        8
 #define POINTS_DOTTED 40   /* below so many points each gets a dot */
 #define POINTS_DRAWN  1500 /* above, a bin keeps its extremes */
@@ -247,13 +249,35 @@ static void draw_column(const plot *p, const ft_columns *c, size_t i, int set, d
     ft_buf_printf(p->buf, ": %s</title></rect>\n", ft_text_number(number, v));
 }
 
+/* A name as it fits into `room` pixels: "0.002043 – 0.004087" stands in two lines, what is longer is
+ * cut and ends with "…"; the mark's title has the whole. */
+static void column_label(const plot *p, double x, double y, ft_str name, double room) {
+    const size_t most = room > 2 * LETTER ? (size_t)(room / LETTER) : 2;
+    const ft_str dash = FT_STR(" – ");
+    const char *found = memmem(name.at, name.len, dash.at, dash.len);
+    size_t at = found ? (size_t)(found - name.at) : name.len;
+    if (name.len <= most || (found && name.len <= most + 2)) { /* the dash has three bytes */
+        label(p->buf, x, y, "middle", name);
+        return;
+    }
+    if (at < name.len && name.len - at - dash.len <= most && at + 2 <= most) {
+        label(p->buf, x, y - 5, "middle", ft_str_slice(name, 0, at + dash.len));
+        label(p->buf, x, y + 8, "middle", ft_str_from(name, at + dash.len));
+        return;
+    }
+    char text[64];
+    size_t keep = ft_str_utf8_valid_len(ft_str_slice(name, 0, most - 1));
+    snprintf(text, sizeof text, "%.*s…", (int)(keep < 56 ? keep : 56), name.at);
+    label(p->buf, x, y, "middle", ft_str_of(text));
+}
+
 static void column_labels(const plot *p, const ft_columns *c, double slot) {
     char text[32];
     size_t every = c->count / 12 + 1;
     if (c->names) {
         for (size_t i = 0; i < c->count; i += every)
-            label(p->buf, LEFT + ((double)i + 0.5) * slot, p->height - BOTTOM + 18, "middle",
-                  ft_str_slice(c->names[i], 0, 14));
+            column_label(p, LEFT + ((double)i + 0.5) * slot, p->height - BOTTOM + 18, c->names[i],
+                         slot * (double)every - 4);
     } else {
         for (size_t i = 0; i <= c->count; i += every)
             label(p->buf, LEFT + (double)i * slot, p->height - BOTTOM + 18, "middle",
