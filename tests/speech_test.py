@@ -454,7 +454,7 @@ def every_control_of_the_page_does_what_it_says(t):
 
 ARTICLE = """<!doctype html><html><head><meta charset="utf-8"><title>News</title></head><body><h1>The Daily</h1>
 <article><h2>A bridge opens</h2><p>The harbour bridge opened <em>this</em> morning.</p><script>var x = "never said";</script>
-<aside>Buy now!</aside><p>It carries many cars &amp; people.</p></article>
+<aside>Buy now!</aside><p>It carries many cars &amp; people<sup><a href="#n">[1]</a></sup>.</p><pre><code>x = 1</code></pre></article>
 <script src="{url}/player.js" data-selector="article" data-voice="Matthew" data-style="news" data-label="Hear it"></script>
 <script src="{url}/player.js" data-text="Just these words."></script></body></html>"""
 

@@ -10,8 +10,8 @@
   const script = document.currentScript;
   const home = new URL(script.src).origin;
   const wish = script.dataset;
-  const SKIP = "script, style, noscript, template, nav, aside, figure, form, button, svg, audio, video, [hidden], " +
-    "[aria-hidden='true'], [data-unspoken], fettle-player";
+  const SKIP = "script, style, noscript, template, nav, aside, figure, form, button, dialog, svg, canvas, iframe, audio, " +
+    "video, pre code, sup a, [hidden], [aria-hidden='true'], [data-unspoken], fettle-player";
   const BLOCKS = "p, h1, h2, h3, h4, h5, h6, li, blockquote, pre, div, section, tr, dt, dd, br";
   const CHARS_A_SECOND = 15; // for the estimate on the button
 

@@ -12,7 +12,7 @@ const EXAMPLE = "Good evening. The harbour bridge opened this morning, three mon
 const $ = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const voices = new Map();
-const now = { samples: new Float32Array(0), marks: [], perSecond: SHORTEST_PX, asked: null, run: 0, url: null };
+const now = { samples: new Float32Array(0), marks: [], perSecond: SHORTEST_PX, asked: null, run: 0, url: null, due: 0 };
 
 function h(tag, attributes = {}, ...children) {
   const e = document.createElement(tag);
@@ -92,7 +92,7 @@ async function readSound(answer, run, began) {
     bytes.set(value, rest.length);
     rest = bytes.slice(bytes.length & ~1);
     now.samples = join(now.samples, toFloats(bytes));
-    draw();
+    drawSoon();
   }
 }
 
@@ -179,6 +179,15 @@ function show(answer, first) {
 
 // ---- the wave
 
+// Pieces come faster than a screen shows them.
+function drawSoon() {
+  if (now.due) return;
+  now.due = requestAnimationFrame(() => {
+    now.due = 0;
+    draw();
+  });
+}
+
 function draw() {
   const canvas = $("wave"), room = $("strip").clientWidth - 13, seconds = now.samples.length / RATE;
   const width = Math.min(CANVAS_PX, Math.max(room, Math.ceil(seconds * SHORTEST_PX)));
@@ -261,16 +270,17 @@ async function download() {
   const body = { ...now.asked, OutputFormat: $("format").value };
   if ($("rate").value && body.OutputFormat !== "json") body.SampleRate = $("rate").value;
   if (body.OutputFormat === "json") body.SpeechMarkTypes = ["sentence", "word", "viseme"];
+  const run = now.run; // a speech that was asked for meanwhile has the word
   $("download").disabled = true;
   try {
     const blob = await (await post("/v1/speech", body)).blob(), url = URL.createObjectURL(blob);
     h("a", { href: url, download: `${body.VoiceId.toLowerCase()}.${endings[body.OutputFormat]}` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
-    tell("up", `Downloaded, ${whole.format(blob.size)} bytes`);
+    if (run === now.run) tell("up", `Downloaded, ${whole.format(blob.size)} bytes`);
   } catch (error) {
-    problem(error);
+    if (run === now.run) problem(error);
   } finally {
-    $("download").disabled = false;
+    if (run === now.run) $("download").disabled = false;
   }
 }
 
