@@ -30,7 +30,7 @@ struct ft_dataset_format {
     bool pictures;           /* a file each, named by the field "path" */
     bool mapped;             /* see ft_dataset_mapped */
     const struct ft_record_format *records; /* of which the samples are payloads; else NULL */
-    const struct ft_payload *usual;         /* what these payloads mostly are */
+    const struct ft_payload_kind *usual;    /* what these payloads mostly are */
     bool any_bytes;                         /* other payloads are the field "bytes" */
     /* Do the first bytes (unpacked) look like it? 0 no … 100 surely. NULL: as its records do, or
      * never by content. */

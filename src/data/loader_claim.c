@@ -122,7 +122,7 @@ static void swap(ft_kept *a, ft_kept *b) {
 }
 
 static ft_err fill_window(ft_loader *l) {
-    ft_window *w = &l->order.window;
+    ft_order_window *w = &l->order.window;
     while (!l->stream_end && w->filled < w->size) {
         ft_err err = read_next(l, &l->window[w->filled]);
         if (err == FT_ENOTFOUND)

@@ -79,9 +79,9 @@ void ft_permutation_fini(ft_permutation *p) {
 }
 
 /* ---- window */
-ft_err ft_window_init(ft_window *w, size_t size, uint64_t key) {
+ft_err ft_window_init(ft_order_window *w, size_t size, uint64_t key) {
     void *at;
-    *w = (ft_window){ .size = size ? size : 1 };
+    *w = (ft_order_window){ .size = size ? size : 1 };
     if (size > FT_ORDER_WINDOW_MAX)
         return FT_FAIL(FT_ETOOBIG, "shuffle window of %zu records: at most %zu", size,
                        FT_ORDER_WINDOW_MAX);
@@ -91,12 +91,12 @@ ft_err ft_window_init(ft_window *w, size_t size, uint64_t key) {
     return FT_OK;
 }
 
-void ft_window_fill(ft_window *w, uint64_t number) {
+void ft_window_fill(ft_order_window *w, uint64_t number) {
     FT_CHECK(w->filled < w->size);
     w->numbers[w->filled++] = number;
 }
 
-uint64_t ft_window_draw(ft_window *w, size_t *slot) {
+uint64_t ft_window_draw(ft_order_window *w, size_t *slot) {
     FT_CHECK(w->filled > 0);
     *slot = (size_t)ft_random_below(&w->random, w->filled);
     uint64_t number = w->numbers[*slot];
@@ -104,9 +104,9 @@ uint64_t ft_window_draw(ft_window *w, size_t *slot) {
     return number;
 }
 
-void ft_window_fini(ft_window *w) {
+void ft_window_fini(ft_order_window *w) {
     free(w->numbers);
-    *w = (ft_window){ 0 };
+    *w = (ft_order_window){ 0 };
 }
 
 /* ---- the order of an epoch */

@@ -46,19 +46,19 @@ uint64_t ft_permutation_at(const ft_permutation *p, uint64_t position); /* posit
 void ft_permutation_fini(ft_permutation *p);
 
 /* ---- a window: `fill` while it has room and the stream has records, then `draw` */
-typedef struct ft_window {
+typedef struct ft_order_window {
     uint64_t *numbers; /* of the records that wait */
     size_t filled, size;
     ft_random random;
-} ft_window;
+} ft_order_window;
 
-ft_err ft_window_init(ft_window *w, size_t size, uint64_t key);
+ft_err ft_window_init(ft_order_window *w, size_t size, uint64_t key);
 /* The next record of the stream waits in slot `filled`; there must be room. */
-void ft_window_fill(ft_window *w, uint64_t number);
+void ft_window_fill(ft_order_window *w, uint64_t number);
 /* Draw one: its number and the slot it stood in. The last one waiting moves to that slot: whoever
  * keeps something beside the slots moves it likewise, from slot `filled` (after the call). */
-uint64_t ft_window_draw(ft_window *w, size_t *slot);
-void ft_window_fini(ft_window *w);
+uint64_t ft_window_draw(ft_order_window *w, size_t *slot);
+void ft_window_fini(ft_order_window *w);
 
 /* ---- the global order of a set of known size, position by position */
 typedef struct ft_epoch_order {
@@ -66,7 +66,7 @@ typedef struct ft_epoch_order {
     uint64_t count, position; /* of the next */
     uint64_t read;            /* window: records that entered it */
     ft_permutation permutation;
-    ft_window window;
+    ft_order_window window;
 } ft_epoch_order;
 
 ft_err ft_epoch_order_init(ft_epoch_order *o, ft_shuffle shuffle, size_t window, uint64_t count,

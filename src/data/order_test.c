@@ -154,7 +154,7 @@ static void test_window_bound(void **state) {
     uint64_t *numbers = whole(FT_SHUFFLE_WINDOW, 16, 1000, 5, 0);
     for (size_t i = 0; i < 1000; i++) EXPECT(numbers[i] < i + 16);
     free(numbers);
-    ft_window w;
+    ft_order_window w;
     EXPECT_ERR(FT_ETOOBIG, ft_window_init(&w, FT_ORDER_WINDOW_MAX + 1, 0));
     ft_window_fini(&w);
 }

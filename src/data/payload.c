@@ -29,14 +29,14 @@ bool ft_bytes_text(ft_str b) {
 
 /* ---- plans */
 
-int ft_plan_find(const ft_plan *p, ft_str name, size_t hint) {
+int ft_payload_plan_find(const ft_payload_plan *p, ft_str name, size_t hint) {
     if (hint < p->count && ft_str_eq(p->fields[hint].name, name)) return (int)hint;
     for (size_t i = 0; i < p->count; i++)
         if (ft_str_eq(p->fields[i].name, name)) return (int)i;
     return -1;
 }
 
-static ft_err plan_room(ft_plan *p) {
+static ft_err plan_room(ft_payload_plan *p) {
     ft_field *fields;
     if (p->count < p->capacity) return FT_OK;
     if (p->count >= FT_DATASET_FIELDS_MAX)
@@ -56,7 +56,7 @@ static ft_dtype wider(ft_dtype a, ft_dtype b) {
     return FT_F64;
 }
 
-static ft_err merge(const ft_plan *p, ft_field *f, const ft_field *seen) {
+static ft_err merge(const ft_payload_plan *p, ft_field *f, const ft_field *seen) {
     bool bytes = f->kind != FT_FIELD_ARRAY;
     if (bytes != (seen->kind != FT_FIELD_ARRAY) ||
         (!bytes && f->ndim != seen->ndim && f->ndim + seen->ndim != 1)) {
@@ -71,7 +71,7 @@ static ft_err merge(const ft_plan *p, ft_field *f, const ft_field *seen) {
         return FT_OK;
     }
     if (bytes) {
-        if (f->shape[0] == FT_PLAN_UNSURE)
+        if (f->shape[0] == FT_PAYLOAD_UNSURE)
             f->kind = seen->kind;
         else if (f->kind != seen->kind)
             f->kind = FT_FIELD_BYTES;
@@ -88,11 +88,11 @@ static ft_err merge(const ft_plan *p, ft_field *f, const ft_field *seen) {
     return FT_OK;
 }
 
-ft_err ft_plan_see(ft_plan *p, ft_str name, ft_field_kind kind, ft_dtype dtype, int ndim,
-                   const int64_t *shape) {
+ft_err ft_payload_plan_see(ft_payload_plan *p, ft_str name, ft_field_kind kind, ft_dtype dtype,
+                           int ndim, const int64_t *shape) {
     ft_field f = { .name = name, .kind = kind, .dtype = dtype, .ndim = ndim };
     for (int d = 0; d < ndim; d++) f.shape[d] = kind == FT_FIELD_ARRAY ? shape[d] : -1;
-    int found = ft_plan_find(p, name, p->count);
+    int found = ft_payload_plan_find(p, name, p->count);
     if (found >= 0) return merge(p, &p->fields[found], &f);
     FT_TRY(plan_room(p));
     FT_TRY(ft_arena_str(&f.name, p->arena, name));
@@ -100,24 +100,24 @@ ft_err ft_plan_see(ft_plan *p, ft_str name, ft_field_kind kind, ft_dtype dtype, 
     return FT_OK;
 }
 
-ft_err ft_plan_see_bytes(ft_plan *p, ft_str name, ft_str bytes) {
+ft_err ft_payload_plan_see_bytes(ft_payload_plan *p, ft_str name, ft_str bytes) {
     ft_field_kind kind = FT_FIELD_BYTES;
     if (!bytes.len) {
-        int found = ft_plan_find(p, name, p->count);
+        int found = ft_payload_plan_find(p, name, p->count);
         if (found >= 0 && p->fields[found].kind != FT_FIELD_ARRAY) return FT_OK;
-        FT_TRY(ft_plan_see(p, name, FT_FIELD_TEXT, FT_U8, 1, NULL));
-        if (found < 0) p->fields[p->count - 1].shape[0] = FT_PLAN_UNSURE;
+        FT_TRY(ft_payload_plan_see(p, name, FT_FIELD_TEXT, FT_U8, 1, NULL));
+        if (found < 0) p->fields[p->count - 1].shape[0] = FT_PAYLOAD_UNSURE;
         return FT_OK;
     }
     if (ft_bytes_image(bytes))
         kind = FT_FIELD_IMAGE;
     else if (ft_bytes_text(bytes))
         kind = FT_FIELD_TEXT;
-    return ft_plan_see(p, name, kind, FT_U8, 1, NULL);
+    return ft_payload_plan_see(p, name, kind, FT_U8, 1, NULL);
 }
 
-ft_err ft_plan_put(ft_array *values, const ft_plan *p, size_t i, ft_dtype dtype, void *data,
-                   size_t count) {
+ft_err ft_payload_plan_put(ft_array *values, const ft_payload_plan *p, size_t i, ft_dtype dtype,
+                           void *data, size_t count) {
     const ft_field *f = &p->fields[i];
     if (f->kind != FT_FIELD_ARRAY || f->dtype != dtype || f->ndim > 1)
         return FT_FAIL(FT_EPARSE, "field '%s' is of another type than in the first records",
@@ -130,7 +130,7 @@ ft_err ft_plan_put(ft_array *values, const ft_plan *p, size_t i, ft_dtype dtype,
     return FT_OK;
 }
 
-void ft_plan_put_bytes(ft_array *values, size_t i, ft_str bytes) {
+void ft_payload_plan_put_bytes(ft_array *values, size_t i, ft_str bytes) {
     values[i] = (ft_array){ .dtype = FT_U8, .ndim = 1, .shape = { (int64_t)bytes.len } };
     values[i].data = (void *)(uintptr_t)(bytes.at ? bytes.at : "");
 }
@@ -159,30 +159,32 @@ void ft_payload_number(ft_buf *out, const ft_array *v, int64_t i) {
 
 /* ---- bytes alone */
 
-static ft_err bytes_see(ft_plan *p, ft_str bytes) {
-    if (!bytes.len) return ft_plan_see_bytes(p, FT_STR("bytes"), bytes);
+static ft_err bytes_see(ft_payload_plan *p, ft_str bytes) {
+    if (!bytes.len) return ft_payload_plan_see_bytes(p, FT_STR("bytes"), bytes);
     ft_field_kind kind = ft_bytes_image(bytes) ? FT_FIELD_IMAGE : FT_FIELD_BYTES;
-    return ft_plan_see(p, FT_STR("bytes"), kind, FT_U8, 1, NULL);
+    return ft_payload_plan_see(p, FT_STR("bytes"), kind, FT_U8, 1, NULL);
 }
 
-static ft_err bytes_read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str bytes) {
+static ft_err bytes_read(ft_array *values, const ft_payload_plan *p, ft_arena *arena,
+                         ft_str bytes) {
     (void)p, (void)arena;
-    ft_plan_put_bytes(values, 0, bytes);
+    ft_payload_plan_put_bytes(values, 0, bytes);
     return FT_OK;
 }
 
-static ft_err bytes_fit(ft_plan *p) {
+static ft_err bytes_fit(ft_payload_plan *p) {
     if (p->count == 1 && p->fields[0].kind != FT_FIELD_ARRAY) return FT_OK;
     return FT_FAIL(FT_EUNSUPPORTED,
                    "records of plain bytes hold one field of bytes, not %zu fields", p->count);
 }
 
-static ft_err bytes_write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_array *values) {
+static ft_err bytes_write(ft_buf *out, const ft_payload_plan *p, ft_arena *arena,
+                          const ft_array *values) {
     (void)p, (void)arena;
     return ft_buf_add(out, ft_value_bytes(values));
 }
 
-const ft_payload ft_payload_bytes = {
+const ft_payload_kind ft_payload_bytes = {
     .name = "bytes",
     .see = bytes_see,
     .read = bytes_read,
@@ -190,10 +192,10 @@ const ft_payload ft_payload_bytes = {
     .write = bytes_write,
 };
 
-ft_err ft_payload_find(const ft_payload **out, ft_str name) {
-    static const ft_payload *const all[] = { &ft_payload_bytes, &ft_payload_example,
-                                             &ft_payload_mxnet, &ft_payload_sagemaker,
-                                             &ft_payload_json };
+ft_err ft_payload_find(const ft_payload_kind **out, ft_str name) {
+    static const ft_payload_kind *const all[] = { &ft_payload_bytes, &ft_payload_example,
+                                                  &ft_payload_mxnet, &ft_payload_sagemaker,
+                                                  &ft_payload_json };
     const char *names[FT_COUNT(all)];
     for (size_t i = 0; i < FT_COUNT(all); i++) {
         names[i] = all[i]->name;

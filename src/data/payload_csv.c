@@ -57,7 +57,7 @@ static cell_kind kind_of(const ft_csv_dialect *d, ft_str cell) {
 
 /* ---- looking */
 
-static ft_err columns_new(ft_plan *p, ft_str row, ft_buf *scratch) {
+static ft_err columns_new(ft_payload_plan *p, ft_str row, ft_buf *scratch) {
     const csv_rows *begun = p->begun;
     columns *s;
     ft_csv_cells c;
@@ -90,7 +90,7 @@ static ft_err wrong_count(size_t found, size_t expected) {
     return FT_FAIL(FT_EPARSE, "%zu cells, expected %zu", found, expected);
 }
 
-static ft_err see_row(ft_plan *p, ft_str row, ft_buf *scratch) {
+static ft_err see_row(ft_payload_plan *p, ft_str row, ft_buf *scratch) {
     ft_csv_cells c;
     size_t i = 0;
     if (!p->state || p->records == 0) FT_TRY(columns_new(p, row, scratch));
@@ -105,7 +105,7 @@ static ft_err see_row(ft_plan *p, ft_str row, ft_buf *scratch) {
     return i == s->count ? FT_OK : wrong_count(i, s->count);
 }
 
-static ft_err see(ft_plan *p, ft_str bytes) {
+static ft_err see(ft_payload_plan *p, ft_str bytes) {
     ft_buf scratch = { 0 };
     ft_err err = see_row(p, bytes, &scratch);
     ft_buf_fini(&scratch);
@@ -113,7 +113,7 @@ static ft_err see(ft_plan *p, ft_str bytes) {
 }
 
 /* The label's column as opts name it; count: none. */
-static ft_err label_column(size_t *out, const ft_plan *p, const columns *s) {
+static ft_err label_column(size_t *out, const ft_payload_plan *p, const columns *s) {
     static const char *const usual[] = { "label", "target", "class", "y" };
     ft_str name = p->opts->label;
     uint64_t n;
@@ -153,22 +153,22 @@ static cell_kind column_kind(const column *col) {
 }
 
 /* Names are the fields': one that comes again gets a number. */
-static ft_err name_once(ft_str *name, const ft_plan *p) {
+static ft_err name_once(ft_str *name, const ft_payload_plan *p) {
     ft_str base = *name;
-    for (int n = 2; ft_plan_find(p, *name, p->count) >= 0; n++)
+    for (int n = 2; ft_payload_plan_find(p, *name, p->count) >= 0; n++)
         FT_TRY(ft_arena_printf(name, p->arena, "%.*s_%d", FT_STR_ARG(base), n));
     return FT_OK;
 }
 
-static ft_err column_field(ft_plan *p, column *col, ft_str name) {
+static ft_err column_field(ft_payload_plan *p, column *col, ft_str name) {
     FT_TRY(name_once(&name, p));
     col->field = (int)p->count;
-    if (col->kind == CELL_TEXT) return ft_plan_see(p, name, FT_FIELD_TEXT, FT_U8, 1, NULL);
-    return ft_plan_see(p, name, FT_FIELD_ARRAY, col->kind == CELL_INTEGER ? FT_I64 : FT_F64, 0,
-                       NULL);
+    if (col->kind == CELL_TEXT) return ft_payload_plan_see(p, name, FT_FIELD_TEXT, FT_U8, 1, NULL);
+    return ft_payload_plan_see(p, name, FT_FIELD_ARRAY, col->kind == CELL_INTEGER ? FT_I64 : FT_F64,
+                               0, NULL);
 }
 
-static ft_err seen(ft_plan *p) {
+static ft_err seen(ft_payload_plan *p) {
     columns *s = p->state;
     size_t label;
     int stack = p->opts->stack;
@@ -193,7 +193,7 @@ static ft_err seen(ft_plan *p) {
     ft_str name = FT_STR("values");
     FT_TRY(name_once(&name, p));
     s->stack = (int)p->count;
-    return ft_plan_see(p, name, FT_FIELD_ARRAY, FT_F32, 1, &shape);
+    return ft_payload_plan_see(p, name, FT_FIELD_ARRAY, FT_F32, 1, &shape);
 }
 
 /* ---- reading */
@@ -203,22 +203,22 @@ static ft_err not_a(const columns *s, size_t i, const char *what, ft_str cell) {
                    ft_shown(s->at[i].name), what, ft_shown(cell));
 }
 
-static ft_err put_cell(ft_array *values, const ft_plan *p, size_t i, ft_arena *arena, ft_str cell,
-                       float *stack, bool scratch) {
+static ft_err put_cell(ft_array *values, const ft_payload_plan *p, size_t i, ft_arena *arena,
+                       ft_str cell, float *stack, bool scratch) {
     const columns *s = p->state;
     const column *col = &s->at[i];
     bool missing = ft_text_missing(cell);
     double x = NAN;
     if (col->field >= 0 && p->fields[col->field].kind == FT_FIELD_TEXT) {
         if (scratch) FT_TRY(ft_arena_str(&cell, arena, cell));
-        ft_plan_put_bytes(values, (size_t)col->field, cell);
+        ft_payload_plan_put_bytes(values, (size_t)col->field, cell);
         return FT_OK;
     }
     if (col->field >= 0 && p->fields[col->field].dtype == FT_I64) {
         int64_t *n;
         FT_TRY(ft_arena_items(&n, arena, 1));
         if (!ft_str_i64(n, cell)) return not_a(s, i, "an integer, as in the first rows", cell);
-        return ft_plan_put(values, p, (size_t)col->field, FT_I64, n, 1);
+        return ft_payload_plan_put(values, p, (size_t)col->field, FT_I64, n, 1);
     }
     if (!missing && !number_of(&x, &s->dialect, cell)) return not_a(s, i, "a number", cell);
     if (col->field < 0) {
@@ -228,10 +228,10 @@ static ft_err put_cell(ft_array *values, const ft_plan *p, size_t i, ft_arena *a
     double *at;
     FT_TRY(ft_arena_items(&at, arena, 1));
     *at = x;
-    return ft_plan_put(values, p, (size_t)col->field, FT_F64, at, 1);
+    return ft_payload_plan_put(values, p, (size_t)col->field, FT_F64, at, 1);
 }
 
-static ft_err read_row(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str row,
+static ft_err read_row(ft_array *values, const ft_payload_plan *p, ft_arena *arena, ft_str row,
                        ft_buf *scratch) {
     const columns *s = p->state;
     ft_csv_cells c;
@@ -247,10 +247,11 @@ static ft_err read_row(ft_array *values, const ft_plan *p, ft_arena *arena, ft_s
         FT_TRY(put_cell(values, p, i, arena, cell, stack, copied));
     }
     if (i != s->count) return wrong_count(i, s->count);
-    return stack ? ft_plan_put(values, p, (size_t)s->stack, FT_F32, stack, s->stacked) : FT_OK;
+    return stack ? ft_payload_plan_put(values, p, (size_t)s->stack, FT_F32, stack, s->stacked)
+                 : FT_OK;
 }
 
-static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str bytes) {
+static ft_err read(ft_array *values, const ft_payload_plan *p, ft_arena *arena, ft_str bytes) {
     ft_buf scratch = { 0 };
     ft_err err = read_row(values, p, arena, bytes, &scratch);
     ft_buf_fini(&scratch);
@@ -259,7 +260,7 @@ static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str b
 
 /* ---- writing */
 
-static ft_err fit(ft_plan *p) {
+static ft_err fit(ft_payload_plan *p) {
     for (size_t i = 0; i < p->count; i++) {
         const ft_field *f = &p->fields[i];
         if (f->kind != FT_FIELD_TEXT && !ft_field_fixed(f))
@@ -289,7 +290,7 @@ static size_t cells_of(const ft_field *f) {
 }
 
 /* An array's columns are numbered from 0. */
-static ft_err head(ft_buf *out, const ft_plan *p) {
+static ft_err head(ft_buf *out, const ft_payload_plan *p) {
     for (size_t i = 0; i < p->count; i++) {
         const ft_field *f = &p->fields[i];
         size_t cells = cells_of(f);
@@ -307,7 +308,8 @@ static ft_err head(ft_buf *out, const ft_plan *p) {
     return out->err;
 }
 
-static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_array *values) {
+static ft_err write(ft_buf *out, const ft_payload_plan *p, ft_arena *arena,
+                    const ft_array *values) {
     (void)arena;
     for (size_t i = 0; i < p->count; i++) {
         const ft_field *f = &p->fields[i];
@@ -330,7 +332,7 @@ static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_arr
     return out->err;
 }
 
-const ft_payload ft_payload_csv = {
+const ft_payload_kind ft_payload_csv = {
     .name = "csv",
     .see = see,
     .seen = seen,

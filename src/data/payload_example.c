@@ -42,7 +42,7 @@ static ft_dtype dtype_of(const ft_example_feature *f) {
     return f->kind == FT_EXAMPLE_FLOATS ? FT_F32 : f->kind == FT_EXAMPLE_INTS ? FT_I64 : FT_U8;
 }
 
-static ft_err see(ft_plan *p, ft_str bytes) {
+static ft_err see(ft_payload_plan *p, ft_str bytes) {
     ft_example e;
     FT_TRY(ft_example_read(&e, p->arena, bytes));
     for (size_t i = 0; i < e.feature_count; i++) {
@@ -51,19 +51,19 @@ static ft_err see(ft_plan *p, ft_str bytes) {
         if (f->kind == FT_EXAMPLE_NONE || is_shape(&e, f)) continue;
         const ft_example_feature *shape = shape_of(&e, f);
         if (shape)
-            FT_TRY(ft_plan_see(p, f->name, FT_FIELD_ARRAY, dtype_of(f), (int)shape->count,
-                               shape->ints));
+            FT_TRY(ft_payload_plan_see(p, f->name, FT_FIELD_ARRAY, dtype_of(f), (int)shape->count,
+                                       shape->ints));
         else if (f->kind == FT_EXAMPLE_BYTES)
-            FT_TRY(ft_plan_see_bytes(p, f->name, n ? f->bytes[0] : FT_STR("")));
+            FT_TRY(ft_payload_plan_see_bytes(p, f->name, n ? f->bytes[0] : FT_STR("")));
         else
-            FT_TRY(ft_plan_see(p, f->name, FT_FIELD_ARRAY, dtype_of(f), n != 1, &n));
+            FT_TRY(ft_payload_plan_see(p, f->name, FT_FIELD_ARRAY, dtype_of(f), n != 1, &n));
     }
     if (e.feature_count == 0) return FT_FAIL(FT_EPARSE, "an example without features");
     return FT_OK;
 }
 
 /* An array of the shape that stands beside it. */
-static ft_err put_shaped(ft_array *values, const ft_plan *p, size_t i, const ft_example *e,
+static ft_err put_shaped(ft_array *values, const ft_payload_plan *p, size_t i, const ft_example *e,
                          const ft_example_feature *f) {
     const ft_field *field = &p->fields[i];
     const ft_example_feature *s = shape_of(e, f);
@@ -78,32 +78,34 @@ static ft_err put_shaped(ft_array *values, const ft_plan *p, size_t i, const ft_
     return FT_OK;
 }
 
-static ft_err put(ft_array *values, const ft_plan *p, size_t i, const ft_example *e,
+static ft_err put(ft_array *values, const ft_payload_plan *p, size_t i, const ft_example *e,
                   const ft_example_feature *f) {
     if (p->fields[i].kind == FT_FIELD_ARRAY && p->fields[i].ndim > 1)
         return put_shaped(values, p, i, e, f);
-    if (f->kind == FT_EXAMPLE_FLOATS) return ft_plan_put(values, p, i, FT_F32, f->floats, f->count);
-    if (f->kind == FT_EXAMPLE_INTS) return ft_plan_put(values, p, i, FT_I64, f->ints, f->count);
+    if (f->kind == FT_EXAMPLE_FLOATS)
+        return ft_payload_plan_put(values, p, i, FT_F32, f->floats, f->count);
+    if (f->kind == FT_EXAMPLE_INTS)
+        return ft_payload_plan_put(values, p, i, FT_I64, f->ints, f->count);
     if (f->count == 0) return FT_OK;
     if (f->count > 1 || p->fields[i].kind == FT_FIELD_ARRAY)
         return FT_FAIL(FT_EUNSUPPORTED, "feature '%s' has %zu strings: one is read",
                        ft_shown(f->name), f->count);
-    ft_plan_put_bytes(values, i, f->bytes[0]);
+    ft_payload_plan_put_bytes(values, i, f->bytes[0]);
     return FT_OK;
 }
 
-static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str bytes) {
+static ft_err read(ft_array *values, const ft_payload_plan *p, ft_arena *arena, ft_str bytes) {
     ft_example e;
     FT_TRY(ft_example_read(&e, arena, bytes));
     for (size_t i = 0; i < e.feature_count; i++) {
-        int found = ft_plan_find(p, e.features[i].name, i);
+        int found = ft_payload_plan_find(p, e.features[i].name, i);
         if (found >= 0 && e.features[i].kind != FT_EXAMPLE_NONE)
             FT_TRY(put(values, p, (size_t)found, &e, &e.features[i]));
     }
     return FT_OK;
 }
 
-static ft_err fit(ft_plan *p) {
+static ft_err fit(ft_payload_plan *p) {
     if (p->count <= FT_EXAMPLE_FEATURES_MAX) return FT_OK;
     return FT_FAIL(FT_EUNSUPPORTED, "%zu fields, a tf.Example has at most %d", p->count,
                    FT_EXAMPLE_FEATURES_MAX);
@@ -156,7 +158,8 @@ static ft_err array_put(ft_example *e, ft_arena *arena, const ft_array *v, ft_st
     return put_shape(&e->features[e->feature_count++], arena, v, name);
 }
 
-static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_array *values) {
+static ft_err write(ft_buf *out, const ft_payload_plan *p, ft_arena *arena,
+                    const ft_array *values) {
     ft_example e = { 0 };
     FT_TRY(ft_arena_items(&e.features, arena, 2 * p->count));
     for (size_t i = 0; i < p->count; i++) {
@@ -175,7 +178,7 @@ static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_arr
 _Static_assert(FT_F32 < FT_I8 && FT_F64 < FT_I8 && FT_F16 < FT_I8 && FT_BF16 < FT_I8,
                "floats come first");
 
-const ft_payload ft_payload_example = {
+const ft_payload_kind ft_payload_example = {
     .name = "example",
     .see = see,
     .read = read,

@@ -9,10 +9,10 @@
 #include "base/buf.h"
 #include "data/dataset.h"
 
-struct ft_payload;
+struct ft_payload_kind;
 
-typedef struct ft_plan {
-    const struct ft_payload *payload;
+typedef struct ft_payload_plan {
+    const struct ft_payload_kind *payload;
     ft_field *fields;
     size_t count, capacity;
     uint64_t records;  /* seen */
@@ -23,42 +23,43 @@ typedef struct ft_plan {
     const ft_dataset_opts *opts;
     void *state; /* the payload's own, in the arena */
     ft_arena *arena;
-} ft_plan;
+} ft_payload_plan;
 
-typedef struct ft_payload {
+typedef struct ft_payload_kind {
     const char *name;
-    /* Look at one of the first records: ft_plan_see for each field. */
-    ft_err (*see)(ft_plan *p, ft_str bytes);
-    ft_err (*seen)(ft_plan *p); /* may be NULL */
+    /* Look at one of the first records: ft_payload_plan_see for each field. */
+    ft_err (*see)(ft_payload_plan *p, ft_str bytes);
+    ft_err (*seen)(ft_payload_plan *p); /* may be NULL */
     /* The values of a record: `values[count]`, zeroed; numbers in the arena, bytes as views. */
-    ft_err (*read)(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str bytes);
+    ft_err (*read)(ft_array *values, const ft_payload_plan *p, ft_arena *arena, ft_str bytes);
     /* Can the plan's fields be written? FT_EUNSUPPORTED by name. NULL: read only. */
-    ft_err (*fit)(ft_plan *p);
+    ft_err (*fit)(ft_payload_plan *p);
     /* What stands before the first record of a file. NULL: nothing. */
-    ft_err (*head)(ft_buf *out, const ft_plan *p);
+    ft_err (*head)(ft_buf *out, const ft_payload_plan *p);
     /* Append a record. */
-    ft_err (*write)(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_array *values);
-} ft_payload;
+    ft_err (*write)(ft_buf *out, const ft_payload_plan *p, ft_arena *arena, const ft_array *values);
+} ft_payload_kind;
 
-extern const ft_payload ft_payload_bytes, ft_payload_example, ft_payload_mxnet,
+extern const ft_payload_kind ft_payload_bytes, ft_payload_example, ft_payload_mxnet,
     ft_payload_sagemaker, ft_payload_json, ft_payload_csv, ft_payload_libsvm, ft_payload_tar;
-ft_err ft_payload_find(const ft_payload **out, ft_str name);
+ft_err ft_payload_find(const ft_payload_kind **out, ft_str name);
 
 /* A record has this value. Fields that are seen in other shapes become varying (-1), one number
  * and several become one dimension, integers and floats become floats. */
-ft_err ft_plan_see(ft_plan *p, ft_str name, ft_field_kind kind, ft_dtype dtype, int ndim,
-                   const int64_t *shape);
-#define FT_PLAN_UNSURE (-2) /* shape[0] of a field of which only empty bytes were seen, meanwhile \
+ft_err ft_payload_plan_see(ft_payload_plan *p, ft_str name, ft_field_kind kind, ft_dtype dtype,
+                           int ndim, const int64_t *shape);
+#define FT_PAYLOAD_UNSURE \
+    (-2) /* shape[0] of a field of which only empty bytes were seen, meanwhile \
                              */
 /* Bytes: an image, a text or anything; what empty ones are, others tell. */
-ft_err ft_plan_see_bytes(ft_plan *p, ft_str name, ft_str bytes);
+ft_err ft_payload_plan_see_bytes(ft_payload_plan *p, ft_str name, ft_str bytes);
 /* Number of a field, tried at `hint` first; -1: none. */
-int ft_plan_find(const ft_plan *p, ft_str name, size_t hint);
+int ft_payload_plan_find(const ft_payload_plan *p, ft_str name, size_t hint);
 /* `count` items at `data` as the value of field i: a scalar or one dimension, as the plan has it.
  * FT_EPARSE when it is neither. */
-ft_err ft_plan_put(ft_array *values, const ft_plan *p, size_t i, ft_dtype dtype, void *data,
-                   size_t count);
-void ft_plan_put_bytes(ft_array *values, size_t i, ft_str bytes);
+ft_err ft_payload_plan_put(ft_array *values, const ft_payload_plan *p, size_t i, ft_dtype dtype,
+                           void *data, size_t count);
+void ft_payload_plan_put_bytes(ft_array *values, size_t i, ft_str bytes);
 static inline ft_str ft_value_bytes(const ft_array *v) {
     return v->data ? ft_str_n(v->data, (size_t)v->shape[0]) : (ft_str){ 0 };
 }

@@ -90,33 +90,35 @@ static ft_err picture_read(ft_array *values, size_t i, ft_arena *arena, ft_str t
     ft_err err = ft_base64_decode(&b, text);
     if (!err) err = ft_arena_str(&copy, arena, ft_buf_str(&b));
     ft_buf_fini(&b);
-    if (!err) ft_plan_put_bytes(values, i, copy);
+    if (!err) ft_payload_plan_put_bytes(values, i, copy);
     return err;
 }
 
 /* ---- looking */
 
-static ft_err see_member(ft_plan *p, ft_json *j, ft_str name) {
+static ft_err see_member(ft_payload_plan *p, ft_json *j, ft_str name) {
     ft_json_kind kind;
     ft_str raw;
     int64_t n;
     FT_TRY(ft_json_peek(j, &kind));
     FT_TRY(ft_json_skip(j, &raw));
     if (kind == FT_JSON_NULL) return FT_OK;
-    if (kind == FT_JSON_BOOL) return ft_plan_see(p, name, FT_FIELD_ARRAY, FT_BOOL, 0, NULL);
+    if (kind == FT_JSON_BOOL) return ft_payload_plan_see(p, name, FT_FIELD_ARRAY, FT_BOOL, 0, NULL);
     if (kind == FT_JSON_NUMBER)
-        return ft_plan_see(p, name, FT_FIELD_ARRAY, ft_str_i64(&n, raw) ? FT_I64 : FT_F64, 0, NULL);
+        return ft_payload_plan_see(p, name, FT_FIELD_ARRAY, ft_str_i64(&n, raw) ? FT_I64 : FT_F64,
+                                   0, NULL);
     if (kind == FT_JSON_ARRAY) {
         list l = { 0 };
         FT_TRY(list_look(&l, raw));
         if (l.numbers)
-            return ft_plan_see(p, name, FT_FIELD_ARRAY, l.whole ? FT_I64 : FT_F64, l.ndim, l.shape);
+            return ft_payload_plan_see(p, name, FT_FIELD_ARRAY, l.whole ? FT_I64 : FT_F64, l.ndim,
+                                       l.shape);
     }
     bool picture = kind == FT_JSON_STRING && begins_as_picture(ft_str_from(raw, 1));
-    return ft_plan_see(p, name, picture ? FT_FIELD_IMAGE : FT_FIELD_TEXT, FT_U8, 1, NULL);
+    return ft_payload_plan_see(p, name, picture ? FT_FIELD_IMAGE : FT_FIELD_TEXT, FT_U8, 1, NULL);
 }
 
-static ft_err see(ft_plan *p, ft_str bytes) {
+static ft_err see(ft_payload_plan *p, ft_str bytes) {
     ft_json j;
     ft_json_kind kind;
     ft_str name;
@@ -124,14 +126,15 @@ static ft_err see(ft_plan *p, ft_str bytes) {
     p->mix_is_text = true;
     ft_json_init(&j, bytes, p->arena, &opts);
     FT_TRY(ft_json_peek(&j, &kind));
-    if (kind != FT_JSON_OBJECT) return ft_plan_see(p, FT_STR(LINE), FT_FIELD_TEXT, FT_U8, 1, NULL);
+    if (kind != FT_JSON_OBJECT)
+        return ft_payload_plan_see(p, FT_STR(LINE), FT_FIELD_TEXT, FT_U8, 1, NULL);
     FT_TRY(ft_json_enter_object(&j));
     while (ft_json_next_member(&j, &name)) FT_TRY(see_member(p, &j, name));
     FT_TRY(ft_json_end(&j));
     return FT_OK;
 }
 
-static ft_err seen(ft_plan *p) {
+static ft_err seen(ft_payload_plan *p) {
     for (size_t i = 0; i < p->count; i++) /* a text that only once looked like a picture */
         if (p->fields[i].kind == FT_FIELD_BYTES) p->fields[i].kind = FT_FIELD_TEXT;
     if (p->count == 0) return FT_FAIL(FT_EPARSE, "objects without members");
@@ -181,7 +184,7 @@ static ft_err numbers(ft_array *v, const ft_field *f, ft_arena *arena, ft_json *
     return FT_OK;
 }
 
-static ft_err read_member(ft_array *values, const ft_plan *p, size_t i, ft_arena *arena,
+static ft_err read_member(ft_array *values, const ft_payload_plan *p, size_t i, ft_arena *arena,
                           ft_json *j) {
     const ft_field *f = &p->fields[i];
     ft_json_kind kind;
@@ -190,7 +193,7 @@ static ft_err read_member(ft_array *values, const ft_plan *p, size_t i, ft_arena
     if (kind == FT_JSON_NULL) return ft_json_null(j);
     if (f->kind == FT_FIELD_TEXT) {
         FT_TRY(kind == FT_JSON_STRING ? ft_json_string(j, &text) : ft_json_skip(j, &text));
-        ft_plan_put_bytes(values, i, text);
+        ft_payload_plan_put_bytes(values, i, text);
         return FT_OK;
     }
     if (f->kind == FT_FIELD_IMAGE && kind == FT_JSON_STRING) {
@@ -210,7 +213,7 @@ static ft_err read_member(ft_array *values, const ft_plan *p, size_t i, ft_arena
     return ft_json_fail(j, "'%s' is of another kind than in the first records", ft_shown(f->name));
 }
 
-static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str bytes) {
+static ft_err read(ft_array *values, const ft_payload_plan *p, ft_arena *arena, ft_str bytes) {
     ft_json j;
     ft_json_kind kind;
     ft_str name;
@@ -218,15 +221,15 @@ static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str b
     ft_json_init(&j, bytes, arena, &opts);
     FT_TRY(ft_json_peek(&j, &kind));
     if (kind != FT_JSON_OBJECT) {
-        int line = ft_plan_find(p, FT_STR(LINE), 0);
+        int line = ft_payload_plan_find(p, FT_STR(LINE), 0);
         FT_TRY(ft_json_skip(&j, NULL));
         if (line < 0) return FT_FAIL(FT_EPARSE, "no object, as the first records are");
-        ft_plan_put_bytes(values, (size_t)line, bytes);
+        ft_payload_plan_put_bytes(values, (size_t)line, bytes);
         return ft_json_end(&j);
     }
     FT_TRY(ft_json_enter_object(&j));
     for (size_t i = 0; ft_json_next_member(&j, &name); i++) {
-        int found = ft_plan_find(p, name, i);
+        int found = ft_payload_plan_find(p, name, i);
         if (found >= 0) FT_TRY(read_member(values, p, (size_t)found, arena, &j));
     }
     return ft_json_end(&j);
@@ -234,7 +237,7 @@ static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str b
 
 /* ---- writing */
 
-static ft_err fit(ft_plan *p) {
+static ft_err fit(ft_payload_plan *p) {
     (void)p;
     return FT_OK;
 }
@@ -252,7 +255,8 @@ static void put_array(ft_buf *out, const ft_array *v, int depth, int64_t *at) {
     ft_buf_byte(out, ']');
 }
 
-static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_array *values) {
+static ft_err write(ft_buf *out, const ft_payload_plan *p, ft_arena *arena,
+                    const ft_array *values) {
     (void)arena;
     bool first = true;
     if (p->count == 1 && ft_str_is(p->fields[0].name, LINE) && values[0].data)
@@ -279,7 +283,7 @@ static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_arr
     return ft_buf_byte(out, '}');
 }
 
-const ft_payload ft_payload_json = {
+const ft_payload_kind ft_payload_json = {
     .name = "json",
     .see = see,
     .seen = seen,

@@ -69,25 +69,26 @@ static ft_err row_read(row *r, ft_arena *arena, ft_str line) {
     return FT_OK;
 }
 
-static ft_err see(ft_plan *p, ft_str bytes) {
+static ft_err see(ft_payload_plan *p, ft_str bytes) {
     static const int64_t many[] = { -1 };
     row r;
     FT_TRY(row_read(&r, p->arena, bytes));
-    FT_TRY(ft_plan_see(p, FT_STR("label"), FT_FIELD_ARRAY, FT_F32, 0, NULL));
-    FT_TRY(ft_plan_see(p, FT_STR("index"), FT_FIELD_ARRAY, FT_U32, 1, many));
-    FT_TRY(ft_plan_see(p, FT_STR("value"), FT_FIELD_ARRAY, FT_F32, 1, many));
-    if (r.weighted) FT_TRY(ft_plan_see(p, FT_STR("weight"), FT_FIELD_ARRAY, FT_F32, 0, NULL));
-    if (r.grouped) FT_TRY(ft_plan_see(p, FT_STR("qid"), FT_FIELD_ARRAY, FT_U64, 0, NULL));
+    FT_TRY(ft_payload_plan_see(p, FT_STR("label"), FT_FIELD_ARRAY, FT_F32, 0, NULL));
+    FT_TRY(ft_payload_plan_see(p, FT_STR("index"), FT_FIELD_ARRAY, FT_U32, 1, many));
+    FT_TRY(ft_payload_plan_see(p, FT_STR("value"), FT_FIELD_ARRAY, FT_F32, 1, many));
+    if (r.weighted)
+        FT_TRY(ft_payload_plan_see(p, FT_STR("weight"), FT_FIELD_ARRAY, FT_F32, 0, NULL));
+    if (r.grouped) FT_TRY(ft_payload_plan_see(p, FT_STR("qid"), FT_FIELD_ARRAY, FT_U64, 0, NULL));
     return FT_OK;
 }
 
-static ft_err put(ft_array *values, const ft_plan *p, const char *name, ft_dtype dtype, void *data,
-                  size_t count) {
-    int i = ft_plan_find(p, ft_str_of(name), p->count);
-    return i < 0 ? FT_OK : ft_plan_put(values, p, (size_t)i, dtype, data, count);
+static ft_err put(ft_array *values, const ft_payload_plan *p, const char *name, ft_dtype dtype,
+                  void *data, size_t count) {
+    int i = ft_payload_plan_find(p, ft_str_of(name), p->count);
+    return i < 0 ? FT_OK : ft_payload_plan_put(values, p, (size_t)i, dtype, data, count);
 }
 
-static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str bytes) {
+static ft_err read(ft_array *values, const ft_payload_plan *p, ft_arena *arena, ft_str bytes) {
     row *r;
     FT_TRY(ft_arena_take(&r, arena, sizeof *r));
     FT_TRY(row_read(r, arena, bytes));
@@ -104,12 +105,14 @@ typedef struct places {
     int label, index, value, weight, qid;
 } places;
 
-static ft_err fit(ft_plan *p) {
+static ft_err fit(ft_payload_plan *p) {
     places *w;
     FT_TRY(ft_arena_take(&w, p->arena, sizeof *w));
-    *w = (places){ ft_plan_find(p, FT_STR("label"), 0), ft_plan_find(p, FT_STR("index"), 1),
-                   ft_plan_find(p, FT_STR("value"), 2), ft_plan_find(p, FT_STR("weight"), 3),
-                   ft_plan_find(p, FT_STR("qid"), 4) };
+    *w = (places){ ft_payload_plan_find(p, FT_STR("label"), 0),
+                   ft_payload_plan_find(p, FT_STR("index"), 1),
+                   ft_payload_plan_find(p, FT_STR("value"), 2),
+                   ft_payload_plan_find(p, FT_STR("weight"), 3),
+                   ft_payload_plan_find(p, FT_STR("qid"), 4) };
     p->state = w;
     for (size_t i = 0; i < p->count; i++) {
         const ft_field *f = &p->fields[i];
@@ -128,7 +131,8 @@ static ft_err fit(ft_plan *p) {
     return FT_FAIL(FT_EUNSUPPORTED, "libsvm needs an array of values");
 }
 
-static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_array *values) {
+static ft_err write(ft_buf *out, const ft_payload_plan *p, ft_arena *arena,
+                    const ft_array *values) {
     const places *w = p->state;
     const ft_array *v = &values[w->value], *index = w->index >= 0 ? &values[w->index] : NULL;
     (void)arena;
@@ -162,7 +166,7 @@ static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_arr
     return out->err;
 }
 
-const ft_payload ft_payload_libsvm = {
+const ft_payload_kind ft_payload_libsvm = {
     .name = "libsvm",
     .see = see,
     .read = read,

@@ -10,7 +10,7 @@ enum { IMAGE, LABEL, ID, FIELDS };
 
 /* Any 24 bytes are a header: what follows must look like an image, or the header like one that a
  * person wrote. */
-static ft_err see(ft_plan *p, ft_str bytes) {
+static ft_err see(ft_payload_plan *p, ft_str bytes) {
     ft_mxnet_image m;
     FT_TRY(ft_mxnet_image_read(&m, p->arena, bytes));
     bool image = ft_bytes_image(m.image);
@@ -19,28 +19,29 @@ static ft_err see(ft_plan *p, ft_str bytes) {
         return FT_FAIL(FT_EPARSE, "no MXNet image record");
     int64_t labels = (int64_t)m.label_count;
     ft_field_kind kind = image ? FT_FIELD_IMAGE : FT_FIELD_BYTES;
-    FT_TRY(m.image.len ? ft_plan_see(p, FT_STR("image"), kind, FT_U8, 1, NULL)
-                       : ft_plan_see_bytes(p, FT_STR("image"), m.image));
-    FT_TRY(ft_plan_see(p, FT_STR("label"), FT_FIELD_ARRAY, FT_F32, labels != 1, &labels));
-    return ft_plan_see(p, FT_STR("id"), FT_FIELD_ARRAY, FT_U64, 0, NULL);
+    FT_TRY(m.image.len ? ft_payload_plan_see(p, FT_STR("image"), kind, FT_U8, 1, NULL)
+                       : ft_payload_plan_see_bytes(p, FT_STR("image"), m.image));
+    FT_TRY(ft_payload_plan_see(p, FT_STR("label"), FT_FIELD_ARRAY, FT_F32, labels != 1, &labels));
+    return ft_payload_plan_see(p, FT_STR("id"), FT_FIELD_ARRAY, FT_U64, 0, NULL);
 }
 
-static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str bytes) {
+static ft_err read(ft_array *values, const ft_payload_plan *p, ft_arena *arena, ft_str bytes) {
     ft_mxnet_image m;
     uint64_t *id;
     FT_TRY(ft_mxnet_image_read(&m, arena, bytes));
     FT_TRY(ft_arena_items(&id, arena, 1));
     *id = m.id;
-    ft_plan_put_bytes(values, IMAGE, m.image);
-    FT_TRY(ft_plan_put(values, p, LABEL, FT_F32, (void *)(uintptr_t)m.labels, m.label_count));
-    return ft_plan_put(values, p, ID, FT_U64, id, 1);
+    ft_payload_plan_put_bytes(values, IMAGE, m.image);
+    FT_TRY(
+        ft_payload_plan_put(values, p, LABEL, FT_F32, (void *)(uintptr_t)m.labels, m.label_count));
+    return ft_payload_plan_put(values, p, ID, FT_U64, id, 1);
 }
 
 typedef struct places { /* of the fields that are written; -1: none */
     int at[FIELDS];
 } places;
 
-static ft_err fit(ft_plan *p) {
+static ft_err fit(ft_payload_plan *p) {
     places *w;
     FT_TRY(ft_arena_take(&w, p->arena, sizeof *w));
     *w = (places){ { -1, -1, -1 } };
@@ -63,7 +64,8 @@ static ft_err fit(ft_plan *p) {
     return FT_FAIL(FT_EUNSUPPORTED, "an MXNet image record needs an image (or bytes)");
 }
 
-static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_array *values) {
+static ft_err write(ft_buf *out, const ft_payload_plan *p, ft_arena *arena,
+                    const ft_array *values) {
     const places *w = p->state;
     ft_mxnet_image m = { .image = ft_value_bytes(&values[w->at[IMAGE]]) };
     const ft_array *label = w->at[LABEL] >= 0 ? &values[w->at[LABEL]] : NULL;
@@ -78,7 +80,7 @@ static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_arr
     return ft_mxnet_image_write(out, &m);
 }
 
-const ft_payload ft_payload_mxnet = {
+const ft_payload_kind ft_payload_mxnet = {
     .name = "mxnet",
     .see = see,
     .read = read,

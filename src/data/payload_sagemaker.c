@@ -22,13 +22,13 @@ static ft_err name_of(ft_str *out, ft_arena *arena, ft_str name, bool label) {
     return FT_OK;
 }
 
-static ft_err see_tensor(ft_plan *p, const ft_sagemaker_tensor *t, bool label) {
+static ft_err see_tensor(ft_payload_plan *p, const ft_sagemaker_tensor *t, bool label) {
     ft_str name;
     int64_t count = (int64_t)t->count, keys = (int64_t)t->key_count,
             shape[FT_ARRAY_DIMS_MAX] = { 0 };
     int ndim = label ? count != 1 : 1;
     FT_TRY(name_of(&name, p->arena, t->name, label));
-    if (t->dtype == FT_U8) return ft_plan_see_bytes(p, name, t->bytes);
+    if (t->dtype == FT_U8) return ft_payload_plan_see_bytes(p, name, t->bytes);
     shape[0] = t->keys ? -1 : count;
     if (!t->keys && t->dims > 1 && t->dims <= FT_ARRAY_DIMS_MAX) {
         uint64_t product = 1;
@@ -38,35 +38,35 @@ static ft_err see_tensor(ft_plan *p, const ft_sagemaker_tensor *t, bool label) {
             for (int d = 0; d < ndim; d++) shape[d] = (int64_t)t->shape[d];
         }
     }
-    FT_TRY(ft_plan_see(p, name, FT_FIELD_ARRAY, t->dtype, t->keys ? 1 : ndim, shape));
+    FT_TRY(ft_payload_plan_see(p, name, FT_FIELD_ARRAY, t->dtype, t->keys ? 1 : ndim, shape));
     if (!t->keys) return FT_OK;
     FT_TRY(ft_arena_printf(&name, p->arena, "%.*s" KEYS, FT_STR_ARG(name)));
     keys = -1;
-    return ft_plan_see(p, name, FT_FIELD_ARRAY, FT_U64, 1, &keys);
+    return ft_payload_plan_see(p, name, FT_FIELD_ARRAY, FT_U64, 1, &keys);
 }
 
-static ft_err see(ft_plan *p, ft_str bytes) {
+static ft_err see(ft_payload_plan *p, ft_str bytes) {
     ft_sagemaker_record r;
     FT_TRY(ft_sagemaker_record_read(&r, p->arena, bytes));
     for (size_t i = 0; i < r.feature_count; i++) FT_TRY(see_tensor(p, &r.features[i], false));
     for (size_t i = 0; i < r.label_count; i++) FT_TRY(see_tensor(p, &r.labels[i], true));
-    if (r.uid.len) FT_TRY(ft_plan_see(p, FT_STR("uid"), FT_FIELD_TEXT, FT_U8, 1, NULL));
+    if (r.uid.len) FT_TRY(ft_payload_plan_see(p, FT_STR("uid"), FT_FIELD_TEXT, FT_U8, 1, NULL));
     if (p->count == 0) return FT_FAIL(FT_EPARSE, "a record without features");
     return FT_OK;
 }
 
-static ft_err put(ft_array *values, const ft_plan *p, ft_arena *arena, const ft_sagemaker_tensor *t,
-                  bool label, size_t hint) {
+static ft_err put(ft_array *values, const ft_payload_plan *p, ft_arena *arena,
+                  const ft_sagemaker_tensor *t, bool label, size_t hint) {
     ft_str name;
     FT_TRY(name_of(&name, arena, t->name, label));
-    int i = ft_plan_find(p, name, hint);
+    int i = ft_payload_plan_find(p, name, hint);
     if (i < 0) return FT_OK;
     const ft_field *f = &p->fields[i];
     if (t->dtype == FT_U8) {
         if (f->kind == FT_FIELD_ARRAY)
             return FT_FAIL(FT_EPARSE, "field '%s' is of another type than in the first records",
                            ft_shown(name));
-        ft_plan_put_bytes(values, (size_t)i, t->bytes);
+        ft_payload_plan_put_bytes(values, (size_t)i, t->bytes);
         return FT_OK;
     }
     if (f->ndim > 1 && t->dims == (size_t)f->ndim && f->dtype == t->dtype && !t->keys) {
@@ -75,22 +75,22 @@ static ft_err put(ft_array *values, const ft_plan *p, ft_arena *arena, const ft_
         for (int d = 0; d < f->ndim; d++) v->shape[d] = (int64_t)t->shape[d];
         if (ft_array_valid(v) && (size_t)ft_array_count(v) == t->count) return FT_OK;
     }
-    FT_TRY(ft_plan_put(values, p, (size_t)i, t->dtype, t->values, t->count));
+    FT_TRY(ft_payload_plan_put(values, p, (size_t)i, t->dtype, t->values, t->count));
     if (!t->keys) return FT_OK;
     FT_TRY(ft_arena_printf(&name, arena, "%.*s" KEYS, FT_STR_ARG(name)));
-    i = ft_plan_find(p, name, (size_t)i + 1);
-    return i < 0 ? FT_OK : ft_plan_put(values, p, (size_t)i, FT_U64, t->keys, t->key_count);
+    i = ft_payload_plan_find(p, name, (size_t)i + 1);
+    return i < 0 ? FT_OK : ft_payload_plan_put(values, p, (size_t)i, FT_U64, t->keys, t->key_count);
 }
 
-static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str bytes) {
+static ft_err read(ft_array *values, const ft_payload_plan *p, ft_arena *arena, ft_str bytes) {
     ft_sagemaker_record r;
     FT_TRY(ft_sagemaker_record_read(&r, arena, bytes));
     for (size_t i = 0; i < r.feature_count; i++)
         FT_TRY(put(values, p, arena, &r.features[i], false, i));
     for (size_t i = 0; i < r.label_count; i++)
         FT_TRY(put(values, p, arena, &r.labels[i], true, r.feature_count + i));
-    int uid = r.uid.len ? ft_plan_find(p, FT_STR("uid"), p->count - 1) : -1;
-    if (uid >= 0) ft_plan_put_bytes(values, (size_t)uid, r.uid);
+    int uid = r.uid.len ? ft_payload_plan_find(p, FT_STR("uid"), p->count - 1) : -1;
+    if (uid >= 0) ft_payload_plan_put_bytes(values, (size_t)uid, r.uid);
     return FT_OK;
 }
 
@@ -102,7 +102,7 @@ typedef struct place { /* what a field becomes */
     int keys; /* the field with its columns; -1: dense */
 } place;
 
-static ft_err fit(ft_plan *p) {
+static ft_err fit(ft_payload_plan *p) {
     place *w;
     FT_TRY(ft_arena_items(&w, p->arena, p->count));
     if (p->count > FT_SAGEMAKER_TENSORS_MAX)
@@ -126,7 +126,8 @@ static ft_err fit(ft_plan *p) {
     for (size_t i = 0; i < p->count; i++) {
         ft_str name = p->fields[i].name;
         if (w[i].role != KEYS_OF) continue;
-        int of = ft_plan_find(p, ft_str_slice(name, 0, name.len - (sizeof KEYS - 1)), i - 1);
+        int of =
+            ft_payload_plan_find(p, ft_str_slice(name, 0, name.len - (sizeof KEYS - 1)), i - 1);
         if (of >= 0)
             w[of].keys = (int)i;
         else
@@ -171,7 +172,8 @@ static ft_err tensor(ft_sagemaker_tensor *t, ft_arena *arena, const ft_array *v,
     return FT_OK;
 }
 
-static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_array *values) {
+static ft_err write(ft_buf *out, const ft_payload_plan *p, ft_arena *arena,
+                    const ft_array *values) {
     const place *w = p->state;
     ft_sagemaker_record r = { 0 };
     FT_TRY(ft_arena_items(&r.features, arena, p->count));
@@ -199,7 +201,7 @@ static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_arr
     return ft_sagemaker_record_write(out, &r);
 }
 
-const ft_payload ft_payload_sagemaker = {
+const ft_payload_kind ft_payload_sagemaker = {
     .name = "sagemaker",
     .see = see,
     .read = read,

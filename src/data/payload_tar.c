@@ -84,28 +84,29 @@ static ft_err walk_next(walk *w, bool *more) {
 /* "jpg", "jpeg" and "png" are one field where each sample has one of them. */
 static bool is_picture(ft_str ending) { return among(ending, picture_endings); }
 
-static ft_err see_member(ft_plan *p, const walk *w) {
+static ft_err see_member(ft_payload_plan *p, const walk *w) {
     ft_str name, before, last = last_part(&before, w->ending), trimmed = ft_str_trim(w->bytes);
     int64_t n;
     FT_TRY(name_of(&name, p->arena, w->ending));
     if (ft_str_ieq(last, FT_STR("npy"))) {
         ft_npy_header h;
         FT_TRY(ft_npy_header_read(&h, w->bytes));
-        return ft_plan_see(p, name, FT_FIELD_ARRAY, h.array.dtype, h.array.ndim, h.array.shape);
+        return ft_payload_plan_see(p, name, FT_FIELD_ARRAY, h.array.dtype, h.array.ndim,
+                                   h.array.shape);
     }
     if (is_integer(last) && ft_str_i64(&n, trimmed))
-        return ft_plan_see(p, name, FT_FIELD_ARRAY, FT_I64, 0, NULL);
+        return ft_payload_plan_see(p, name, FT_FIELD_ARRAY, FT_I64, 0, NULL);
     if (is_picture(last)) /* whatever it holds: its reader tells when it is none */
-        return ft_plan_see(p, name, FT_FIELD_IMAGE, FT_U8, 1, NULL);
-    return ft_plan_see_bytes(p, name, w->bytes);
+        return ft_payload_plan_see(p, name, FT_FIELD_IMAGE, FT_U8, 1, NULL);
+    return ft_payload_plan_see_bytes(p, name, w->bytes);
 }
 
-static ft_err see(ft_plan *p, ft_str bytes) {
+static ft_err see(ft_payload_plan *p, ft_str bytes) {
     walk w = { .rest = bytes };
     bool more;
     int pictures = 0;
     if (!p->state) FT_TRY(ft_arena_take(&p->state, p->arena, sizeof(looks)));
-    FT_TRY(ft_plan_see(p, FT_STR(KEY), FT_FIELD_TEXT, FT_U8, 1, NULL));
+    FT_TRY(ft_payload_plan_see(p, FT_STR(KEY), FT_FIELD_TEXT, FT_U8, 1, NULL));
     for (;;) {
         FT_TRY(walk_next(&w, &more));
         if (!more) return FT_OK;
@@ -116,7 +117,7 @@ static ft_err see(ft_plan *p, ft_str bytes) {
 }
 
 /* The one picture whose name is only its kind; -1 when there is none, or are several. */
-static int one_picture(const ft_plan *p) {
+static int one_picture(const ft_payload_plan *p) {
     int found = -1;
     for (size_t i = 0; i < p->count; i++) {
         const ft_field *f = &p->fields[i];
@@ -129,12 +130,12 @@ static int one_picture(const ft_plan *p) {
 }
 
 /* Pictures of several kinds, one a sample, are the one field "image". */
-static ft_err seen(ft_plan *p) {
+static ft_err seen(ft_payload_plan *p) {
     size_t to = 0, first = p->count, pictures = 0;
     for (size_t i = 0; i < p->count; i++)
         pictures += p->fields[i].kind == FT_FIELD_IMAGE && is_picture(p->fields[i].name);
     if (pictures < 2 || ((const looks *)p->state)->beside) return FT_OK;
-    if (ft_plan_find(p, FT_STR("image"), 0) >= 0) return FT_OK;
+    if (ft_payload_plan_find(p, FT_STR("image"), 0) >= 0) return FT_OK;
     for (size_t i = 0; i < p->count; i++) {
         if (p->fields[i].kind == FT_FIELD_IMAGE && is_picture(p->fields[i].name)) {
             if (first < p->count) continue;
@@ -149,12 +150,13 @@ static ft_err seen(ft_plan *p) {
 
 /* ---- reading */
 
-static ft_err put(ft_array *values, const ft_plan *p, size_t i, ft_arena *arena, const walk *w) {
+static ft_err put(ft_array *values, const ft_payload_plan *p, size_t i, ft_arena *arena,
+                  const walk *w) {
     const ft_field *f = &p->fields[i];
     ft_str before;
     if (values[i].data) return FT_FAIL(FT_ECORRUPT, "a sample has this ending twice");
     if (f->kind != FT_FIELD_ARRAY) {
-        ft_plan_put_bytes(values, i, w->bytes);
+        ft_payload_plan_put_bytes(values, i, w->bytes);
         return FT_OK;
     }
     if (ft_str_ieq(last_part(&before, w->ending), FT_STR("npy"))) {
@@ -166,10 +168,10 @@ static ft_err put(ft_array *values, const ft_plan *p, size_t i, ft_arena *arena,
     FT_TRY(ft_arena_items(&n, arena, 1));
     if (!ft_str_i64(n, ft_str_trim(w->bytes)))
         return FT_FAIL(FT_EPARSE, "expected an integer, found '%s'", ft_shown(w->bytes));
-    return ft_plan_put(values, p, i, FT_I64, n, 1);
+    return ft_payload_plan_put(values, p, i, FT_I64, n, 1);
 }
 
-static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str bytes) {
+static ft_err read(ft_array *values, const ft_payload_plan *p, ft_arena *arena, ft_str bytes) {
     walk w = { .rest = bytes };
     bool more;
     int stood_in = -1; /* the field that a picture of another kind was taken for */
@@ -179,10 +181,10 @@ static ft_err read(ft_array *values, const ft_plan *p, ft_arena *arena, ft_str b
         if (!more) break;
         if (!values[0].data) {
             FT_TRY(ft_arena_str(&key, arena, w.key));
-            ft_plan_put_bytes(values, 0, key);
+            ft_payload_plan_put_bytes(values, 0, key);
         }
         FT_TRY(name_of(&name, arena, w.ending));
-        int i = ft_plan_find(p, name, hint);
+        int i = ft_payload_plan_find(p, name, hint);
         if (i < 0 && is_picture(w.ending)) { /* another kind than the first samples' */
             i = one_picture(p);
             if (i >= 0 && values[i].data) continue;
@@ -205,18 +207,19 @@ typedef struct places {
     uint64_t number; /* of the next record */
 } places;
 
-static ft_err fit(ft_plan *p) {
+static ft_err fit(ft_payload_plan *p) {
     places *w;
     FT_TRY(ft_arena_take(&w, p->arena, sizeof *w));
-    w->key = ft_plan_find(p, FT_STR(KEY), 0);
-    if (w->key < 0) w->key = ft_plan_find(p, FT_STR("path"), 0);
+    w->key = ft_payload_plan_find(p, FT_STR(KEY), 0);
+    if (w->key < 0) w->key = ft_payload_plan_find(p, FT_STR("path"), 0);
     if (w->key >= 0 && p->fields[w->key].kind != FT_FIELD_TEXT) w->key = -1;
     p->state = w;
     return FT_OK;
 }
 
 /* A key is a name without dots in its last part. */
-static ft_err key_of(ft_str *out, const ft_plan *p, ft_arena *arena, const ft_array *values) {
+static ft_err key_of(ft_str *out, const ft_payload_plan *p, ft_arena *arena,
+                     const ft_array *values) {
     places *w = p->state;
     uint64_t number = w->number++;
     ft_str key = w->key >= 0 ? ft_value_bytes(&values[w->key]) : (ft_str){ 0 }, ending;
@@ -273,7 +276,8 @@ static ft_err member(ft_str *ending, ft_str *bytes, ft_arena *arena, ft_buf *scr
     return ft_arena_printf(ending, arena, "%.*s.%s", FT_STR_ARG(f->name), kind);
 }
 
-static ft_err write(ft_buf *out, const ft_plan *p, ft_arena *arena, const ft_array *values) {
+static ft_err write(ft_buf *out, const ft_payload_plan *p, ft_arena *arena,
+                    const ft_array *values) {
     const places *w = p->state;
     ft_buf scratch = { .limit_bytes = SIZE_MAX / 2 };
     ft_str key;
@@ -297,7 +301,7 @@ done:
     return err;
 }
 
-const ft_payload ft_payload_tar = {
+const ft_payload_kind ft_payload_tar = {
     .name = "tar",
     .see = see,
     .seen = seen,

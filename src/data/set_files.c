@@ -13,7 +13,7 @@
 
 typedef struct writing {
     ft_saving_dir dir;
-    ft_plan plan;
+    ft_payload_plan plan;
     ft_buf members; /* of one sample */
     ft_arena arena;
     uint64_t bytes;
@@ -22,11 +22,11 @@ typedef struct writing {
 static ft_err write_begin(ft_dataset_writer *w) {
     writing *x = w->state;
     x->members.limit_bytes = x->arena.limit_bytes = SIZE_MAX / 2;
-    x->plan = (ft_plan){ .payload = &ft_payload_tar,
-                         .fields = w->fields,
-                         .count = w->field_count,
-                         .arena = &w->arena,
-                         .path = ft_str_of(w->path) };
+    x->plan = (ft_payload_plan){ .payload = &ft_payload_tar,
+                                 .fields = w->fields,
+                                 .count = w->field_count,
+                                 .arena = &w->arena,
+                                 .path = ft_str_of(w->path) };
     FT_TRY(ft_payload_tar.fit(&x->plan));
     return ft_saving_dir_open(&x->dir, &w->arena, w->path);
 }

@@ -33,7 +33,7 @@ typedef struct reading {
 /* Makes a plan from the records that are whole in `head`; p->records of them. `cut`: the file goes
  * on, so that the last one may be half. Records that cannot be read are passed over as long as one
  * can: the reader will name them. */
-static ft_err plan_try(ft_plan *p, const ft_dataset_format *kind, ft_str head, ft_str path,
+static ft_err plan_try(ft_payload_plan *p, const ft_dataset_format *kind, ft_str head, ft_str path,
                        bool cut) {
     const ft_record_format *format = kind->records;
     ft_records *r = NULL;
@@ -65,7 +65,7 @@ static ft_err plan_try(ft_plan *p, const ft_dataset_format *kind, ft_str head, f
     if (!first) ft_err_clear();
     err = first;
     for (size_t i = 0; i < p->count; i++)
-        if (p->fields[i].shape[0] == FT_PLAN_UNSURE) p->fields[i].shape[0] = -1;
+        if (p->fields[i].shape[0] == FT_PAYLOAD_UNSURE) p->fields[i].shape[0] = -1;
     if (p->records && p->payload->seen) err = p->payload->seen(p);
 done:
     ft_records_free(r);
@@ -73,7 +73,7 @@ done:
     return err;
 }
 
-static ft_err plan_fields(ft_dataset *d, ft_plan *p) {
+static ft_err plan_fields(ft_dataset *d, ft_payload_plan *p) {
     for (size_t i = 0; i < p->count; i++) FT_TRY(ft_set_field(d, &p->fields[i]));
     d->head = p->head;
     d->plan = p;
@@ -81,7 +81,7 @@ static ft_err plan_fields(ft_dataset *d, ft_plan *p) {
 }
 
 /* Looks at more and more of the file, until a record is whole. */
-static ft_err plan_grow(ft_plan *p, ft_set_shard *s, ft_input *in) {
+static ft_err plan_grow(ft_payload_plan *p, ft_set_shard *s, ft_input *in) {
     size_t most = ft_set_record_max(s->d) + FRAME_SLACK;
     for (size_t want = SEEN_BYTES;; want *= 4) {
         ft_str head;
@@ -99,9 +99,9 @@ static ft_err plan_grow(ft_plan *p, ft_set_shard *s, ft_input *in) {
 /* The usual payload where it fits, else plain bytes; the one that was asked for must fit. */
 static ft_err plan_make(ft_set_shard *s, ft_input *in) {
     ft_dataset *d = s->d;
-    ft_plan *p;
+    ft_payload_plan *p;
     FT_TRY(ft_arena_take(&p, &d->arena, sizeof *p));
-    *p = (ft_plan){ .arena = &d->arena, .opts = &d->opts, .path = ft_str_of(s->path) };
+    *p = (ft_payload_plan){ .arena = &d->arena, .opts = &d->opts, .path = ft_str_of(s->path) };
     p->payload = d->format->usual;
     if (d->opts.payload.len) FT_TRY(ft_payload_find(&p->payload, d->opts.payload));
     ft_err err = plan_grow(p, s, in);
@@ -259,7 +259,7 @@ static ft_err unframe(ft_record *out, ft_dataset_reader *r, ft_str frame) {
 }
 
 static ft_err value(ft_dataset_reader *r, ft_str bytes) {
-    const ft_plan *p = r->d->plan;
+    const ft_payload_plan *p = r->d->plan;
     if (bytes.len > ft_set_record_max(r->d))
         return FT_FAIL(FT_ETOOBIG, "a record of %zu bytes, at most %zu are allowed", bytes.len,
                        ft_set_record_max(r->d));

@@ -9,7 +9,7 @@
 
 typedef struct ft_set_records_writing {
     ft_record_writer *w;
-    ft_plan plan;
+    ft_payload_plan plan;
     ft_buf payload;
     ft_arena arena; /* of the record */
     ft_record_index index;

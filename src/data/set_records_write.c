@@ -7,11 +7,11 @@
 
 static ft_err plan_write(ft_dataset_writer *w) {
     ft_set_records_writing *x = w->state;
-    x->plan = (ft_plan){ .payload = w->format->usual,
-                         .fields = w->fields,
-                         .count = w->field_count,
-                         .arena = &w->arena,
-                         .path = ft_str_of(w->path) };
+    x->plan = (ft_payload_plan){ .payload = w->format->usual,
+                                 .fields = w->fields,
+                                 .count = w->field_count,
+                                 .arena = &w->arena,
+                                 .path = ft_str_of(w->path) };
     bool bytes = w->format->any_bytes && w->field_count == 1 &&
                  w->fields[0].kind != FT_FIELD_ARRAY && ft_str_is(w->fields[0].name, "bytes");
     if (bytes) x->plan.payload = &ft_payload_bytes;

@@ -47,7 +47,7 @@ static ft_err read_values(ft_step *s, ft_str values) {
     return FT_OK;
 }
 
-static ft_err read_step(ft_transform *t, ft_str text, ft_plan *plan) {
+static ft_err read_step(ft_transform *t, ft_str text, ft_transform_plan *plan) {
     ft_str name = ft_str_trim(ft_str_cut(&text, '='));
     ft_step *s = &t->steps[t->count];
     if (t->count == FT_TRANSFORM_STEPS_MAX)
@@ -64,7 +64,7 @@ static ft_err read_step(ft_transform *t, ft_str text, ft_plan *plan) {
 }
 
 /* ---- planning */
-static ft_err start_of(ft_transform *t, ft_plan *p, const ft_field *f) {
+static ft_err start_of(ft_transform *t, ft_transform_plan *p, const ft_field *f) {
     t->encoded = f->kind == FT_FIELD_IMAGE || f->kind == FT_FIELD_BYTES;
     t->channels = t->opts.channels == 1 ? 1 : 3;
     if (t->encoded) {
@@ -91,7 +91,7 @@ static ft_err start_of(ft_transform *t, ft_plan *p, const ft_field *f) {
     return FT_OK;
 }
 
-static ft_err finish(ft_transform *t, const ft_plan *p, ft_str field) {
+static ft_err finish(ft_transform *t, const ft_transform_plan *p, ft_str field) {
     if (!p->width)
         return FT_FAIL(FT_EINVAL,
                        "pictures of field %.*s differ in size: end the transforms with one "
@@ -112,7 +112,7 @@ static ft_err finish(ft_transform *t, const ft_plan *p, ft_str field) {
 ft_err ft_transform_new(ft_transform **out, ft_str steps, const ft_field *field,
                         const ft_transform_opts *opts) {
     ft_err err = FT_OK;
-    ft_plan plan = { 0 };
+    ft_transform_plan plan = { 0 };
     ft_transform *t = ft_fault_here() ? NULL : calloc(1, sizeof *t);
     *out = NULL;
     if (!t) return FT_FAIL(FT_ENOMEM, "out of memory for transforms");
@@ -176,7 +176,8 @@ void ft_transform_work_free(ft_transform_work *w) {
     free(w);
 }
 
-ft_err ft_run_scratch(ft_image *out, ft_run *r, int width, int height, int channels) {
+ft_err ft_transform_scratch(ft_image *out, ft_transforming *r, int width, int height,
+                            int channels) {
     int which = r->image.data == r->w->scratch[0].at;
     size_t stride = ((size_t)width * (size_t)channels + 63) & ~(size_t)63;
     size_t bytes = stride * (size_t)height;
@@ -220,32 +221,32 @@ uint64_t ft_transform_look_ns(void) {
     return ns - 1;
 }
 
-void ft_run_tick(ft_run *r, uint64_t *to) {
+void ft_transform_tick(ft_transforming *r, uint64_t *to) {
     uint64_t now = cpu_ns(), took = now - r->mark, look = ft_transform_look_ns();
     *to += took > look ? took - look : 0;
     r->mark = now;
 }
 
-static ft_err decode_region(ft_run *r, ft_box box, int shrink) {
+static ft_err decode_region(ft_transforming *r, ft_box box, int shrink) {
     ft_decode_opts opts = { .channels = r->w->t->channels, .shrink = shrink };
     if (shrink > 1) {
         box.x /= shrink, box.y /= shrink;
         box.width /= shrink, box.height /= shrink;
     }
     if (box.width != r->width || box.height != r->height || box.x || box.y) opts.region = box;
-    if (r->time) ft_run_tick(r, &r->time->transform);
+    if (r->time) ft_transform_tick(r, &r->time->transform);
     FT_TRY(ft_decoder_decode(&r->image, r->w->decoder, r->bytes, &opts));
-    if (r->time) ft_run_tick(r, &r->time->decode);
+    if (r->time) ft_transform_tick(r, &r->time->decode);
     r->writable = true;
     return FT_OK;
 }
 
-ft_err ft_run_decode(ft_run *r) {
+ft_err ft_transform_decode(ft_transforming *r) {
     if (r->image.data) return FT_OK;
     return decode_region(r, (ft_box){ 0, 0, r->width, r->height }, 1);
 }
 
-static int shrink_for(const ft_run *r, ft_box box, int want_width, int want_height) {
+static int shrink_for(const ft_transforming *r, ft_box box, int want_width, int want_height) {
     if (!r->w->t->opts.draft || ft_image_sniff(r->bytes) != FT_IMAGE_JPEG) return 1;
     int shrink = 8;
     while (shrink > 1 && (box.width / shrink < want_width || box.height / shrink < want_height))
@@ -253,7 +254,7 @@ static int shrink_for(const ft_run *r, ft_box box, int want_width, int want_heig
     return shrink;
 }
 
-ft_err ft_run_crop(ft_run *r, ft_box box, int want_width, int want_height) {
+ft_err ft_transform_crop(ft_transforming *r, ft_box box, int want_width, int want_height) {
     double sx = r->cut_width / r->width, sy = r->cut_height / r->height;
     if (r->flip_x) box.x = r->width - box.x - box.width; /* it is mirrored only later */
     if (r->flip_y) box.y = r->height - box.y - box.height;
@@ -273,11 +274,11 @@ ft_err ft_run_crop(ft_run *r, ft_box box, int want_width, int want_height) {
     return FT_OK;
 }
 
-ft_err ft_run_resize(ft_run *r, int width, int height) {
+ft_err ft_transform_resize(ft_transforming *r, int width, int height) {
     ft_image to;
-    FT_TRY(ft_run_decode(r));
+    FT_TRY(ft_transform_decode(r));
     if (r->width == width && r->height == height) return FT_OK;
-    FT_TRY(ft_run_scratch(&to, r, width, height, r->image.channels));
+    FT_TRY(ft_transform_scratch(&to, r, width, height, r->image.channels));
     FT_TRY(ft_resize(r->w->resizer, &to, &r->image, NULL, FT_FILTER_BILINEAR));
     r->image = to;
     r->writable = true;
@@ -286,11 +287,11 @@ ft_err ft_run_resize(ft_run *r, int width, int height) {
     return FT_OK;
 }
 
-ft_err ft_run_own(ft_run *r) {
+ft_err ft_transform_own(ft_transforming *r) {
     ft_image to;
-    FT_TRY(ft_run_decode(r));
+    FT_TRY(ft_transform_decode(r));
     if (r->writable) return FT_OK;
-    FT_TRY(ft_run_scratch(&to, r, r->width, r->height, r->image.channels));
+    FT_TRY(ft_transform_scratch(&to, r, r->width, r->height, r->image.channels));
     ft_image_copy(&to, &r->image);
     r->image = to;
     r->writable = true;
@@ -298,7 +299,7 @@ ft_err ft_run_own(ft_run *r) {
 }
 
 /* A value's own bytes as a picture: a file to decode, or pixels. */
-static ft_err begin(ft_run *r, const ft_array *value) {
+static ft_err begin(ft_transforming *r, const ft_array *value) {
     const ft_transform *t = r->w->t;
     ft_image_info info;
     if (!value->data) return FT_FAIL(FT_ECORRUPT, "it has no picture");
@@ -323,8 +324,8 @@ static ft_err begin(ft_run *r, const ft_array *value) {
     return FT_OK;
 }
 
-static ft_err check_end(const ft_run *r) {
-    const ft_plan *end = &r->w->t->end;
+static ft_err check_end(const ft_transforming *r) {
+    const ft_transform_plan *end = &r->w->t->end;
     if (r->image.width == end->width && r->image.height == end->height &&
         r->image.channels == end->channels)
         return FT_OK;
@@ -332,24 +333,24 @@ static ft_err check_end(const ft_run *r) {
                    r->height, r->image.channels, end->width, end->height, end->channels);
 }
 
-static ft_err pack(ft_run *r, void *to) {
+static ft_err pack(ft_transforming *r, void *to) {
     ft_packing pass = r->w->t->pack;
-    FT_TRY(ft_run_decode(r));
+    FT_TRY(ft_transform_decode(r));
     FT_TRY(check_end(r));
     if (r->flip_y) {
-        FT_TRY(ft_run_own(r));
+        FT_TRY(ft_transform_own(r));
         ft_image_flip_y(&r->image);
     }
-    if (r->time) ft_run_tick(r, &r->time->transform);
+    if (r->time) ft_transform_tick(r, &r->time->transform);
     pass.flip = r->flip_x;
     FT_TRY(ft_pack_image(to, &r->image, &pass, FT_MEDIA_AUTO));
-    if (r->time) ft_run_tick(r, &r->time->copy);
+    if (r->time) ft_transform_tick(r, &r->time->copy);
     return FT_OK;
 }
 
 ft_err ft_transform_run(void *to, ft_transform_cut *cut, const ft_array *value, uint64_t key,
                         ft_transform_work *w, ft_transform_time *time) {
-    ft_run r = { .w = w, .time = time, .mark = time ? cpu_ns() : 0 };
+    ft_transforming r = { .w = w, .time = time, .mark = time ? cpu_ns() : 0 };
     ft_random_seed(&r.random, key);
     FT_TRY(begin(&r, value));
     for (size_t i = 0; i < w->t->count; i++)

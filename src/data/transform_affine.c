@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "data/transform_in.h"
 
-static double between(ft_run *r, float most) {
+static double between(ft_transforming *r, float most) {
     return (2 * ft_random_unit(&r->random) - 1) * (double)most;
 }
 
@@ -15,7 +15,7 @@ typedef struct map {
 } map;
 
 /* Turned about the middle by the inverse of scale * rotation * shear, then shifted. */
-static map map_draw(ft_run *r, const ft_step *s) {
+static map map_draw(ft_transforming *r, const ft_step *s) {
     const double degree = acos(-1) / 180;
     double turn = between(r, s->v[0]) * degree;
     double right = between(r, s->v[1]) * r->width, down = between(r, s->v[1]) * r->height;
@@ -49,7 +49,7 @@ static void row_fill(uint8_t *to, const ft_image *from, const map *m, int y, int
     }
 }
 
-ft_err ft_affine_plan(ft_transform *t, ft_step *s, ft_plan *p) {
+ft_err ft_affine_plan(ft_transform *t, ft_step *s, ft_transform_plan *p) {
     static const float most[4] = { 180, 1, 2, 60 };
     FT_UNUSED(t), FT_UNUSED(p);
     for (int i = 0; i < 4; i++)
@@ -59,11 +59,11 @@ ft_err ft_affine_plan(ft_transform *t, ft_step *s, ft_plan *p) {
     return FT_OK;
 }
 
-ft_err ft_affine_run(ft_run *r, const ft_step *s) {
+ft_err ft_affine_run(ft_transforming *r, const ft_step *s) {
     ft_image to;
-    FT_TRY(ft_run_decode(r));
+    FT_TRY(ft_transform_decode(r));
     map m = map_draw(r, s);
-    FT_TRY(ft_run_scratch(&to, r, r->width, r->height, r->image.channels));
+    FT_TRY(ft_transform_scratch(&to, r, r->width, r->height, r->image.channels));
     for (int y = 0; y < r->height; y++)
         row_fill(to.data + (size_t)y * to.stride_bytes, &r->image, &m, y, r->width);
     r->image = to;

@@ -14,9 +14,9 @@ typedef struct ft_step {
 } ft_step;
 
 /* Sizes along the steps; 0: differs from picture to picture. */
-typedef struct ft_plan {
+typedef struct ft_transform_plan {
     int width, height, channels;
-} ft_plan;
+} ft_transform_plan;
 
 struct ft_transform {
     ft_step steps[FT_TRANSFORM_STEPS_MAX];
@@ -27,7 +27,7 @@ struct ft_transform {
     bool encoded;   /* the value is a file's bytes */
     int channels;   /* to decode to */
     ft_array shape; /* of one result */
-    ft_plan end;
+    ft_transform_plan end;
     bool normalised;
 };
 
@@ -43,7 +43,7 @@ struct ft_transform_work {
 };
 
 /* One run: a picture on its way. */
-typedef struct ft_run {
+typedef struct ft_transforming {
     ft_transform_work *w;
     ft_random random;
     ft_image image;                     /* the pixels so far; data NULL: not decoded yet */
@@ -55,7 +55,7 @@ typedef struct ft_run {
     int flips;
     ft_transform_time *time;
     uint64_t mark;
-} ft_run;
+} ft_transforming;
 
 typedef struct ft_step_op {
     const char *name;
@@ -64,29 +64,29 @@ typedef struct ft_step_op {
     int least, most;   /* numbers that may be given */
     const char *words; /* that may stand instead, "a|b"; NULL: none */
     /* Check values and say what size comes out. May be NULL. */
-    ft_err (*plan)(ft_transform *t, ft_step *s, ft_plan *p);
+    ft_err (*plan)(ft_transform *t, ft_step *s, ft_transform_plan *p);
     /* NULL: nothing happens at its turn. */
-    ft_err (*run)(ft_run *r, const ft_step *s);
+    ft_err (*run)(ft_transforming *r, const ft_step *s);
 } ft_step_op;
 
 extern const ft_step_op ft_step_ops[]; /* ends with name NULL; in transform_steps.c */
 
 /* What passed since the last call belongs to `*to` (ns of this thread's CPU); nothing without
  * r->time. */
-void ft_run_tick(ft_run *r, uint64_t *to);
+void ft_transform_tick(ft_transforming *r, uint64_t *to);
 /* Pixels are there after this. */
-ft_err ft_run_decode(ft_run *r);
+ft_err ft_transform_decode(ft_transforming *r);
 /* Only this box of the picture goes on (decoded alone when nothing is decoded yet); with `draft` at
  * a size that is not below want_width x want_height. */
-ft_err ft_run_crop(ft_run *r, ft_box box, int want_width, int want_height);
-ft_err ft_run_resize(ft_run *r, int width, int height);
+ft_err ft_transform_crop(ft_transforming *r, ft_box box, int want_width, int want_height);
+ft_err ft_transform_resize(ft_transforming *r, int width, int height);
 /* The pixels are this picture's own after this: they may be written. */
-ft_err ft_run_own(ft_run *r);
+ft_err ft_transform_own(ft_transforming *r);
 /* A picture in the scratch that the current one does not stand in. */
-ft_err ft_run_scratch(ft_image *out, ft_run *r, int width, int height, int channels);
+ft_err ft_transform_scratch(ft_image *out, ft_transforming *r, int width, int height, int channels);
 
 /* transform_affine.c */
-ft_err ft_affine_plan(ft_transform *t, ft_step *s, ft_plan *p);
-ft_err ft_affine_run(ft_run *r, const ft_step *s);
+ft_err ft_affine_plan(ft_transform *t, ft_step *s, ft_transform_plan *p);
+ft_err ft_affine_run(ft_transforming *r, const ft_step *s);
 
 #endif

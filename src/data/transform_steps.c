@@ -21,7 +21,7 @@ static ft_err share_of(const ft_step *s, float v, float most) {
 }
 
 /* ---- crops */
-static ft_err plan_size(ft_transform *t, ft_step *s, ft_plan *p) {
+static ft_err plan_size(ft_transform *t, ft_step *s, ft_transform_plan *p) {
     FT_UNUSED(t);
     int width, height;
     FT_TRY(size_of(&width, &height, s, 0));
@@ -33,7 +33,7 @@ static ft_err plan_size(ft_transform *t, ft_step *s, ft_plan *p) {
     return FT_OK;
 }
 
-static ft_err plan_random_resized(ft_transform *t, ft_step *s, ft_plan *p) {
+static ft_err plan_random_resized(ft_transform *t, ft_step *s, ft_transform_plan *p) {
     FT_UNUSED(t);
     if (s->count < 2) s->v[1] = s->v[0];
     if (s->count < 2) s->count = 2;
@@ -47,39 +47,39 @@ static ft_err plan_random_resized(ft_transform *t, ft_step *s, ft_plan *p) {
     return FT_OK;
 }
 
-static ft_err run_random_resized(ft_run *r, const ft_step *s) {
+static ft_err run_random_resized(ft_transforming *r, const ft_step *s) {
     ft_box box = ft_crop_random(&r->random, r->width, r->height, s->v + 2, s->v + 4);
     int width = (int)s->v[0], height = (int)s->v[1];
-    FT_TRY(ft_run_crop(r, box, width, height));
-    return ft_run_resize(r, width, height);
+    FT_TRY(ft_transform_crop(r, box, width, height));
+    return ft_transform_resize(r, width, height);
 }
 
 /* A picture that is smaller than the crop cannot be cut: it is told, not padded. */
-static ft_err fits(const ft_run *r, const ft_step *s, int width, int height) {
+static ft_err fits(const ft_transforming *r, const ft_step *s, int width, int height) {
     if (r->width >= width && r->height >= height) return FT_OK;
     return FT_FAIL(FT_EINVAL, "the picture is %d x %d, smaller than %s=%d:%d", r->width, r->height,
                    s->op->name, width, height);
 }
 
-static ft_err run_centre(ft_run *r, const ft_step *s) {
+static ft_err run_centre(ft_transforming *r, const ft_step *s) {
     int width, height;
     FT_TRY(size_of(&width, &height, s, 0));
     FT_TRY(fits(r, s, width, height));
-    return ft_run_crop(r, ft_crop_centre(r->width, r->height, width, height), width, height);
+    return ft_transform_crop(r, ft_crop_centre(r->width, r->height, width, height), width, height);
 }
 
-static ft_err run_random_crop(ft_run *r, const ft_step *s) {
+static ft_err run_random_crop(ft_transforming *r, const ft_step *s) {
     int width, height;
     FT_TRY(size_of(&width, &height, s, 0));
     FT_TRY(fits(r, s, width, height));
     ft_box box = { .width = width, .height = height };
     box.x = (int)ft_random_below(&r->random, (uint64_t)(r->width - width) + 1);
     box.y = (int)ft_random_below(&r->random, (uint64_t)(r->height - height) + 1);
-    return ft_run_crop(r, box, width, height);
+    return ft_transform_crop(r, box, width, height);
 }
 
 /* ---- resize */
-static ft_err plan_resize(ft_transform *t, ft_step *s, ft_plan *p) {
+static ft_err plan_resize(ft_transform *t, ft_step *s, ft_transform_plan *p) {
     FT_UNUSED(t);
     int width, height;
     FT_TRY(size_of(&width, &height, s, 0));
@@ -94,7 +94,7 @@ static ft_err plan_resize(ft_transform *t, ft_step *s, ft_plan *p) {
     return FT_OK;
 }
 
-static ft_err run_resize(ft_run *r, const ft_step *s) {
+static ft_err run_resize(ft_transforming *r, const ft_step *s) {
     int width, height, shorter = r->width < r->height ? r->width : r->height;
     FT_TRY(size_of(&width, &height, s, 0));
     if (s->count < 2) {
@@ -103,56 +103,56 @@ static ft_err run_resize(ft_run *r, const ft_step *s) {
         height = (int)((int64_t)r->height * side / shorter);
     }
     if (!r->image.data) /* draft may decode it smaller */
-        FT_TRY(ft_run_crop(r, (ft_box){ 0, 0, r->width, r->height }, width, height));
-    return ft_run_resize(r, width, height);
+        FT_TRY(ft_transform_crop(r, (ft_box){ 0, 0, r->width, r->height }, width, height));
+    return ft_transform_resize(r, width, height);
 }
 
 /* ---- mirrors */
-static ft_err plan_flip(ft_transform *t, ft_step *s, ft_plan *p) {
+static ft_err plan_flip(ft_transform *t, ft_step *s, ft_transform_plan *p) {
     FT_UNUSED(t), FT_UNUSED(p);
     return share_of(s, s->v[0], 1);
 }
-static ft_err run_flip(ft_run *r, const ft_step *s) {
+static ft_err run_flip(ft_transforming *r, const ft_step *s) {
     if (ft_random_unit(&r->random) < (double)s->v[0]) r->flip_x = !r->flip_x, r->flips ^= 1;
     return FT_OK;
 }
-static ft_err run_vflip(ft_run *r, const ft_step *s) {
+static ft_err run_vflip(ft_transforming *r, const ft_step *s) {
     if (ft_random_unit(&r->random) < (double)s->v[0]) r->flip_y = !r->flip_y, r->flips ^= 2;
     return FT_OK;
 }
 
 /* ---- colours */
-static ft_err plan_jitter(ft_transform *t, ft_step *s, ft_plan *p) {
+static ft_err plan_jitter(ft_transform *t, ft_step *s, ft_transform_plan *p) {
     FT_UNUSED(t), FT_UNUSED(p);
     for (int i = 0; i < 3; i++) FT_TRY(share_of(s, s->v[i], 100));
     return share_of(s, s->v[3], 0.5f);
 }
-static ft_err run_jitter(ft_run *r, const ft_step *s) {
+static ft_err run_jitter(ft_transforming *r, const ft_step *s) {
     ft_jitter jitter = { s->v[0], s->v[1], s->v[2], s->v[3] };
     ft_jitter_draw draw;
     ft_jitter_choose(&draw, &r->random, &jitter);
-    FT_TRY(ft_run_own(r));
-    if (r->time) ft_run_tick(r, &r->time->transform);
+    FT_TRY(ft_transform_own(r));
+    if (r->time) ft_transform_tick(r, &r->time->transform);
     FT_TRY(ft_jitter_apply(&r->image, &jitter, &draw));
     if (r->time) {
         uint64_t before = r->time->transform;
-        ft_run_tick(r, &r->time->transform);
+        ft_transform_tick(r, &r->time->transform);
         r->time->colour += r->time->transform - before;
     }
     return FT_OK;
 }
 
-static ft_err plan_grey(ft_transform *t, ft_step *s, ft_plan *p) {
+static ft_err plan_grey(ft_transform *t, ft_step *s, ft_transform_plan *p) {
     FT_UNUSED(t), FT_UNUSED(s);
     p->channels = 1;
     return FT_OK;
 }
-static ft_err run_grey(ft_run *r, const ft_step *s) {
+static ft_err run_grey(ft_transforming *r, const ft_step *s) {
     FT_UNUSED(s);
     ft_image grey;
-    FT_TRY(ft_run_decode(r));
+    FT_TRY(ft_transform_decode(r));
     if (r->image.channels == 1) return FT_OK;
-    FT_TRY(ft_run_scratch(&grey, r, r->width, r->height, 1));
+    FT_TRY(ft_transform_scratch(&grey, r, r->width, r->height, 1));
     FT_TRY(ft_image_grey(&grey, &r->image));
     r->image = grey;
     r->writable = true;
@@ -160,19 +160,19 @@ static ft_err run_grey(ft_run *r, const ft_step *s) {
 }
 
 /* ---- turned upright: before everything else, since the other steps count in upright pixels */
-static ft_err plan_orient(ft_transform *t, ft_step *s, ft_plan *p) {
+static ft_err plan_orient(ft_transform *t, ft_step *s, ft_transform_plan *p) {
     FT_UNUSED(p);
     if (s == t->steps) return FT_OK;
     return FT_FAIL(FT_EINVAL, "orient: it must be the first step");
 }
-static ft_err run_orient(ft_run *r, const ft_step *s) {
+static ft_err run_orient(ft_transforming *r, const ft_step *s) {
     FT_UNUSED(s);
     ft_image_info info;
     ft_image upright;
     if (!r->bytes.at) return FT_OK;
     FT_TRY(ft_image_probe(&info, r->bytes));
     if (info.orientation <= 1) return FT_OK;
-    FT_TRY(ft_run_decode(r));
+    FT_TRY(ft_transform_decode(r));
     ft_arena_reset(&r->w->arena);
     FT_TRY(ft_image_orient(&upright, &r->w->arena, &r->image, info.orientation));
     r->image = upright;
@@ -188,7 +188,7 @@ static ft_err run_orient(ft_run *r, const ft_step *s) {
 const float ft_imagenet_mean[3] = { 0.485F, 0.456F, 0.406F };
 const float ft_imagenet_deviation[3] = { 0.229F, 0.224F, 0.225F };
 
-static ft_err plan_normalise(ft_transform *t, ft_step *s, ft_plan *p) {
+static ft_err plan_normalise(ft_transform *t, ft_step *s, ft_transform_plan *p) {
     FT_UNUSED(p);
     if (t->opts.dtype == FT_U8)
         return FT_FAIL(FT_EINVAL, "normalise: batches of bytes are not normalised; ask for f32 or "

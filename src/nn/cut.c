@@ -181,8 +181,8 @@ static void slice(ft_array *a, size_t *at, int axis, int64_t from, int64_t to) {
 }
 
 /* The input's rows under the window, and the pads that are left of it. False: there are none. */
-static bool window_slice(cutting *c, ft_nn_part *part, int64_t from, int64_t to, int64_t *begin,
-                         int64_t *end) {
+static bool window_slice(cutting *c, ft_nn_step_part *part, int64_t from, int64_t to,
+                         int64_t *begin, int64_t *end) {
     const ft_nn_window *w = &c->w;
     int64_t size = c->step->in[0].shape[c->axis];
     int64_t first = from * w->stride[0] - w->pad_begin[0];
@@ -197,7 +197,7 @@ static bool window_slice(cutting *c, ft_nn_part *part, int64_t from, int64_t to,
     return true;
 }
 
-static ft_err pads_set(const cutting *c, ft_nn_part *part, int64_t begin, int64_t end) {
+static ft_err pads_set(const cutting *c, ft_nn_step_part *part, int64_t begin, int64_t end) {
     const ft_nn_node *n = c->step->node;
     int64_t *pads;
     ft_nn_attr *attrs;
@@ -219,7 +219,7 @@ static ft_err pads_set(const cutting *c, ft_nn_part *part, int64_t begin, int64_
     return FT_OK;
 }
 
-static ft_err part_fill(bool *can, cutting *c, ft_nn_part *part, int64_t from, int64_t to) {
+static ft_err part_fill(bool *can, cutting *c, ft_nn_step_part *part, int64_t from, int64_t to) {
     const ft_nn_node *n = c->step->node;
     int64_t begin, end;
     *can = true;
@@ -250,7 +250,7 @@ static int channels_wanted(const cutting *c, int threads, int parts) {
     return uneven(c->rows, parts) && !uneven(steps, threads) ? threads : 0;
 }
 
-static ft_err channels_fill(const cutting *c, ft_nn_part *part, int64_t from, int64_t to) {
+static ft_err channels_fill(const cutting *c, ft_nn_step_part *part, int64_t from, int64_t to) {
     const ft_nn_node *n = c->step->node;
     int sum = ft_nn_post_sum_input(n), last = c->out->ndim - 1;
     ft_nn_attr *attrs;

@@ -106,7 +106,7 @@ static ft_err step_prepare(ft_nn_plan *p, ft_nn_step *step, const ft_nn_session 
     if (!step->part_count)
         return node_prepare(p, step, s, step->node, step->in, step->out, &step->state);
     for (int i = 0; i < step->part_count; i++) {
-        ft_nn_part *part = &step->parts[i];
+        ft_nn_step_part *part = &step->parts[i];
         FT_TRY(node_prepare(p, step, s, &part->node, part->in, &part->out, &part->state));
         if (part->columns && ft_array_bytes(&part->out) > columns)
             columns = ft_array_bytes(&part->out);

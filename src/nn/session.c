@@ -241,7 +241,8 @@ static void columns_copy(const ft_array *whole, const ft_array *part, char *dens
 }
 
 /* Results go to memory of the thread first; what is added is fetched there. */
-static ft_err columns_run(const parted *w, const ft_nn_part *part, ft_nn_call *c, ft_array *in) {
+static ft_err columns_run(const parted *w, const ft_nn_step_part *part, ft_nn_call *c,
+                          ft_array *in) {
     int sum = ft_nn_post_sum_input(c->node);
     ft_array whole = w->whole->out[0];
     char *dense = (char *)c->scratch + w->step->columns_at;
@@ -260,7 +261,7 @@ static ft_err columns_run(const parted *w, const ft_nn_part *part, ft_nn_call *c
 
 static ft_err part_run(void *ctx, int i, int thread) {
     const parted *w = ctx;
-    const ft_nn_part *part = &w->step->parts[i];
+    const ft_nn_step_part *part = &w->step->parts[i];
     ft_array in[FT_NN_PART_INPUTS_MAX], out = part->out;
     ft_nn_call c = *w->whole;
     for (size_t k = 0; k < c.in_count; k++) {

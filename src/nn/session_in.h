@@ -28,20 +28,20 @@ struct ft_nn_model {
 
 /* Some rows of a step (cut.c): a node on arrays that begin `_at` bytes into the step's. `columns`:
  * it has some of each row's items; it computes them behind its scratch, and they are copied. */
-typedef struct ft_nn_part {
+typedef struct ft_nn_step_part {
     bool columns;
     ft_nn_node node;
     ft_array *in, out;
     size_t *in_at, out_at;
     void *state;
-} ft_nn_part;
+} ft_nn_step_part;
 
 typedef struct ft_nn_step {
     const ft_nn_node *node;
     const ft_array *in; /* as inferred; the run fills in data */
     ft_array *out;
     void *state;
-    ft_nn_part *parts; /* part_count of them; none: the step is run whole */
+    ft_nn_step_part *parts; /* part_count of them; none: the step is run whole */
     int part_count;
     size_t scratch_bytes; /* of the whole step, or of a thread that runs parts */
     size_t scratch_at;

@@ -18,7 +18,7 @@ typedef struct reading {
     ft_str booster, objective;
     bool has_base_score;
     int64_t feature_count, class_count, target_count, parallel_trees, tree_count;
-    ft_column groups, weights, linear; /* tree_info, weight_drop, gblinear's weights */
+    ft_model_column groups, weights, linear; /* tree_info, weight_drop, gblinear's weights */
     int64_t linear_rounds;
     ft_raw_tree raw;
     ft_tree *trees; /* malloc'd, by position in the file */

@@ -6,11 +6,11 @@
 #include "trees/model.h"
 
 /* One array of a tree as it stands in the file: numbers of any kind, which f64 holds exactly. */
-typedef struct ft_column {
+typedef struct ft_model_column {
     double *at;
     size_t count, capacity;
     bool seen;
-} ft_column;
+} ft_model_column;
 
 typedef enum ft_tree_column {
     FT_COL_LEFT,
@@ -35,7 +35,7 @@ typedef struct ft_raw_tree {
     size_t number;    /* position in the file, for messages */
     int64_t id;       /* -1: not given */
     int64_t node_count, leaf_size;
-    ft_column columns[FT_COL_COUNT];
+    ft_model_column columns[FT_COL_COUNT];
     uint32_t *order, *place; /* breadth-first order and its inverse, node_count each */
     size_t order_capacity;
 } ft_raw_tree;
@@ -47,9 +47,9 @@ ft_err ft_raw_tree_build(ft_tree *out, ft_raw_tree *raw, size_t feature_count, f
 void ft_raw_tree_fini(ft_raw_tree *raw);
 
 /* Append to a column; asks ft_fault_here. */
-ft_err ft_column_add(ft_column *c, double v);
+ft_err ft_column_add(ft_model_column *c, double v);
 /* An array of numbers; at most `limit` of them. `is_float`: rounded to f32. */
-ft_err ft_column_read(ft_column *c, ft_doc *d, bool is_float, size_t limit);
+ft_err ft_column_read(ft_model_column *c, ft_doc *d, bool is_float, size_t limit);
 /* A whole number in text ("7") or as a number. */
 ft_err ft_doc_text_i64(ft_doc *d, int64_t *out);
 

@@ -39,7 +39,7 @@ static const column_spec specs[FT_COL_COUNT] = {
 
 /* ---- reading */
 
-ft_err ft_column_add(ft_column *c, double v) {
+ft_err ft_column_add(ft_model_column *c, double v) {
     if (c->count == c->capacity) {
         size_t capacity = c->capacity ? c->capacity * 2 : 256;
         double *at = ft_fault_here() ? NULL : realloc(c->at, capacity * sizeof *at);
@@ -51,7 +51,7 @@ ft_err ft_column_add(ft_column *c, double v) {
     return FT_OK;
 }
 
-ft_err ft_column_read(ft_column *c, ft_doc *d, bool is_float, size_t limit) {
+ft_err ft_column_read(ft_model_column *c, ft_doc *d, bool is_float, size_t limit) {
     c->count = 0;
     c->seen = true;
     FT_TRY(ft_doc_enter_array(d));
@@ -139,7 +139,7 @@ static ft_err check_sizes(const ft_raw_tree *raw) {
                         "size_leaf_vector is %lld: trees with vectors in their leaves are not read",
                         (long long)raw->leaf_size);
     for (size_t i = 0; i < FT_COL_COUNT; i++) {
-        const ft_column *c = &raw->columns[i];
+        const ft_model_column *c = &raw->columns[i];
         if (!c->seen && !specs[i].optional)
             return RAW_FAIL(raw, FT_EPARSE, "%s is missing", specs[i].name);
         if (c->seen && specs[i].per_node && c->count != (size_t)raw->node_count)

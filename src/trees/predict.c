@@ -40,8 +40,8 @@ static ft_err build(ft_scorer *s, ft_scorer_path path) {
     if (s->plain) return FT_OK;
     FT_TRY(choose_cpu(s, path));
     FT_TRY(ft_walk_build(s));
-    if (s->vbmi) FT_TRY(ft_plan_rows(s));
-    if (s->avx512 || s->avx2) FT_TRY(ft_plan_batch(s));
+    if (s->vbmi) FT_TRY(ft_tree_plan_rows(s));
+    if (s->avx512 || s->avx2) FT_TRY(ft_tree_plan_batch(s));
     return FT_OK;
 }
 
@@ -154,7 +154,7 @@ size_t ft_scorer_columns(const ft_scorer *s) {
     return ft_objective_columns(s->forest->objective, s->forest->group_count);
 }
 
-static size_t fast_trees(const ft_plan *plan) {
+static size_t fast_trees(const ft_tree_plan *plan) {
     size_t count = 0;
     for (size_t i = 0; i < plan->count; i++)
         if (!plan->chunks[i].walks) count += plan->chunks[i].tree_end - plan->chunks[i].tree_begin;

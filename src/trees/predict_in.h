@@ -85,11 +85,11 @@ typedef struct ft_chunk {
     const float *leaves;
 } ft_chunk;
 
-typedef struct ft_plan {
+typedef struct ft_tree_plan {
     ft_chunk *chunks;
     size_t count;
     size_t columns_max; /* widest chunk's bin columns */
-} ft_plan;
+} ft_tree_plan;
 
 struct ft_scorer {
     const ft_forest *forest;
@@ -97,7 +97,7 @@ struct ft_scorer {
     bool plain; /* forced, or gblinear */
     bool avx512, vbmi, avx2;
     ft_walk walk;
-    ft_plan rows, batch;
+    ft_tree_plan rows, batch;
     ft_arena arena;
 };
 
@@ -122,8 +122,8 @@ void ft_walk_batch(const ft_scorer *s, size_t begin, size_t end, float *sums, co
                    size_t count);
 
 /* predict_plan.c */
-ft_err ft_plan_rows(ft_scorer *s);
-ft_err ft_plan_batch(ft_scorer *s);
+ft_err ft_tree_plan_rows(ft_scorer *s);
+ft_err ft_tree_plan_batch(ft_scorer *s);
 
 /* The kernels: each adds a chunk's leaves. */
 #ifdef FT_SCORER_X86

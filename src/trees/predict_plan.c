@@ -251,7 +251,7 @@ static size_t run_end(const ft_scorer *s, size_t begin, making *m, const limits 
     return end;
 }
 
-static ft_err plan_chunks(ft_plan *plan, ft_scorer *s, making *m, const limits *l) {
+static ft_err plan_chunks(ft_tree_plan *plan, ft_scorer *s, making *m, const limits *l) {
     for (size_t at = 0; at < s->tree_count;) {
         ft_chunk chunk = { .tree_begin = at, .tree_end = run_end(s, at, m, l) };
         chunk.walks = chunk.tree_end == at || !worth_bins(s, &chunk, m, l);
@@ -273,7 +273,7 @@ static ft_err plan_chunks(ft_plan *plan, ft_scorer *s, making *m, const limits *
     return FT_OK;
 }
 
-static ft_err plan_build(ft_plan *plan, ft_scorer *s, const limits *l) {
+static ft_err plan_build(ft_tree_plan *plan, ft_scorer *s, const limits *l) {
     ft_err err = FT_OK;
     ft_arena scratch = FT_ARENA_INIT((size_t)4 << 30);
     making m = { .column_limit = l->columns };
@@ -290,12 +290,12 @@ done:
     return err;
 }
 
-ft_err ft_plan_rows(ft_scorer *s) {
+ft_err ft_tree_plan_rows(ft_scorer *s) {
     limits l = { FT_BLOCK_DEPTH, FT_BLOCK_COLUMNS, true };
     return plan_build(&s->rows, s, &l);
 }
 
-ft_err ft_plan_batch(ft_scorer *s) {
+ft_err ft_tree_plan_batch(ft_scorer *s) {
     limits l = { FT_MASK_DEPTH, FT_MASK_COLUMNS, false };
     return plan_build(&s->batch, s, &l);
 }

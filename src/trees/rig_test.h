@@ -142,7 +142,7 @@ static inline ft_err rig_prepare(rig *r) {
             r->channels[count++] = (ft_channel){ .name = ft_str_of(names[i]),
                                                  .path = ft_str_of(paths[i]),
                                                  .opts = r->opts };
-    r->tap = (ft_tap){ &rig_ops, r };
+    r->tap = (ft_tap){ .ops = &rig_ops, .self = r };
     r->args = (ft_train_args){ .params = r->params,
                                .channels = r->channels,
                                .channel_count = count,

@@ -33,7 +33,7 @@ static bool matters(const char *name) {
     return true;
 }
 
-ft_err ft_train_fingerprint(ft_training *t) {
+ft_err ft_train_fingerprint(ft_tree_training *t) {
     ft_buf buf = { 0 };
     for (size_t i = 0; i < t->set_count; i++)
         ft_buf_printf(&buf, "%s=%s\n", t->sets[i].name, t->sets[i].table->sha256);
@@ -50,7 +50,7 @@ ft_err ft_train_fingerprint(ft_training *t) {
 
 /* ---- attributes */
 
-static ft_err get_attr(const ft_training *t, const char *name, ft_str *out) {
+static ft_err get_attr(const ft_tree_training *t, const char *name, ft_str *out) {
     const char *text = NULL;
     int there = 0;
     *out = (ft_str){ 0 };
@@ -59,14 +59,14 @@ static ft_err get_attr(const ft_training *t, const char *name, ft_str *out) {
     return FT_OK;
 }
 
-static ft_err set_attr_i64(const ft_training *t, const char *name, int64_t v) {
+static ft_err set_attr_i64(const ft_tree_training *t, const char *name, int64_t v) {
     char text[32];
     snprintf(text, sizeof text, "%lld", (long long)v);
     return FT_XGB(t->x, BoosterSetAttr(t->booster, name, text));
 }
 
 /* As Python's callback leaves them, so that every reader finds the best round. */
-static ft_err set_best(const ft_training *t) {
+static ft_err set_best(const ft_tree_training *t) {
     if (t->best_round < 0) return FT_OK;
     char text[64];
     snprintf(text, sizeof text, "%.17g", t->best_score);
@@ -78,7 +78,8 @@ static ft_err set_best(const ft_training *t) {
 
 /* ---- the checkpoint */
 
-static ft_err write_model(ft_training *t, const char *dir, const char *name, const char *config) {
+static ft_err write_model(ft_tree_training *t, const char *dir, const char *name,
+                          const char *config) {
     const char *bytes = NULL, *path;
     bst_ulong len = 0;
     FT_TRY(ft_path_join(&path, &t->arena, dir, name));
@@ -86,7 +87,7 @@ static ft_err write_model(ft_training *t, const char *dir, const char *name, con
     return ft_file_write_atomic(path, ft_str_n(bytes, len), true);
 }
 
-ft_err ft_train_checkpoint(ft_training *t, bool now) {
+ft_err ft_train_checkpoint(ft_tree_training *t, bool now) {
     if (!t->args->checkpoint_dir || t->updates) return FT_OK;
     int64_t begin = ft_clock_monotonic_us();
     bool due =
@@ -102,7 +103,7 @@ ft_err ft_train_checkpoint(ft_training *t, bool now) {
     return FT_OK;
 }
 
-static ft_err resume_from(ft_training *t, const char *path, ft_str bytes) {
+static ft_err resume_from(ft_tree_training *t, const char *path, ft_str bytes) {
     ft_str run, round, best, score;
     ft_err err = FT_XGB(t->x, BoosterLoadModelFromBuffer(t->booster, bytes.at, bytes.len));
     if (err)
@@ -124,7 +125,7 @@ static ft_err resume_from(ft_training *t, const char *path, ft_str bytes) {
     return FT_OK;
 }
 
-ft_err ft_train_resume(ft_training *t) {
+ft_err ft_train_resume(ft_tree_training *t) {
     const char *path;
     ft_str bytes = { 0 };
     if (!t->args->checkpoint_dir || t->updates) return FT_OK;
@@ -139,7 +140,7 @@ ft_err ft_train_resume(ft_training *t) {
 
 /* ---- the model */
 
-ft_err ft_train_save(ft_training *t) {
+ft_err ft_train_save(ft_tree_training *t) {
     const char *path;
     ft_buf schema = { 0 };
     ft_err err;

@@ -5,7 +5,7 @@
 
 #include "trees/train_in.h"
 
-const ft_channel *ft_train_channel(const ft_training *t, const char *name) {
+const ft_channel *ft_train_channel(const ft_tree_training *t, const char *name) {
     for (size_t i = 0; i < t->args->channel_count; i++)
         if (ft_str_is(t->args->channels[i].name, name)) return &t->args->channels[i];
     return NULL;
@@ -13,7 +13,7 @@ const ft_channel *ft_train_channel(const ft_training *t, const char *name) {
 
 /* ---- checks */
 
-static ft_err check_label(const ft_training *t, const ft_train_set *s, size_t row) {
+static ft_err check_label(const ft_tree_training *t, const ft_train_set *s, size_t row) {
     const ft_objective *o = t->objective;
     float label = s->table->labels[row];
     size_t classes = (size_t)ft_params_int(t->params, "num_class");
@@ -31,7 +31,7 @@ static ft_err check_label(const ft_training *t, const ft_train_set *s, size_t ro
                    (double)label, o->name, ft_objective_label_text(o));
 }
 
-static ft_err check_rows(const ft_training *t, const ft_train_set *s) {
+static ft_err check_rows(const ft_tree_training *t, const ft_train_set *s) {
     const ft_table *table = s->table;
     if (table->rows == 0)
         return FT_FAIL(FT_EINVAL, "%.*s: there are no rows", FT_STR_ARG(table->source));
@@ -49,7 +49,7 @@ static ft_err check_rows(const ft_training *t, const ft_train_set *s) {
 
 /* Names of classes say that the task is one of classes; a number would be learned from their order.
  */
-static ft_err check_classes(const ft_training *t, const ft_table *table) {
+static ft_err check_classes(const ft_tree_training *t, const ft_table *table) {
     size_t count = table->schema->class_count;
     const ft_objective *o = t->objective;
     if (!table->schema->classes) return FT_OK;
@@ -71,7 +71,7 @@ static ft_err check_classes(const ft_training *t, const ft_table *table) {
                    FT_STR_ARG(table->source), FT_STR_ARG(first), o->name, count);
 }
 
-static ft_err check_constraints(const ft_training *t) {
+static ft_err check_constraints(const ft_tree_training *t) {
     int64_t largest;
     size_t count = 0;
     if (ft_params_given(t->params, "interaction_constraints")) {
@@ -95,7 +95,7 @@ static ft_err check_constraints(const ft_training *t) {
 
 /* ---- handing over */
 
-static ft_err make_matrix(ft_training *t, ft_train_set *s) {
+static ft_err make_matrix(ft_tree_training *t, ft_train_set *s) {
     const ft_table *table = s->table;
     const ft_xgb *x = t->x;
     if (table->dense)
@@ -106,7 +106,7 @@ static ft_err make_matrix(ft_training *t, ft_train_set *s) {
                                             &s->data));
 }
 
-static ft_err set_info(ft_training *t, ft_train_set *s) {
+static ft_err set_info(ft_tree_training *t, ft_train_set *s) {
     static const char *const bounds[] = { "label_lower_bound", "label_upper_bound" };
     const ft_table *table = s->table;
     const ft_xgb *x = t->x;
@@ -126,7 +126,7 @@ static ft_err set_info(ft_training *t, ft_train_set *s) {
 /* Values that are kept for explanations (16 MiB). */
 #define SAMPLE_VALUES_MAX ((size_t)1 << 22)
 
-static ft_err keep_sample(ft_training *t, const ft_table *table) {
+static ft_err keep_sample(ft_tree_training *t, const ft_table *table) {
     size_t most = SAMPLE_VALUES_MAX / t->cols + 1, stride = (table->rows + most - 1) / most;
     if (!t->args->tap) return FT_OK;
     t->sample_rows = (table->rows + stride - 1) / stride;
@@ -147,7 +147,7 @@ static void free_matrix(ft_table *table) {
     table->indices = NULL;
 }
 
-static ft_err tell_notes(const ft_training *t, const ft_train_set *s) {
+static ft_err tell_notes(const ft_tree_training *t, const ft_train_set *s) {
     char name[64];
     snprintf(name, sizeof name, "data/%s", s->name);
     ft_str rest = s->table->notes;
@@ -160,7 +160,7 @@ static ft_err tell_notes(const ft_training *t, const ft_train_set *s) {
     return FT_OK;
 }
 
-static ft_err read_set(ft_training *t, ft_train_set *s, const ft_channel *channel) {
+static ft_err read_set(ft_tree_training *t, ft_train_set *s, const ft_channel *channel) {
     ft_table_opts opts = channel->opts;
     bool is_train = t->set_count == 0;
     if (is_train && ft_params_bool(t->params, "csv_weights")) opts.csv_weights = true;
@@ -180,7 +180,7 @@ static ft_err read_set(ft_training *t, ft_train_set *s, const ft_channel *channe
     return FT_OK;
 }
 
-ft_err ft_train_read(ft_training *t) {
+ft_err ft_train_read(ft_tree_training *t) {
     static const char *const names[FT_TRAIN_SETS] = { "train", "validation" };
     for (size_t i = 0; i < FT_TRAIN_SETS; i++) {
         const ft_channel *channel = ft_train_channel(t, names[i]);
@@ -196,7 +196,7 @@ ft_err ft_train_read(ft_training *t) {
     return FT_OK;
 }
 
-void ft_train_sets_fini(ft_training *t) {
+void ft_train_sets_fini(ft_tree_training *t) {
     for (size_t i = 0; i < FT_TRAIN_SETS; i++) {
         if (t->sets[i].data) t->x->DMatrixFree(t->sets[i].data);
         ft_table_free(t->sets[i].table);

@@ -20,7 +20,7 @@ static ft_err emit_f64(ft_tap *tap, const char *name, double v) {
 
 /* ---- hyperparameters: numbers as arrays of one, texts as events */
 
-static ft_err emit_hyperparameters(ft_training *t) {
+static ft_err emit_hyperparameters(ft_tree_training *t) {
     char name[NAME_MAX_BYTES];
     for (const ft_param *row = ft_params_table(t->params); row->name; row++) {
         ft_str text = ft_params_str(t->params, row->name), copy;
@@ -42,7 +42,7 @@ static ft_err emit_hyperparameters(ft_training *t) {
 
 /* ---- predictions and labels, of the validation data when there is some */
 
-static ft_err emit_predictions(ft_training *t) {
+static ft_err emit_predictions(ft_tree_training *t) {
     static const char config[] = "{\"type\":0,\"training\":false,\"iteration_begin\":0,"
                                  "\"iteration_end\":0,\"strict_shape\":false}";
     const bst_ulong *shape = NULL;
@@ -56,7 +56,7 @@ static ft_err emit_predictions(ft_training *t) {
     return ft_tap_array(t->args->tap, "predictions", &a);
 }
 
-static ft_err emit_labels(ft_training *t) {
+static ft_err emit_labels(ft_tree_training *t) {
     ft_train_set *judge = ft_train_judge(t);
     ft_array a = {
         .dtype = FT_F32, .ndim = 1, .shape = { (int64_t)judge->rows }, .data = judge->table->labels
@@ -66,7 +66,7 @@ static ft_err emit_labels(ft_training *t) {
 
 /* ---- feature importance: shares that sum to 1, of the features that occur */
 
-static ft_err emit_importance(ft_training *t, const char *kind, int64_t step) {
+static ft_err emit_importance(ft_tree_training *t, const char *kind, int64_t step) {
     char config[64], name[NAME_MAX_BYTES];
     bst_ulong count = 0, dims = 0;
     const bst_ulong *shape = NULL;
@@ -88,7 +88,7 @@ static ft_err emit_importance(ft_training *t, const char *kind, int64_t step) {
 
 /* ---- SHAP: the mean contribution of each feature over the (thinned) training rows */
 
-static ft_err emit_means(ft_training *t, const double *sums, double count) {
+static ft_err emit_means(ft_tree_training *t, const double *sums, double count) {
     char name[NAME_MAX_BYTES];
     for (size_t c = 0; c <= t->cols; c++) {
         snprintf(name, sizeof name, c < t->cols ? "average_shap/f%zu" : "average_shap/bias", c);
@@ -97,7 +97,7 @@ static ft_err emit_means(ft_training *t, const double *sums, double count) {
     return FT_OK;
 }
 
-static ft_err emit_shap(ft_training *t, const ft_forest *f) {
+static ft_err emit_shap(ft_tree_training *t, const ft_forest *f) {
     float *values;
     double *sums;
     ft_explainer *e;
@@ -141,7 +141,7 @@ static void fill_node(double **columns, size_t at, const ft_tree *t, size_t tree
     columns[COVER][at] = (double)t->cover[node];
 }
 
-static ft_err emit_forest(ft_training *t, const ft_forest *f) {
+static ft_err emit_forest(ft_tree_training *t, const ft_forest *f) {
     double *columns[TREE_COLUMNS];
     size_t count = 0, at = 0;
     for (size_t i = 0; i < f->tree_count; i++) count += f->trees[i].node_count;
@@ -159,7 +159,7 @@ static ft_err emit_forest(ft_training *t, const ft_forest *f) {
 }
 
 /* What needs the model itself, read from XGBoost once for both. */
-static ft_err emit_from_model(ft_training *t, int64_t step) {
+static ft_err emit_from_model(ft_tree_training *t, int64_t step) {
     const char *bytes = NULL;
     bst_ulong len = 0;
     ft_forest *f = NULL;
@@ -181,7 +181,7 @@ static ft_err emit_from_model(ft_training *t, int64_t step) {
     return err;
 }
 
-ft_err ft_train_emit(ft_training *t, int64_t step) {
+ft_err ft_train_emit(ft_tree_training *t, int64_t step) {
     static const char *const kinds[] = { "weight", "gain", "cover", "total_gain", "total_cover" };
     ft_tap *tap = t->args->tap;
     if (!tap) return FT_OK;

@@ -22,7 +22,7 @@ typedef struct ft_train_metric { /* of the last evaluation; views into XGBoost's
 
 #define FT_TRAIN_METRICS_MAX 256
 
-typedef struct ft_training {
+typedef struct ft_tree_training {
     const ft_train_args *args;
     const ft_params *params;
     const ft_xgb *x;
@@ -44,23 +44,25 @@ typedef struct ft_training {
     char model_sha256[65];       /* of the channel "model"; empty: none */
     int64_t saved_us, saving_us; /* end and length of the last checkpoint */
     ft_arena arena, step_arena;
-} ft_training;
+} ft_tree_training;
 
-static inline ft_train_set *ft_train_judge(ft_training *t) { return &t->sets[t->set_count - 1]; }
+static inline ft_train_set *ft_train_judge(ft_tree_training *t) {
+    return &t->sets[t->set_count - 1];
+}
 
 /* train_data.c: read the channels, check every label, hand them to XGBoost. */
-ft_err ft_train_read(ft_training *t);
-void ft_train_sets_fini(ft_training *t);
-const ft_channel *ft_train_channel(const ft_training *t, const char *name);
+ft_err ft_train_read(ft_tree_training *t);
+void ft_train_sets_fini(ft_tree_training *t);
+const ft_channel *ft_train_channel(const ft_tree_training *t, const char *name);
 
 /* train_emit.c: what the tap wants of this round. */
-ft_err ft_train_emit(ft_training *t, int64_t step);
+ft_err ft_train_emit(ft_tree_training *t, int64_t step);
 
 /* train_checkpoint.c */
-ft_err ft_train_fingerprint(ft_training *t);
-ft_err ft_train_resume(ft_training *t); /* nothing there: starts at round 0 */
-ft_err ft_train_checkpoint(ft_training *t, bool now);
+ft_err ft_train_fingerprint(ft_tree_training *t);
+ft_err ft_train_resume(ft_tree_training *t); /* nothing there: starts at round 0 */
+ft_err ft_train_checkpoint(ft_tree_training *t, bool now);
 /* model.json and schema.json into out_dir. */
-ft_err ft_train_save(ft_training *t);
+ft_err ft_train_save(ft_tree_training *t);
 
 #endif

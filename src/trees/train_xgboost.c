@@ -13,7 +13,7 @@
 
 /* ---- the booster */
 
-static ft_err set_param(ft_training *t, const char *name, ft_str value) {
+static ft_err set_param(ft_tree_training *t, const char *name, ft_str value) {
     ft_str text;
     FT_TRY(ft_arena_str(&text, &t->arena, value));
     ft_err err = FT_XGB(t->x, BoosterSetParam(t->booster, name, text.at));
@@ -21,7 +21,7 @@ static ft_err set_param(ft_training *t, const char *name, ft_str value) {
 }
 
 /* XGBoost's tweedie-nloglik wants its power in its name; SageMaker's does not. */
-static ft_err set_metric(ft_training *t, ft_str metric) {
+static ft_err set_metric(ft_tree_training *t, ft_str metric) {
     if (!ft_str_is(metric, "tweedie-nloglik")) return set_param(t, "eval_metric", metric);
     ft_str full;
     FT_TRY(ft_arena_printf(&full, &t->arena, "tweedie-nloglik@%g",
@@ -29,7 +29,7 @@ static ft_err set_metric(ft_training *t, ft_str metric) {
     return set_param(t, "eval_metric", full);
 }
 
-static ft_err set_params(ft_training *t) {
+static ft_err set_params(ft_tree_training *t) {
     ft_str item, threads;
     for (const ft_param *row = ft_params_table(t->params); row->name; row++) {
         if (!ft_params_given(t->params, row->name) || !ft_xgboost_passes(row)) continue;
@@ -45,7 +45,7 @@ static ft_err set_params(ft_training *t) {
 }
 
 /* A file, or the model in a folder. */
-static ft_err model_path(ft_training *t, ft_str given, const char **out) {
+static ft_err model_path(ft_tree_training *t, ft_str given, const char **out) {
     static const char *const names[] = { "model.json", "model.ubj", "xgboost-model" };
     ft_str path;
     ft_file_info info;
@@ -63,7 +63,7 @@ static ft_err model_path(ft_training *t, ft_str given, const char **out) {
 }
 
 /* The channel "model": what training goes on from. */
-static ft_err load_base(ft_training *t) {
+static ft_err load_base(ft_tree_training *t) {
     const ft_channel *channel = ft_train_channel(t, "model");
     if (!channel)
         return t->updates ? FT_FAIL(FT_EINVAL, "process_type: update needs a model in channel "
@@ -91,7 +91,7 @@ done:
     return err;
 }
 
-static ft_err make_booster(ft_training *t) {
+static ft_err make_booster(ft_tree_training *t) {
     DMatrixHandle data[FT_TRAIN_SETS];
     for (size_t i = 0; i < t->set_count; i++) data[i] = t->sets[i].data;
     FT_TRY(FT_XGB(t->x, BoosterCreate(data, t->set_count, &t->booster)));
@@ -104,7 +104,7 @@ static ft_err make_booster(ft_training *t) {
 /* ---- one round */
 
 /* "[12]\ttrain-rmse:0.25\tvalidation-rmse:0.31" */
-static ft_err read_metrics(ft_training *t, const char *text) {
+static ft_err read_metrics(ft_tree_training *t, const char *text) {
     ft_str rest, copy;
     FT_TRY(ft_arena_str(&copy, &t->step_arena, ft_str_of(text)));
     rest = copy;
@@ -126,7 +126,7 @@ static ft_err read_metrics(ft_training *t, const char *text) {
     return FT_OK;
 }
 
-static ft_err evaluate(ft_training *t, int64_t step) {
+static ft_err evaluate(ft_tree_training *t, int64_t step) {
     DMatrixHandle data[FT_TRAIN_SETS];
     const char *names[FT_TRAIN_SETS], *text = NULL;
     for (size_t i = 0; i < t->set_count; i++) {
@@ -140,7 +140,7 @@ static ft_err evaluate(ft_training *t, int64_t step) {
 }
 
 /* Is the last metric better than ever? Then this is the best round. */
-static void judge(ft_training *t, int64_t step) {
+static void judge(ft_tree_training *t, int64_t step) {
     if (!t->patience || t->metric_count == 0) return;
     const ft_train_metric *m = &t->metrics[t->metric_count - 1];
     size_t head = strlen(ft_train_judge(t)->name) + 1;
@@ -151,11 +151,11 @@ static void judge(ft_training *t, int64_t step) {
     t->best_score = m->value;
 }
 
-static bool stopped(const ft_training *t) {
+static bool stopped(const ft_tree_training *t) {
     return t->args->stop && atomic_load_explicit(t->args->stop, memory_order_relaxed);
 }
 
-static void tell_progress(const ft_training *t) {
+static void tell_progress(const ft_tree_training *t) {
     char text[160] = "";
     if (!t->args->progress) return;
     if (t->metric_count > 0) {
@@ -166,7 +166,7 @@ static void tell_progress(const ft_training *t) {
 }
 
 /* FT_ECANCELED from the tap's end is a wish to stop: the round itself is complete. */
-static ft_err one_round(ft_training *t, bool *cancel) {
+static ft_err one_round(ft_tree_training *t, bool *cancel) {
     int64_t step = t->round;
     ft_arena_reset(&t->step_arena);
     FT_TRY(FT_XGB(t->x, BoosterUpdateOneIter(t->booster, (int)step, t->sets[0].data)));
@@ -184,14 +184,14 @@ static ft_err one_round(ft_training *t, bool *cancel) {
 
 /* ---- the run */
 
-static ft_err stop_in_good_order(ft_training *t) {
+static ft_err stop_in_good_order(ft_tree_training *t) {
     FT_TRY(ft_train_checkpoint(t, true));
     if (ft_params_bool(t->params, "save_model_on_termination")) FT_TRY(ft_train_save(t));
     return FT_FAIL(FT_ECANCELED, "stopped after round %lld of %lld", (long long)t->round,
                    (long long)t->rounds);
 }
 
-static ft_err run_rounds(ft_training *t) {
+static ft_err run_rounds(ft_tree_training *t) {
     bool cancel = stopped(t);
     while (!cancel && t->round < t->rounds) {
         if (t->patience && t->best_round >= 0 && t->round - 1 - t->best_round >= t->patience) break;
@@ -201,7 +201,7 @@ static ft_err run_rounds(ft_training *t) {
     return cancel ? stop_in_good_order(t) : ft_train_save(t);
 }
 
-static ft_err run(ft_training *t) {
+static ft_err run(ft_tree_training *t) {
     FT_TRY(ft_xgboost_validate(t->params));
     FT_TRY(ft_xgb_load(&t->x));
     FT_TRY(ft_train_read(t));
@@ -210,7 +210,7 @@ static ft_err run(ft_training *t) {
 }
 
 static ft_err train(const ft_train_args *args) {
-    ft_training t = {
+    ft_tree_training t = {
         .args = args,
         .params = args->params,
         .objective = ft_xgboost_objective(args->params),

@@ -277,7 +277,7 @@ static ft_err divide(ft_nn_images *m, const ft_nn_images_opts *o) {
     FT_TRY(ft_arena_items(&examples, &m->arena, (size_t)m->classes + 1));
     for (uint64_t i = 0; i < count; i++) {
         if (m->labels[i] < 0) continue;
-        ft_nn_part *p = judges(m, o, i) ? &m->judge : &m->learn;
+        ft_nn_images_part *p = judges(m, o, i) ? &m->judge : &m->learn;
         p->numbers[p->count++] = i;
         if (p == &m->learn) examples[m->labels[i]]++;
     }
@@ -347,7 +347,7 @@ void ft_nn_images_free(ft_nn_images *m) {
 
 typedef struct side {
     ft_nn_images *m;
-    const ft_nn_part *part;
+    const ft_nn_images_part *part;
 } side;
 
 typedef struct side_reader {

@@ -23,10 +23,10 @@ typedef struct ft_nn_images_opts {
     uint64_t bad_max;              /* records whose label cannot be read: left out, up to so many */
 } ft_nn_images_opts;
 
-typedef struct ft_nn_part { /* samples of one side */
+typedef struct ft_nn_images_part { /* samples of one side */
     uint64_t *numbers;
     uint64_t count;
-} ft_nn_part;
+} ft_nn_images_part;
 
 typedef struct ft_nn_images {
     ft_arena arena;
@@ -41,7 +41,7 @@ typedef struct ft_nn_images {
     const ft_field *fields; /* of the feed, the label's being the class as one number */
     int label_field;
     uint64_t *groups; /* by number: hash of label and group */
-    ft_nn_part learn, judge;
+    ft_nn_images_part learn, judge;
     int channels;   /* of the pictures where they are stored as arrays; 0: encoded */
     uint64_t print; /* of the feed and the division */
 } ft_nn_images;
