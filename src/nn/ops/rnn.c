@@ -1,7 +1,7 @@
 /* rnn.c -- recurrent layers: RNN, GRU, LSTM (ONNX 14; Hochreiter, Schmidhuber 1997; Cho et al.
  * 2014): one or two directions, lengths, peepholes, clipping, both layouts. The cell stands in
- * rnn_cell.h, once for float by oneDNN's products and once for double in plain loops, the
- * reference. */
+ * rnn_cell.h, a direction in rnn_direction.h, once for float by oneDNN's products and once for
+ * double in plain loops, the reference. */
 #include <inttypes.h>
 
 #include "base/check.h"
@@ -113,6 +113,11 @@ static ft_err product_double(bool at, bool bt, int64_t m, int64_t n, int64_t k, 
     }
     return FT_OK;
 }
+
+/* A name for the type REAL: row_float. */
+#define CELL_(name, suffix)  name##_##suffix
+#define CELL__(name, suffix) CELL_(name, suffix)
+#define CELL(name)           CELL__(name, REAL)
 
 #define REAL float
 #include "nn/ops/rnn_cell.h"
@@ -305,82 +310,12 @@ static ft_err lengths_read(rnn_shape *s, const ft_nn_call *c) {
     return FT_OK;
 }
 
-/* The type-bound half: inputs to working memory, run, outputs and gradients back. */
-#define DIRECTION(REAL)                                                                          \
-    static REAL *take_##REAL(REAL **memory, size_t items) {                                      \
-        REAL *at = *memory;                                                                      \
-        *memory += (items + 15) / 16 * 16;                                                       \
-        return at;                                                                               \
-    }                                                                                            \
-    static const REAL *read_##REAL(REAL **memory, const ft_nn_call *c, size_t input, int64_t at, \
-                                   size_t items) {                                               \
-        if (!ft_nn_given(c->in, c->in_count, input)) return NULL;                                \
-        REAL *to = take_##REAL(memory, items);                                                   \
-        for (size_t i = 0; i < items; i++)                                                       \
-            to[i] = (REAL)ft_nn_item(&c->in[input], at + (int64_t)i);                            \
-        return to;                                                                               \
-    }                                                                                            \
-    static void load_##REAL(cell_##REAL *v, REAL **memory, const ft_nn_call *c, int64_t d) {     \
-        const rnn_shape *s = v->s;                                                               \
-        size_t h = (size_t)s->hidden, gh = (size_t)s->gates * h, in = (size_t)s->input;          \
-        REAL *x = take_##REAL(memory, (size_t)(s->steps * s->batch) * in);                       \
-        for (int64_t k = 0; k < s->steps * s->batch; k++)                                        \
-            for (int64_t j = 0; j < s->input; j++)                                               \
-                x[k * s->input + j] =                                                            \
-                    (REAL)ft_nn_item(&c->in[0], x_at(s, k / s->batch, k % s->batch) + j);        \
-        v->x = x;                                                                                \
-        v->w = read_##REAL(memory, c, 1, d * (int64_t)(gh * in), gh * in);                       \
-        v->r = read_##REAL(memory, c, 2, d * (int64_t)(gh * h), gh * h);                         \
-        v->wb = read_##REAL(memory, c, 3, d * (int64_t)(2 * gh), 2 * gh);                        \
-        v->rb = v->wb ? v->wb + gh : NULL;                                                       \
-        v->p = read_##REAL(memory, c, 7, d * (int64_t)(3 * h), 3 * h);                           \
-        cell_place_##REAL(v, take_##REAL(memory, cell_items_##REAL(s)));                         \
-        for (int64_t b = 0; b < s->batch; b++) {                                                 \
-            for (int64_t j = 0; j < s->hidden; j++) {                                            \
-                int64_t at = state_at(s, b, d) + j;                                              \
-                bool first = ft_nn_given(c->in, c->in_count, 5);                                 \
-                bool memory_cell = ft_nn_given(c->in, c->in_count, 6);                           \
-                v->h[b * s->hidden + j] = first ? (REAL)ft_nn_item(&c->in[5], at) : 0;           \
-                v->c[b * s->hidden + j] = memory_cell ? (REAL)ft_nn_item(&c->in[6], at) : 0;     \
-            }                                                                                    \
-        }                                                                                        \
-    }                                                                                            \
-    static void give_##REAL(const cell_##REAL *v, const ft_nn_call *c, int64_t d) {              \
-        const rnn_shape *s = v->s;                                                               \
-        int64_t n = s->hidden, last = s->steps * s->batch;                                       \
-        for (int64_t k = 0; k < s->steps && c->out[0].data; k++) {                               \
-            for (int64_t b = 0; b < s->batch; b++) {                                             \
-                int64_t row = row_##REAL(v, k, b);                                               \
-                int64_t t = row < 0 ? k : row / s->batch; /* past its length: zero */            \
-                for (int64_t j = 0; j < n; j++)                                                  \
-                    ft_nn_put_f64(&c->out[0], y_at(s, t, b, d) + j,                              \
-                                  row < 0 ? 0 : (double)v->h[((k + 1) * s->batch + b) * n + j]); \
-            }                                                                                    \
-        }                                                                                        \
-        for (int64_t i = 0; i < s->batch * n; i++) {                                             \
-            int64_t at = state_at(s, i / n, d) + i % n;                                          \
-            if (c->out_count > 1 && c->out[1].data)                                              \
-                ft_nn_put_f64(&c->out[1], at, (double)v->h[last * n + i]);                       \
-            if (c->out_count > 2 && c->out[2].data)                                              \
-                ft_nn_put_f64(&c->out[2], at, (double)v->c[last * n + i]);                       \
-        }                                                                                        \
-    }                                                                                            \
-    static ft_err run_##REAL(const ft_nn_call *c) {                                              \
-        rnn_shape s;                                                                             \
-        FT_TRY(shape_of(&s, c->node, c->in, c->in_count));                                       \
-        FT_TRY(lengths_read(&s, c));                                                             \
-        for (int64_t d = 0; d < s.directions; d++) {                                             \
-            REAL *memory = (REAL *)(void *)((char *)c->scratch +                                 \
-                                            ((size_t)s.batch * sizeof(int64_t) + 63) / 64 * 64); \
-            cell_##REAL v = { .s = &s, .reverse = s.first_reverse || d == 1 };                   \
-            load_##REAL(&v, &memory, c, d);                                                      \
-            FT_TRY(forth_##REAL(&v));                                                            \
-            give_##REAL(&v, c, d);                                                               \
-        }                                                                                        \
-        return FT_OK;                                                                            \
-    }
-DIRECTION(float)
-DIRECTION(double)
+#define REAL float
+#include "nn/ops/rnn_direction.h"
+#undef REAL
+#define REAL double
+#include "nn/ops/rnn_direction.h"
+#undef REAL
 
 static ft_err rnn_reference(const ft_nn_call *c) { return run_double(c); }
 static ft_err rnn_forward(const ft_nn_call *c) { return c->state ? run_float(c) : run_double(c); }
@@ -396,79 +331,6 @@ static ft_err back_possible(const rnn_shape *s, const ft_nn_node *node) {
     }
     return FT_OK;
 }
-
-/* Adds working memory to a gradient; `at` NULL: not wanted. */
-#define BACKWARD(REAL)                                                                           \
-    static REAL *zeroed_##REAL(REAL **memory, bool wanted, size_t items) {                       \
-        if (!wanted) return NULL;                                                                \
-        REAL *at = take_##REAL(memory, items);                                                   \
-        memset(at, 0, items * sizeof *at);                                                       \
-        return at;                                                                               \
-    }                                                                                            \
-    static void add_##REAL(const ft_nn_call *c, size_t input, int64_t at, const REAL *from,      \
-                           size_t items) {                                                       \
-        float *to = from ? (float *)c->in_grad[input].data + at : NULL;                          \
-        for (size_t i = 0; to && i < items; i++) to[i] += (float)from[i];                        \
-    }                                                                                            \
-    static void last_##REAL(const cell_##REAL *v, const ft_nn_call *c, int64_t d) {              \
-        const rnn_shape *s = v->s;                                                               \
-        int64_t n = s->hidden;                                                                   \
-        for (int64_t i = 0; i < s->batch * n; i++) {                                             \
-            int64_t at = state_at(s, i / n, d) + i % n;                                          \
-            bool h = c->out_count > 1 && c->out_grad[1].data;                                    \
-            bool m = c->out_count > 2 && c->out_grad[2].data;                                    \
-            v->back[i] = h ? (REAL)((const float *)c->out_grad[1].data)[at] : 0;                 \
-            v->back[s->batch * n + i] = m ? (REAL)((const float *)c->out_grad[2].data)[at] : 0;  \
-        }                                                                                        \
-    }                                                                                            \
-    static REAL *dy_##REAL(REAL **memory, const rnn_shape *s, const ft_nn_call *c, int64_t d) {  \
-        if (!c->out_grad[0].data) return NULL;                                                   \
-        REAL *dy = take_##REAL(memory, (size_t)(s->steps * s->batch * s->hidden));               \
-        for (int64_t k = 0; k < s->steps * s->batch; k++)                                        \
-            for (int64_t j = 0; j < s->hidden; j++)                                              \
-                dy[k * s->hidden + j] =                                                          \
-                    (REAL)((const float *)c->out_grad[0]                                         \
-                               .data)[y_at(s, k / s->batch, k % s->batch, d) + j];               \
-        return dy;                                                                               \
-    }                                                                                            \
-    static bool wants_##REAL(const ft_nn_call *c, size_t input) {                                \
-        return input < c->in_count && c->in_grad[input].data;                                    \
-    }                                                                                            \
-    static ft_err back_##REAL(const ft_nn_call *c, const rnn_shape *s, int64_t d) {              \
-        REAL *memory = (REAL *)(void *)((char *)c->scratch +                                     \
-                                        ((size_t)s->batch * sizeof(int64_t) + 63) / 64 * 64);    \
-        size_t h = (size_t)s->hidden, gh = (size_t)s->gates * h, in = (size_t)s->input;          \
-        size_t states = (size_t)s->batch * h;                                                    \
-        cell_##REAL v = { .s = s, .reverse = s->first_reverse || d == 1 };                       \
-        load_##REAL(&v, &memory, c, d);                                                          \
-        FT_TRY(forth_##REAL(&v));                                                                \
-        last_##REAL(&v, c, d);                                                                   \
-        const REAL *dy = dy_##REAL(&memory, s, c, d);                                            \
-        grads_##REAL g = {                                                                       \
-            .x = zeroed_##REAL(&memory, wants_##REAL(c, 0), (size_t)(s->steps * s->batch) * in), \
-            .w = zeroed_##REAL(&memory, wants_##REAL(c, 1), gh * in),                            \
-            .r = zeroed_##REAL(&memory, wants_##REAL(c, 2), gh * h),                             \
-            .wb = zeroed_##REAL(&memory, wants_##REAL(c, 3), 2 * gh),                            \
-            .p = zeroed_##REAL(&memory, wants_##REAL(c, 7), 3 * h),                              \
-        };                                                                                       \
-        g.rb = g.wb ? g.wb + gh : NULL;                                                          \
-        FT_TRY(reverse_##REAL(&v, &g, dy));                                                      \
-        for (int64_t k = 0; g.x && k < s->steps * s->batch; k++)                                 \
-            add_##REAL(c, 0, x_at(s, k / s->batch, k % s->batch), g.x + k * s->input, in);       \
-        add_##REAL(c, 1, d *(int64_t)(gh * in), g.w, gh *in);                                    \
-        add_##REAL(c, 2, d *(int64_t)(gh * h), g.r, gh *h);                                      \
-        add_##REAL(c, 3, d *(int64_t)(2 * gh), g.wb, 2 * gh);                                    \
-        add_##REAL(c, 7, d *(int64_t)(3 * h), g.p, 3 * h);                                       \
-        for (int64_t b = 0; b < s->batch; b++) {                                                 \
-            const REAL *dh = v.back + b * s->hidden,                                             \
-                       *dc = v.back + (int64_t)states + b * s->hidden;                           \
-            if (wants_##REAL(c, 5)) add_##REAL(c, 5, state_at(s, b, d), dh, h);                  \
-            if (wants_##REAL(c, 6)) add_##REAL(c, 6, state_at(s, b, d), dc, h);                  \
-        }                                                                                        \
-        return FT_OK;                                                                            \
-    }
-BACKWARD(float)
-BACKWARD(double)
 
 static ft_err rnn_backward(const ft_nn_call *c) {
     rnn_shape s;

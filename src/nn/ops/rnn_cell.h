@@ -1,13 +1,10 @@
 /* rnn_cell.h -- one direction of an RNN, GRU or LSTM, forth and back, for the type REAL. Included
- * twice by rnn.c: float with oneDNN's products, double with plain loops (the reference). Private.
+ * twice by rnn.c, which defines CELL: float with oneDNN's products, double with plain loops (the
+ * reference). Private.
  *
  * Steps are counted in the order of processing, k; row `t` of the data is then k, or for the
  * reverse direction length - 1 - k. Past its length a batch item keeps its state.
  * Gates stand in ONNX's order: GRU z r h, LSTM i o f c. */
-
-#define CELL_(name, suffix)  name##_##suffix
-#define CELL__(name, suffix) CELL_(name, suffix)
-#define CELL(name)           CELL__(name, REAL)
 
 typedef struct CELL(cell) {
     const rnn_shape *s;
@@ -317,7 +314,3 @@ static ft_err CELL(reverse)(CELL(cell) * v, const CELL(grads) * g, const REAL *d
         for (int64_t j = 0; j < gh; j++) g->wb[j] += v->by_time[row * gh + j];
     return FT_OK;
 }
-
-#undef CELL
-#undef CELL_
-#undef CELL__
