@@ -344,8 +344,7 @@ static bool say_lone(ft_saying *s, ft_str text) {
         bool figures = (is_figure(s, -1) || ft_unit_find(ft_text_at(s, -1))) && is_figure(s, 1);
         if (ft_is_letter(text.at[0]) && !figures) return false;
         if (ft_is_letter(text.at[0]))
-            ft_say(s, english ? "by" : "por");
-
+            ft_say(s, !english ? "por" : equals_near(s) ? "times" : "by"); /* 3 x 4 = 12 */
         else if (text.at[0] == '/' && figures && equals_near(s))
             ft_say(s, english ? "divided by" : "entre");
         else if (text.at[0] == '/' || is_figure(s, -1) || is_figure(s, 1))

@@ -69,9 +69,14 @@ long ft_small_roman_value(ft_str text) {
 static bool say_small(ft_saying *s, ft_str text) {
     static const char *const before[] = { "sc", "act",  "pp",  "p",   "ch",  "vol", "pg",
                                           "fn", "note", "pág", "cap", "art", NULL };
+    static const char *const whole[] = { "chapter", "section", "act",      "scene",    "part",
+                                         "volume",  "page",    "appendix", "footnote", NULL };
     long value = ft_small_roman_value(text);
     const ft_token *t = ft_saying_token(s, -1);
-    if (!value || !t || !ft_str_is(t->after, ".") || !ft_word_in(t->text, before)) return false;
+    if (!value || !t) return false;
+    bool numbered_whole = text.len > 1 && ft_joined(s, -1) && ft_word_in(t->text, whole);
+    if (!numbered_whole && (!ft_str_is(t->after, ".") || !ft_word_in(t->text, before)))
+        return false;
     ft_say_long(s, value, FT_FORM_ALONE);
     return true;
 }
@@ -116,8 +121,6 @@ static bool is_small_roman(ft_str text) {
 }
 
 /* "la II Guerra Mundial", "el XXI Congreso": ordinals up to ten, cardinals above. */
-static bool is_small_roman(ft_str text);
-
 static bool say_before_name(ft_saying *s, ft_str text, long value) {
     ft_str before = ft_text_at(s, -1), next = ft_text_at(s, 1);
     bool she = ft_str_ieq(before, FT_STR("la"));
@@ -154,7 +157,8 @@ static bool say_roman(ft_saying *s) {
     ft_str ahead = ft_text_at(s, 1);
     if (ft_str_is(text, "I") && is_verb_of_i(ahead)) return false;
     bool numbered_before =
-        ft_word_in(before, numbered) && (ft_begins_upper(before) || !ft_is_english(s));
+        ft_word_in(before, numbered) &&
+        (ft_begins_upper(before) || is_small_roman(text) || !ft_is_english(s)); /* chapter IV */
     static const char *const joins[] = { "al", "a", "y", "to", "and", "through", "o", "or", NULL };
     ft_str two = ft_text_at(s, -2);
     numbered_before |= ft_word_in(before, joins) && !ft_str_is(text, "I") && two.len > 1 &&

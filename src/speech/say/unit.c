@@ -459,8 +459,9 @@ static bool say_temperature(ft_saying *s, ft_str text, size_t at) {
     return true;
 }
 
-/* "9mm pistol", "the 50mm lens", "a 10km run": said of the noun behind, in the singular. */
-static bool is_of_noun(const ft_saying *s, const measure *m) {
+/* "9mm pistol", "the 50mm lens", "a 12 oz. bottle": said of the noun behind, in the singular. The
+ * noun is `ahead` tokens on. */
+static bool is_of_noun(const ft_saying *s, const measure *m, int ahead) {
     static const char *const before_noun[] = { "a",     "an",  "the",     "his",  "her",  "their",
                                                "its",   "my",  "our",     "this", "that", "each",
                                                "every", "one", "another", NULL };
@@ -471,8 +472,12 @@ static bool is_of_noun(const ft_saying *s, const measure *m) {
         "later", "fast",   "every", "each", "where", "between", "around",    "behind",
         "made",  "fell",   "last",  "next", NULL
     };
-    ft_str next = ft_text_at(s, 1);
-    if (!ft_is_english(s) || m->per || !ft_joined(s, 0)) return false;
+    ft_str next = ft_text_at(s, ahead);
+    const ft_token *unit = ft_saying_token(s, ahead - 1);
+    bool joined = unit && (ft_joined(s, ahead - 1) || (ahead > 1 && ft_str_is(unit->after, ".")));
+    if (!ft_is_english(s) || m->per || !joined) return false;
+    if (ahead > 1 && strncmp(m->unit->names[FT_EN].one, "degree", 6) == 0)
+        return false; /* the 1.5 °C target */
     bool inch = is_written(m->unit, FT_STR("\"")) && next.len && !ft_is_lower(next.at[0]);
     if (inch && ft_is_letter(next.at[next.len - 1]) && ft_word_in(ft_text_at(s, -1), before_noun))
         return true; /* a 55" TV, a 55" 4K TV */
@@ -506,7 +511,7 @@ static bool say_glued(ft_saying *s, ft_str text, size_t at) {
     if (!ft_is_english(s) && ft_str_is(rest, "mo")) return false;              /* 7mo: séptimo */
     if (ft_str_is(rest, "°") && !hyphen && is_degree_of_noun(s)) return false; /* 7° grado */
     if (!say_amount(s, ft_str_slice(text, 0, at), m.unit->form, &one)) return false;
-    say_unit(s, &m, one || hyphen || is_of_noun(s, &m));
+    say_unit(s, &m, one || hyphen || is_of_noun(s, &m, 1));
     return true;
 }
 
@@ -550,7 +555,7 @@ static bool say_with_unit(ft_saying *s, ft_str text) {
     ft_str before = ft_text_at(s, -1);
     bool mixed = ft_all_digits(before) && ft_joined(s, -1) && !ft_all_digits(text);
     if (mixed || is_improper(text) || !say_amount(s, text, m.unit->form, &one)) return false;
-    say_unit(s, &m, one);
+    say_unit(s, &m, one || is_of_noun(s, &m, behind + 1));
     s->taken = (size_t)behind + 1;
     ft_str listed = ft_text_at(s, behind), last = ft_str_from(listed, before_listed(listed));
     if (last.len) ft_say_part(s, ft_str_from(last, ft_str_find(last, '/') + 1));
