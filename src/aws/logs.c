@@ -101,19 +101,20 @@ static ft_err job_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, b
     return FT_OK;
 }
 
-/* What an endpoint's program prints. `*count` 0: no endpoint has or had that name. */
-static ft_err endpoint_stream(ft_logs_stream *s, size_t *count, ft_aws_call *c, ft_str group,
+/* What an endpoint's program prints: one more of the list, when an endpoint has or had that name. */
+static ft_err endpoint_stream(ft_logs_stream *list, size_t *count, ft_aws_call *c, ft_str group,
                               ft_str head) {
+    ft_logs_stream s = { .name = FT_STR(FT_CAPTURE_VARIANT "/i-0"), .is_own = true };
     ft_str name;
-    *s = (ft_logs_stream){ .name = FT_STR(FT_CAPTURE_VARIANT "/i-0"), .is_own = true };
-    *count = 0;
-    FT_TRY(endpoint_since(&s->created_us, c, group));
-    if (!s->created_us || !endpoint_of(&name, group) || !ft_str_starts(s->name, head)) return FT_OK;
-    *count = 1;
-    return ft_subject(&s->key, c->arena, FT_SUBJECT_ENDPOINT, name);
+    FT_TRY(endpoint_since(&s.created_us, c, group));
+    if (!s.created_us || !endpoint_of(&name, group) || !ft_str_starts(s.name, head)) return FT_OK;
+    FT_TRY(ft_subject(&s.key, c->arena, FT_SUBJECT_ENDPOINT, name));
+    list[(*count)++] = s;
+    return FT_OK;
 }
 
 static ft_err stream_read(ft_logs_stream *s, ft_rows *rows, ft_arena *arena, ft_str group) {
+    *s = (ft_logs_stream){ 0 };
     ft_rows_read(rows, "si", &s->name, &s->created_us);
     FT_TRY(ft_arena_str(&s->name, arena, s->name));
     return ft_arena_printf(&s->key, arena, "%.*s:%.*s", FT_STR_ARG(group), FT_STR_ARG(s->name));
@@ -137,7 +138,7 @@ static ft_err row_streams(ft_logs_stream *list, size_t *count, size_t limit, ft_
 ft_err ft_logs_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, ft_str group,
                        ft_str head) {
     ft_logs_stream *jobs = NULL;
-    size_t job_count = 0, endpoint_count;
+    size_t job_count = 0;
     int64_t rows = 0;
     *count = 0;
     if (!head.at) head = FT_STR("");
@@ -149,8 +150,8 @@ ft_err ft_logs_streams(ft_logs_stream **out, size_t *count, ft_aws_call *c, ft_s
                      &rows));
     FT_TRY(ft_arena_items(out, c->arena, job_count + (size_t)rows + 2));
     if (job_count) memcpy(*out, jobs, job_count * sizeof *jobs);
-    FT_TRY(endpoint_stream(&(*out)[job_count], &endpoint_count, c, group, head));
-    *count = job_count + endpoint_count;
+    *count = job_count;
+    FT_TRY(endpoint_stream(*out, count, c, group, head));
     return row_streams(*out, count, *count + (size_t)rows, c, group, head);
 }
 
