@@ -350,6 +350,7 @@ static ft_err skip(machine *m, int bytes) {
     return take(&v, m, bytes);
 }
 
+/* Longer than a screen, since there are so many: a line an instruction, and nothing is decided. */
 static ft_err step(machine *m, uint8_t op) {
     ft_pickle *dropped = NULL;
     switch (op) {
