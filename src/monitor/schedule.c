@@ -84,41 +84,36 @@ static ft_err spec_check(ft_cron *cron, const ft_schedule *spec) {
 
 static ft_str text_of(ft_str s) { return s.at ? s : FT_STR(""); }
 
-ft_err ft_schedule_add(ft_store *s, const ft_schedule *spec) {
+/* Runs a statement over ?1 name … ?11 now; FT_OK when it has changed a row, else `otherwise`. */
+static ft_err spec_store(ft_store *s, const ft_schedule *spec, const char *sql, ft_err otherwise) {
     ft_db *db;
     ft_cron cron;
     int64_t now = ft_clock_now_us(), next;
     FT_TRY(ft_schedule_db(&db, s));
     FT_TRY(spec_check(&cron, spec));
     FT_TRY(first_due(&next, &cron, now));
-    FT_TRY(ft_db_run(db,
-                     "insert or ignore into monitor_schedule (name, endpoint, expression,"
-                     " output_uri, statistics_uri, constraints_uri, capture_uri, request, program,"
-                     " next_us, created_us, modified_us)"
-                     " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                     "ssssssssniii", spec->name, spec->endpoint, spec->expression, spec->output_uri,
-                     text_of(spec->statistics_uri), text_of(spec->constraints_uri),
-                     text_of(spec->capture_uri), text_of(spec->request_json), (int)spec->program,
-                     next, now, now));
-    return ft_db_changes(db) ? FT_OK : FT_EEXIST;
+    FT_TRY(ft_db_run(db, sql, "ssssssssnii", spec->name, spec->endpoint, spec->expression,
+                     spec->output_uri, text_of(spec->statistics_uri),
+                     text_of(spec->constraints_uri), text_of(spec->capture_uri),
+                     text_of(spec->request_json), (int)spec->program, next, now));
+    return ft_db_changes(db) ? FT_OK : otherwise;
+}
+
+ft_err ft_schedule_add(ft_store *s, const ft_schedule *spec) {
+    return spec_store(s, spec,
+                      "insert or ignore into monitor_schedule (name, endpoint, expression,"
+                      " output_uri, statistics_uri, constraints_uri, capture_uri, request, program,"
+                      " next_us, created_us, modified_us)"
+                      " values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
+                      FT_EEXIST);
 }
 
 ft_err ft_schedule_change(ft_store *s, const ft_schedule *spec) {
-    ft_db *db;
-    ft_cron cron;
-    int64_t now = ft_clock_now_us(), next;
-    FT_TRY(ft_schedule_db(&db, s));
-    FT_TRY(spec_check(&cron, spec));
-    FT_TRY(first_due(&next, &cron, now));
-    FT_TRY(ft_db_run(db,
-                     "update monitor_schedule set endpoint = ?, expression = ?, output_uri = ?,"
-                     " statistics_uri = ?, constraints_uri = ?, capture_uri = ?, request = ?,"
-                     " program = ?, next_us = ?, modified_us = ? where name = ?",
-                     "sssssssniis", spec->endpoint, spec->expression, spec->output_uri,
-                     text_of(spec->statistics_uri), text_of(spec->constraints_uri),
-                     text_of(spec->capture_uri), text_of(spec->request_json), (int)spec->program,
-                     next, now, spec->name));
-    return ft_db_changes(db) ? FT_OK : FT_ENOTFOUND;
+    return spec_store(s, spec,
+                      "update monitor_schedule set endpoint = ?2, expression = ?3, output_uri = ?4,"
+                      " statistics_uri = ?5, constraints_uri = ?6, capture_uri = ?7, request = ?8,"
+                      " program = ?9, next_us = ?10, modified_us = ?11 where name = ?1",
+                      FT_ENOTFOUND);
 }
 
 static ft_err schedule_copy(ft_schedule *out, ft_rows *rows, ft_arena *arena) {

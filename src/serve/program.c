@@ -1,6 +1,7 @@
 /* program.c -- the predictor "program"; see program.h. */
 #include "serve/program_in.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,7 +17,7 @@
 #define HEADER_MAX    8192
 #define SNIFF_SPEC    100
 #define SNIFF_SERVE   60
-#define SNIFF_CODE                                                                 \
+#define SNIFF_CODE \
     90 /* beside model files of a built-in predictor: who brings code wants it run \
         */
 
@@ -24,24 +25,33 @@ static const char *const runs[] = { "script", "file", "image" };
 
 /* ---- the specification */
 
+/* Its texts by their names in the file. */
+typedef struct spec_text {
+    const char *name;
+    size_t at; /* of the ft_str in ft_program_spec */
+} spec_text;
+static const spec_text spec_texts[] = { { "image", offsetof(ft_program_spec, image) },
+                                        { "program", offsetof(ft_program_spec, program) },
+                                        { "framework", offsetof(ft_program_spec, framework) },
+                                        { "data", offsetof(ft_program_spec, data) },
+                                        { "source", offsetof(ft_program_spec, source) } };
+
+static ft_str *text_at(ft_program_spec *spec, size_t i) {
+    return (ft_str *)((char *)spec + spec_texts[i].at);
+}
+
 ft_err ft_program_spec_write(ft_str *json, ft_arena *arena, const ft_program_spec *spec) {
     ft_buf buf = { 0 };
     ft_json_out w;
-    const struct {
-        const char *name;
-        ft_str value;
-    } texts[] = { { "image", spec->image },
-                  { "program", spec->program },
-                  { "framework", spec->framework },
-                  { "data", spec->data },
-                  { "source", spec->source } };
+    ft_program_spec copy = *spec;
     ft_json_out_init(&w, &buf, true);
     ft_json_out_object(&w);
     ft_json_out_name(&w, "run"), ft_json_out_text(&w, runs[spec->run]);
-    for (size_t i = 0; i < FT_COUNT(texts); i++) {
-        if (!texts[i].value.len) continue;
-        ft_json_out_name(&w, texts[i].name);
-        ft_json_out_str(&w, texts[i].value);
+    for (size_t i = 0; i < FT_COUNT(spec_texts); i++) {
+        const ft_str *value = text_at(&copy, i);
+        if (!value->len) continue;
+        ft_json_out_name(&w, spec_texts[i].name);
+        ft_json_out_str(&w, *value);
     }
     if (spec->environment_json.len) {
         ft_json_out_name(&w, "environment");
@@ -67,14 +77,6 @@ static ft_err run_read(ft_program_spec *spec, ft_json *j) {
 }
 
 static ft_err member_read(ft_program_spec *spec, ft_json *j, ft_str name, ft_arena *arena) {
-    const struct {
-        const char *name;
-        ft_str *to;
-    } texts[] = { { "image", &spec->image },
-                  { "program", &spec->program },
-                  { "framework", &spec->framework },
-                  { "data", &spec->data },
-                  { "source", &spec->source } };
     ft_str text;
     if (ft_str_is(name, "run")) return run_read(spec, j);
     if (ft_str_is(name, "start_s")) return ft_json_i64(j, &spec->start_s);
@@ -82,10 +84,10 @@ static ft_err member_read(ft_program_spec *spec, ft_json *j, ft_str name, ft_are
         FT_TRY(ft_json_skip(j, &text));
         return ft_arena_str(&spec->environment_json, arena, text);
     }
-    for (size_t i = 0; i < FT_COUNT(texts); i++)
-        if (ft_str_is(name, texts[i].name)) {
+    for (size_t i = 0; i < FT_COUNT(spec_texts); i++)
+        if (ft_str_is(name, spec_texts[i].name)) {
             FT_TRY(ft_json_string(j, &text));
-            return ft_arena_str(texts[i].to, arena, text);
+            return ft_arena_str(text_at(spec, i), arena, text);
         }
     return FT_OK; /* skipped */
 }
