@@ -19,7 +19,7 @@ const ft_nn_arch *const ft_nn_archs[] = {
 };
 
 ft_err ft_nn_arch_find(const ft_nn_arch **out, ft_str name) {
-    const char *names[FT_COUNT(ft_nn_archs)];
+    const char *names[FT_COUNT(ft_nn_archs)] = { 0 };
     size_t count = 0;
     for (; ft_nn_archs[count]; count++) {
         names[count] = ft_nn_archs[count]->name;
