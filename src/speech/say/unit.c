@@ -1,294 +1,7 @@
 /* unit.c -- the class "unit": an amount with a unit glued to it, behind it or joined by a hyphen
  * ("5kg", "72 °F", "5'10\"", "a 10-km run", "60 km/h", "5%"), and units that stand alone behind a
- * number's word ("five km").
- *
- * Source of the signs: BIPM, The International System of Units, 9th ed.; NIST Handbook 44, app. C.
- */
-#include "speech/say/say_in.h"
-
-enum {
-    GLUED = 1, /* only right behind its figure: "5s" is seconds, "5 s" is not */
-    ALONE = 2, /* also without a figure: it is no word of either language */
-    INVARIABLE = 4
-};
-
-typedef struct unit_names {
-    const char *one, *many;
-} unit_names;
-
-struct ft_unit {
-    const char *written; /* ways to write it, a blank between them */
-    unit_names names[FT_TONGUES];
-    ft_form form; /* of its Spanish name */
-    int flags;
-};
-
-#define HE  FT_FORM_MASCULINE
-#define SHE FT_FORM_FEMININE
-
-static const ft_unit units[] = {
-    { "%", { { "percent", "percent" }, { "por ciento", "por ciento" } }, FT_FORM_ALONE, 0 },
-    { "‰", { { "per mille", "per mille" }, { "por mil", "por mil" } }, FT_FORM_ALONE, 0 },
-    { "km kms KM Km", { { "kilometer", "kilometers" }, { "kilómetro", "kilómetros" } }, HE, ALONE },
-    { "m mts", { { "meter", "meters" }, { "metro", "metros" } }, HE, 0 },
-    { "cm", { { "centimeter", "centimeters" }, { "centímetro", "centímetros" } }, HE, ALONE },
-    { "mm mms", { { "millimeter", "millimeters" }, { "milímetro", "milímetros" } }, HE, ALONE },
-    { "µm μm", { { "micrometer", "micrometers" }, { "micrómetro", "micrómetros" } }, HE, ALONE },
-    { "nm", { { "nanometer", "nanometers" }, { "nanómetro", "nanómetros" } }, HE, ALONE },
-    { "mi", { { "mile", "miles" }, { "milla", "millas" } }, SHE, 0 },
-    { "yd yds", { { "yard", "yards" }, { "yarda", "yardas" } }, SHE, ALONE },
-    { "ft ′ '", { { "foot", "feet" }, { "pie", "pies" } }, HE, ALONE },
-    { "in ″ \" inch", { { "inch", "inches" }, { "pulgada", "pulgadas" } }, SHE, GLUED },
-    { "m² m2 sqm",
-      { { "square meter", "square meters" }, { "metro cuadrado", "metros cuadrados" } },
-      HE,
-      ALONE },
-    { "km² km2",
-      { { "square kilometer", "square kilometers" },
-        { "kilómetro cuadrado", "kilómetros cuadrados" } },
-      HE,
-      ALONE },
-    { "cm² cm2",
-      { { "square centimeter", "square centimeters" },
-        { "centímetro cuadrado", "centímetros cuadrados" } },
-      HE,
-      ALONE },
-    { "ft² ft2 sqft",
-      { { "square foot", "square feet" }, { "pie cuadrado", "pies cuadrados" } },
-      HE,
-      ALONE },
-    { "mi² mi2",
-      { { "square mile", "square miles" }, { "milla cuadrada", "millas cuadradas" } },
-      SHE,
-      ALONE },
-    { "m³ m3",
-      { { "cubic meter", "cubic meters" }, { "metro cúbico", "metros cúbicos" } },
-      HE,
-      ALONE },
-    { "cm³ cm3",
-      { { "cubic centimeter", "cubic centimeters" },
-        { "centímetro cúbico", "centímetros cúbicos" } },
-      HE,
-      ALONE },
-    { "ft³ ft3", { { "cubic foot", "cubic feet" }, { "pie cúbico", "pies cúbicos" } }, HE, ALONE },
-    { "cc", { { "c c", "c c" }, { "centímetro cúbico", "centímetros cúbicos" } }, HE, 0 },
-    { "ha", { { "hectare", "hectares" }, { "hectárea", "hectáreas" } }, SHE, 0 },
-    { "ac", { { "acre", "acres" }, { "acre", "acres" } }, HE, 0 },
-    { "kg kgs Kg", { { "kilogram", "kilograms" }, { "kilogramo", "kilogramos" } }, HE, ALONE },
-    { "g gr gm", { { "gram", "grams" }, { "gramo", "gramos" } }, HE, 0 },
-    { "mg", { { "milligram", "milligrams" }, { "miligramo", "miligramos" } }, HE, ALONE },
-    { "µg μg mcg", { { "microgram", "micrograms" }, { "microgramo", "microgramos" } }, HE, ALONE },
-    { "lb lbs", { { "pound", "pounds" }, { "libra", "libras" } }, SHE, ALONE },
-    { "oz", { { "ounce", "ounces" }, { "onza", "onzas" } }, SHE, ALONE },
-    { "t", { { "ton", "tons" }, { "tonelada", "toneladas" } }, SHE, GLUED },
-    { "l L", { { "liter", "liters" }, { "litro", "litros" } }, HE, 0 },
-    { "ml mL", { { "milliliter", "milliliters" }, { "mililitro", "mililitros" } }, HE, ALONE },
-    { "dl dL", { { "deciliter", "deciliters" }, { "decilitro", "decilitros" } }, HE, ALONE },
-    { "cl cL", { { "centiliter", "centiliters" }, { "centilitro", "centilitros" } }, HE, 0 },
-    { "gal gals", { { "gallon", "gallons" }, { "galón", "galones" } }, HE, 0 },
-    { "qt qts", { { "quart", "quarts" }, { "cuarto de galón", "cuartos de galón" } }, HE, 0 },
-    { "pts", { { "point", "points" }, { "punto", "puntos" } }, HE, 0 },
-    { "pt", { { "pint", "pints" }, { "pinta", "pintas" } }, SHE, 0 },
-    { "c", { { "cup", "cups" }, { "taza", "tazas" } }, SHE, GLUED },
-    { "tsp", { { "teaspoon", "teaspoons" }, { "cucharadita", "cucharaditas" } }, SHE, ALONE },
-    { "cda cdas", { { "tablespoon", "tablespoons" }, { "cucharada", "cucharadas" } }, SHE, ALONE },
-    { "cdta cdtas cdita",
-      { { "teaspoon", "teaspoons" }, { "cucharadita", "cucharaditas" } },
-      SHE,
-      ALONE },
-    { "tbsp", { { "tablespoon", "tablespoons" }, { "cucharada", "cucharadas" } }, SHE, ALONE },
-    { "h hr hrs hs", { { "hour", "hours" }, { "hora", "horas" } }, SHE, 0 },
-    { "min mins", { { "minute", "minutes" }, { "minuto", "minutos" } }, HE, 0 },
-    { "sec secs seg", { { "second", "seconds" }, { "segundo", "segundos" } }, HE, 0 },
-    { "s", { { "second", "seconds" }, { "segundo", "segundos" } }, HE, GLUED },
-    { "ms", { { "millisecond", "milliseconds" }, { "milisegundo", "milisegundos" } }, HE, 0 },
-    { "µs μs",
-      { { "microsecond", "microseconds" }, { "microsegundo", "microsegundos" } },
-      HE,
-      ALONE },
-    { "ns", { { "nanosecond", "nanoseconds" }, { "nanosegundo", "nanosegundos" } }, HE, 0 },
-    { "yr yrs", { { "year", "years" }, { "año", "años" } }, HE, ALONE },
-    { "mo mos", { { "month", "months" }, { "mes", "meses" } }, HE, 0 },
-    { "wk wks", { { "week", "weeks" }, { "semana", "semanas" } }, SHE, ALONE },
-    { "mph MPH",
-      { { "mile per hour", "miles per hour" }, { "milla por hora", "millas por hora" } },
-      SHE,
-      ALONE },
-    { "kph kmh KPH",
-      { { "kilometer per hour", "kilometers per hour" },
-        { "kilómetro por hora", "kilómetros por hora" } },
-      HE,
-      ALONE },
-    { "mpg MPG",
-      { { "mile per gallon", "miles per gallon" }, { "milla por galón", "millas por galón" } },
-      SHE,
-      ALONE },
-    { "rpm RPM",
-      { { "revolution per minute", "revolutions per minute" },
-        { "revolución por minuto", "revoluciones por minuto" } },
-      SHE,
-      ALONE },
-    { "bpm BPM",
-      { { "beat per minute", "beats per minute" }, { "latido por minuto", "latidos por minuto" } },
-      HE,
-      ALONE },
-    { "fps",
-      { { "frame per second", "frames per second" },
-        { "cuadro por segundo", "cuadros por segundo" } },
-      HE,
-      ALONE },
-    { "psi",
-      { { "pound per square inch", "pounds per square inch" },
-        { "libra por pulgada cuadrada", "libras por pulgada cuadrada" } },
-      SHE,
-      ALONE },
-    { "ppm",
-      { { "part per million", "parts per million" }, { "parte por millón", "partes por millón" } },
-      SHE,
-      ALONE },
-    { "°F ºF ℉",
-      { { "degree fahrenheit", "degrees fahrenheit" },
-        { "grado fahrenheit", "grados fahrenheit" } },
-      HE,
-      ALONE },
-    { "°C ºC ℃",
-      { { "degree celsius", "degrees celsius" }, { "grado celsius", "grados celsius" } },
-      HE,
-      ALONE },
-    { "°K", { { "kelvin", "kelvins" }, { "kelvin", "kelvins" } }, HE, ALONE },
-    { "°N", { { "degree north", "degrees north" }, { "grado norte", "grados norte" } }, HE, ALONE },
-    { "°S", { { "degree south", "degrees south" }, { "grado sur", "grados sur" } }, HE, ALONE },
-    { "°E", { { "degree east", "degrees east" }, { "grado este", "grados este" } }, HE, ALONE },
-    { "°W °O",
-      { { "degree west", "degrees west" }, { "grado oeste", "grados oeste" } },
-      HE,
-      ALONE },
-    { "bbl bbls", { { "barrel", "barrels" }, { "barril", "barriles" } }, HE, ALONE },
-    { "Mt", { { "megaton", "megatons" }, { "megatonelada", "megatoneladas" } }, SHE, GLUED },
-    { "Gt", { { "gigaton", "gigatons" }, { "gigatonelada", "gigatoneladas" } }, SHE, 0 },
-    { "mdp",
-      { { "million pesos", "million pesos" }, { "millón de pesos", "millones de pesos" } },
-      HE,
-      0 },
-    { "mdd",
-      { { "million dollars", "million dollars" }, { "millón de dólares", "millones de dólares" } },
-      HE,
-      0 },
-    { "nmi",
-      { { "nautical mile", "nautical miles" }, { "milla náutica", "millas náuticas" } },
-      SHE,
-      ALONE },
-    { "°", { { "degree", "degrees" }, { "grado", "grados" } }, HE, 0 },
-    { "kB KB Kb", { { "kilobyte", "kilobytes" }, { "kilobyte", "kilobytes" } }, HE, ALONE },
-    { "MB Mb", { { "megabyte", "megabytes" }, { "megabyte", "megabytes" } }, HE, 0 },
-    { "GB Gb gb", { { "gigabyte", "gigabytes" }, { "gigabyte", "gigabytes" } }, HE, ALONE },
-    { "TB Tb tb", { { "terabyte", "terabytes" }, { "terabyte", "terabytes" } }, HE, 0 },
-    { "PB", { { "petabyte", "petabytes" }, { "petabyte", "petabytes" } }, HE, 0 },
-    { "KiB", { { "kibibyte", "kibibytes" }, { "kibibyte", "kibibytes" } }, HE, ALONE },
-    { "MiB", { { "mebibyte", "mebibytes" }, { "mebibyte", "mebibytes" } }, HE, ALONE },
-    { "GiB", { { "gibibyte", "gibibytes" }, { "gibibyte", "gibibytes" } }, HE, ALONE },
-    { "kbps Kbps",
-      { { "kilobit per second", "kilobits per second" },
-        { "kilobit por segundo", "kilobits por segundo" } },
-      HE,
-      ALONE },
-    { "Mbps mbps",
-      { { "megabit per second", "megabits per second" },
-        { "megabit por segundo", "megabits por segundo" } },
-      HE,
-      ALONE },
-    { "Gbps gbps",
-      { { "gigabit per second", "gigabits per second" },
-        { "gigabit por segundo", "gigabits por segundo" } },
-      HE,
-      ALONE },
-    { "Hz hz", { { "hertz", "hertz" }, { "hercio", "hercios" } }, HE, ALONE },
-    { "kHz khz KHz", { { "kilohertz", "kilohertz" }, { "kilohercio", "kilohercios" } }, HE, ALONE },
-    { "MHz Mhz", { { "megahertz", "megahertz" }, { "megahercio", "megahercios" } }, HE, ALONE },
-    { "GHz Ghz", { { "gigahertz", "gigahertz" }, { "gigahercio", "gigahercios" } }, HE, ALONE },
-    { "W", { { "watt", "watts" }, { "vatio", "vatios" } }, HE, 0 },
-    { "kW", { { "kilowatt", "kilowatts" }, { "kilovatio", "kilovatios" } }, HE, ALONE },
-    { "MW", { { "megawatt", "megawatts" }, { "megavatio", "megavatios" } }, HE, 0 },
-    { "GW", { { "gigawatt", "gigawatts" }, { "gigavatio", "gigavatios" } }, HE, 0 },
-    { "kWh kwh",
-      { { "kilowatt hour", "kilowatt hours" }, { "kilovatio hora", "kilovatios hora" } },
-      HE,
-      ALONE },
-    { "MWh",
-      { { "megawatt hour", "megawatt hours" }, { "megavatio hora", "megavatios hora" } },
-      HE,
-      ALONE },
-    { "V", { { "volt", "volts" }, { "voltio", "voltios" } }, HE, 0 },
-    { "kV", { { "kilovolt", "kilovolts" }, { "kilovoltio", "kilovoltios" } }, HE, ALONE },
-    { "mV", { { "millivolt", "millivolts" }, { "milivoltio", "milivoltios" } }, HE, ALONE },
-    { "mA", { { "milliamp", "milliamps" }, { "miliamperio", "miliamperios" } }, HE, ALONE },
-    { "mAh",
-      { { "milliamp hour", "milliamp hours" }, { "miliamperio hora", "miliamperios hora" } },
-      HE,
-      ALONE },
-    { "Ω", { { "ohm", "ohms" }, { "ohmio", "ohmios" } }, HE, 0 },
-    { "dB", { { "decibel", "decibels" }, { "decibelio", "decibelios" } }, HE, ALONE },
-    { "Pa", { { "pascal", "pascals" }, { "pascal", "pascales" } }, HE, GLUED },
-    { "hPa", { { "hectopascal", "hectopascals" }, { "hectopascal", "hectopascales" } }, HE, ALONE },
-    { "kPa", { { "kilopascal", "kilopascals" }, { "kilopascal", "kilopascales" } }, HE, ALONE },
-    { "cal", { { "calorie", "calories" }, { "caloría", "calorías" } }, SHE, 0 },
-    { "kcal",
-      { { "kilocalorie", "kilocalories" }, { "kilocaloría", "kilocalorías" } },
-      SHE,
-      ALONE },
-    { "kJ", { { "kilojoule", "kilojoules" }, { "kilojulio", "kilojulios" } }, HE, ALONE },
-    { "hp HP",
-      { { "horsepower", "horsepower" }, { "caballo de fuerza", "caballos de fuerza" } },
-      HE,
-      0 },
-    { "px", { { "pixel", "pixels" }, { "píxel", "píxeles" } }, HE, ALONE },
-    { "dpi",
-      { { "dot per inch", "dots per inch" }, { "punto por pulgada", "puntos por pulgada" } },
-      HE,
-      ALONE },
-    { "MP", { { "megapixel", "megapixels" }, { "megapíxel", "megapíxeles" } }, HE, GLUED },
-    { "mmHg",
-      { { "millimeter of mercury", "millimeters of mercury" },
-        { "milímetro de mercurio", "milímetros de mercurio" } },
-      HE,
-      ALONE },
-    { "pk", { { "pack", "packs" }, { "paquete", "paquetes" } }, HE, 0 },
-    { "bd bdrm", { { "bedroom", "bedrooms" }, { "recámara", "recámaras" } }, SHE, 0 },
-    { "ba", { { "bath", "baths" }, { "baño", "baños" } }, HE, 0 },
-    { "AU",
-      { { "astronomical unit", "astronomical units" },
-        { "unidad astronómica", "unidades astronómicas" } },
-      SHE,
-      0 },
-};
-
-static bool is_written(const ft_unit *u, ft_str text) {
-    for (const char *w = u->written; *w; w++) {
-        size_t n = 0;
-        while (n < text.len && w[n] == text.at[n]) n++;
-        if (n == text.len && (w[n] == ' ' || !w[n])) return true;
-        while (*w && *w != ' ') w++;
-        if (!*w) break;
-    }
-    return false;
-}
-
-const ft_unit *ft_unit_find(ft_str text) {
-    if (text.len == 0 || text.len > 6 || ft_is_digit(text.at[0])) return NULL;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (is_written(&units[i], text)) return &units[i];
-    return NULL;
-}
-
-/* Whole names, as "1meter" has them: for say-as only. */
-static const ft_unit *by_name(ft_str text, int tongue) {
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        const unit_names *n = &units[i].names[tongue];
-        if (ft_str_ieq(text, ft_str_of(n->one)) || ft_str_ieq(text, ft_str_of(n->many)))
-            return &units[i];
-    }
-    return NULL;
-}
+ * number's word ("five km"). The units stand in unit_table.c. */
+#include "speech/say/unit_in.h"
 
 /* ---- a unit, maybe per another: "km/h", "g/dL" */
 
@@ -310,7 +23,7 @@ static bool read_measure(measure *m, ft_str text) {
 
 static void say_unit(ft_saying *s, const measure *m, bool one) {
     int tongue = s->language->tongue;
-    const unit_names *n = &m->unit->names[tongue];
+    const ft_unit_names *n = &m->unit->names[tongue];
     ft_say(s, one ? n->one : n->many);
     if (!m->per) return;
     ft_say(s, tongue == FT_EN ? "per" : "por");
@@ -347,7 +60,7 @@ static int unit_behind(const ft_saying *s, measure *m) {
     bool decimal = ft_str_is(word, "s") &&
                    (memchr(amount.at, '.', amount.len) || memchr(amount.at, ',', amount.len));
     bool ton = !ft_is_english(s) && ft_str_is(word, "t");
-    if ((m->unit->flags & GLUED) && !inch && !decimal && !ton) return 0;
+    if ((m->unit->flags & FT_UNIT_GLUED) && !inch && !decimal && !ton) return 0;
     /* "12 W. 57th St." */
     return word.len == 1 && ft_is_upper(word.at[0]) && t->after.len && t->after.at[0] == '.' &&
                    next.len
@@ -406,10 +119,10 @@ static bool say_pairs(ft_saying *s, ft_str text, int count) {
         size_t len = 0;
         while (len < rest.len && !ft_is_digit(rest.at[len])) len++;
         measure m = { .unit = ft_unit_find(ft_str_slice(rest, 0, len)) };
-        bool hours = before && is_written(before, FT_STR("h"));
-        if (hours && m.unit && is_written(m.unit, FT_STR("m")))
+        bool hours = before && ft_unit_written(before, FT_STR("h"));
+        if (hours && m.unit && ft_unit_written(m.unit, FT_STR("m")))
             m.unit = ft_unit_find(FT_STR("min"));
-        if (!m.unit && len == 0 && before && is_written(before, FT_STR("'")))
+        if (!m.unit && len == 0 && before && ft_unit_written(before, FT_STR("'")))
             m.unit = ft_unit_find(FT_STR("in"));
         if (!m.unit) return false;
         ft_say_figure(s, &f, m.unit->form);
@@ -478,7 +191,7 @@ static bool is_of_noun(const ft_saying *s, const measure *m, int ahead) {
     if (!ft_is_english(s) || m->per || !joined) return false;
     if (ahead > 1 && strncmp(m->unit->names[FT_EN].one, "degree", 6) == 0)
         return false; /* the 1.5 °C target */
-    bool inch = is_written(m->unit, FT_STR("\"")) && next.len && !ft_is_lower(next.at[0]);
+    bool inch = ft_unit_written(m->unit, FT_STR("\"")) && next.len && !ft_is_lower(next.at[0]);
     if (inch && ft_is_letter(next.at[next.len - 1]) && ft_word_in(ft_text_at(s, -1), before_noun))
         return true; /* a 55" TV, a 55" 4K TV */
     if (next.len < 3) return false;
@@ -487,7 +200,7 @@ static bool is_of_noun(const ft_saying *s, const measure *m, int ahead) {
     static const char *const ends[] = { "ed", "ly", "ing", "er", NULL };
     for (const char *const *e = ends; *e; e++)
         if (ft_str_ends(next, ft_str_of(*e))) return false;
-    return is_written(m->unit, FT_STR("mm")) || ft_word_in(ft_text_at(s, -1), before_noun);
+    return ft_unit_written(m->unit, FT_STR("mm")) || ft_word_in(ft_text_at(s, -1), before_noun);
 }
 
 /* "7° grado" is an ordinal, "30° norte" is not. */
@@ -570,11 +283,11 @@ static bool say_alone(ft_saying *s, ft_str text) {
     bool figure = before.len &&
                   (ft_is_digit(before.at[before.len - 1]) || ft_is_magnitude(s, before)) &&
                   s->at > 0 && ft_joined(s, -1);
-    bool known = (m.unit->flags & ALONE) || m.per;
+    bool known = (m.unit->flags & FT_UNIT_ALONE) || m.per;
     const ft_token *t = &s->tokens[s->at];
     bool dotted =
         t->after.len && t->after.at[0] == '.' && strchr("ci", text.at[0]); /* 2-1/2 c., 5-6 in. */
-    if (!known && (!figure || ((m.unit->flags & GLUED) && !dotted))) return false;
+    if (!known && (!figure || ((m.unit->flags & FT_UNIT_GLUED) && !dotted))) return false;
     bool one = ft_word_in(before, (const char *const[]){ "one", "a", "an", "per", "each", "un",
                                                          "una", "por", "el", "la", "cada", NULL });
     ft_str next = ft_text_at(s, 1);
@@ -595,8 +308,8 @@ bool ft_say_measure(ft_saying *s, ft_str text) {
     size_t at = amount_len(s, text);
     ft_str name = ft_str_trim(ft_str_from(text, at));
     bool one = true;
-    measure m = { .unit = by_name(name, s->language->tongue) };
-    if (!m.unit) m.unit = by_name(name, FT_EN); /* the names that Polly's guide has */
+    measure m = { .unit = ft_unit_by_name(name, s->language->tongue) };
+    if (!m.unit) m.unit = ft_unit_by_name(name, FT_EN); /* the names that Polly's guide has */
     if (!m.unit && !read_measure(&m, name)) return false;
     if (at && !say_amount(s, ft_str_slice(text, 0, at), m.unit->form, &one)) return false;
     say_unit(s, &m, one);
