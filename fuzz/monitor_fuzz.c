@@ -14,11 +14,10 @@ static void line(ft_str text, ft_arena *arena) {
     FT_CHECK(v[FT_CAPTURE_TIME].type == FT_VALUE_INT);
     for (int i = 0; i < FT_CAPTURE_COLUMNS; i++)
         if (v[i].type == FT_VALUE_TEXT) FT_CHECK(v[i].s.at != NULL);
-    ft_str bytes, encoding = v[FT_CAPTURE_ENCODING_IN].type == FT_VALUE_TEXT
-                                 ? v[FT_CAPTURE_ENCODING_IN].s
-                                 : FT_STR("");
-    if (v[FT_CAPTURE_INPUT].type == FT_VALUE_TEXT)
-        (void)ft_capture_bytes(&bytes, arena, v[FT_CAPTURE_INPUT].s, encoding);
+    for (ft_capture_half half = FT_CAPTURE_ASKED; half <= FT_CAPTURE_ANSWERED; half++) {
+        ft_payload p;
+        if (ft_capture_payload(&p, arena, v, half) == FT_OK) FT_CHECK(p.bytes.at || !p.bytes.len);
+    }
 }
 
 typedef struct seen {
