@@ -34,7 +34,10 @@ static void check_script(const ft_script *s, ft_str input) {
         for (size_t k = 0; k < s->sentences[i].count; k++) {
             const ft_item *item = &s->sentences[i].items[k];
             if (item->kind != FT_ITEM_WORD) continue;
-            check_gap(input, at, item->word.start);
+            if (item->word.continued) /* the same word goes on */
+                FT_CHECK(k > 0 && item->word.end == at);
+            else
+                check_gap(input, at, item->word.start);
             FT_CHECK(item->word.start < item->word.end);
             check_spoken(&item->word);
             at = item->word.end;
