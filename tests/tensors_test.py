@@ -221,6 +221,12 @@ def wrong_expressions_and_places_are_refused(t):
         p = t.run("deploy", folder, "--endpoint", "signs", *args, ok=False)
         assert p.returncode != 0 and words in p.stderr, (args, p.stderr)
     assert t.json("endpoints", "ls") == []
+    # two endpoints that count steps at one place would write over each other's
+    place = t.path + "/tensors"
+    t.run("deploy", folder, "--endpoint", "signs", "--tap", ".*bn", "--tap-to", place)
+    p = t.run("deploy", folder, "--endpoint", "others", "--tap", ".*bn", "--tap-to", place + "/", ok=False)
+    assert p.returncode != 0 and "endpoint 'signs' writes there" in p.stderr, p.stderr
+    t.run("deploy", folder, "--endpoint", "signs", "--tap", ".*bias", "--tap-to", place)
 
 
 @case

@@ -72,6 +72,9 @@ ft_err ft_cli_model_job(bool *is_job, ft_job *job, ft_cli *cli, ft_str given) {
         fprintf(stderr, "taking job %.*s; what lies here by that name is ./%.*s\n",
                 FT_STR_ARG(given), FT_STR_ARG(given));
     if (job->model_uri.len) return FT_OK;
+    if (job->status == FT_JOB_IN_PROGRESS)
+        return FT_FAIL(FT_ECONFLICT, "job %.*s is still running: it has no model before its end",
+                       FT_STR_ARG(job->name));
     return FT_FAIL(FT_ECONFLICT, "job %.*s left no model (status %s%s)", FT_STR_ARG(job->name),
                    ft_job_status_name(job->status),
                    job->status == FT_JOB_STOPPED

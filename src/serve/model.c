@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "jobs/job.h"
 #include "serve/endpoint_in.h"
+#include "serve/taps.h"
 #include "store/objects.h"
 #include "trials/collection.h"
 
@@ -162,6 +163,29 @@ static ft_err tap_place_check(ft_store *s, ft_arena *arena, ft_str place) {
     return err == FT_OK ? FT_OK : ft_err_prefix(err, "tensors to '%s'", path.at);
 }
 
+static ft_str without_slashes(ft_str place) {
+    while (place.len > 1 && ft_str_ends(place, FT_STR("/"))) place.len--;
+    return place;
+}
+
+/* Two endpoints that count steps at one place would write over each other's. */
+static ft_err tap_place_alone(ft_store *s, ft_arena *arena, const ft_endpoint *ep) {
+    ft_endpoint *all;
+    size_t count;
+    ft_str own, other;
+    FT_TRY(ft_taps_uri(&own, arena, ep));
+    FT_TRY(ft_endpoint_list(&all, &count, s, arena));
+    for (size_t i = 0; i < count; i++) {
+        if (!all[i].tap_regex.len || ft_str_eq(all[i].name, ep->name)) continue;
+        FT_TRY(ft_taps_uri(&other, arena, &all[i]));
+        if (ft_str_eq(without_slashes(own), without_slashes(other)))
+            return FT_FAIL(FT_ECONFLICT,
+                           "tensors to '%.*s': endpoint '%.*s' writes there; give each its own",
+                           FT_STR_ARG(own), FT_STR_ARG(all[i].name));
+    }
+    return FT_OK;
+}
+
 /* ---- exported */
 
 ft_err ft_endpoint_load(ft_model **out, ft_store *s, ft_str model_uri) {
@@ -189,6 +213,7 @@ ft_err ft_model_examine(ft_store *s, ft_arena *arena, ft_endpoint *ep) {
     ft_err err = ep->tap_regex.len ? tap_names_check(model, ep->tap_regex) : FT_OK;
     model->predictor->free(model);
     if (err == FT_OK && ep->tap_regex.len) err = tap_place_check(s, arena, ep->tap_uri);
+    if (err == FT_OK && ep->tap_regex.len) err = tap_place_alone(s, arena, ep);
     return err;
 }
 
