@@ -8,7 +8,7 @@ alert's page shows pictures, tensors and heat maps side by side.
     walk.py fashion --quick                a few hundred pictures, for a look
 
 Only Python's own library and the program `fettle` are used ($FETTLE, or the one that is built here). What was done and found stands
-in FOLDER/walk.json; --keep leaves the home, the pictures and the server.
+in FOLDER/walk.json; --keep and --out leave the home, the pictures and the page: `fettle serve --home FOLDER/home` shows them again.
 """
 import argparse
 import csv
