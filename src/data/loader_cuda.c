@@ -1,4 +1,5 @@
-/* loader_cuda.c -- see loader_cuda.h. Source: CUDA Runtime API, "Memory Management": the functions and their codes have been the same since CUDA 4. */
+/* loader_cuda.c -- see loader_cuda.h. Source: CUDA Runtime API, "Memory Management": the
+ * functions and their codes have been the same since CUDA 4. */
 #include "data/loader_cuda.h"
 
 #include "base/check.h"

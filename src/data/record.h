@@ -119,8 +119,8 @@ uint64_t ft_records_bad(const ft_records *r); /* records skipped so far */
 ft_err ft_records_end(ft_records *r, char sha256[65], uint64_t *size_bytes);
 void ft_records_free(ft_records *r);
 
-/* ---- writing: packed when `path` ends in ".gz" or ".zst"; to a temporary file beside `path`, in place by ft_record_writer_end; until then,
- * and whatever fails, the old file stays whole. */
+/* ---- writing: packed when `path` ends in ".gz" or ".zst"; to a temporary file beside `path`, put
+ * in place by ft_record_writer_end; until then, and whatever fails, the old file stays whole. */
 typedef struct ft_record_writer ft_record_writer;
 
 ft_err ft_record_writer_new(ft_record_writer **out, const char *path,

@@ -1,5 +1,5 @@
-/* predictor_answer.c -- a network's outputs as an answer's body: rows of scores, JSON by name, .npy.
- * See predictor_in.h. */
+/* predictor_answer.c -- a network's outputs as an answer's body: rows of scores, JSON by name,
+ * .npy. See predictor_in.h. */
 #include "base/check.h"
 #include "data/npy.h"
 #include "models/rows.h"

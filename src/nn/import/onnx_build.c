@@ -65,9 +65,9 @@ static ft_err states_find(ft_str **out, size_t *count, onnx_build *b, const onnx
     return FT_OK;
 }
 
-/* Weights that one operation alone reads, which packs them, need not be aligned (graph.h): the largest
- * ones, which are then never copied. Their names, sorted; none where bodies may read them as well.
- */
+/* Weights that one operation alone reads, which packs them, need not be aligned (graph.h): the
+ * largest ones, which are then never copied. Their names, sorted; none where bodies may read them
+ * as well. */
 static ft_err packed_find(ft_str **out, size_t *count, onnx_build *b, const onnx_graph *g) {
     ft_str *all, *weights;
     size_t used = 0, found = 0, kept = 0;

@@ -1,5 +1,5 @@
-/* safetensors.c -- weights in safetensors, read and written: a header of JSON, then the tensors' bytes.
- * Source: github.com/huggingface/safetensors, README, "Format". */
+/* safetensors.c -- weights in safetensors, read and written: a header of JSON, then the tensors'
+ * bytes. Source: github.com/huggingface/safetensors, README, "Format". */
 #include "base/check.h"
 #include "base/json.h"
 #include "base/le.h"

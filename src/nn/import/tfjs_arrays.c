@@ -1,5 +1,5 @@
-/* tfjs_arrays.c -- what TensorFlow's operations on shapes, places and indexes become. See tfjs_in.h.
- */
+/* tfjs_arrays.c -- what TensorFlow's operations on shapes, places and indexes become. See
+ * tfjs_in.h. */
 #include "base/check.h"
 #include "nn/import/tfjs_in.h"
 

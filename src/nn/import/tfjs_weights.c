@@ -1,5 +1,5 @@
-/* tfjs_weights.c -- the weights of a TensorFlow.js model: files beside it, perhaps stored as shorter
- * numbers. See tfjs_in.h. */
+/* tfjs_weights.c -- the weights of a TensorFlow.js model: files beside it, perhaps stored as
+ * shorter numbers. See tfjs_in.h. */
 #include <string.h>
 
 #include "base/check.h"
