@@ -62,6 +62,13 @@ static left differenced(const ft_image *image, int x, int y) {
     return (left){ fabs(v), (abs(red) + abs(blue)) / (2 * 255.0) };
 }
 
+/* A camera's noise of deviation 1 of 255, each channel by itself, leaves a median of 8 of 255 of the
+ * colours of traffic signs, where clean ones have 3.5. What is below this is taken for granted,
+ * squares taken off squares: of 200 signs with that noise some 8 % are then beyond what 99 % of a
+ * thousand clean ones are (67 % when nothing is), of those changed by 2 of 255 by PGD (L2) a third
+ * (80 %), by 4 all as before. Between 6 and 10 one is paid for by the other. */
+#define CAMERA_COLOURS (9.5 / 255.0)
+
 enum { STEPS = 8192, LARGEST = 16 }; /* sizes are counted in steps: of colours up to 16 */
 
 typedef struct sizes {
@@ -97,8 +104,10 @@ static void noise_of(ft_measure *out, const ft_image *image) {
         }
     out->noise = sqrt(M_PI / 2) / 6 * sum / (double)places;
     out->grain = sizes_quantile(&lumas, places, 0.25) / (6 * 0.3186);
-    out->colour_grain =
-        sizes_quantile(&colours, places, 0.5) / (sizes_quantile(&lumas, places, 0.5) + 1 / 255.0);
+    double colour = sizes_quantile(&colours, places, 0.5),
+           size = sizes_quantile(&lumas, places, 0.5);
+    double rest = colour * colour - CAMERA_COLOURS * CAMERA_COLOURS;
+    out->colour_grain = sqrt(fmax(0, rest)) / (size + 1 / 255.0);
 }
 
 void ft_image_measure(ft_measure *out, const ft_image *image) {

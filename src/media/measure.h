@@ -18,7 +18,8 @@ typedef struct ft_measure { /* of values 0 … 1 */
     double edges;           /* mean absolute difference of neighbours */
     double noise;
     double grain;        /* the noise of the smoothest quarter of the places */
-    double colour_grain; /* the colours' median difference beside the luma's; grey pictures: 0 */
+    double colour_grain; /* the colours' median difference, less what a camera's noise of one grey
+                            step leaves, beside the luma's; grey pictures: 0 */
 } ft_measure;
 
 #define FT_MEASURES 7

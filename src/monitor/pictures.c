@@ -119,7 +119,7 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-enum { GRAIN = FT_MEASURES - 2, COLOUR_GRAIN };
+enum { COLOUR = 2, GRAIN = FT_MEASURES - 2, COLOUR_GRAIN };
 
 /* What `share` of the pictures exceed of a feature. */
 static ft_err limit_of(double *out, const gathering *g, int feature, double share,
@@ -135,12 +135,14 @@ static ft_err limit_of(double *out, const gathering *g, int feature, double shar
 
 static ft_err rule_add(ft_store *s, ft_str endpoint, const gathering *g, ft_arena *arena) {
     ft_watch_spec spec = { .rule = FT_STR("PerturbedInputs"), .actions = FT_STR("alert") };
-    double grain = 0, colour = 0;
+    double grain = 0, colour = 0, most_colour = 0;
     int64_t id;
+    FT_TRY(limit_of(&most_colour, g, COLOUR, COLOUR_SHARE, arena));
+    bool grey = most_colour <= 0;
     FT_TRY(limit_of(&colour, g, COLOUR_GRAIN, COLOUR_SHARE, arena));
-    FT_TRY(limit_of(&grain, g, GRAIN, colour > 0 ? COLOUR_SHARE : GREY_SHARE, arena));
+    FT_TRY(limit_of(&grain, g, GRAIN, grey ? GREY_SHARE : COLOUR_SHARE, arena));
     FT_TRY(ft_subject(&spec.subject, arena, FT_SUBJECT_ENDPOINT, endpoint));
-    if (colour > 0)
+    if (!grey)
         FT_TRY(ft_arena_printf(&spec.params_json, arena,
                                "{\"grain_limit\":\"%.6g\",\"colour_grain_limit\":\"%.6g\"}", grain,
                                colour));
