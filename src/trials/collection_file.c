@@ -141,6 +141,7 @@ static ft_err read_strings(ft_json *j, ft_arena *arena, ft_str **out, size_t *co
 static ft_err read_steps(ft_json *j, ft_arena *arena, ft_save_config *s) {
     if (absent(j, FT_JSON_ARRAY)) return FT_OK;
     size_t most;
+    s->step_count = 0; /* a member that stands twice: the last one is it */
     FT_TRY(count_items(&most, *j));
     FT_TRY(ft_arena_items(&s->steps, arena, most + 1));
     FT_TRY(ft_json_enter_array(j));
