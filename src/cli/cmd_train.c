@@ -200,7 +200,9 @@ static ft_err job_run(ft_cli *cli, const ft_train_asked *asked) {
     if (b.drawn) fputc('\n', stderr);
     ft_supervisor_free(sup);
     FT_TRY(err);
-    return tell_end(cli, s, name);
+    FT_TRY(tell_end(cli, s, name));
+    if (!interrupted) return FT_OK;
+    return FT_FAIL(FT_ECANCELED, "interrupted; the job ended with what it had");
 }
 
 static ft_err run(ft_cli *cli) {

@@ -101,9 +101,11 @@ ft_err ft_image_loader_open(ft_image_run *r) {
     FT_TRY(loader_new(&r->loader, r, false));
     uint64_t steps = ft_loader_steps(r->loader);
     if (steps == 0)
-        return FT_FAIL(FT_EINVAL, "%llu pictures are less than one batch of %lld on %d ranks",
+        return FT_FAIL(FT_EINVAL,
+                       "the %llu pictures to learn from are less than one batch of %lld on %d "
+                       "rank%s: a smaller batch_size is possible",
                        (unsigned long long)r->train->learn.count, (long long)r->batch,
-                       r->ranks.world);
+                       r->ranks.world, r->ranks.world == 1 ? "" : "s");
     r->epoch_steps = (int64_t)steps;
     return FT_OK;
 }
