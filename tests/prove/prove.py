@@ -59,7 +59,7 @@ CHECKS = [
      [PYTHON, "tests/prove/train_networks.py", "signs"], 3600),
     ("traffic-signs", "the Model Monitor and Debugger post in full: 24 clean runs, 400 attacks",
      [PYTHON, "tests/prove/traffic_signs.py"], 5400),
-    ("perturbed", "the detector of perturbed pictures on attacks nobody tuned it on",
+    ("perturbed", "the detector of perturbed pictures on other attacks than it was made with",
      [PYTHON, "tests/prove/perturbed.py"], 3600),
     ("fuzz", "every fuzz target for 20 s", ["./run", "fuzz"], 3600),
     ("sanitizers", "every unit test under ASAN and UBSAN", ["./run", "san"], 3600),
